@@ -1,0 +1,65 @@
+/* What every test file includes instead of Criterion's header.
+ *
+ * TEST(suite, name) is Criterion's Test with a check that the body leaks no descriptor (Criterion 2.4.1: a failing assertion in
+ * .fini does not fail the test, so the check is part of the body). SKIP_UNLESS() says loudly why a test cannot run here. */
+#ifndef WARREN_TESTS_TEST_H
+#define WARREN_TESTS_TEST_H
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static inline int test_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+#define TEST(suite, name, ...)                                                                                         \
+	static void test_body_##suite##_##name(void);                                                                  \
+	Test(suite, name, ##__VA_ARGS__)                                                                               \
+	{                                                                                                              \
+		int before = test_open_fds();                                                                          \
+		test_body_##suite##_##name();                                                                          \
+		int after = test_open_fds();                                                                           \
+		cr_assert(before == after, "descriptors: %d before, %d after", before, after);                        \
+	}                                                                                                              \
+	static void test_body_##suite##_##name(void)
+
+/* Ends the test as skipped, with a line "SKIP suite: reason" that ./test.sh collects. */
+#define SKIP_UNLESS(condition, ...)                                                                                    \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			char reason[256];                                                                              \
+			snprintf(reason, sizeof(reason), __VA_ARGS__);                                                 \
+			fprintf(stderr, "SKIP %s: %s\n", __func__, reason);                                            \
+			cr_skip_test("%s", reason);                                                                    \
+		}                                                                                                      \
+	} while (0)
+
+#define NEEDS_ROOT() SKIP_UNLESS(geteuid() == 0, "needs root")
+
+/* Asserts on functions that fill `struct error err` in scope: shows the text when it went wrong. */
+#define ASSERT_OK(call)                                                                                                \
+	do {                                                                                                           \
+		err = (struct error){0};                                                                               \
+		cr_assert((call) >= 0, "%s: %s", #call, err.text);                                                     \
+	} while (0)
+#define ASSERT_FAILS(call, expected_kind, expected_text)                                                               \
+	do {                                                                                                           \
+		err = (struct error){0};                                                                               \
+		cr_assert((call) < 0, "%s succeeded", #call);                                                          \
+		cr_assert(err.kind == (expected_kind), "%s: kind %d: %s", #call, err.kind, err.text);                  \
+		cr_assert(strstr(err.text, (expected_text)), "%s: got \"%s\"", #call, err.text);                       \
+	} while (0)
+
+#endif
