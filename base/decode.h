@@ -11,8 +11,8 @@
  * the comparison of pointer types makes a constant expression invalid). Members keep what they held when their key is
  * absent, so defaults are set before decoding. JSON null counts as absent, unless the row says NULL_REFUSED.
  *
- * Strict (our own files): unknown and repeated keys are refused with position and guess. Lenient (OCI, state and image files): unknown
- * keys are passed over; wrong types of known keys and repeated keys are refused all the same. */
+ * Strict (our own files): unknown and repeated keys are refused with position and guess. Lenient (OCI, state and image
+ * files): unknown keys are passed over; wrong types of known keys and repeated keys are refused all the same. */
 #ifndef WARREN_BASE_DECODE_H
 #define WARREN_BASE_DECODE_H
 
@@ -50,20 +50,20 @@ enum field_flags { REQUIRED = 1, NULL_REFUSED = 2 };
 
 enum field_kind {
 	FIELD_END,
-	FIELD_STRING,   /* const char * */
-	FIELD_BOOL,     /* bool */
-	FIELD_INTEGER,  /* any integer member; min ≤ value ≤ max */
+	FIELD_STRING,	/* const char * */
+	FIELD_BOOL,	/* bool */
+	FIELD_INTEGER,	/* any integer member; min ≤ value ≤ max */
 	FIELD_OPTIONAL, /* struct optional; min ≤ value ≤ max */
-	FIELD_UINT64,   /* uint64_t, whole range */
-	FIELD_STRINGS,  /* struct strings */
-	FIELD_PAIRS,    /* struct pairs, from an object of strings */
-	FIELD_ENUM,     /* int-sized enum, from a string; names[] ends with NULL, value = index */
-	FIELD_OBJECT,   /* a struct by value */
-	FIELD_POINTER,  /* pointer to a struct; NULL when absent, zeroed then decoded when present */
-	FIELD_LIST,     /* LIST_OF(struct) from an array of objects */
-	FIELD_MAP,      /* LIST_OF(struct) from an object; the key goes to the struct's first member, a const char * */
-	FIELD_CUSTOM,   /* decode() does it all */
-	FIELD_REFUSED,  /* known but refused: the reason is the message */
+	FIELD_UINT64,	/* uint64_t, whole range */
+	FIELD_STRINGS,	/* struct strings */
+	FIELD_PAIRS,	/* struct pairs, from an object of strings */
+	FIELD_ENUM,	/* int-sized enum, from a string; names[] ends with NULL, value = index */
+	FIELD_OBJECT,	/* a struct by value */
+	FIELD_POINTER,	/* pointer to a struct; NULL when absent, zeroed then decoded when present */
+	FIELD_LIST,	/* LIST_OF(struct) from an array of objects */
+	FIELD_MAP,	/* LIST_OF(struct) from an object; the key goes to the struct's first member, a const char * */
+	FIELD_CUSTOM,	/* decode() does it all */
+	FIELD_REFUSED,	/* known but refused: the reason is the message */
 };
 
 struct field {
@@ -82,53 +82,96 @@ struct field {
 };
 
 /* Fills *into from an object node. */
-MUST_CHECK int decode_object(const struct decoder *decoder, const struct json *node, const struct field *fields, void *into, struct error *err);
+MUST_CHECK int decode_object(const struct decoder *decoder, const struct json *node, const struct field *fields,
+	void *into, struct error *err);
 /* The single values, for CUSTOM rows. */
-MUST_CHECK int decode_string(const struct decoder *decoder, const struct json *node, const char **out, struct error *err);
-MUST_CHECK int decode_integer(const struct decoder *decoder, const struct json *node, int64_t min, int64_t max, int64_t *out, struct error *err);
-MUST_CHECK int decode_strings(const struct decoder *decoder, const struct json *node, struct strings *out, struct error *err);
+MUST_CHECK int decode_string(
+	const struct decoder *decoder, const struct json *node, const char **out, struct error *err);
+MUST_CHECK int decode_integer(const struct decoder *decoder, const struct json *node, int64_t min, int64_t max,
+	int64_t *out, struct error *err);
+MUST_CHECK int decode_strings(
+	const struct decoder *decoder, const struct json *node, struct strings *out, struct error *err);
 
 #define MEMBER_IS(type, member, expected) __builtin_types_compatible_p(__typeof__(((type *)0)->member), expected)
 #define CHECKED_OFFSET(type, member, expected)                                                                         \
 	(offsetof(type, member) + 0 * sizeof(char[MEMBER_IS(type, member, expected) ? 1 : -1]))
 #define MEMBER_SIZE(type, member) sizeof(((type *)0)->member)
 #define ITEM_SIZE(type, member) sizeof(*((type *)0)->member.items)
-#define MEMBER_IS_SIGNED(type, member) ((__typeof__(((type *)0)->member)) - 1 < 1)
+#define MEMBER_IS_SIGNED(type, member) ((__typeof__(((type *)0)->member))-1 < 1)
 
 #define STRING(key_, type, member, flags_)                                                                             \
-	{.key = key_, .kind = FIELD_STRING, .flags = flags_, .offset = CHECKED_OFFSET(type, member, const char *)}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_STRING, .flags = flags_,                                                    \
+		.offset = CHECKED_OFFSET(type, member, const char *)                                                   \
+	}
 #define BOOL(key_, type, member, flags_)                                                                               \
-	{.key = key_, .kind = FIELD_BOOL, .flags = flags_, .offset = CHECKED_OFFSET(type, member, bool)}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_BOOL, .flags = flags_, .offset = CHECKED_OFFSET(type, member, bool)         \
+	}
 #define INTEGER(key_, type, member, min_, max_, flags_)                                                                \
-	{.key = key_, .kind = FIELD_INTEGER, .flags = flags_, .offset = offsetof(type, member),                        \
-	 .size = MEMBER_SIZE(type, member), .is_signed = MEMBER_IS_SIGNED(type, member), .min = min_, .max = max_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_INTEGER, .flags = flags_, .offset = offsetof(type, member),                 \
+		.size = MEMBER_SIZE(type, member), .is_signed = MEMBER_IS_SIGNED(type, member), .min = min_,           \
+		.max = max_                                                                                            \
+	}
 #define OPTIONAL(key_, type, member, min_, max_, flags_)                                                               \
-	{.key = key_, .kind = FIELD_OPTIONAL, .flags = flags_, .offset = CHECKED_OFFSET(type, member, struct optional),  \
-	 .min = min_, .max = max_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_OPTIONAL, .flags = flags_,                                                  \
+		.offset = CHECKED_OFFSET(type, member, struct optional), .min = min_, .max = max_                      \
+	}
 #define UINT64(key_, type, member, flags_)                                                                             \
-	{.key = key_, .kind = FIELD_UINT64, .flags = flags_, .offset = CHECKED_OFFSET(type, member, uint64_t)}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_UINT64, .flags = flags_, .offset = CHECKED_OFFSET(type, member, uint64_t)   \
+	}
 #define STRINGS(key_, type, member, flags_)                                                                            \
-	{.key = key_, .kind = FIELD_STRINGS, .flags = flags_, .offset = CHECKED_OFFSET(type, member, struct strings)}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_STRINGS, .flags = flags_,                                                   \
+		.offset = CHECKED_OFFSET(type, member, struct strings)                                                 \
+	}
 #define PAIRS(key_, type, member, flags_)                                                                              \
-	{.key = key_, .kind = FIELD_PAIRS, .flags = flags_, .offset = CHECKED_OFFSET(type, member, struct pairs)}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_PAIRS, .flags = flags_,                                                     \
+		.offset = CHECKED_OFFSET(type, member, struct pairs)                                                   \
+	}
 #define ENUM(key_, type, member, names_, flags_)                                                                       \
-	{.key = key_, .kind = FIELD_ENUM, .flags = flags_, .size = MEMBER_SIZE(type, member),                            \
-	 .offset = offsetof(type, member) + 0 * sizeof(char[MEMBER_SIZE(type, member) == sizeof(int) ? 1 : -1]),       \
-	 .names = names_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_ENUM, .flags = flags_, .size = MEMBER_SIZE(type, member),                   \
+		.offset =                                                                                              \
+			offsetof(type, member) + 0 * sizeof(char[MEMBER_SIZE(type, member) == sizeof(int) ? 1 : -1]),  \
+		.names = names_                                                                                        \
+	}
 #define OBJECT(key_, type, member, fields_, flags_)                                                                    \
-	{.key = key_, .kind = FIELD_OBJECT, .flags = flags_, .offset = offsetof(type, member), .fields = fields_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_OBJECT, .flags = flags_, .offset = offsetof(type, member),                  \
+		.fields = fields_                                                                                      \
+	}
 #define POINTER(key_, type, member, fields_, flags_)                                                                   \
-	{.key = key_, .kind = FIELD_POINTER, .flags = flags_, .offset = offsetof(type, member),                          \
-	 .size = sizeof(*((type *)0)->member), .fields = fields_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_POINTER, .flags = flags_, .offset = offsetof(type, member),                 \
+		.size = sizeof(*((type *)0)->member), .fields = fields_                                                \
+	}
 #define LIST(key_, type, member, fields_, flags_)                                                                      \
-	{.key = key_, .kind = FIELD_LIST, .flags = flags_, .offset = offsetof(type, member),                             \
-	 .size = ITEM_SIZE(type, member), .fields = fields_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_LIST, .flags = flags_, .offset = offsetof(type, member),                    \
+		.size = ITEM_SIZE(type, member), .fields = fields_                                                     \
+	}
 #define MAP(key_, type, member, fields_, flags_)                                                                       \
-	{.key = key_, .kind = FIELD_MAP, .flags = flags_, .offset = offsetof(type, member),                              \
-	 .size = ITEM_SIZE(type, member), .fields = fields_}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_MAP, .flags = flags_, .offset = offsetof(type, member),                     \
+		.size = ITEM_SIZE(type, member), .fields = fields_                                                     \
+	}
 #define CUSTOM(key_, type, member, decode_, flags_)                                                                    \
-	{.key = key_, .kind = FIELD_CUSTOM, .flags = flags_, .offset = offsetof(type, member), .decode = decode_}
-#define REFUSED(key_, reason_) {.key = key_, .kind = FIELD_REFUSED, .reason = reason_}
-#define END_OF_FIELDS {.kind = FIELD_END}
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_CUSTOM, .flags = flags_, .offset = offsetof(type, member),                  \
+		.decode = decode_                                                                                      \
+	}
+#define REFUSED(key_, reason_)                                                                                         \
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_REFUSED, .reason = reason_                                                  \
+	}
+#define END_OF_FIELDS                                                                                                  \
+	{                                                                                                              \
+		.kind = FIELD_END                                                                                      \
+	}
 
 #endif

@@ -25,18 +25,19 @@ void encode_object_begin(struct encoder *encoder, const char *key);
 void encode_object_end(struct encoder *encoder);
 void encode_array_begin(struct encoder *encoder, const char *key);
 void encode_array_end(struct encoder *encoder);
-void encode_string(struct encoder *encoder, const char *key, const char *value); /* NULL value: left out (null in arrays) */
+void encode_string(
+	struct encoder *encoder, const char *key, const char *value); /* NULL value: left out (null in arrays) */
 void encode_integer(struct encoder *encoder, const char *key, int64_t value);
 void encode_uint64(struct encoder *encoder, const char *key, uint64_t value);
 void encode_number(struct encoder *encoder, const char *key, const char *digits); /* as written */
 void encode_bool(struct encoder *encoder, const char *key, bool value);
 void encode_null(struct encoder *encoder, const char *key);
 void encode_strings(struct encoder *encoder, const char *key, const struct strings *list); /* empty: left out */
-void encode_pairs(struct encoder *encoder, const char *key, const struct pairs *pairs);    /* empty: left out */
+void encode_pairs(struct encoder *encoder, const char *key, const struct pairs *pairs);	   /* empty: left out */
 /* A tree as it is, for what we pass through. */
 void encode_json(struct encoder *encoder, const char *key, const struct json *node);
-/* A struct by its decoding table: the inverse of decode_object() for rows but CUSTOM and REFUSED, which are passed over. Members that are
- * empty (NULL, unset, no items) are left out. */
+/* A struct by its decoding table: the inverse of decode_object() for rows but CUSTOM and REFUSED, which are passed
+ * over. Members that are empty (NULL, unset, no items) are left out. */
 void encode_object(struct encoder *encoder, const char *key, const struct field *fields, const void *from);
 
 #endif

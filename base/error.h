@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF(template, first) __attribute__((format(printf, template, first)))
 
 /* Decides the exit status and nothing else: usage 2, missing 3, busy 4, system 1 (warren-oci: always 1). */
 enum error_kind { ERROR_NONE, ERROR_USAGE, ERROR_MISSING, ERROR_BUSY, ERROR_SYSTEM };
@@ -19,7 +19,7 @@ enum error_kind { ERROR_NONE, ERROR_USAGE, ERROR_MISSING, ERROR_BUSY, ERROR_SYST
 
 struct error {
 	enum error_kind kind;
-	int errnum;                 /* the errno behind it, 0 if none */
+	int errnum;		    /* the errno behind it, 0 if none */
 	char text[ERROR_TEXT_SIZE]; /* always ends in NUL; holds no line break */
 };
 

@@ -12,26 +12,29 @@
 #include "base/error.h"
 
 /* Reads a regular or kernel file whole: at most `max` bytes, more is an error (ERROR_USAGE). The text ends in NUL; one
- * with a NUL inside is an error when `length` is NULL. Absent: ERROR_MISSING. Opened O_NONBLOCK, so that a FIFO in its place cannot
- * hang the reader; what is neither a regular file nor on proc/sysfs/cgroup is refused. */
-MUST_CHECK int file_read(struct arena *arena, int dir, const char *path, size_t max, const char **content, size_t *length, struct error *err);
-MUST_CHECK int fd_read_all(struct arena *arena, int fd, size_t max, const char **content, size_t *length, struct error *err);
+ * with a NUL inside is an error when `length` is NULL. Absent: ERROR_MISSING. Opened O_NONBLOCK, so that a FIFO in its
+ * place cannot hang the reader; what is neither a regular file nor on proc/sysfs/cgroup is refused. */
+MUST_CHECK int file_read(struct arena *arena, int dir, const char *path, size_t max, const char **content,
+	size_t *length, struct error *err);
+MUST_CHECK int fd_read_all(
+	struct arena *arena, int fd, size_t max, const char **content, size_t *length, struct error *err);
 
 /* One write(2) of the text into an existing file (a knob of the kernel). */
 MUST_CHECK int file_write(int dir, const char *path, const char *content, struct error *err);
 MUST_CHECK int file_writef(int dir, const char *path, struct error *err, const char *format, ...) PRINTF(4, 5);
 
-/* Replaces path whole or not at all: temporary file beside it, write, fsync when durable, rename, fsync of the directory
- * when durable. A temporary file that a kill left behind is named ".<path>.<random>~" and may be removed by anybody
- * who holds the directory's lock. */
+/* Replaces path whole or not at all: temporary file beside it, write, fsync when durable, rename, fsync of the
+ * directory when durable. A temporary file that a kill left behind is named ".<path>.<random>~" and may be removed by
+ * anybody who holds the directory's lock. */
 enum file_durability { FILE_VOLATILE, FILE_DURABLE };
-MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability, const char *content, size_t length, struct error *err);
+MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability,
+	const char *content, size_t length, struct error *err);
 
 /* Writes all of it; restarts on EINTR and short writes. -1 with errno. */
 MUST_CHECK int write_all(int fd, const void *bytes, size_t length);
 
-/* Opens or creates a directory of ours, one level: O_DIRECTORY|O_CLOEXEC. With create: mkdirat (EEXIST is fine), then the
- * directory must belong to us and not be a link. -1: failed. */
+/* Opens or creates a directory of ours, one level: O_DIRECTORY|O_CLOEXEC. With create: mkdirat (EEXIST is fine), then
+ * the directory must belong to us and not be a link. -1: failed. */
 MUST_CHECK int dir_open(int dir, const char *path, struct error *err);
 MUST_CHECK int dir_create(int dir, const char *path, mode_t mode, struct error *err);
 /* An absolute path of ours, each level made when missing (mode 0755 but for the last). */
@@ -39,7 +42,8 @@ MUST_CHECK int dir_create_all(const char *path, mode_t mode, struct error *err);
 /* Names in a directory, without "." and "..", at most `max`; sorted. */
 struct strings;
 MUST_CHECK int dir_list(struct arena *arena, int dir, size_t max, struct strings *names, struct error *err);
-/* Removes name and all below it: never follows a link, never crosses a mount (st_dev), depth bounded. Absent is fine. */
+/* Removes name and all below it: never follows a link, never crosses a mount (st_dev), depth bounded. Absent is fine.
+ */
 MUST_CHECK int tree_remove(int dir, const char *name, struct error *err);
 
 /* flock(2) on an open file. The kernel drops it when its holder dies. timeout_ms: 0 = at once or not, -1 = for ever.
@@ -51,8 +55,9 @@ MUST_CHECK int lock_file(int dir, const char *path, int64_t timeout_ms, struct e
 /* True when somebody holds path's flock exclusively now. Absent: false. */
 bool lock_is_held(int dir, const char *path);
 
-/* Open-file-description write lock (fcntl(2) F_OFD_SETLK), not waiting: 0 taken, -1 not (errno). Dropped when the last copy of
- * the descriptor closes, so also by exec through close-on-exec. ofd_lock_is_held() asks without disturbing (F_OFD_GETLK). */
+/* Open-file-description write lock (fcntl(2) F_OFD_SETLK), not waiting: 0 taken, -1 not (errno). Dropped when the last
+ * copy of the descriptor closes, so also by exec through close-on-exec. ofd_lock_is_held() asks without disturbing
+ * (F_OFD_GETLK). */
 MUST_CHECK int ofd_lock(int fd);
 bool ofd_lock_is_held(int fd);
 

@@ -19,7 +19,8 @@ struct mount_option {
 };
 
 /* fsopen, options, create, fsmount(attr: MOUNT_ATTR_…). source may be NULL. Gives the detached mount. */
-MUST_CHECK int filesystem_mount(const char *type, const char *source, const struct mount_option *options, size_t count, uint64_t attr, struct error *err);
+MUST_CHECK int filesystem_mount(const char *type, const char *source, const struct mount_option *options, size_t count,
+	uint64_t attr, struct error *err);
 
 /* open_tree(2) OPEN_TREE_CLONE of what dir/path names; path "" clones dir itself. recursive: AT_RECURSIVE. */
 MUST_CHECK int mount_clone(int dir, const char *path, bool recursive, struct error *err);
@@ -27,7 +28,8 @@ MUST_CHECK int mount_clone(int dir, const char *path, bool recursive, struct err
 /* mount_setattr(2) on the mount itself; userns ≥ 0 adds MOUNT_ATTR_IDMAP with it. */
 MUST_CHECK int mount_change(int mount, bool recursive, uint64_t set, uint64_t clear, int userns, struct error *err);
 
-/* move_mount(2): attaches a detached mount on dir/path ("" = dir itself, an O_PATH descriptor). Links are not followed. */
+/* move_mount(2): attaches a detached mount on dir/path ("" = dir itself, an O_PATH descriptor). Links are not followed.
+ */
 MUST_CHECK int mount_attach(int mount, int dir, const char *path, struct error *err);
 
 #endif

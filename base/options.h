@@ -33,8 +33,8 @@ enum option_kind {
 };
 
 struct option {
-	const char *name;     /* without dashes */
-	char letter;          /* 0: none */
+	const char *name; /* without dashes */
+	char letter;	  /* 0: none */
 	enum option_kind kind;
 	const char *argument; /* "NAME" as help shows it; NULL for flags */
 	const char *help;     /* NULL: hidden */
@@ -45,11 +45,11 @@ struct option {
 
 struct command {
 	const char *name, *alias; /* alias may be NULL */
-	const char *operands;     /* "[options] NAME…" */
-	const char *summary;      /* one line, lower case, no full stop */
-	const char *example;      /* one or more whole command lines, for help */
+	const char *operands;	  /* "[options] NAME…" */
+	const char *summary;	  /* one line, lower case, no full stop */
+	const char *example;	  /* one or more whole command lines, for help */
 	const struct option *options;
-	size_t options_size;      /* of the options struct */
+	size_t options_size; /* of the options struct */
 	bool stop_at_operand;
 	size_t operands_min, operands_max; /* SIZE_MAX: any number */
 	/* operands ends with NULL. Gives the exit status, or -1 with *err filled. `context` is the program's own. */
@@ -58,39 +58,64 @@ struct command {
 
 /* Parses argv[0…] (the words after the command). options points at options_size zeroed-or-default bytes. operands
  * point into argv. ERROR_USAGE says what would be right: unknown option --memry; did you mean --memory? */
-MUST_CHECK int options_parse(struct arena *arena, const struct command *command, int argc, char **argv, void *options, char ***operands, size_t *count, bool *help, struct error *err);
+MUST_CHECK int options_parse(struct arena *arena, const struct command *command, int argc, char **argv, void *options,
+	char ***operands, size_t *count, bool *help, struct error *err);
 /* The same for options before the command's name: stops at the first operand; *used = words taken. */
-MUST_CHECK int options_parse_global(struct arena *arena, const struct option *table, int argc, char **argv, void *options, int *used, bool *help, struct error *err);
+MUST_CHECK int options_parse_global(struct arena *arena, const struct option *table, int argc, char **argv,
+	void *options, int *used, bool *help, struct error *err);
 
 /* The command of that name or alias, or NULL with ERROR_USAGE and a guess. commands end with name NULL. */
-const struct command *command_find(const struct command *commands, const char *program, const char *name, struct error *err);
+const struct command *command_find(
+	const struct command *commands, const char *program, const char *name, struct error *err);
 void command_help(FILE *out, const char *program, const struct command *command);
-void program_help(FILE *out, const char *program, const char *purpose, const struct command *commands, const struct option *global);
+void program_help(FILE *out, const char *program, const char *purpose, const struct command *commands,
+	const struct option *global);
 /* A completion script for "bash", "zsh" or "fish", from the tables. */
-MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands, const struct option *global, struct error *err);
+MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
+	const struct option *global, struct error *err);
 
 #define OPTION_FLAG(name_, letter_, help_, type, member)                                                               \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_FLAG, .help = help_,                                      \
-	 .offset = CHECKED_OFFSET(type, member, bool)}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_FLAG, .help = help_,                             \
+		.offset = CHECKED_OFFSET(type, member, bool)                                                           \
+	}
 #define OPTION_TEXT(name_, letter_, argument_, help_, type, member)                                                    \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_TEXT, .argument = argument_, .help = help_,               \
-	 .offset = CHECKED_OFFSET(type, member, const char *)}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_TEXT, .argument = argument_, .help = help_,      \
+		.offset = CHECKED_OFFSET(type, member, const char *)                                                   \
+	}
 #define OPTION_TEXTS(name_, letter_, argument_, help_, type, member)                                                   \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_TEXTS, .argument = argument_, .help = help_,              \
-	 .offset = CHECKED_OFFSET(type, member, struct strings)}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_TEXTS, .argument = argument_, .help = help_,     \
+		.offset = CHECKED_OFFSET(type, member, struct strings)                                                 \
+	}
 #define OPTION_INTEGER(name_, letter_, argument_, help_, type, member, min_, max_)                                     \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_INTEGER, .argument = argument_, .help = help_,            \
-	 .offset = CHECKED_OFFSET(type, member, struct optional), .min = min_, .max = max_}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_INTEGER, .argument = argument_, .help = help_,   \
+		.offset = CHECKED_OFFSET(type, member, struct optional), .min = min_, .max = max_                      \
+	}
 #define OPTION_SIZE(name_, letter_, argument_, help_, type, member)                                                    \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_SIZE, .argument = argument_, .help = help_,               \
-	 .offset = CHECKED_OFFSET(type, member, struct optional)}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_SIZE, .argument = argument_, .help = help_,      \
+		.offset = CHECKED_OFFSET(type, member, struct optional)                                                \
+	}
 #define OPTION_DURATION(name_, letter_, argument_, help_, type, member)                                                \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_DURATION, .argument = argument_, .help = help_,           \
-	 .offset = CHECKED_OFFSET(type, member, struct optional)}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_DURATION, .argument = argument_, .help = help_,  \
+		.offset = CHECKED_OFFSET(type, member, struct optional)                                                \
+	}
 #define OPTION_CUSTOM(name_, letter_, argument_, help_, type, member, parse_)                                          \
-	{.name = name_, .letter = letter_, .kind = OPTION_KIND_CUSTOM, .argument = argument_, .help = help_,             \
-	 .offset = offsetof(type, member), .parse = parse_}
-#define OPTION_IGNORED(name_, argument_) {.name = name_, .kind = OPTION_KIND_IGNORED, .argument = argument_}
-#define END_OF_OPTIONS {.kind = OPTION_KIND_END}
+	{                                                                                                              \
+		.name = name_, .letter = letter_, .kind = OPTION_KIND_CUSTOM, .argument = argument_, .help = help_,    \
+		.offset = offsetof(type, member), .parse = parse_                                                      \
+	}
+#define OPTION_IGNORED(name_, argument_)                                                                               \
+	{                                                                                                              \
+		.name = name_, .kind = OPTION_KIND_IGNORED, .argument = argument_                                      \
+	}
+#define END_OF_OPTIONS                                                                                                 \
+	{                                                                                                              \
+		.kind = OPTION_KIND_END                                                                                \
+	}
 
 #endif

@@ -1,7 +1,8 @@
 /* Paths below a root that somebody else controls.
  *
  * Nothing below a rootfs, a volume or an image is reached by a string path alone: it is resolved by openat2(2) with
- * RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS against a descriptor of that root, and used as a descriptor from then on. */
+ * RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS against a descriptor of that root, and used as a descriptor from then on.
+ */
 #ifndef WARREN_BASE_PATH_H
 #define WARREN_BASE_PATH_H
 
@@ -22,10 +23,11 @@ MUST_CHECK int path_make_dirs(int root, const char *path, mode_t mode, struct er
 /* Makes an empty regular file (parents too) to mount a file on, unless something is there already; gives it O_PATH. */
 MUST_CHECK int path_make_file(int root, const char *path, mode_t mode, struct error *err);
 
-/* Absolute, without "." / ".." components, empty ones or a slash at the end (but "/"), without control characters, shorter than PATH_MAX:
- * what we demand of paths in our own files. `what` names the key in the error. */
+/* Absolute, without "." / ".." components, empty ones or a slash at the end (but "/"), without control characters,
+ * shorter than PATH_MAX: what we demand of paths in our own files. `what` names the key in the error. */
 MUST_CHECK int path_check_absolute(const char *what, const char *path, struct error *err);
-/* True when path is dir or lies below it, by components ("/srv" is not a parent of "/srv2"). Both clean and absolute. */
+/* True when path is dir or lies below it, by components ("/srv" is not a parent of "/srv2"). Both clean and absolute.
+ */
 bool path_is_under(const char *path, const char *dir);
 /* The part after the last slash. */
 const char *path_base(const char *path);

@@ -10,8 +10,9 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* clone3(2) like fork(): single-threaded, copied memory. flags: CLONE_NEW…, CLONE_PARENT. cgroup ≥ 0 adds CLONE_INTO_CGROUP (5.7).
- * *pidfd (if not NULL) gets a close-on-exec pidfd in the parent. Returns 0 in the child, the pid in the parent, -1 errno. */
+/* clone3(2) like fork(): single-threaded, copied memory. flags: CLONE_NEW…, CLONE_PARENT. cgroup ≥ 0 adds
+ * CLONE_INTO_CGROUP (5.7). *pidfd (if not NULL) gets a close-on-exec pidfd in the parent. Returns 0 in the child, the
+ * pid in the parent, -1 errno. */
 pid_t process_clone(uint64_t flags, int cgroup, int *pidfd);
 
 /* Who a process is: a pid alone may be reused. */
@@ -36,18 +37,18 @@ MUST_CHECK int signal_parse(const char *text, int *out, struct error *err);
 const char *signal_name(int signal, char buffer[16]);
 
 /* Runs a host program to its end: absolute path, no shell, environment only `env`, descriptors 0-2 only, killed when
- * the time is out. input (may be NULL) goes to its stdin; up to 4 KiB of its stderr and stdout come back in output (may be NULL). 0 with
- * *status as in waitpid; -1: could not be started or time out. */
+ * the time is out. input (may be NULL) goes to its stdin; up to 4 KiB of its stderr and stdout come back in output (may
+ * be NULL). 0 with *status as in waitpid; -1: could not be started or time out. */
 struct helper {
 	const char *const *argv; /* argv[0] is an absolute path */
-	const char *const *env;  /* NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
+	const char *const *env;	 /* NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
 	const char *input;
 	size_t input_length;
 	int64_t timeout_ms;
 };
 MUST_CHECK int process_run(const struct helper *helper, struct text *output, int *status, struct error *err);
 
-int64_t clock_ms(void);      /* CLOCK_BOOTTIME, for waits and durations */
+int64_t clock_ms(void);	     /* CLOCK_BOOTTIME, for waits and durations */
 int64_t clock_real_ms(void); /* CLOCK_REALTIME, for what people read */
 /* The kernel's boot id, 36 characters, read once. */
 const char *boot_id(void);

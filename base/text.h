@@ -22,7 +22,7 @@ void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t length);
 void text_appendf(struct text *text, const char *format, ...) PRINTF(2, 3);
 const char *text_string(const struct text *text); /* never NULL */
-void text_clear(struct text *text);               /* empty, memory kept */
+void text_clear(struct text *text);		  /* empty, memory kept */
 void text_drop(struct text *text);
 
 /* A malloc()ed string; ends the process when memory is out, as the arena does. */

@@ -1,7 +1,8 @@
 /* What every test file includes instead of Criterion's header.
  *
- * TEST(suite, name) is Criterion's Test with a check that the body leaks no descriptor (Criterion 2.4.1: a failing assertion in
- * .fini does not fail the test, so the check is part of the body). SKIP_UNLESS() says loudly why a test cannot run here. */
+ * TEST(suite, name) is Criterion's Test with a check that the body leaks no descriptor (Criterion 2.4.1: a failing
+ * assertion in .fini does not fail the test, so the check is part of the body). SKIP_UNLESS() says loudly why a test
+ * cannot run here. */
 #ifndef WARREN_TESTS_TEST_H
 #define WARREN_TESTS_TEST_H
 
@@ -31,7 +32,7 @@ static inline int test_open_fds(void)
 		int before = test_open_fds();                                                                          \
 		test_body_##suite##_##name();                                                                          \
 		int after = test_open_fds();                                                                           \
-		cr_assert(before == after, "descriptors: %d before, %d after", before, after);                        \
+		cr_assert(before == after, "descriptors: %d before, %d after", before, after);                         \
 	}                                                                                                              \
 	static void test_body_##suite##_##name(void)
 

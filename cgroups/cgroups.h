@@ -1,0 +1,174 @@
+/* Control groups: v2, v1 and hybrid hosts behind one interface.
+ *
+ * A cgroup is named by a path relative to each hierarchy's root ("warren/web-1"). On v2 it is one directory; on v1 one
+ * per hierarchy that is needed, and no more: each costs the start of an instance (cpuset 70 µs, memory 50 µs …).
+ * A process gets in by being born there (v2: clone3 CLONE_INTO_CGROUP) or by writing "0" into an inherited `tasks`
+ * descriptor (v1): a pid written to cgroup.procs waits 10-13 ms for an RCU grace period after an idle gap. */
+#ifndef WARREN_CGROUPS_CGROUPS_H
+#define WARREN_CGROUPS_CGROUPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/decode.h"
+#include "base/error.h"
+#include "base/text.h"
+
+enum cgroup_mode {
+	CGROUP_NONE, /* no usable hierarchy: instances without limits only */
+	CGROUP_V1,
+	CGROUP_V2,
+	CGROUP_HYBRID, /* v1 controllers beside a cgroup2 that carries few or none: treated as v1 */
+};
+
+enum cgroup_controller {
+	CGROUP_CPU,
+	CGROUP_CPUACCT, /* v1 only */
+	CGROUP_CPUSET,
+	CGROUP_MEMORY,
+	CGROUP_PIDS,
+	CGROUP_IO,	/* v1: blkio */
+	CGROUP_DEVICES, /* v1 hierarchy; v2: a BPF program */
+	CGROUP_FREEZER, /* v1 hierarchy; v2: cgroup.freeze */
+	CGROUP_HUGETLB,
+	CGROUP_CONTROLLERS
+};
+const char *cgroup_controller_name(enum cgroup_controller controller);
+
+/* What this host has: read once per process from /proc/self/mountinfo, /proc/self/cgroup and cgroup.controllers, never
+ * from guesses about paths. Directory descriptors of the hierarchies' roots as seen by us (inside a delegated subtree
+ * or a cgroup namespace: its root). */
+struct cgroup_host {
+	enum cgroup_mode mode;
+	int unified;			   /* v2 root directory (pure v2 only), else -1 */
+	int hierarchy[CGROUP_CONTROLLERS]; /* v1: root directory of the controller's hierarchy, -1 none; controllers
+					      mounted together share a number but have descriptors of their own */
+	bool available[CGROUP_CONTROLLERS];
+	bool swap; /* the kernel accounts swap */
+};
+MUST_CHECK int cgroup_host_open(struct cgroup_host *host, struct error *err);
+void cgroup_host_drop(struct cgroup_host *host);
+
+/* Limits, in the units of cgroup v2; unset members are left as they are (on creation: no limit). value -1 means "max":
+ * the limit is removed. Conversions to v1 are a table in limits.c. */
+struct cgroup_io_max {
+	uint32_t major, minor;
+	struct optional rbps, wbps, riops, wiops;
+};
+enum cgroup_device_access { CGROUP_DEVICE_READ = 1, CGROUP_DEVICE_WRITE = 2, CGROUP_DEVICE_MKNOD = 4 };
+struct cgroup_device_rule {
+	bool allow;
+	char type;	      /* 'a' all, 'b' block, 'c' character */
+	int64_t major, minor; /* -1: any */
+	unsigned access;      /* enum cgroup_device_access */
+};
+struct cgroup_limits {
+	struct optional memory_max, memory_high, memory_low, memory_min; /* bytes */
+	struct optional swap_max;  /* bytes of swap alone (v1 memsw = memory + this) */
+	struct optional oom_group; /* 1: the whole group dies on out of memory (v2) */
+	struct optional pids_max;
+	struct optional cpu_quota_us, cpu_period_us; /* period 1,000 … 1,000,000, default 100,000 */
+	struct optional cpu_weight;		     /* 1 … 10,000 */
+	struct optional cpu_burst_us;
+	struct optional cpu_idle;
+	const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */
+	struct optional io_weight;	       /* 1 … 10,000 */
+	LIST_OF(struct cgroup_io_max) io_max;
+	/* In order, the last rule that matches decides; without a match: refused. count 0: no device control at all. */
+	LIST_OF(struct cgroup_device_rule) devices;
+	struct pairs unified; /* v2 files written as they are (OCI linux.resources.unified); refused by name on v1 */
+};
+
+/* Refuses what this host cannot do, by the limit's name, before anything is made. */
+MUST_CHECK int cgroup_limits_check(
+	const struct cgroup_host *host, const struct cgroup_limits *limits, struct error *err);
+
+/* A cgroup in use: one directory descriptor per hierarchy it exists in. Closing the handle leaves the directories. */
+struct cgroup {
+	const struct cgroup_host *host; /* borrowed */
+	char *path;
+	int unified;
+	int hierarchy[CGROUP_CONTROLLERS];
+};
+
+enum cgroup_create_flags {
+	CGROUP_ACCOUNTING = 1, /* v1: also pids, cpuacct and memory when they carry no limit, for figures */
+	CGROUP_MAY_EXIST = 2,  /* without it a path that exists is ERROR_BUSY */
+};
+
+/* Makes the directories (parents too; on v2 enables the needed controllers in each parent's cgroup.subtree_control and
+ * keeps processes out of inner nodes; v1: a new cpuset gets its parent's cpus and mems), writes the limits. On failure
+ * what was made is removed again. A frozen cgroup that exists is refused. */
+MUST_CHECK int cgroup_create(const struct cgroup_host *host, const char *path, const struct cgroup_limits *limits,
+	unsigned flags, struct cgroup *out, struct error *err);
+/* An existing one; hierarchies it does not exist in stay -1. In none: ERROR_MISSING. */
+MUST_CHECK int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *out, struct error *err);
+void cgroup_drop(struct cgroup *cgroup);
+
+/* Changes limits live; hierarchies that become necessary on v1 are made and all processes moved. What the kernel
+ * refuses is named with limit, value and file. */
+MUST_CHECK int cgroup_set(struct cgroup *cgroup, const struct cgroup_limits *limits, struct error *err);
+/* What the kernel has now (set members only where the file exists; "max" reads as unset). */
+MUST_CHECK int cgroup_get(struct cgroup *cgroup, struct arena *arena, struct cgroup_limits *out, struct error *err);
+
+/* How a process gets in. The parent opens it before the clone; the child (any credentials) enters through it. */
+struct cgroup_entrance {
+	int into;		       /* v2: give this to process_clone(); else -1 */
+	int tasks[CGROUP_CONTROLLERS]; /* v1: inherited by the child, which writes "0" to each */
+	size_t count;
+};
+MUST_CHECK int cgroup_entrance_open(const struct cgroup *cgroup, struct cgroup_entrance *out, struct error *err);
+void cgroup_entrance_drop(struct cgroup_entrance *entrance);
+/* Child side, single-threaded: enters the v1 hierarchies. Async-signal-safe. On v2 there is nothing to do. */
+MUST_CHECK int cgroup_enter(const struct cgroup_entrance *entrance, struct error *err);
+
+/* Freezes or thaws and waits until the kernel says it is so. ERROR_BUSY when it is not within timeout_ms. v1: makes the
+ * freezer directory when it is missing and moves the processes there. */
+MUST_CHECK int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct error *err);
+bool cgroup_is_frozen(const struct cgroup *cgroup);
+
+/* SIGKILL to every process in it and below (v2 cgroup.kill; v1 rounds of signals until none is left), frozen ones too.
+ * Does not wait for their end. */
+MUST_CHECK int cgroup_kill(struct cgroup *cgroup, struct error *err);
+/* Pids in it and below, at most 65,536. */
+struct cgroup_pids {
+	pid_t *items;
+	size_t count;
+};
+MUST_CHECK int cgroup_processes(
+	const struct cgroup *cgroup, struct arena *arena, struct cgroup_pids *out, struct error *err);
+/* False when no process is in it or below (v2: cgroup.events). */
+bool cgroup_is_populated(const struct cgroup *cgroup);
+
+/* Removes it and everything below in every hierarchy, bottom up; waits at most timeout_ms for dying processes. Absent
+ * is fine. v1: gives the memory back first (force_empty) only when `thorough`. */
+MUST_CHECK int cgroup_remove(
+	const struct cgroup_host *host, const char *path, int64_t timeout_ms, bool thorough, struct error *err);
+/* Names of the cgroups directly below path in any hierarchy: for sweeping up. Absent: empty. */
+MUST_CHECK int cgroup_children(const struct cgroup_host *host, const char *path, struct arena *arena,
+	struct strings *names, struct error *err);
+
+/* Figures; what the host cannot say is unset. */
+struct cgroup_stats {
+	struct optional memory_bytes;	   /* charged now */
+	struct optional memory_used_bytes; /* without page cache: anonymous + kernel */
+	struct optional memory_peak_bytes;
+	struct optional memory_limit_bytes;
+	struct optional swap_bytes;
+	struct optional pids, pids_limit, pids_refused;
+	struct optional cpu_us, cpu_user_us, cpu_system_us, cpu_periods, cpu_throttled_periods, cpu_throttled_us;
+	struct optional io_read_bytes, io_write_bytes;
+	struct optional oom_kills; /* since creation */
+	struct optional memory_pressure_10s, cpu_pressure_10s,
+		io_pressure_10s; /* v2: "some" share in hundredths of a percent */
+};
+MUST_CHECK int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err);
+/* Kills by out of memory since creation; cheap, one file. 0 where the kernel does not say. */
+int64_t cgroup_oom_kills(const struct cgroup *cgroup);
+
+/* Descriptors that poll(2) (POLLPRI) or epoll reports on change: v2 cgroup.events. -1 ERROR_MISSING on v1. */
+MUST_CHECK int cgroup_events_open(const struct cgroup *cgroup, struct error *err);
+
+#endif

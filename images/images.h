@@ -1,0 +1,153 @@
+/* Root file systems and volumes of instances.
+ *
+ * Everything here ends in detached mounts: descriptors that the instance's first process attaches inside its own mount
+ * namespace. Nothing ever appears in the host's mount table. Ids on disk are container ids; an idmapped clone of the
+ * instance's directory serves them to whatever id range the instance has, with no chown. See docs/images.md. */
+#ifndef WARREN_IMAGES_IMAGES_H
+#define WARREN_IMAGES_IMAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/decode.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* --- kernels --------------------------------------------------------------------------------------------------- */
+
+/* A process that builds roots opens one session first. Kernels before 6.13 cannot put an overlay over detached mounts:
+ * there the session has a private mount namespace with a small scratch tmpfs (made before any directory descriptor is
+ * opened: open_tree(2) accepts only mounts of the caller's own namespace), and lower layers are attached in it for the
+ * moment of the mount. Newer ones need nothing. */
+struct image_session {
+	bool detached_layers; /* overlay takes descriptors of detached mounts (probed once per boot, remembered in
+				 `run`) */
+	int scratch;	      /* directory of the private tmpfs, or -1 */
+	int store;	      /* the store's directory, opened inside the session's namespace */
+};
+/* run: directory for the remembered probe (/run/warren). store_path: /var/lib/warren, made when missing (0700). May
+ * unshare the caller's mount namespace (propagation private), so the caller must be a process of its own for this, or
+ * not mind: `warren` calls it in the monitor, before it opens directories. */
+MUST_CHECK int image_session_open(int run, const char *store_path, struct image_session *out, struct error *err);
+void image_session_drop(struct image_session *session);
+
+/* --- images ------------------------------------------------------------------------------------------------------ */
+
+#define IMAGE_HOST "host"
+
+/* What an image says about itself; defaults for an instance. All empty for `host`. */
+struct image_config {
+	struct strings entrypoint, command;
+	struct pairs environment;
+	const char *user, *working_dir, *stop_signal;
+};
+
+/* Resolves an image's name. `host`: builds the skeleton of the sparse image when it is missing or older than the host's
+ * packages (dpkg status, this program's version): under the store, staged and renamed, single flight by flock. Other
+ * names: ERROR_MISSING `image "x": no such image here; "host" is the built-in one`. */
+MUST_CHECK int image_prepare(
+	int store, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+
+/* --- the root of an instance -------------------------------------------------------------------------------------- */
+
+struct root_request {
+	const char *image;		     /* "host", or NULL with rootfs */
+	const char *rootfs;		     /* absolute path of a plain directory used as the lower layer, or NULL */
+	const struct strings *etc_from_host; /* absolute paths below /etc; only with `host` */
+	int instance;			     /* the instance's directory, opened inside the session; holds u/ and w/ */
+	int userns;			     /* user namespace with written maps, or -1: no id map */
+	uid_t id_base;			     /* host id of the instance's root (0 without userns) */
+	bool read_only;
+};
+
+/* Detached mounts for the child to attach, in this order, on paths inside the instance's root; the first is the root
+ * itself ("/"). */
+#define ROOT_PARTS_MAX 80
+struct root_part {
+	const char *target; /* absolute, inside the root */
+	int mount;	    /* detached mount, ours until root_parts_drop() */
+	bool is_file;	    /* the mount point is a file, not a directory */
+};
+struct root_parts {
+	struct root_part items[ROOT_PARTS_MAX];
+	size_t count;
+};
+void root_parts_drop(struct root_parts *parts);
+
+/* Prepares u/ and w/ of a new instance and what is copied from the host for it (etc_from_host), as container ids.
+ * Called once at creation, before any start. Files of /etc that follow from the instance (hostname) are written by the
+ * caller through root_file_write(). */
+MUST_CHECK int root_create(const struct image_session *session, const struct root_request *request, struct error *err);
+/* Writes a generated file into the upper layer (container id 0:0 unless given), making parents; inside root only, links
+ * never followed. */
+MUST_CHECK int root_file_write(int instance, const char *path, mode_t mode, uid_t uid, gid_t gid, const char *content,
+	size_t length, struct error *err);
+MUST_CHECK int root_link_write(int instance, const char *path, const char *target, struct error *err);
+
+/* The overlay of lower layers + u/ (or read-only: without an upper), then for `host` /usr as a lower-only overlay (a
+ * read-only super block: an instance that keeps CAP_SYS_ADMIN can clear a mount's read-only flag, not this), its
+ * nosuid,nodev flags, and an empty /usr/local over it; masks for /usr/src, /usr/lib/modules, /usr/lib/debug. */
+MUST_CHECK int root_mount(const struct image_session *session, const struct root_request *request,
+	struct root_parts *parts, struct error *err);
+
+/* Removes u/ and w/ (the instance directory itself stays). */
+MUST_CHECK int root_remove(int instance, struct error *err);
+
+/* --- volumes, tmpfs, configs
+ * ------------------------------------------------------------------------------------------ */
+
+enum volume_type { VOLUME_BIND, VOLUME_NAMED, VOLUME_TMPFS };
+struct volume {
+	enum volume_type type;
+	const char *source; /* absolute host path, or the volume's name */
+	const char *target; /* absolute, inside */
+	bool read_only;
+	bool idmap;	    /* default true; false: ids are the instance's own range */
+	int64_t size_bytes; /* tmpfs; 0: 16 MiB */
+	unsigned mode;	    /* tmpfs; 0: 01777 */
+};
+/* "src:dst[:ro|rw][,noidmap]"; a source without a slash is a named volume. */
+MUST_CHECK int volume_parse(struct arena *arena, const char *text, struct volume *out, struct error *err);
+/* Refused sources: /, /proc, /sys, /dev, /run, our own state and what lies above it; a path with links is resolved
+ * first. Checked before anything is made. */
+MUST_CHECK int volume_check(const struct volume *volume, const char *store_path, struct error *err);
+/* Adds the detached mount. Bind sources are cloned and idmapped (a file system that cannot: refused by its name, with
+ * the way out `idmap: false`); read-only ones become a read-only super block when `lock_read_only` (instances that keep
+ * CAP_SYS_ADMIN), where source is a directory. nosuid and nodev always. Named volumes are made below <store>/volumes
+ * when missing. */
+MUST_CHECK int volume_mount(const struct image_session *session, const struct volume *volume, int userns, uid_t id_base,
+	bool lock_read_only, struct root_parts *parts, struct error *err);
+/* True when some volume is a writable bind: the instance's filter then refuses set-id bits. */
+bool volumes_need_setid_guard(const struct volume *volumes, size_t count);
+
+/* A tmpfs holding generated or copied files (configs, secrets), each owned as given, mode 0400 unless given; attached
+ * file by file, read-only. */
+struct config_file {
+	const char *target; /* absolute, inside */
+	const char *content;
+	size_t length;
+	uid_t uid; /* inside */
+	gid_t gid;
+	unsigned mode;
+};
+MUST_CHECK int configs_mount(const struct image_session *session, const struct config_file *files, size_t count,
+	int userns, uid_t id_base, struct root_parts *parts, struct error *err);
+
+/* --- looking inside ------------------------------------------------------------------------------------------------
+ */
+
+/* "user", "user:group", "1000", "1000:1000" → ids; names are looked up in the /etc/passwd and /etc/group below root (by
+ * descriptor, bounded, numeric ids never looked up). Supplementary groups of a named user come too. */
+struct image_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[32];
+	size_t group_count;
+	const char *home; /* "/" when unknown */
+};
+MUST_CHECK int image_user_find(
+	struct arena *arena, int root, const char *user, struct image_user *out, struct error *err);
+
+#endif

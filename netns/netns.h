@@ -1,0 +1,180 @@
+/* Network of instances: routed, one veth pair each, no bridge.
+ *
+ * Host side: link w<slot> in the device group of its network, a /32 route to the instance, a permanent neighbour.
+ * Inside: eth0 with the /32, default route over 169.254.1.1 (which the host's loopback carries), a permanent neighbour.
+ * One static nftables table, `inet warren`; an instance adds nothing to it, a published port one map element. Costs
+ * stay flat to thousands. See docs/network.md for the packet's way. */
+#ifndef WARREN_NETNS_NETNS_H
+#define WARREN_NETNS_NETNS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/decode.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* --- networks ------------------------------------------------------------------------------------------------ */
+
+#define NETWORK_DEFAULT "default"
+#define NETWORK_DEFAULT_SUBNET "10.88.0.0/16"
+
+struct subnet {
+	struct in_addr base; /* network byte order */
+	unsigned prefix;     /* 8 … 30 */
+};
+/* "10.44.0.0/16": host bits must be zero. */
+MUST_CHECK int subnet_parse(const char *text, struct subnet *out, struct error *err);
+const char *subnet_format(const struct subnet *subnet, char buffer[20]);
+
+/* A network: kept as one record <state>/networks/<name>.json by network_define(); its number (1 … 4095) decides the
+ * device group 0x7700 + number. */
+struct network {
+	const char *name;
+	unsigned number;
+	struct subnet subnet;
+	bool isolated;	      /* its instances do not see one another */
+	bool egress;	      /* may leave the host */
+	const char *owner;    /* the fleet that defined it; "" by hand */
+	struct strings allow; /* other networks whose instances may reach this one */
+};
+
+/* --- the host's part, shared by all ---------------------------------------------------------------------------- */
+
+/* Where this module keeps what it knows. Both directories exist and belong to the caller. */
+struct net_state {
+	int run; /* tmpfs: /run/warren/net — slots bitmap, saved sysctls, hosts directories; gone with a reboot, as the
+		    kernel's state is */
+	int records; /* disk: /var/lib/warren/networks — one record a network */
+};
+
+/* Defines (or changes) a network: record, then nft elements. A subnet that overlaps another network's or one of the
+ * host's own routes/addresses is refused by name. The number is allocated. ERROR_BUSY when another owner has the name.
+ */
+MUST_CHECK int network_define(const struct net_state *state, struct network *network, struct error *err);
+MUST_CHECK int network_load(
+	struct arena *arena, const struct net_state *state, const char *name, struct network *out, struct error *err);
+struct network_list {
+	struct network *items;
+	size_t count;
+};
+MUST_CHECK int network_load_all(
+	struct arena *arena, const struct net_state *state, struct network_list *out, struct error *err);
+/* Removes record, elements and hosts directory. ERROR_BUSY while a host number of it is taken. */
+MUST_CHECK int network_undefine(const struct net_state *state, const char *name, struct error *err);
+
+/* Brings the host's part up if it is not (idempotent, one GET when it is): table, 169.254.1.1 on lo, ip_forward (the
+ * old value saved first in <run>/sysctls), elements of all defined networks. Also repairs after somebody's `flush
+ * ruleset`. Serialised by a lock. */
+MUST_CHECK int net_host_up(const struct net_state *state, struct error *err);
+/* When no slot is taken any more: removes the table and the address, restores the sysctls as they were. Else does
+ * nothing. */
+MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct error *err);
+
+/* --- slots and host numbers -------------------------------------------------------------------------------------- */
+
+/* A slot is an instance's number on this host, 1 … 4094: link name w<slot>, ifindex 100000 + slot, id range
+ * SLOT_ID_BASE + slot × 65536. */
+#define SLOT_MAX 4094
+#define SLOT_ID_BASE 1879048192u
+#define SLOT_ID_COUNT 65536u
+
+/* Takes a free slot (bitmap under flock, rotating, so that a number just given back is not reused at once), never one
+ * whose link still exists. `wanted` > 0: that one or ERROR_BUSY. All taken: ERROR_BUSY. */
+MUST_CHECK int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err);
+MUST_CHECK int slot_release(const struct net_state *state, unsigned slot, struct error *err);
+/* Takes a host number inside the network: 1.0 is the first usable; base and broadcast are never given. `wanted` ≠
+ * 0.0.0.0: that address, ERROR_BUSY when taken, ERROR_USAGE when outside. */
+MUST_CHECK int address_take(const struct net_state *state, const struct network *network, struct in_addr wanted,
+	struct in_addr *address, struct error *err);
+MUST_CHECK int address_release(
+	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
+/* Marks what the instances' records say is taken: rebuilding the bitmaps after a reboot. Taken already is fine. */
+MUST_CHECK int slot_mark(const struct net_state *state, unsigned slot, struct error *err);
+MUST_CHECK int address_mark(
+	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
+
+/* --- one instance --------------------------------------------------------------------------------------------------
+ */
+
+/* One route and one netfilter netlink socket; opened once per process. All messages are built and parsed by libmnl with
+ * checked lengths. */
+struct net_session;
+struct net_session *net_session_open(struct error *err); /* NULL on failure */
+void net_session_drop(struct net_session **session);
+
+struct endpoint {
+	unsigned slot;
+	unsigned network_number;
+	struct in_addr address;
+};
+
+/* One NEWLINK (peer born inside netns), route, neighbour: one send. An old link of this slot that is still dying is
+ * waited for, at most timeout_ms. On failure nothing is left. */
+MUST_CHECK int endpoint_attach(
+	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err);
+/* Removes the host side without waiting where possible; absent is fine. Normally the namespace's end does it. */
+MUST_CHECK int endpoint_detach(struct net_session *session, unsigned slot, struct error *err);
+bool endpoint_exists(struct net_session *session, unsigned slot);
+
+/* Child side, inside the namespace with CAP_NET_ADMIN over it: one socket, one send: lo up, eth0 up with its address,
+ * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
+MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
+
+/* --- published ports --------------------------------------------------------------------------------------------- */
+
+enum port_protocol { PORT_TCP, PORT_UDP };
+extern const char *const port_protocol_names[]; /* "tcp", "udp", NULL */
+
+struct port {
+	struct in_addr host_ip; /* 0.0.0.0: any; default is 127.0.0.1 */
+	uint16_t published;	/* host's; 0: a free one is chosen */
+	uint16_t target;	/* the instance's */
+	enum port_protocol protocol;
+};
+/* "8080:80", "127.0.0.1:8080:80", "8080:80/udp", "80" (published 0). */
+MUST_CHECK int port_parse(const char *text, struct port *out, struct error *err);
+const char *port_format(const struct port *port, char buffer[40]); /* "127.0.0.1:8080->80/tcp" */
+
+/* Adds one map element per port, all or none. A port that another instance publishes or a process of the host listens
+ * on: ERROR_BUSY with address, port and who. published 0 is filled in. Loopback publishing sets route_localnet on the
+ * instance's own link only. */
+MUST_CHECK int ports_publish(struct net_session *session, const struct endpoint *endpoint, struct port *ports,
+	size_t count, struct error *err);
+/* Absent elements, and those that lead to another address by now, are left alone. */
+MUST_CHECK int ports_unpublish(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
+	size_t count, struct error *err);
+/* Every element that leads to this address: for cleaning up after a kill. */
+MUST_CHECK int ports_unpublish_address(struct net_session *session, struct in_addr address, struct error *err);
+
+/* --- names
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct host_name {
+	struct in_addr address;
+	const char *name; /* checked as a name */
+};
+/* The network's hosts file, <run>/hosts/<network>/hosts, replaced atomically; instances have the directory bound
+ * read-only and /etc/hosts as a link into it, so they see changes. */
+MUST_CHECK int hosts_add(
+	const struct net_state *state, const char *network, const struct host_name *name, struct error *err);
+MUST_CHECK int hosts_remove(
+	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
+/* Descriptor (O_PATH) of that directory, made when missing. */
+MUST_CHECK int hosts_directory(const struct net_state *state, const char *network, struct error *err);
+
+/* --- namespaces
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Byte and packet counters of the links of all slots in one dump: for stats. Slots without a link have present false.
+ */
+struct link_counters {
+	bool present;
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets; /* as the instance sees them */
+};
+MUST_CHECK int link_counters_read(
+	struct net_session *session, unsigned slot, struct link_counters *out, struct error *err);
+
+#endif
