@@ -1,0 +1,197 @@
+/* One container: from a specification to a running process and back.
+ *
+ * Two ways in. launch_start() is the engine: it starts a process in its namespaces and returns; the caller keeps
+ * whatever it wants to remember (the manager's monitor uses it). container_…() is the OCI life cycle on top, with a
+ * state directory of its own (warren-oci). See docs/start.md for the sequence and its reasons. */
+#ifndef WARREN_RUNTIME_RUNTIME_H
+#define WARREN_RUNTIME_RUNTIME_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "cgroups/cgroups.h"
+#include "runtime/spec.h"
+
+/* --- the engine ------------------------------------------------------------------------------------------------- */
+
+/* A detached mount for the child to attach inside its root. The one with target "/" is the root itself and comes first.
+ */
+struct launch_part {
+	const char *target;
+	int mount; /* borrowed; the launcher closes its copies after the child has them */
+	bool is_file;
+};
+
+/* What the parent's callback may look at: the child exists in its new namespaces, its id maps are written, it waits. */
+struct launch_child {
+	pid_t pid;
+	int pidfd;
+	int userns, netns; /* descriptors of its namespaces (of the joined ones when joined); -1 when it shares the
+			      host's */
+};
+
+struct launch_callbacks {
+	void *context;
+	/* Parent side, after the maps: makes the root and other mounts, attaches the network. parts[] has room for
+	 * `room`; *count is set. May be NULL. */
+	int (*prepare)(void *context, const struct launch_child *child, struct launch_part *parts, size_t room,
+		size_t *count, struct error *err);
+	/* Parent side, when the child has its parts or on failure: close what prepare() made. May be NULL. */
+	void (*release)(void *context);
+	/* Child side, with all capabilities in its namespaces, new root attached: brings up the inside of a new network
+	 * namespace. NULL: loopback only. No allocation, no locks. Not called when the network namespace is joined or
+	 * the host's. */
+	int (*configure_network)(void *context, struct error *err);
+};
+
+struct launch {
+	const struct spec *spec;
+	const struct cgroup_entrance *entrance; /* NULL: stay in the caller's cgroup */
+	const struct seccomp_program *seccomp;	/* NULL: no filter; from seccomp_program_get() */
+	struct launch_callbacks callbacks;
+	int stdio[3];	  /* the process's 0, 1, 2; -1: /dev/null. Not used with a terminal */
+	int preserve_fds; /* descriptors 3 … 2+n of ours go through to the process */
+	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
+	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
+	const char *program; /* argv[0] for errors; NULL: spec->process.args */
+};
+
+struct launched {
+	pid_t pid;
+	int pidfd;
+	int userns,
+		netns; /* kept for a later start in the same namespaces: put them into spec.namespaces.fd; -1: host's */
+	int console;   /* master of the pseudo-terminal; -1: none */
+};
+void launched_drop(struct launched *launched); /* closes descriptors; the process lives on */
+
+/* Starts the process and waits until it has executed its program (or, with hold, until it waits for "start"). Any
+ * failure, up to and including exec, comes back as one line that names step, file and errno, e.g. `mount: /srv/a on
+ * /srv: No such file or directory`, `execute /bin/nonesuch: No such file or directory`; the child is then dead and
+ * reaped. exec failure: errnum is ENOENT, EACCES … and *exec_failed (may be NULL) true, for exit status 127 / 126. */
+MUST_CHECK int launch_start(const struct launch *launch, struct launched *out, bool *exec_failed, struct error *err);
+
+/* A second process in a running container: joins every namespace the first one does not share with us, its cgroup, the
+ * same filter and capability rules. The new process is a child of the caller, who must reap it at once when it ends (an
+ * unreaped one blocks the container's own end). */
+struct join {
+	const struct process_id *target;
+	const struct spec_process *process;
+	const struct cgroup_entrance *entrance;
+	const struct seccomp_program *seccomp;
+	bool guard_own_binary; /* the container has no id range of its own: protect /proc/self/exe */
+	int stdio[3];
+	int preserve_fds;
+};
+MUST_CHECK int join_start(const struct join *join, struct launched *out, bool *exec_failed, struct error *err);
+
+/* --- seccomp programs --------------------------------------------------------------------------------------------- */
+
+struct seccomp_program; /* compiled BPF, mapped from the cache or in memory */
+/* Compiles with libseccomp (binary tree) or takes it from the cache: cache_dir/<digest of rules, version,
+ * architecture>, written by temp + rename. cache_dir -1: no cache. NULL spec gives NULL program and success. */
+MUST_CHECK int seccomp_program_get(
+	const struct spec_seccomp *spec, int cache_dir, struct seccomp_program **out, struct error *err);
+void seccomp_program_drop(struct seccomp_program **program);
+
+/* --- what this kernel and build can do
+ * -------------------------------------------------------------------------------- */
+
+struct encoder;
+void features_encode(struct encoder *encoder); /* OCI features.json, truthfully */
+const char *runtime_version(void);
+
+/* --- OCI: config.json
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Reads bundle/config.json (or `config`) into spec: lenient decode, then spec_check(). What we know but cannot honour
+ * is refused by name. */
+MUST_CHECK int oci_spec_read(
+	struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err);
+/* The same from a decoded tree: for the manager's `oci` key and for exec --process. */
+MUST_CHECK int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err);
+/* The config.json that `warren-oci spec` writes. */
+void oci_default_config(struct encoder *encoder, bool rootless);
+
+/* --- OCI: life cycle
+ * -------------------------------------------------------------------------------------------------------- */
+
+enum container_status { CONTAINER_CREATING, CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_PAUSED, CONTAINER_STOPPED };
+extern const char *const container_status_names[];
+
+/* state.json's facts; status is derived from the kernel each time, never stored. */
+struct container_facts {
+	const char *id, *bundle, *cgroup_path, *root, *owner, *oci_version;
+	struct process_id init;
+	int64_t created_ms; /* CLOCK_REALTIME */
+	struct pairs annotations;
+	bool own_id_range, terminal;
+	const char *boot;
+};
+
+struct container {
+	int dir; /* <root>/<id> */
+	struct container_facts facts;
+	enum container_status status;
+};
+
+struct container_create_options {
+	const char *bundle, *config; /* config NULL: bundle/config.json */
+	const char *console_socket, *pid_file;
+	int preserve_fds;
+	bool no_new_keyring, keep;
+};
+
+/* root is the state root's descriptor (/run/warren-oci by default). Each takes the container's lock for as long as it
+ * changes something. */
+MUST_CHECK int container_create(
+	int root, const char *id, const struct container_create_options *options, struct error *err);
+MUST_CHECK int container_start(int root, const char *id, struct error *err);
+/* create + start in one go; waits for the end unless detach. *status as waitpid. Deletes the container at its end
+ * unless keep. */
+MUST_CHECK int container_run(int root, const char *id, const struct container_create_options *options, bool detach,
+	int *status, struct error *err);
+MUST_CHECK int container_kill(int root, const char *id, int signal, bool all, struct error *err);
+MUST_CHECK int container_delete(int root, const char *id, bool force, struct error *err);
+MUST_CHECK int container_pause(int root, const char *id, bool paused, struct error *err);
+MUST_CHECK int container_open(struct arena *arena, int root, const char *id, struct container *out, struct error *err);
+void container_close(struct container *container);
+/* OCI state object. */
+void container_encode_state(struct encoder *encoder, const struct container *container);
+struct container_list {
+	struct container *items; /* damaged ones are warned about and left out */
+	size_t count;
+};
+MUST_CHECK int container_list(struct arena *arena, int root, struct container_list *out, struct error *err);
+
+struct container_exec_options {
+	const struct spec_process *process; /* complete: args, env, cwd, user, capabilities (merged from config.json by
+					       container_exec_defaults) */
+	const char *console_socket, *pid_file;
+	int preserve_fds;
+	bool detach;
+};
+/* The container's own process section, as the base of an exec. */
+MUST_CHECK int container_exec_defaults(
+	struct arena *arena, int root, const char *id, struct spec_process *out, struct error *err);
+MUST_CHECK int container_exec(
+	int root, const char *id, const struct container_exec_options *options, int *status, struct error *err);
+
+/* --- terminals
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* Copies between our own terminal or pipes and a process until it has ended and its output is drained. With a console:
+ * our terminal goes raw and is restored, window size follows SIGWINCH. Without: forwards the signals HUP INT TERM QUIT
+ * USR1 USR2 to the process. `tee` (may be NULL) sees the output too. */
+struct stdio_relay {
+	int console;	   /* master; or -1 and the pipes: */
+	int input;	   /* we write our stdin here; -1 none */
+	int output, error; /* we read these; -1 none */
+	int pidfd;
+	void (*tee)(void *context, int stream, const char *bytes, size_t length); /* stream 1 or 2 */
+	void *context;
+};
+/* Returns when the process has ended (it is not reaped). Takes care of descriptors' blocking mode and restores it. */
+MUST_CHECK int stdio_relay_run(const struct stdio_relay *relay, struct error *err);
+
+#endif
