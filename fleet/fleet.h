@@ -1,0 +1,224 @@
+/* Instances as the user sees them, and fleets of them.
+ *
+ * One directory per instance, no index, no database, no daemon. Facts lie in records (temp + rename); whether something
+ * runs is asked of the kernel each time. One small monitor process stays with each running instance; every command
+ * works when it is dead. */
+#ifndef WARREN_FLEET_FLEET_H
+#define WARREN_FLEET_FLEET_H
+
+#include "base/arena.h"
+#include "base/encode.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "cgroups/cgroups.h"
+#include "fleet/spec.h"
+#include "netns/netns.h"
+
+/* --- the host's directories -----------------------------------------------------------------------------------------
+ */
+
+struct host_options {
+	const char *root;	   /* NULL: /run/warren, /var/lib/warren, /var/log/warren; else <root>/{run,lib,log} */
+	const char *cgroup_parent; /* NULL: "warren" */
+};
+
+struct host {
+	char *run_path, *lib_path, *log_path, *cgroup_parent;
+	int run, lib, log;
+	int instances; /* <lib>/instances: <name>/{record.json, spec.json, u/, w/, …}, 0700 */
+	int live;      /* <run>/instances: <name>/{out, err, monitor.lock, lock}; gone with a reboot */
+	int fleets;    /* <lib>/fleets */
+	struct net_state net;
+	struct cgroup_host cgroups;
+};
+
+/* Opens, making what is missing (0700 root). After a reboot rebuilds the bitmaps from the records. Read-only commands
+ * may run without root: then ERROR_SYSTEM says that warren needs root. */
+MUST_CHECK int host_open(const struct host_options *options, struct host *out, struct error *err);
+void host_close(struct host *host);
+
+/* --- one instance ----------------------------------------------------------------------------------------------------
+ */
+
+enum instance_state {
+	INSTANCE_CREATED,
+	INSTANCE_STARTING,
+	INSTANCE_RUNNING,
+	INSTANCE_PAUSED,
+	INSTANCE_RESTARTING,
+	INSTANCE_STOPPED,
+	INSTANCE_DAMAGED
+};
+extern const char
+	*const instance_state_names[]; /* "created", "running", "paused", "restarting", "stopped", "damaged" */
+
+/* Why the last run ended. */
+enum end_reason {
+	END_NONE,
+	END_EXITED,
+	END_SIGNAL,
+	END_OUT_OF_MEMORY,
+	END_STOPPED,
+	END_KILLED,
+	END_HOST,
+	END_START_FAILED
+};
+extern const char *const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
+						restarted or monitor lost", "start failed" */
+
+struct exit_record {
+	enum end_reason reason;
+	int status;	    /* as `$?`: 0 … 255, 128 + signal */
+	int64_t at_ms;	    /* CLOCK_REALTIME; 0: never ran */
+	const char *detail; /* one line, e.g. the start's error; may be NULL */
+};
+
+/* Everything `list` and `inspect` show of one instance; read from records and kernel. */
+struct instance_status {
+	const char *name;
+	const struct instance_spec *spec; /* NULL when damaged */
+	enum instance_state state;
+	enum desired_state desired;
+	bool monitored;
+	struct process_id init; /* pid 0: none */
+	pid_t monitor;		/* 0: none */
+	unsigned slot;
+	struct in_addr address;
+	uint32_t id_base;
+	const char *cgroup_path;
+	struct port *ports; /* as bound */
+	size_t port_count;
+	int64_t created_ms, started_ms; /* CLOCK_REALTIME */
+	int64_t restarts;
+	int64_t log_dropped_bytes;
+	struct exit_record last;
+	const char *damage; /* why it is damaged */
+};
+
+/* Makes the instance: claims the name, takes slot and address, prepares its root. On failure nothing is left.
+ * ERROR_BUSY: name taken (by whom). */
+MUST_CHECK int instance_create(struct host *host, const struct instance_spec *spec, struct error *err);
+
+struct start_options {
+	bool foreground; /* the caller is the monitor itself and relays stdio to its own 0, 1, 2 until the end */
+	int *status;	 /* foreground: the process's exit status */
+	bool *exec_failed;
+	struct port *ports; /* may be NULL; filled with the bound ports, room for 64 */
+	size_t *port_count;
+};
+/* Starts a created or stopped one; desired state becomes running. Running already: with a monitor ERROR_BUSY, without
+ * one it gets a monitor again. Returns when the program runs (its exec succeeded) and its ports are published. */
+MUST_CHECK int instance_start(
+	struct host *host, const char *name, const struct start_options *options, struct error *err);
+/* stop_signal, grace, then the whole cgroup. Returns when nothing of it runs any more. Not running is fine. timeout
+ * unset: the spec's. */
+MUST_CHECK int instance_stop(struct host *host, const char *name, struct optional timeout_ms, struct error *err);
+MUST_CHECK int instance_restart(struct host *host, const char *name, struct optional timeout_ms, struct error *err);
+MUST_CHECK int instance_kill(struct host *host, const char *name, int signal, struct error *err);
+MUST_CHECK int instance_pause(struct host *host, const char *name, bool paused, struct error *err);
+/* Removes a stopped one with all that is its own; force: kills first. protect is respected. Works on damaged ones. */
+MUST_CHECK int instance_remove(struct host *host, const char *name, bool force, struct error *err);
+MUST_CHECK int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err);
+/* Waits for the end of the present run; *status as `$?`. Not running: the last run's at once. */
+MUST_CHECK int instance_wait(struct host *host, const char *name, int *status, struct error *err);
+
+struct exec_options {
+	struct strings args, env;	/* "NAME=value" on top of the instance's */
+	const char *user, *working_dir; /* NULL: the instance's */
+	bool terminal, interactive, detach;
+};
+/* Same user namespace, filter, capabilities, cgroup as the instance. *status as `$?`; 126/127 as the shell's. */
+MUST_CHECK int instance_exec(
+	struct host *host, const char *name, const struct exec_options *options, int *status, struct error *err);
+
+MUST_CHECK int instance_status_read(
+	struct arena *arena, struct host *host, const char *name, struct instance_status *out, struct error *err);
+struct instance_list {
+	struct instance_status *items; /* sorted by name, digits by value: site-2 before site-10 */
+	size_t count;
+};
+MUST_CHECK int instance_list_read(struct arena *arena, struct host *host, struct instance_list *out, struct error *err);
+/* Selection by names or shell patterns ("site-*") and labels ("k", "k=v"). A plain name that matches nothing is
+ * ERROR_MISSING with a guess. */
+MUST_CHECK int instance_select(struct arena *arena, struct host *host, const struct strings *patterns,
+	const struct strings *labels, struct strings *names, struct error *err);
+/* The `inspect` document. */
+void instance_status_encode(
+	struct encoder *encoder, const struct instance_status *status, const struct cgroup_limits *in_kernel);
+/* What the kernel has as limits, for inspect; fails when it does not run. */
+MUST_CHECK int instance_limits_read(struct arena *arena, struct host *host, const struct instance_status *status,
+	struct cgroup_limits *out, struct error *err);
+
+/* Several at once: each verb for all names, at most `parallel` in flight (0: twice the processors). Calls done() for
+ * each as it ends (on one thread). Gives the number of failures; *err the first. */
+enum instance_verb { VERB_START, VERB_STOP, VERB_RESTART, VERB_REMOVE, VERB_REMOVE_FORCE, VERB_KILL };
+struct bulk {
+	enum instance_verb verb;
+	unsigned parallel;
+	struct optional timeout_ms;
+	int signal;
+	void (*done)(void *context, const char *name, const struct error *result); /* result->kind ERROR_NONE: well */
+	void *context;
+};
+MUST_CHECK int instances_do(struct host *host, const struct strings *names, const struct bulk *bulk, struct error *err);
+
+/* --- logs and figures
+ * ---------------------------------------------------------------------------------------------------- */
+
+struct logs_options {
+	bool follow, timestamps;
+	struct optional tail;	  /* last n lines */
+	struct optional since_ms; /* CLOCK_REALTIME */
+};
+/* Writes stdout's lines to descriptor out, stderr's to errout. follow: until the instance has ended or the caller is
+ * interrupted. */
+MUST_CHECK int instance_logs(struct host *host, const char *name, const struct logs_options *options, int out,
+	int errout, struct error *err);
+
+struct instance_stats {
+	const char *name;
+	struct cgroup_stats cgroup;
+	struct link_counters link;
+	int64_t cpu_permille; /* of one processor, since the sample before; -1: no sample */
+	int64_t at_ms;	      /* CLOCK_BOOTTIME */
+};
+/* Of all running instances among names (all when empty). before: an earlier sample of the same call, for cpu_permille;
+ * may be NULL. */
+struct stats_sample {
+	struct instance_stats *items;
+	size_t count;
+};
+MUST_CHECK int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
+	const struct stats_sample *before, struct stats_sample *out, struct error *err);
+
+/* --- fleets
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+enum apply_step {
+	APPLY_CREATED,
+	APPLY_STARTED,
+	APPLY_UNCHANGED,
+	APPLY_RECREATED,
+	APPLY_RESTARTED,
+	APPLY_REMOVED,
+	APPLY_FAILED
+};
+extern const char *const apply_step_names[];
+
+struct apply_options {
+	unsigned parallel; /* 0: twice the processors */
+	bool no_prune;	   /* keep instances that left the file */
+	void (*progress)(void *context, const char *name, enum apply_step step, const struct error *result, size_t done,
+		size_t total);
+	void *context;
+};
+/* Makes the host as the file says: defines networks and volumes, creates, starts, changes, removes; the least that is
+ * needed; applying twice changes nothing. Goes on after a failure of one instance and reports the number at the end. A
+ * second apply after a kill completes the first. */
+MUST_CHECK int fleet_apply(
+	struct host *host, const struct fleet_file *file, const struct apply_options *options, struct error *err);
+/* Stops and removes every instance, network and record of the fleet (volumes stay). ERROR_MISSING: no fleet of that
+ * name. */
+MUST_CHECK int fleet_down(struct host *host, const char *name, const struct apply_options *options, struct error *err);
+
+#endif

@@ -1,0 +1,154 @@
+/* What an instance shall be: the model behind an entry of the fleet file, the flags of `warren run`, and
+ * instances/<name>/spec.json (which is written in the fleet file's own language, with everything merged and
+ * substituted).
+ *
+ * Lies in an arena; read-only once decoded and checked. */
+#ifndef WARREN_FLEET_SPEC_H
+#define WARREN_FLEET_SPEC_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/decode.h"
+#include "base/encode.h"
+#include "base/text.h"
+#include "images/images.h"
+#include "netns/netns.h"
+#include "runtime/spec.h"
+
+enum desired_state { DESIRED_RUNNING, DESIRED_STOPPED, DESIRED_PAUSED };
+extern const char *const desired_state_names[];
+
+enum restart_policy { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
+extern const char *const restart_policy_names[]; /* "no", "on-failure", "always", "unless-stopped" */
+
+struct restart_spec {
+	enum restart_policy policy;
+	int64_t delay_ms, max_delay_ms; /* 100 ms doubling to 1 min */
+	struct optional max_retries;	/* unset: unlimited */
+};
+
+struct logging_spec {
+	const char *driver;	/* "file" or "none" */
+	int64_t max_size_bytes; /* of one file; 10M */
+	int64_t max_files;	/* 3 */
+};
+
+struct resources_spec {
+	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
+		io_weight;
+	const char *cpuset;
+	LIST_OF(struct cgroup_io_max) io_max;
+};
+
+enum config_source { CONFIG_FROM_FILE, CONFIG_INLINE };
+struct config_spec {
+	const char *source; /* path on the host, relative to the fleet file's directory; made absolute when decoded */
+	const char *target;
+	struct optional mode; /* 0400 */
+};
+
+struct dependency {
+	const char *name, *condition; /* "started"; "healthy" is refused until there are health checks */
+};
+
+struct ulimit_spec {
+	const char *name;
+	struct rlimit limit;
+};
+
+struct instance_spec {
+	const char *name;
+	const char *fleet;     /* the fleet it belongs to; NULL: made by hand */
+	const char *base_name; /* before replicas: "site" of "site-3"; = name */
+	int64_t index;	       /* 1 … replicas; 0: not a replica */
+
+	const char *image, *rootfs; /* exactly one */
+	struct strings etc_from_host;
+	enum desired_state state;
+	bool autostart;
+	int64_t priority;
+	LIST_OF(struct dependency) depends_on;
+
+	struct strings command, entrypoint;
+	struct pairs environment;
+	struct strings env_file;
+	const char *user, *working_dir, *hostname;
+
+	struct resources_spec resources;
+	LIST_OF(struct ulimit_spec) ulimits;
+
+	const char *network;	/* a name, "host" or "none" */
+	struct in_addr address; /* 0.0.0.0: allocated */
+	LIST_OF(struct port) ports;
+
+	LIST_OF(struct volume) volumes; /* binds, named ones and tmpfs */
+	bool read_only;
+	LIST_OF(struct config_spec) configs;
+
+	struct restart_spec restart;
+	const char *stop_signal; /* "TERM" */
+	int64_t stop_grace_ms;
+	struct logging_spec logging;
+
+	struct strings cap_add, cap_drop;
+	bool no_new_privileges;
+	const char *seccomp; /* "default" or "unconfined" */
+	struct pairs sysctls, labels;
+	const char *description;
+	bool protect;
+	bool terminal, interactive, remove; /* run -t -i --rm */
+};
+
+/* Defaults of product: what an entry of a fleet file has when it says nothing (restart always) or `run` (restart no).
+ */
+void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in_fleet);
+
+/* Checks that span keys (exactly one of image and rootfs, host network with ports, addresses with a network, targets
+ * twice …). ERROR_USAGE, one line. */
+MUST_CHECK int instance_spec_check(const struct instance_spec *spec, struct error *err);
+
+/* spec.json and back. */
+void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec);
+MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *doc, const struct json *node,
+	struct instance_spec *out, struct error *err);
+
+/* Network as the file says it. */
+struct network_spec {
+	const char *name;
+	const char *subnet; /* NULL: 10.<89 + n>.0.0/16, the first that is free */
+	bool isolated, egress;
+	struct strings allow;
+};
+
+/* A whole fleet file: defaults < profiles < instance merged, replicas expanded, ${name} and ${index} substituted. */
+struct fleet_file {
+	const char *path, *name;
+	LIST_OF(struct instance_spec) instances; /* sorted by dependency and priority: start order */
+	LIST_OF(struct network_spec) networks;
+	struct strings volumes;
+};
+
+/* Reads and checks everything that can be checked without changing anything. Errors carry file:line:column. The file
+ * must not be writable by everybody. */
+MUST_CHECK int fleet_file_read(struct arena *arena, const char *path, struct fleet_file *out, struct error *err);
+/* The same from text, for tests and the fuzzer. */
+MUST_CHECK int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length,
+	struct fleet_file *out, struct error *err);
+
+/* Instance spec + image's own configuration → the runtime's spec, in memory. `facts` are what the record holds. Nothing
+ * is touched but the environment files and config sources it reads. */
+struct compile_facts {
+	uint32_t id_base; /* 0 with userns off */
+	const char *cgroup_path;
+	const char *hostname;
+	const struct image_config *image;
+	const struct image_user *user;
+};
+MUST_CHECK int instance_compile(struct arena *arena, const struct instance_spec *spec,
+	const struct compile_facts *facts, struct spec *out, struct error *err);
+/* resources → cgroup limits. */
+void resources_limits(const struct resources_spec *resources, struct cgroup_limits *out);
+
+#endif
