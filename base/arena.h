@@ -9,6 +9,7 @@
 #ifndef WARREN_BASE_ARENA_H
 #define WARREN_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -30,6 +31,12 @@ void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__(
 const char *arena_string(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 const char *arena_bytes(struct arena *arena, const char *bytes, size_t length) __attribute__((returns_nonnull));
 const char *arena_format(struct arena *arena, const char *format, ...) PRINTF(2, 3) __attribute__((returns_nonnull));
+
+/* True when the pointer lies in memory of this arena. */
+bool arena_holds(const struct arena *arena, const void *pointer);
+
+/* Ends the process as described above; for the few places that take memory from elsewhere. */
+_Noreturn void memory_exhausted(void);
 
 /* Gives everything back; the arena is empty and usable afterwards. */
 void arena_drop(struct arena *arena);

@@ -6,6 +6,7 @@
 #ifndef WARREN_BASE_TEXT_H
 #define WARREN_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct text {
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t length);
 void text_appendf(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_appendv(struct text *text, const char *format, va_list args) PRINTF(2, 0);
 const char *text_string(const struct text *text); /* never NULL */
 void text_clear(struct text *text);		  /* empty, memory kept */
 void text_drop(struct text *text);
@@ -83,6 +85,9 @@ static inline bool text_is_empty(const char *text)
 {
 	return !text || !*text;
 }
+/* How many bytes the character at the beginning takes: 1 to 4, or 0 when it is not UTF-8 (cut, overlong, a surrogate, beyond
+ * U+10FFFF). length ≥ 1. */
+size_t utf8_length(const char *bytes, size_t length);
 bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
 
 #endif

@@ -1,0 +1,216 @@
+/* Whole small files: read, one write to a knob, replace. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+/* First buffer for files that do not say their size, as the kernel's. */
+#define READ_START 4096
+
+static ssize_t read_some(int fd, char *buffer, size_t size)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, buffer, size);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* Reads up to `max` bytes and one more to notice when there are more. Gives the length, -1: errno, -2: more than max. */
+static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_t max, char **content)
+{
+	size_t capacity = size_hint ? size_hint + 1 : READ_START, used = 0;
+	char *buffer, *larger;
+	ssize_t got;
+
+	if (capacity > max)
+		capacity = max + 1;
+	buffer = arena_alloc(arena, capacity + 1);
+	while ((got = read_some(fd, buffer + used, capacity - used)) > 0) {
+		used += (size_t)got;
+		if (used > max)
+			return -2;
+		if (used < capacity)
+			continue;
+		capacity = capacity > max / 2 ? max + 1 : capacity * 2;
+		larger = arena_alloc(arena, capacity + 1);
+		memcpy(larger, buffer, used);
+		buffer = larger;
+	}
+	if (got < 0)
+		return -1;
+	buffer[used] = '\0';
+	*content = buffer;
+	return (ssize_t)used;
+}
+
+int fd_read_all(struct arena *arena, int fd, size_t max, const char **content, size_t *length, struct error *err)
+{
+	struct stat status;
+	size_t hint = 0;
+	char *buffer;
+	ssize_t used;
+
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+		hint = (uint64_t)status.st_size > max ? max : (size_t)status.st_size;
+	used = read_bounded(arena, fd, hint, max, &buffer);
+	if (used == -2)
+		return fail(err, ERROR_USAGE, "larger than %zu bytes", max);
+	if (used < 0)
+		return fail_errno(err, "read");
+	if (length)
+		*length = (size_t)used;
+	else if (strlen(buffer) != (size_t)used)
+		return fail(err, ERROR_USAGE, "holds a NUL byte");
+	*content = buffer;
+	return 0;
+}
+
+static int fail_open(struct error *err, const char *path)
+{
+	int errnum = errno;
+
+	fail_errno(err, "open %s", path);
+	if (errnum == ENOENT)
+		err->kind = ERROR_MISSING;
+	return -1;
+}
+
+int file_read(struct arena *arena, int dir, const char *path, size_t max, const char **content, size_t *length,
+	struct error *err)
+{
+	auto_fd fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0)
+		return fail_open(err, path);
+	if (fstat(fd, &status) < 0)
+		return fail_errno(err, "look at %s", path);
+	if (!S_ISREG(status.st_mode)) /* the kernel's own files say that they are regular, too */
+		return fail(err, ERROR_USAGE, "%s: not a regular file", path);
+	if (fd_read_all(arena, fd, max, content, length, err) < 0)
+		return blame(err, "%s", path);
+	return 0;
+}
+
+int write_all(int fd, const void *bytes, size_t length)
+{
+	const char *rest = bytes;
+
+	while (length) {
+		ssize_t written = write(fd, rest, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -1;
+		rest += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
+int file_write(int dir, const char *path, const char *content, struct error *err)
+{
+	auto_fd fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
+	size_t length = strlen(content);
+	ssize_t written;
+
+	if (fd < 0)
+		return fail_open(err, path);
+	do
+		written = write(fd, content, length);
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
+		return fail_errno(err, "write \"%.64s\" to %s", content, path);
+	if ((size_t)written != length)
+		return fail(err, ERROR_SYSTEM, "write \"%.64s\" to %s: only %zd of %zu bytes were taken", content, path,
+			written, length);
+	return 0;
+}
+
+int file_writef(int dir, const char *path, struct error *err, const char *format, ...)
+{
+	struct text content AUTO(text_drop) = {0};
+	va_list args;
+
+	va_start(args, format);
+	text_appendv(&content, format, args);
+	va_end(args);
+	return file_write(dir, path, text_string(&content), err);
+}
+
+/* A file being written beside the one that it will replace. */
+struct replacement {
+	int dir; /* open on the directory of both */
+	const char *name;
+	char *temporary; /* NULL: nothing to remove */
+	int fd;
+};
+
+static void replacement_drop(struct replacement *new)
+{
+	int saved = errno;
+
+	fd_drop(&new->fd);
+	if (new->temporary)
+		unlinkat(new->dir, new->temporary, 0);
+	free(new->temporary);
+	fd_drop(&new->dir);
+	errno = saved;
+}
+
+static int replacement_open(struct replacement *new, int dir, const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *parent = slash ? text_format("%.*s/", (int)(slash - path), path) : text_format(".");
+	uint32_t random;
+
+	new->name = slash ? slash + 1 : path;
+	new->dir = openat(dir, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (new->dir < 0)
+		return -1;
+	do {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return -1;
+		memory_drop(&new->temporary);
+		new->temporary = text_format(".%s.%08x~", new->name, random);
+		new->fd = openat(new->dir, new->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	} while (new->fd < 0 && errno == EEXIST);
+	if (new->fd < 0)
+		memory_drop(&new->temporary);
+	return new->fd < 0 ? -1 : 0;
+}
+
+/* The mode is set again because the umask may have taken bits from it. */
+static int replacement_write(struct replacement *new, mode_t mode, bool durable, const char *content, size_t length)
+{
+	if (fchmod(new->fd, mode) < 0 || write_all(new->fd, content, length) < 0)
+		return -1;
+	if (durable && fsync(new->fd) < 0)
+		return -1;
+	if (renameat(new->dir, new->temporary, new->dir, new->name) < 0)
+		return -1;
+	memory_drop(&new->temporary);
+	return durable ? fsync(new->dir) : 0;
+}
+
+int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability, const char *content,
+	size_t length, struct error *err)
+{
+	AUTO(replacement_drop) struct replacement new = {.dir = -1, .fd = -1};
+
+	if (replacement_open(&new, dir, path, mode) < 0 ||
+		replacement_write(&new, mode, durability == FILE_DURABLE, content, length) < 0)
+		return fail_errno(err, "write %s", path);
+	return 0;
+}
