@@ -12,11 +12,9 @@
 #include "runtime/spec.h"
 
 struct seccomp_program {
-	struct sock_filter *code;
-	unsigned short length; /* instructions: 1 … 4096 (BPF_MAXINSNS) */
-	unsigned flags;	       /* SECCOMP_FILTER_FLAG_… of the specification */
-	void *mapping;	       /* of the cache file; NULL: code is malloc()ed */
-	size_t mapping_size;
+	struct sock_filter *code; /* malloc()ed */
+	unsigned short length;	  /* instructions: 1 … 4096 (BPF_MAXINSNS) */
+	unsigned flags;		  /* SECCOMP_FILTER_FLAG_… of the specification */
 };
 
 /* Child side: seccomp(2) SECCOMP_SET_MODE_FILTER with the program's flags and further ones. Needs no_new_privs or
@@ -48,8 +46,8 @@ extern const char *const seccomp_action_names[],
  * equal keys give equal programs. The name of the cache file is a hash of it, but the whole key is stored and compared,
  * so that a collision costs a compilation and nothing else. */
 void seccomp_cache_key(const struct spec_seccomp *spec, struct text *key);
-/* A program of that key, mapped, or NULL: absent, damaged, of another key, or the directory is not ours alone (owner
- * and mode 0700). Never an error. */
+/* A program of that key, malloc()ed, or NULL: absent, damaged, of another key, or the directory is not ours alone
+ * (owner and mode 0700). Never an error. */
 struct seccomp_program *seccomp_cache_load(int cache_dir, const struct text *key);
 /* Writes it; failure is not worth more than a line for debugging. */
 void seccomp_cache_store(int cache_dir, const struct text *key, const struct seccomp_program *program);

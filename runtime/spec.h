@@ -172,5 +172,6 @@ const char *capability_name(unsigned capability, char buffer[32]); /* "CAP_NET_A
 uint64_t capabilities_all(void);				   /* every one this kernel knows */
 /* "nofile", "RLIMIT_NOFILE" → RLIMIT_NOFILE. */
 MUST_CHECK int rlimit_parse(const char *name, int *out, struct error *err);
+const char *rlimit_name(int resource, char buffer[24]); /* "RLIMIT_NOFILE" */
 
 #endif
