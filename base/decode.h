@@ -92,6 +92,13 @@ MUST_CHECK int decode_integer(const struct decoder *decoder, const struct json *
 MUST_CHECK int decode_strings(
 	const struct decoder *decoder, const struct json *node, struct strings *out, struct error *err);
 
+/* For CUSTOM rows: fails with position and key in front ("web.json:4:12: \"memory\": …"). */
+int decode_fail(const struct decoder *decoder, const struct json *node, struct error *err, const char *format, ...) PRINTF(4, 5);
+/* Puts the same in front of the error that is there, as one of size_parse(); returns -1. */
+int decode_blame(const struct decoder *decoder, const struct json *node, struct error *err);
+/* Refuses repeated keys, for CUSTOM rows that walk an object themselves. */
+MUST_CHECK int decode_keys_check(const struct decoder *decoder, const struct json *object, struct error *err);
+
 #define MEMBER_IS(type, member, expected) __builtin_types_compatible_p(__typeof__(((type *)0)->member), expected)
 #define CHECKED_OFFSET(type, member, expected)                                                                         \
 	(offsetof(type, member) + 0 * sizeof(char[MEMBER_IS(type, member, expected) ? 1 : -1]))
