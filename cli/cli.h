@@ -1,0 +1,39 @@
+/* What the commands of `warren` share. cli/ turns words into calls of fleet/ and results into lines; it knows no
+ * mechanism. */
+#ifndef WARREN_CLI_CLI_H
+#define WARREN_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/options.h"
+#include "fleet/fleet.h"
+
+/* One per process: lives in main(), and is what commands get as their context. */
+struct cli {
+	struct arena arena;
+	struct host_options where;
+	struct host host;
+	bool is_open;
+};
+
+/* The host's directories, opened at the first use, so that help and wrong use need no root. */
+MUST_CHECK int cli_open(struct cli *cli, struct error *err);
+
+/* The commands, each defined beside its options and its function. */
+extern const struct command run_command, create_command, start_command, stop_command, restart_command, kill_command,
+	rm_command, pause_command, resume_command, wait_command, rename_command, list_command, exec_command,
+	shell_command, logs_command, inspect_command, stats_command, validate_command, apply_command, down_command;
+
+/* Names given as words and patterns, plus --label and --all → instances. Nothing named is wrong use. */
+struct selection {
+	struct strings labels;
+	bool all;
+};
+#define SELECTION_OPTIONS(type, member)                                                                                \
+	OPTION_TEXTS("label", 'l', "KEY[=VALUE]", "those that carry this label", type, member.labels),                 \
+		OPTION_FLAG("all", 'a', "all instances", type, member.all)
+MUST_CHECK int cli_select(struct cli *cli, const struct selection *selection, size_t count, char **operands,
+	struct strings *names, struct error *err);
+
+#endif

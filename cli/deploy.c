@@ -1,0 +1,170 @@
+/* validate, apply, down: fleets of instances from one file. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+struct deploy_options {
+	struct optional parallel;
+	bool no_prune, quiet;
+};
+
+static const struct option no_options[] = {END_OF_OPTIONS};
+
+static const struct option apply_options[] = {
+	OPTION_INTEGER("parallel", 'j', "NUMBER", "instances at once (default: twice the processors)",
+		struct deploy_options, parallel, 1, 256),
+	OPTION_FLAG("no-prune", 0, "keep instances that are no longer in the file", struct deploy_options, no_prune),
+	OPTION_FLAG("quiet", 'q', "print failures only", struct deploy_options, quiet),
+	END_OF_OPTIONS,
+};
+
+static const struct option down_options[] = {
+	OPTION_INTEGER("parallel", 'j', "NUMBER", "instances at once (default: twice the processors)",
+		struct deploy_options, parallel, 1, 256),
+	OPTION_FLAG("quiet", 'q', "print failures only", struct deploy_options, quiet),
+	END_OF_OPTIONS,
+};
+
+/* One line that is rewritten on a terminal; a line per instance otherwise. */
+struct progress {
+	bool quiet, is_terminal;
+	size_t counts[APPLY_FAILED + 1];
+};
+
+static void progress_print(
+	void *context, const char *name, enum apply_step step, const struct error *result, size_t done, size_t total)
+{
+	struct progress *progress = context;
+
+	progress->counts[step]++;
+	if (step == APPLY_FAILED) {
+		if (progress->is_terminal && !progress->quiet)
+			fputs("\r\033[K", stdout);
+		fflush(stdout);
+		log_error("%s", result->text);
+		return;
+	}
+	if (progress->quiet)
+		return;
+	if (progress->is_terminal)
+		printf("\r\033[K%zu/%zu %s %s", done, total, name, apply_step_names[step]);
+	else if (step != APPLY_UNCHANGED)
+		printf("%s %s\n", name, apply_step_names[step]);
+	fflush(stdout);
+}
+
+static void progress_finish(const struct progress *progress, const char *fleet)
+{
+	const char *separator = ": ";
+
+	if (progress->quiet)
+		return;
+	if (progress->is_terminal)
+		fputs("\r\033[K", stdout);
+	printf("%s", fleet);
+	for (size_t step = 0; step < ARRAY_SIZE(progress->counts); step++)
+		if (progress->counts[step]) {
+			printf("%s%zu %s", separator, progress->counts[step], apply_step_names[step]);
+			separator = ", ";
+		}
+	printf("%s\n", *separator == ':' ? ": nothing to do" : "");
+}
+
+static struct apply_options options_make(const struct deploy_options *chosen, struct progress *progress)
+{
+	*progress = (struct progress){.quiet = chosen->quiet, .is_terminal = isatty(STDOUT_FILENO)};
+	return (struct apply_options){
+		.parallel = (unsigned)chosen->parallel.value,
+		.no_prune = chosen->no_prune,
+		.progress = progress_print,
+		.context = progress,
+	};
+}
+
+static int validate_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+
+	(void)options;
+	for (size_t i = 0; i < count; i++) {
+		struct fleet_file file = {0};
+
+		if (fleet_file_read(&cli->arena, operands[i], &file, err) < 0)
+			return -1;
+		printf("%s: fleet \"%s\", %zu instance%s, %zu network%s: valid\n", operands[i], file.name,
+			file.instances.count, file.instances.count == 1 ? "" : "s", file.networks.count,
+			file.networks.count == 1 ? "" : "s");
+	}
+	return 0;
+}
+
+static int apply_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	struct fleet_file file = {0};
+	struct progress progress;
+	struct apply_options apply = options_make(options, &progress);
+	int result;
+
+	(void)count;
+	if (fleet_file_read(&cli->arena, operands[0], &file, err) < 0 || cli_open(cli, err) < 0)
+		return -1;
+	result = fleet_apply(&cli->host, &file, &apply, err);
+	progress_finish(&progress, file.name);
+	return result;
+}
+
+static int down_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	struct progress progress;
+	struct apply_options apply = options_make(options, &progress);
+	int result;
+
+	(void)count;
+	if (name_check("fleet name", operands[0], err) < 0 || cli_open(cli, err) < 0)
+		return -1;
+	result = fleet_down(&cli->host, operands[0], &apply, err);
+	if (result == 0 || progress.counts[APPLY_REMOVED])
+		progress_finish(&progress, operands[0]);
+	return result;
+}
+
+const struct command validate_command = {
+	.name = "validate",
+	.operands = "FILE…",
+	.summary = "check fleet files without changing anything",
+	.example = "warren validate examples/web.json",
+	.options = no_options,
+	.operands_min = 1,
+	.operands_max = SIZE_MAX,
+	.run = validate_run,
+};
+
+const struct command apply_command = {
+	.name = "apply",
+	.operands = "[options] FILE",
+	.summary = "make the host as a fleet file says",
+	.example = "warren apply examples/web.json",
+	.options = apply_options,
+	.options_size = sizeof(struct deploy_options),
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = apply_run,
+};
+
+const struct command down_command = {
+	.name = "down",
+	.operands = "[options] FLEET",
+	.summary = "stop and remove everything of a fleet",
+	.example = "warren down web",
+	.options = down_options,
+	.options_size = sizeof(struct deploy_options),
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = down_run,
+};

@@ -1,0 +1,56 @@
+/* Listings: aligned columns for people, JSON, names only, or a format of the caller's. */
+#ifndef WARREN_CLI_TABLE_H
+#define WARREN_CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/options.h"
+
+enum column_kind { COLUMN_TEXT, COLUMN_NUMBER };
+
+struct column {
+	const char *title; /* "STATE"; in --format {{.State}}, in JSON "state" */
+	const char *key;   /* "state" */
+	enum column_kind kind;
+	const char *(*colour)(const char *cell); /* escape sequence or NULL; only used on a terminal */
+	bool json_only;				 /* for scripts: not in the table */
+};
+
+struct cell {
+	const char *text;  /* for people; NULL is shown as "-" */
+	const char *value; /* for JSON and --format; NULL: as text, absent from JSON when that is NULL too */
+};
+
+struct table {
+	const struct column *columns;
+	size_t column_count;
+	struct cell *cells; /* row after row */
+	size_t row_count, row_room;
+	struct arena *arena;
+};
+
+/* The options that every listing has; put TABLE_OPTIONS(struct, member) into its table. */
+struct table_options {
+	bool json, quiet, no_header;
+	const char *format;
+};
+#define TABLE_OPTIONS(type, member)                                                                                    \
+	OPTION_FLAG("json", 0, "print JSON", type, member.json),                                                       \
+		OPTION_FLAG("quiet", 'q', "print only names", type, member.quiet),                                     \
+		OPTION_FLAG("no-header", 0, "leave the header line out", type, member.no_header),                      \
+		OPTION_TEXT(                                                                                           \
+			"format", 0, "TEMPLATE", "one line each, as in '{{.Name}} {{.State}}'", type, member.format)
+
+void table_init(struct table *table, struct arena *arena, const struct column *columns, size_t count);
+/* A new row's cells, to be filled by the caller. */
+struct cell *table_row(struct table *table);
+MUST_CHECK int table_print(
+	const struct table *table, const struct table_options *options, FILE *out, struct error *err);
+/* True when out is a terminal and NO_COLOR is not set. */
+bool table_uses_colour(FILE *out);
+
+#endif

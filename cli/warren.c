@@ -1,0 +1,179 @@
+/* The program `warren`: global options, the table of commands, and the one place where errors are printed. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "cli/cli.h"
+
+#define PROGRAM "warren"
+#define PURPOSE "run many isolated server instances on one Linux host, with no daemon"
+
+struct global_options {
+	const char *root, *cgroup_parent;
+	bool debug, version;
+};
+
+static const struct option global_table[] = {
+	OPTION_TEXT("root", 0, "DIR", "keep everything below DIR instead of /run, /var/lib and /var/log",
+		struct global_options, root),
+	OPTION_TEXT("cgroup-parent", 0, "NAME", "control group that holds all others (default: warren)",
+		struct global_options, cgroup_parent),
+	OPTION_FLAG("debug", 0, "say what is done, on standard error", struct global_options, debug),
+	OPTION_FLAG("version", 0, "print the version", struct global_options, version),
+	END_OF_OPTIONS,
+};
+
+/* In the order of `warren --help`. */
+static const struct command *const order[] = {
+	&run_command,
+	&create_command,
+	&start_command,
+	&stop_command,
+	&restart_command,
+	&kill_command,
+	&pause_command,
+	&resume_command,
+	&rm_command,
+	&list_command,
+	&exec_command,
+	&shell_command,
+	&logs_command,
+	&inspect_command,
+	&stats_command,
+	&wait_command,
+	&rename_command,
+	&validate_command,
+	&apply_command,
+	&down_command,
+};
+
+/* The same as the array that base/options wants: ends with a row without a name; room for completion as well. */
+static struct command commands[ARRAY_SIZE(order) + 2];
+
+static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	(void)context, (void)options, (void)count;
+	return program_completion(stdout, operands[0], PROGRAM, commands, global_table, err);
+}
+
+static const struct option no_options[] = {END_OF_OPTIONS};
+
+static void commands_collect(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		commands[i] = *order[i];
+	commands[ARRAY_SIZE(order)] = (struct command){
+		.name = "completion",
+		.operands = "bash|zsh|fish",
+		.summary = "print a completion script for a shell",
+		.example = "warren completion bash > /etc/bash_completion.d/warren",
+		.options = no_options,
+		.operands_min = 1,
+		.operands_max = 1,
+		.run = completion_run,
+	};
+}
+
+int cli_open(struct cli *cli, struct error *err)
+{
+	if (cli->is_open)
+		return 0;
+	if (host_open(&cli->where, &cli->host, err) < 0)
+		return -1;
+	cli->is_open = true;
+	return 0;
+}
+
+int cli_select(struct cli *cli, const struct selection *selection, size_t count, char **operands, struct strings *names,
+	struct error *err)
+{
+	struct strings patterns = {0};
+
+	if (!count && !selection->all && !selection->labels.count)
+		return fail(err, ERROR_USAGE, "name at least one instance, or give --label or --all");
+	if (count && selection->all)
+		return fail(err, ERROR_USAGE, "--all and \"%s\" exclude each other", operands[0]);
+	for (size_t i = 0; i < count; i++)
+		strings_add(&cli->arena, &patterns, operands[i]);
+	if (cli_open(cli, err) < 0)
+		return -1;
+	return instance_select(&cli->arena, &cli->host, &patterns, &selection->labels, names, err);
+}
+
+static int command_run(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	const struct command *command;
+	char **operands;
+	size_t count;
+	bool help = false;
+
+	if (!strcmp(argv[0], "help")) {
+		if (argc == 1) {
+			program_help(stdout, PROGRAM, PURPOSE, commands, global_table);
+			return 0;
+		}
+		argv++, argc--;
+		help = true;
+	}
+	command = command_find(commands, PROGRAM, argv[0], err);
+	if (!command)
+		return -1;
+	void *options = arena_alloc(&cli->arena, command->options_size);
+	if (!help && options_parse(&cli->arena, command, argc, argv, options, &operands, &count, &help, err) < 0)
+		return -1;
+	if (help) {
+		command_help(stdout, PROGRAM, command);
+		return 0;
+	}
+	return command->run(cli, options, count, operands, err);
+}
+
+static int global_run(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	struct global_options options = {0};
+	bool help = false;
+	int used = 0;
+
+	if (options_parse_global(&cli->arena, global_table, argc - 1, argv + 1, &options, &used, &help, err) < 0)
+		return -1;
+	log_setup(PROGRAM, options.debug ? LOG_DEBUG : LOG_WARN, LOG_TEXT, STDERR_FILENO);
+	cli->where = (struct host_options){.root = options.root, .cgroup_parent = options.cgroup_parent};
+	if (options.version) {
+		printf("warren %s\n", WARREN_VERSION);
+		return 0;
+	}
+	if (help || argc - 1 == used) {
+		program_help(help ? stdout : stderr, PROGRAM, PURPOSE, commands, global_table);
+		return help ? 0 : 2;
+	}
+	return command_run(cli, argc - 1 - used, argv + 1 + used, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {0};
+	struct error err = {0};
+	int status;
+
+	fds_open_standard();
+	signal(SIGPIPE, SIG_IGN);
+	commands_collect();
+	status = global_run(&cli, argc, argv, &err);
+	if (status < 0) {
+		fflush(stdout);
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		status = error_exit_status(&err);
+	} else if (fflush(stdout) != 0) {
+		/* "warren list | head -1" is no failure; a full disk is. */
+		status = errno == EPIPE ? status : 1;
+	}
+	if (cli.is_open)
+		host_close(&cli.host);
+	arena_drop(&cli.arena);
+	return status;
+}
