@@ -1,7 +1,7 @@
 /* Arena: a list of mapped pieces, filled from the front.
  *
- * The kernel gives mapped memory zeroed and pages that were never touched cost nothing, so nothing is cleared here and a
- * generous piece is free. A request that would waste much of the current piece gets a piece of its own behind it, and
+ * The kernel gives mapped memory zeroed and pages that were never touched cost nothing, so nothing is cleared here and
+ * a generous piece is free. A request that would waste much of the current piece gets a piece of its own behind it, and
  * filling goes on where it was. */
 #include "base/arena.h"
 

@@ -42,7 +42,8 @@ static int kind_check(const struct decoder *decoder, const struct json *node, en
 {
 	if (node->kind == kind)
 		return 0;
-	return decode_fail(decoder, node, err, "expected %s, found %s", json_kind_name(kind), json_kind_name(node->kind));
+	return decode_fail(
+		decoder, node, err, "expected %s, found %s", json_kind_name(kind), json_kind_name(node->kind));
 }
 
 static const char *next_key(const void *context, size_t i)
@@ -50,13 +51,14 @@ static const char *next_key(const void *context, size_t i)
 	return ((const struct field *)context)[i].key;
 }
 
-static int fail_unknown_key(const struct decoder *decoder, const struct json *node, const struct field *fields,
-	struct error *err)
+static int fail_unknown_key(
+	const struct decoder *decoder, const struct json *node, const struct field *fields, struct error *err)
 {
 	const char *guess = suggest(node->key, next_key, fields);
 
 	if (guess)
-		return json_fail_key(decoder->doc, node, err, "unknown key \"%s\"; did you mean \"%s\"?", node->key, guess);
+		return json_fail_key(
+			decoder->doc, node, err, "unknown key \"%s\"; did you mean \"%s\"?", node->key, guess);
 	return json_fail_key(decoder->doc, node, err, "unknown key \"%s\"", node->key);
 }
 
@@ -71,8 +73,8 @@ static size_t line_of(const struct json_doc *doc, size_t offset)
 	return line;
 }
 
-static int fail_repeated(const struct decoder *decoder, const struct json *first, const struct json *again,
-	struct error *err)
+static int fail_repeated(
+	const struct decoder *decoder, const struct json *first, const struct json *again, struct error *err)
 {
 	return json_fail_key(decoder->doc, again, err, "repeated key \"%s\" (first at line %zu)", again->key,
 		line_of(decoder->doc, first->key_offset));
@@ -255,8 +257,8 @@ static int pairs_row(const struct decoder *decoder, const struct json *node, con
 	return 0;
 }
 
-static int fail_enum(const struct decoder *decoder, const struct json *node, const struct field *field,
-	struct error *err)
+static int fail_enum(
+	const struct decoder *decoder, const struct json *node, const struct field *field, struct error *err)
 {
 	const char *guess = suggest_from(node->text, field->names);
 	struct text names AUTO(text_drop) = {0};
@@ -400,8 +402,8 @@ static bool counts_as_absent(const struct json *node, const struct field *field)
 	return node->kind == JSON_NULL && !(field->flags & NULL_REFUSED);
 }
 
-static int required_check(const struct decoder *decoder, const struct json *node, const struct field *fields,
-	struct error *err)
+static int required_check(
+	const struct decoder *decoder, const struct json *node, const struct field *fields, struct error *err)
 {
 	for (; fields->kind != FIELD_END; fields++) {
 		const struct json *member;

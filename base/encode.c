@@ -1,7 +1,7 @@
 /* Values → JSON text by yajl's generator.
  *
- * The generator falls silent for good after a call that does not fit where it is made. So nesting is followed here, and a call
- * that does not fit is either made to fit or left out, alone. */
+ * The generator falls silent for good after a call that does not fit where it is made. So nesting is followed here, and
+ * a call that does not fit is either made to fit or left out, alone. */
 #include "base/encode.h"
 
 #include <assert.h>

@@ -78,7 +78,7 @@ static int64_t integer_load(const void *member, size_t size, bool is_signed)
 	case sizeof(int16_t):
 		return is_signed ? *(const int16_t *)member : *(const uint16_t *)member;
 	case sizeof(int32_t):
-		return is_signed ? *(const int32_t *)member : *(const uint32_t *)member;
+		return is_signed ? *(const int32_t *)member : (int64_t) * (const uint32_t *)member;
 	default:
 		assert(size == sizeof(int64_t));
 		return *(const int64_t *)member;

@@ -25,7 +25,8 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 	return got;
 }
 
-/* Reads up to `max` bytes and one more to notice when there are more. Gives the length, -1: errno, -2: more than max. */
+/* Reads up to `max` bytes and one more to notice when there are more. Gives the length, -1: errno, -2: more than max.
+ */
 static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_t max, char **content)
 {
 	size_t capacity = size_hint ? size_hint + 1 : READ_START, used = 0;

@@ -1,9 +1,9 @@
 /* Running one helper program of the host to its end.
  *
  * Its input is a memory file, not a pipe: nothing blocks, there is no SIGPIPE when it does not read, and it may open
- * /dev/stdin anew (nft does). Its two outputs share one pipe, of which the first 4 KiB are kept and the rest thrown away, so
- * it never blocks on us. It leads a process group of its own: a Ctrl-C at the terminal does not stop it half-way, and what it
- * started ends with it when the time is out. */
+ * /dev/stdin anew (nft does). Its two outputs share one pipe, of which the first 4 KiB are kept and the rest thrown
+ * away, so it never blocks on us. It leads a process group of its own: a Ctrl-C at the terminal does not stop it
+ * half-way, and what it started ends with it when the time is out. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +65,7 @@ static void attributes_set(posix_spawnattr_t *attributes)
 	posix_spawnattr_setsigmask(attributes, &none);
 	posix_spawnattr_setsigdefault(attributes, &all);
 	posix_spawnattr_setpgroup(attributes, 0);
-	posix_spawnattr_setflags(attributes,
-		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
 /* posix_spawn() gives execve()'s error to the parent and copies no memory. -1 with errno. */
@@ -81,8 +80,8 @@ static pid_t helper_spawn(const struct helper *helper, int input, int output)
 
 	actions_set(&actions, input, output);
 	attributes_set(&attributes);
-	result = posix_spawn(&pid, helper->argv[0], &actions, &attributes, (char *const *)helper->argv,
-		(char *const *)env);
+	result = posix_spawn(
+		&pid, helper->argv[0], &actions, &attributes, (char *const *)helper->argv, (char *const *)env);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	errno = result;
@@ -126,8 +125,8 @@ static int helper_watch(int pidfd, int pipe, int64_t timeout_ms, struct text *ou
 	}
 }
 
-static int helper_finish(pid_t pid, const struct helper *helper, int pipe, struct text *output, int *status,
-	struct error *err)
+static int helper_finish(
+	pid_t pid, const struct helper *helper, int pipe, struct text *output, int *status, struct error *err)
 {
 	auto_fd pidfd = pidfd_open(pid, 0);
 	int ended;

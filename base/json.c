@@ -1,9 +1,9 @@
 /* JSON text → tree, by yajl's streaming parser (never its own tree, which leaked).
  *
- * What the parser leaves to us: where a token begins (it says only where it ends), bounds, NUL and broken surrogate pairs
- * in strings (it would make a '?' of them), strict UTF-8, and the words for what is wrong. The whole text is given to it at
- * once, with a line break behind: so every token lies whole in our buffer, a number at the very end ends there, and
- * positions are always those of this one text. */
+ * What the parser leaves to us: where a token begins (it says only where it ends), bounds, NUL and broken surrogate
+ * pairs in strings (it would make a '?' of them), strict UTF-8, and the words for what is wrong. The whole text is
+ * given to it at once, with a line break behind: so every token lies whole in our buffer, a number at the very end ends
+ * there, and positions are always those of this one text. */
 #include "base/json.h"
 
 #include <stdio.h>
@@ -106,8 +106,9 @@ int json_fail_key(const struct json_doc *doc, const struct json *node, struct er
 	return -1;
 }
 
-/* The opening quote of the string that ends before `end`. A quote inside it has an odd number of backslashes in front; before
- * the opening one there is never a backslash: outside of strings only comments hold any, and those end otherwise. */
+/* The opening quote of the string that ends before `end`. A quote inside it has an odd number of backslashes in front;
+ * before the opening one there is never a backslash: outside of strings only comments hold any, and those end
+ * otherwise. */
 static size_t string_start(const char *text, size_t end)
 {
 	size_t pos = end - 1, backslashes;
@@ -408,8 +409,8 @@ int json_parse(struct arena *arena, const char *name, const char *text, size_t l
 	return tree_build(&builder);
 }
 
-int json_read(struct arena *arena, int dir, const char *path, enum json_flags flags, struct json_doc *doc,
-	struct error *err)
+int json_read(
+	struct arena *arena, int dir, const char *path, enum json_flags flags, struct json_doc *doc, struct error *err)
 {
 	const char *text;
 	size_t length;

@@ -146,7 +146,8 @@ static void append_found(const struct view *view, size_t pos, struct text *reaso
 	} else if (*at == '"') {
 		text_append(reason, "a string");
 	} else if (is_at(view, pos, "//") || is_at(view, pos, "/*")) {
-		text_append(reason, view->comments ? "a comment that is never closed" : "a comment, which is not allowed here");
+		text_append(reason,
+			view->comments ? "a comment that is never closed" : "a comment, which is not allowed here");
 	} else if (is_at(view, pos, "\xef\xbb\xbf")) {
 		text_append(reason, "a byte order mark");
 	} else if ((length = span_word(view, pos))) {

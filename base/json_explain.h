@@ -1,5 +1,5 @@
-/* Why a text is not JSON, in words. Private to json.c: the parser says that it stopped, this looks at the text again and
- * says what stands there and what should. */
+/* Why a text is not JSON, in words. Private to json.c: the parser says that it stopped, this looks at the text again
+ * and says what stands there and what should. */
 #ifndef WARREN_BASE_JSON_EXPLAIN_H
 #define WARREN_BASE_JSON_EXPLAIN_H
 

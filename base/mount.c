@@ -11,8 +11,8 @@
 
 #define MESSAGE_SIZE 1024
 
-/* Collects the error messages waiting in a file system context: each read(2) gives one, "e overlay: …", and ENODATA ends
- * them (fsopen(2): message retrieval). Warnings and notes are passed over. */
+/* Collects the error messages waiting in a file system context: each read(2) gives one, "e overlay: …", and ENODATA
+ * ends them (fsopen(2): message retrieval). Warnings and notes are passed over. */
 static void messages_read(int context, char messages[MESSAGE_SIZE])
 {
 	char line[512];
@@ -52,8 +52,8 @@ static int option_set(int context, const struct mount_option *option)
 	return fsconfig(context, FSCONFIG_SET_FLAG, option->name, NULL, 0);
 }
 
-static int options_set(int context, const char *type, const struct mount_option *options, size_t count,
-	struct error *err)
+static int options_set(
+	int context, const char *type, const struct mount_option *options, size_t count, struct error *err)
 {
 	char step[320];
 

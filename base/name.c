@@ -21,7 +21,8 @@ int name_check(const char *what, const char *name, struct error *err)
 	if (!strchr(lower_and_digits, *name))
 		return fail(err, ERROR_USAGE, "%s \"%s\": must begin with a lower-case letter or a digit", what, name);
 	if (name[strspn(name, name_letters)])
-		return fail(err, ERROR_USAGE, "%s \"%s\": only lower-case letters, digits and '-' are allowed", what, name);
+		return fail(
+			err, ERROR_USAGE, "%s \"%s\": only lower-case letters, digits and '-' are allowed", what, name);
 	return 0;
 }
 
@@ -45,7 +46,7 @@ int line_check(const char *what, const char *text, struct error *err)
 {
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
 		if (*p < 0x20 || *p == 0x7f)
-			return fail(err, ERROR_USAGE, "%s \"%s\": control characters are not allowed (found 0x%02x)", what,
-				text, *p);
+			return fail(err, ERROR_USAGE, "%s \"%s\": control characters are not allowed (found 0x%02x)",
+				what, text, *p);
 	return 0;
 }

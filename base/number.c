@@ -1,8 +1,8 @@
 /* The only parsers of numbers from outside: whole numbers, octal, sizes, durations, processors, processor lists.
  *
  * strtol() and its kin accept blanks, signs, prefixes and rubbish behind the number, and report overflow in a global;
- * runtimes have run "-1" and "4294967296" as user 0 that way. digits_take() below is the one place that turns digits into a
- * value. */
+ * runtimes have run "-1" and "4294967296" as user 0 that way. digits_take() below is the one place that turns digits
+ * into a value. */
 #include "base/text.h"
 
 #include <ctype.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Moves *text behind a run of digits without superfluous zeros in front. False: none, or zeros. A value too large for 64 bits
- * becomes UINT64_MAX and *overflow. */
+/* Moves *text behind a run of digits without superfluous zeros in front. False: none, or zeros. A value too large for
+ * 64 bits becomes UINT64_MAX and *overflow. */
 static bool digits_take(const char **text, uint64_t *value, bool *overflow)
 {
 	const char *p = *text;
@@ -22,7 +22,8 @@ static bool digits_take(const char **text, uint64_t *value, bool *overflow)
 	if (!isdigit((unsigned char)*p) || (*p == '0' && isdigit((unsigned char)p[1])))
 		return false;
 	for (; isdigit((unsigned char)*p); p++)
-		if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, (uint64_t)(*p - '0'), value))
+		if (__builtin_mul_overflow(*value, 10, value) ||
+			__builtin_add_overflow(*value, (uint64_t)(*p - '0'), value))
 			*overflow = true;
 	if (*overflow)
 		*value = UINT64_MAX;
@@ -128,10 +129,10 @@ int size_parse(const char *text, int64_t *bytes, struct error *err)
 	int power;
 
 	if (!thousandths_take(&end, &milli, &overflow) || (power = size_suffix_power(end)) < 0 ||
-	    (!overflow && power == 0 && milli % 1000))
+		(!overflow && power == 0 && milli % 1000))
 		return fail(err, ERROR_USAGE, "\"%s\" is not a size such as 64M or 1.5G", text);
 	if (overflow || __builtin_mul_overflow(milli / 1000, INT64_C(1) << (10 * power), &whole) ||
-	    __builtin_add_overflow(whole, milli % 1000 * (INT64_C(1) << (10 * power)) / 1000, bytes))
+		__builtin_add_overflow(whole, milli % 1000 * (INT64_C(1) << (10 * power)) / 1000, bytes))
 		return fail(err, ERROR_USAGE, "%s is larger than any size", text);
 	return 0;
 }
@@ -160,7 +161,7 @@ static bool duration_take(const char **text, size_t *next, int64_t *ms, bool *ov
 		return false;
 	letters = strspn(*text, "dhms");
 	while (i < UNIT_COUNT &&
-	       (strlen(duration_units[i].name) != letters || memcmp(*text, duration_units[i].name, letters)))
+		(strlen(duration_units[i].name) != letters || memcmp(*text, duration_units[i].name, letters)))
 		i++;
 	if (i == UNIT_COUNT)
 		return false;
@@ -188,7 +189,8 @@ int duration_parse(const char *text, int64_t *ms, struct error *err)
 		rest = text;
 		do {
 			if (!duration_take(&rest, &next, &total, &overflow))
-				return fail(err, ERROR_USAGE, "\"%s\" is not a duration such as 10s, 1m30s or 250ms", text);
+				return fail(
+					err, ERROR_USAGE, "\"%s\" is not a duration such as 10s, 1m30s or 250ms", text);
 			too_long |= overflow || total > DURATION_MAX_MS;
 		} while (*rest && !too_long);
 	}

@@ -56,6 +56,9 @@ struct command {
 	int (*run)(void *context, void *options, size_t count, char **operands, struct error *err);
 };
 
+/* True when the option needs a value ("--name NAME"), false when it is complete without ("--detach"). */
+bool option_takes_value(const struct option *option);
+
 /* Parses argv[0…] (the words after the command). options points at options_size zeroed-or-default bytes. operands
  * point into argv. ERROR_USAGE says what would be right: unknown option --memry; did you mean --memory? */
 MUST_CHECK int options_parse(struct arena *arena, const struct command *command, int argc, char **argv, void *options,

@@ -1,8 +1,8 @@
 /* Resolution inside a root: by the kernel, in one call that knows no way out (openat2(2), kernel 5.6).
  *
- * What does not exist yet is made one level at a time in a directory that is held open. A link whose target is missing is
- * followed by rewriting the path and starting again from the root: the rewritten text decides only what is asked for, never
- * where the kernel may go. */
+ * What does not exist yet is made one level at a time in a directory that is held open. A link whose target is missing
+ * is followed by rewriting the path and starting again from the root: the rewritten text decides only what is asked
+ * for, never where the kernel may go. */
 #include "base/path.h"
 
 #include <errno.h>
@@ -92,7 +92,7 @@ struct walk {
 	int root;
 	mode_t mode;
 	unsigned links;
-	char *path; /* all of it; changes when a dangling link is replaced by its target */
+	char *path;  /* all of it; changes when a dangling link is replaced by its target */
 	size_t done; /* bytes of path that exist: a prefix that ends where a component ends */
 	int dir;     /* O_PATH of that prefix */
 };
@@ -186,7 +186,8 @@ static int make_entry(const struct walk *walk, const char *name, bool directory)
 	return take_fd(&fd);
 }
 
-/* One component further; with `file`, the last one becomes a regular file when it is missing. 1 more to do, 0 at the end. */
+/* One component further; with `file`, the last one becomes a regular file when it is missing. 1 more to do, 0 at the
+ * end. */
 static int walk_step(struct walk *walk, bool file)
 {
 	auto_free char *name = NULL;

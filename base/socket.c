@@ -53,7 +53,8 @@ int socket_send(int fd, const void *bytes, size_t length, const int *fds, size_t
 	return sent < 0 ? -1 : 0;
 }
 
-/* Copies the descriptors of all control messages to fds (room for MESSAGE_FDS; control holds no more). Gives their number. */
+/* Copies the descriptors of all control messages to fds (room for MESSAGE_FDS; control holds no more). Gives their
+ * number. */
 static size_t descriptors_take(struct msghdr *message, int fds[MESSAGE_FDS])
 {
 	size_t count = 0;
