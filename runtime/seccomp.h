@@ -5,6 +5,7 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -21,6 +22,9 @@ struct seccomp_program {
  * CAP_SYS_ADMIN in the caller's user namespace. NULL program: nothing to do. No allocation. */
 MUST_CHECK int seccomp_program_install(const struct seccomp_program *program, unsigned flags, struct error *err);
 
+/* Room for `length` instructions, all zero. */
+struct seccomp_program *seccomp_program_new(size_t length, unsigned flags) __attribute__((returns_nonnull));
+
 /* --- seccomp.c: rules → BPF ------------------------------------------------------------------------------------------
  */
 
@@ -29,6 +33,12 @@ MUST_CHECK int seccomp_program_install(const struct seccomp_program *program, un
  * get the default action). */
 MUST_CHECK int seccomp_program_compile(
 	const struct spec_seccomp *spec, struct seccomp_program **out, struct error *err);
+/* --- seccomp_names.c: spelling ---------------------------------------------------------------------------------------
+ */
+
+/* The number of a call on an architecture (SCMP_ARCH_…), also of those newer than libseccomp; a negative number when
+ * the architecture lacks it, __NR_SCMP_ERROR (-1) when the name is unknown. */
+int seccomp_call_resolve(uint32_t architecture, const char *name);
 /* "SCMP_ACT_ERRNO" with its errno (unset: EPERM) → SCMP_ACT_…; ERROR_USAGE with a guess. */
 MUST_CHECK int seccomp_action_parse(const char *name, struct optional errno_value, uint32_t *out, struct error *err);
 /* "SCMP_ARCH_X86_64", "SCMP_CMP_MASKED_EQ", "SECCOMP_FILTER_FLAG_LOG". */
@@ -46,9 +56,9 @@ extern const char *const seccomp_action_names[],
  * equal keys give equal programs. The name of the cache file is a hash of it, but the whole key is stored and compared,
  * so that a collision costs a compilation and nothing else. */
 void seccomp_cache_key(const struct spec_seccomp *spec, struct text *key);
-/* A program of that key, malloc()ed, or NULL: absent, damaged, of another key, or the directory is not ours alone
+/* A program of that key with those flags, or NULL: absent, damaged, of another key, or the directory is not ours alone
  * (owner and mode 0700). Never an error. */
-struct seccomp_program *seccomp_cache_load(int cache_dir, const struct text *key);
+struct seccomp_program *seccomp_cache_load(int cache_dir, const struct text *key, unsigned flags);
 /* Writes it; failure is not worth more than a line for debugging. */
 void seccomp_cache_store(int cache_dir, const struct text *key, const struct seccomp_program *program);
 
