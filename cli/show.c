@@ -35,7 +35,7 @@ static const char *state_colour(const char *state)
 	return NULL;
 }
 
-enum { NAME, STATE, IMAGE, ADDRESS, PORTS, UPTIME, RESTARTS, NOTE, FLEET, PID, MONITORED, EXIT_STATUS, REASON };
+enum { NAME, STATE, IMAGE, ADDRESS, PORTS, UPTIME, RESTARTS, NOTE, FLEET, PID, MONITOR, MONITORED, EXIT_STATUS, REASON };
 
 static const struct column list_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
@@ -48,6 +48,7 @@ static const struct column list_columns[] = {
 	[NOTE] = {.title = "NOTE", .key = "note"},
 	[FLEET] = {.title = "FLEET", .key = "fleet", .json_only = true},
 	[PID] = {.title = "PID", .key = "pid", .kind = COLUMN_NUMBER, .json_only = true},
+	[MONITOR] = {.title = "MONITOR", .key = "monitor", .kind = COLUMN_NUMBER, .json_only = true},
 	[MONITORED] = {.title = "MONITORED", .key = "monitored", .json_only = true},
 	[EXIT_STATUS] = {.title = "EXIT", .key = "exit_status", .kind = COLUMN_NUMBER, .json_only = true},
 	[REASON] = {.title = "REASON", .key = "reason", .json_only = true},
@@ -113,6 +114,8 @@ static void list_row(struct table *table, const struct instance_status *status)
 		row[UPTIME].text = arena_string(arena, duration_format(up_ms > 0 ? up_ms : 0, duration));
 		row[UPTIME].value = arena_format(arena, "%lld", (long long)(up_ms > 0 ? up_ms : 0));
 		row[PID].text = arena_format(arena, "%d", status->init.pid);
+		if (status->monitor)
+			row[MONITOR].text = arena_format(arena, "%d", status->monitor);
 	} else if (status->last.reason != END_NONE) {
 		row[EXIT_STATUS].text = arena_format(arena, "%d", status->last.status);
 		row[REASON].text = end_reason_names[status->last.reason];
