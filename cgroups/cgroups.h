@@ -42,9 +42,10 @@ const char *cgroup_controller_name(enum cgroup_controller controller);
  * or a cgroup namespace: its root). */
 struct cgroup_host {
 	enum cgroup_mode mode;
-	int unified;			   /* v2 root directory (pure v2 only), else -1 */
-	int hierarchy[CGROUP_CONTROLLERS]; /* v1: root directory of the controller's hierarchy, -1 none; controllers
-					      mounted together share a number but have descriptors of their own */
+	int unified;			     /* v2 root directory (pure v2 only), else -1 */
+	int hierarchy[CGROUP_CONTROLLERS];   /* v1: root directory of the controller's hierarchy, -1 none; controllers
+						mounted together share a number but have descriptors of their own */
+	unsigned number[CGROUP_CONTROLLERS]; /* v1: the hierarchy's number in /proc/self/cgroup */
 	bool available[CGROUP_CONTROLLERS];
 	bool swap; /* the kernel accounts swap */
 };
@@ -71,6 +72,8 @@ struct cgroup_limits {
 	struct optional pids_max;
 	struct optional cpu_quota_us, cpu_period_us; /* period 1,000 … 1,000,000, default 100,000 */
 	struct optional cpu_weight;		     /* 1 … 10,000 */
+	struct optional cpu_shares; /* 2 … 262,144: v1's unit, exact there; on v2 a weight of shares × 100 / 1024.
+				       Ignored beside cpu_weight */
 	struct optional cpu_burst_us;
 	struct optional cpu_idle;
 	const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */

@@ -1,0 +1,332 @@
+/* Which cgroup hierarchies this host has, and where our part of them begins.
+ *
+ * Everything comes from /proc/self/mountinfo and /proc/self/cgroup. Where our part begins (the base that paths are
+ * relative to), for each hierarchy:
+ *   1. the root of its mount, when we may make directories there: a host's root user, or a container whose mount shows
+ *      its own subtree (cgroup namespace or bind mount);
+ *   2. else our own cgroup, when we may make directories there: a delegated subtree (systemd's Delegate=, a user's
+ *      session). On v2 the kernel then demands that no process stays in it before it hands controllers to children:
+ *      whoever started us moves them to a child first; enabling says so when it fails;
+ *   3. else the root again, so that reading works and making fails with the kernel's own reason.
+ *
+ * cgroup2 beside v1 controllers is "hybrid" and treated as v1, but a v1 mount that carries none of cpu, memory and pids
+ * (VPN programs mount net_cls, systemd its named one) does not make a v2 host hybrid.
+ *
+ * A mount may be hidden by a later one at the same place: every descriptor is asked for its file system's type, as a
+ * cgroup made on a tmpfs would limit nothing. */
+#include "cgroups/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "cgroups/knobs.h"
+
+#define MOUNTINFO_MAX ((size_t)64 << 20)
+#define SELF_MAX ((size_t)1 << 16)
+
+static const struct {
+	const char *v2, *v1;
+} names[CGROUP_CONTROLLERS] = {
+	[CGROUP_CPU] = {"cpu", "cpu"},
+	[CGROUP_CPUACCT] = {"cpuacct", "cpuacct"},
+	[CGROUP_CPUSET] = {"cpuset", "cpuset"},
+	[CGROUP_MEMORY] = {"memory", "memory"},
+	[CGROUP_PIDS] = {"pids", "pids"},
+	[CGROUP_IO] = {"io", "blkio"},
+	[CGROUP_DEVICES] = {"devices", "devices"},
+	[CGROUP_FREEZER] = {"freezer", "freezer"},
+	[CGROUP_HUGETLB] = {"hugetlb", "hugetlb"},
+};
+
+const char *cgroup_controller_name(enum cgroup_controller controller)
+{
+	return names[controller].v2;
+}
+
+const char *controller_v1_name(enum cgroup_controller controller)
+{
+	return names[controller].v1;
+}
+
+static int controller_find(const char *name, size_t length, bool v1)
+{
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		const char *known = v1 ? names[c].v1 : names[c].v2;
+
+		if (strncmp(known, name, length) == 0 && !known[length])
+			return c;
+	}
+	return -1;
+}
+
+unsigned controllers_parse(const char *list, bool v1)
+{
+	unsigned found = 0;
+
+	while (*list) {
+		size_t length = strcspn(list, " ,\n");
+		int controller = length ? controller_find(list, length, v1) : -1;
+
+		if (controller >= 0)
+			found |= 1U << controller;
+		list += length;
+		list += strspn(list, " ,\n");
+	}
+	return found;
+}
+
+bool hierarchy_is_first(const struct cgroup_host *host, enum cgroup_controller controller)
+{
+	if (host->hierarchy[controller] < 0)
+		return false;
+	for (int c = 0; c < (int)controller; c++)
+		if (host->hierarchy[c] >= 0 && host->number[c] == host->number[controller])
+			return false;
+	return true;
+}
+
+/* mountinfo writes space, tab, line feed and backslash as \ooo (proc_pid_mountinfo(5)). */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		bool octal = from[0] == '\\' && strspn(from + 1, "01234567") >= 3;
+
+		*to = octal ? (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0')) : *from;
+		from += octal ? 4 : 1;
+	}
+	*to = '\0';
+}
+
+/* 31 23 0:28 ROOT POINT rw,relatime shared:1 - TYPE SOURCE OPTIONS */
+bool mountinfo_parse(char *line, struct cgroup_mount *out)
+{
+	char *fields[6], *save = NULL;
+	char *rest = strstr(line, " - ");
+	const char *type;
+
+	if (!rest)
+		return false;
+	*rest = '\0';
+	rest += 3;
+	fields[0] = strtok_r(line, " ", &save);
+	for (int i = 1; i < 6; i++)
+		fields[i] = fields[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
+	type = strtok_r(rest, " ", &save);
+	if (!fields[5] || !type || (strcmp(type, "cgroup") != 0 && strcmp(type, "cgroup2") != 0))
+		return false;
+	out->v2 = type[6] == '2';
+	out->root = fields[3];
+	out->point = fields[4];
+	out->options = strtok_r(NULL, " ", &save) ? strtok_r(NULL, " ", &save) : NULL;
+	unescape(out->root);
+	unescape(out->point);
+	return out->options != NULL;
+}
+
+/* One hierarchy as it was found: the mount to use and where we are in it. */
+struct found {
+	const struct cgroup_mount *mount;
+	const char *self;
+	unsigned number;
+};
+
+struct layout {
+	struct found v2;
+	struct found v1[CGROUP_CONTROLLERS];
+	unsigned v1_controllers;
+};
+
+static bool mount_is_better(const struct cgroup_mount *mount, const struct cgroup_mount *than)
+{
+	return !than || (strcmp(mount->root, "/") == 0 && strcmp(than->root, "/") != 0);
+}
+
+static void layout_add_mount(struct layout *layout, const struct cgroup_mount *mount)
+{
+	unsigned controllers = mount->v2 ? 0 : controllers_parse(mount->options, true);
+
+	if (mount->v2 && mount_is_better(mount, layout->v2.mount))
+		layout->v2.mount = mount;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (controllers & 1U << c && mount_is_better(mount, layout->v1[c].mount))
+			layout->v1[c].mount = mount;
+	layout->v1_controllers |= controllers;
+}
+
+static int layout_read_mounts(struct layout *layout, struct arena *arena, struct error *err)
+{
+	const char *text;
+	struct strings lines;
+
+	if (file_read(arena, AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err) < 0)
+		return -1;
+	lines = strings_split(arena, text, '\n');
+	for (size_t i = 0; i < lines.count; i++) {
+		struct cgroup_mount mount;
+		char *line;
+
+		if (!strstr(lines.items[i], " - cgroup"))
+			continue;
+		line = (char *)arena_string(arena, lines.items[i]);
+		if (mountinfo_parse(line, &mount)) {
+			struct cgroup_mount *kept = arena_new(arena, struct cgroup_mount);
+
+			*kept = mount;
+			layout_add_mount(layout, kept);
+		}
+	}
+	return 0;
+}
+
+/* "4:memory:/path", "0::/path": number, controllers, our cgroup. */
+static void layout_add_self(struct layout *layout, struct arena *arena, const char *text)
+{
+	char *line = (char *)arena_string(arena, text);
+	char *list = strchr(line, ':');
+	char *path = list ? strchr(list + 1, ':') : NULL;
+	int64_t number;
+	unsigned controllers;
+
+	if (!path || !knob_parse(line, &number))
+		return;
+	*path++ = '\0';
+	if (number == 0)
+		layout->v2.self = path;
+	controllers = controllers_parse(list + 1, true);
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		if (!(controllers & 1U << c))
+			continue;
+		layout->v1[c].self = path;
+		layout->v1[c].number = (unsigned)number;
+	}
+}
+
+static int layout_read_self(struct layout *layout, struct arena *arena, struct error *err)
+{
+	const char *text;
+	struct strings lines;
+
+	if (file_read(arena, AT_FDCWD, "/proc/self/cgroup", SELF_MAX, &text, NULL, err) < 0)
+		return -1;
+	lines = strings_split(arena, text, '\n');
+	for (size_t i = 0; i < lines.count; i++)
+		layout_add_self(layout, arena, lines.items[i]);
+	return 0;
+}
+
+static bool is_writable(int dir)
+{
+	return faccessat(dir, ".", W_OK, AT_EACCESS) == 0;
+}
+
+/* Our own cgroup below the mount's root, or -1. A path that leaves the mount ("/../x": we were moved out of our cgroup
+ * namespace) names nothing below it. */
+static int self_open(int root, const struct found *found)
+{
+	size_t length = strcmp(found->mount->root, "/") == 0 ? 0 : strlen(found->mount->root);
+	const char *below;
+
+	if (!found->self || strncmp(found->self, found->mount->root, length) != 0)
+		return -1;
+	below = found->self + length;
+	if (below[0] != '/' || !below[1] || strstr(below, "/.."))
+		return -1;
+	return openat(root, below + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* The base directory of a hierarchy; -1: its mount cannot be reached. */
+static int base_open(const struct found *found)
+{
+	auto_fd root = open(found->mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+
+	if (root < 0 || fstatfs(root, &fs) < 0 || (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
+		return -1;
+	if (!is_writable(root)) {
+		auto_fd self = self_open(root, found);
+
+		if (self >= 0 && is_writable(self))
+			return take_fd(&self);
+	}
+	return take_fd(&root);
+}
+
+static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
+{
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		if (!layout->v1[c].mount)
+			continue;
+		host->hierarchy[c] = base_open(&layout->v1[c]);
+		host->number[c] = layout->v1[c].number;
+		host->available[c] = host->hierarchy[c] >= 0;
+	}
+	host->swap = host->available[CGROUP_MEMORY] &&
+		     faccessat(host->hierarchy[CGROUP_MEMORY], "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
+}
+
+/* Devices need bpf(2) and freezing nothing but the kernel: no controllers on v2, but there. v2's root has no file that
+ * tells whether swap is accounted; it is, in every kernel with swap, unless 6.1 was booted with swapaccount=0: then the
+ * limit's file is missing, which is said when it is written. */
+static void host_open_v2(struct cgroup_host *host, int base)
+{
+	char text[512];
+	unsigned controllers =
+		knob_read(base, "cgroup.controllers", text, sizeof(text)) > 0 ? controllers_parse(text, false) : 0;
+
+	host->unified = base;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		host->available[c] = controllers & 1U << c;
+	host->available[CGROUP_DEVICES] = true;
+	host->available[CGROUP_FREEZER] = true;
+	host->swap = host->available[CGROUP_MEMORY] && access("/proc/swaps", F_OK) == 0;
+}
+
+static enum cgroup_mode mode_choose(const struct layout *layout)
+{
+	const unsigned main_ones = 1U << CGROUP_CPU | 1U << CGROUP_MEMORY | 1U << CGROUP_PIDS;
+
+	if (layout->v2.mount && !(layout->v1_controllers & main_ones))
+		return CGROUP_V2;
+	if (!layout->v1_controllers)
+		return CGROUP_NONE;
+	return layout->v2.mount ? CGROUP_HYBRID : CGROUP_V1;
+}
+
+int cgroup_host_open(struct cgroup_host *host, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct layout layout = {0};
+
+	*host = (struct cgroup_host){.mode = CGROUP_NONE, .unified = -1};
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		host->hierarchy[c] = -1;
+	if (layout_read_mounts(&layout, &arena, err) < 0 || layout_read_self(&layout, &arena, err) < 0)
+		return blame(err, "find the cgroup hierarchies");
+	host->mode = mode_choose(&layout);
+	if (host->mode == CGROUP_V2) {
+		int base = base_open(&layout.v2);
+
+		if (base < 0)
+			host->mode = CGROUP_NONE;
+		else
+			host_open_v2(host, base);
+	} else if (host->mode != CGROUP_NONE) {
+		host_open_v1(host, &layout);
+	}
+	return 0;
+}
+
+void cgroup_host_drop(struct cgroup_host *host)
+{
+	fd_drop(&host->unified);
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		fd_drop(&host->hierarchy[c]);
+}

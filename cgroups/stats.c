@@ -1,0 +1,217 @@
+/* Figures of one cgroup, in one pass over its files.
+ *
+ * memory_used_bytes is what would not go away if the kernel dropped its caches of files: anonymous memory, tmpfs and
+ * shared memory, and the kernel's own memory on the cgroup's behalf.
+ *   v2: memory.stat anon + shmem + kernel + sock
+ *   v1: memory.stat total_rss + total_shmem (children included), and memory.kmem.usage_in_bytes
+ * A sum, not "current less file": the two are counted apart and their difference can fall below zero.
+ *
+ * v1's limit is hierarchical_memory_limit, the smallest of the cgroup's and its parents'; v2's is the cgroup's own.
+ * A file that does not exist, or a controller that is not enabled, leaves its figure unset. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cgroups/knobs.h"
+#include "cgroups/layout.h"
+#include "cgroups/limits.h"
+#include "cgroups/tree.h"
+
+#define NANOSECONDS_PER_US 1000
+
+static void set(struct optional *out, int64_t value)
+{
+	*out = (struct optional){.set = true, .value = value};
+}
+
+/* One key of a text with "key value" lines, or with key NULL a file's only number; divided on the way. */
+struct figure {
+	size_t offset; /* of its struct optional in struct cgroup_stats */
+	const char *key;
+	int64_t divisor;
+};
+
+/* A file and the figures that are in it. */
+struct source {
+	enum cgroup_controller controller;
+	const char *file;
+	const struct figure *figures;
+	size_t count;
+};
+
+#define FIGURE(member, ...)                                                                                            \
+	{                                                                                                              \
+		offsetof(struct cgroup_stats, member), __VA_ARGS__                                                     \
+	}
+#define SOURCE(controller_, file_, ...)                                                                                \
+	{                                                                                                              \
+		.controller = controller_, .file = file_, .figures = (const struct figure[]){__VA_ARGS__},             \
+		.count = sizeof((const struct figure[]){__VA_ARGS__}) / sizeof(struct figure)                          \
+	}
+
+static const struct source v2_sources[] = {
+	SOURCE(CGROUP_MEMORY, "memory.current", FIGURE(memory_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.peak", FIGURE(memory_peak_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.max", FIGURE(memory_limit_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.swap.current", FIGURE(swap_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.events", FIGURE(oom_kills, "oom_kill", 1)),
+	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
+	SOURCE(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
+	SOURCE(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
+	SOURCE(CGROUP_CPU, "cpu.stat", FIGURE(cpu_us, "usage_usec", 1), FIGURE(cpu_user_us, "user_usec", 1),
+		FIGURE(cpu_system_us, "system_usec", 1), FIGURE(cpu_periods, "nr_periods", 1),
+		FIGURE(cpu_throttled_periods, "nr_throttled", 1), FIGURE(cpu_throttled_us, "throttled_usec", 1)),
+};
+
+static const struct source v1_sources[] = {
+	SOURCE(CGROUP_MEMORY, "memory.usage_in_bytes", FIGURE(memory_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.max_usage_in_bytes", FIGURE(memory_peak_bytes, NULL, 1)),
+	SOURCE(CGROUP_MEMORY, "memory.oom_control", FIGURE(oom_kills, "oom_kill", 1)),
+	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
+	SOURCE(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
+	SOURCE(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
+	SOURCE(CGROUP_CPUACCT, "cpuacct.usage", FIGURE(cpu_us, NULL, NANOSECONDS_PER_US)),
+	SOURCE(CGROUP_CPUACCT, "cpuacct.usage_user", FIGURE(cpu_user_us, NULL, NANOSECONDS_PER_US)),
+	SOURCE(CGROUP_CPUACCT, "cpuacct.usage_sys", FIGURE(cpu_system_us, NULL, NANOSECONDS_PER_US)),
+	SOURCE(CGROUP_CPU, "cpu.stat", FIGURE(cpu_periods, "nr_periods", 1),
+		FIGURE(cpu_throttled_periods, "nr_throttled", 1),
+		FIGURE(cpu_throttled_us, "throttled_time", NANOSECONDS_PER_US)),
+};
+
+static void figure_take(const struct figure *figure, const char *text, struct cgroup_stats *out)
+{
+	int64_t value;
+
+	if (!(figure->key ? keyed_number(text, figure->key, &value) : knob_parse(text, &value)) || value < 0)
+		return;
+	set((struct optional *)((char *)out + figure->offset), value / figure->divisor);
+}
+
+/* Gives how many of the files could be read. */
+static size_t sources_read(
+	const struct cgroup *cgroup, const struct source *sources, size_t count, struct cgroup_stats *out)
+{
+	char text[KNOB_SIZE];
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (knob_read(cgroup_directory(cgroup, sources[i].controller), sources[i].file, text, sizeof(text)) < 0)
+			continue;
+		found++;
+		for (size_t j = 0; j < sources[i].count; j++)
+			figure_take(&sources[i].figures[j], text, out);
+	}
+	return found;
+}
+
+static int64_t sum_of_keys(const char *text, const char *const *keys)
+{
+	int64_t sum = 0, value;
+
+	for (; *keys; keys++)
+		if (keyed_number(text, *keys, &value) && value > 0)
+			sum += value;
+	return sum;
+}
+
+static void memory_detail_v2(int dir, struct cgroup_stats *out)
+{
+	static const char *const used[] = {"anon", "shmem", "kernel", "sock", NULL};
+	char text[KNOB_SIZE];
+
+	if (knob_read(dir, "memory.stat", text, sizeof(text)) > 0)
+		set(&out->memory_used_bytes, sum_of_keys(text, used));
+}
+
+static void memory_detail_v1(int dir, struct cgroup_stats *out)
+{
+	static const char *const used[] = {"total_rss", "total_shmem", NULL};
+	char text[KNOB_SIZE];
+	int64_t kernel, value;
+
+	if (knob_read(dir, "memory.stat", text, sizeof(text)) <= 0)
+		return;
+	if (!knob_number(dir, "memory.kmem.usage_in_bytes", &kernel))
+		kernel = 0; /* CONFIG_MEMCG_KMEM off, or cgroup.memory=nokmem */
+	set(&out->memory_used_bytes, sum_of_keys(text, used) + kernel);
+	if (keyed_number(text, "total_swap", &value))
+		set(&out->swap_bytes, value);
+	if (keyed_number(text, "hierarchical_memory_limit", &value) && v1_bytes(value) >= 0)
+		set(&out->memory_limit_bytes, value);
+}
+
+static int64_t number_after(const char *line, const char *end, const char *key)
+{
+	const char *at = strstr(line, key);
+	int64_t value;
+
+	return at && at < end && knob_parse(at + strlen(key), &value) && value > 0 ? value : 0;
+}
+
+/* Adds up over devices: v2 "8:0 rbytes=1 wbytes=2 …" in a line, v1 "8:0 Read 1" and "8:0 Write 2" in two. */
+static void io_read(const struct cgroup *cgroup, struct cgroup_stats *out)
+{
+	bool v2 = cgroup->unified >= 0;
+	const char *file = v2 ? "io.stat" : "blkio.throttle.io_service_bytes_recursive";
+	const char *read_key = v2 ? " rbytes=" : " Read ", *write_key = v2 ? " wbytes=" : " Write ";
+	char text[KNOB_SIZE];
+
+	if (knob_read(cgroup_directory(cgroup, CGROUP_IO), file, text, sizeof(text)) < 0)
+		return;
+	set(&out->io_read_bytes, 0);
+	set(&out->io_write_bytes, 0);
+	for (const char *line = text; *line;) {
+		const char *end = line + strcspn(line, "\n");
+
+		out->io_read_bytes.value += number_after(line, end, read_key);
+		out->io_write_bytes.value += number_after(line, end, write_key);
+		line = *end ? end + 1 : end;
+	}
+}
+
+/* "some avg10=12.34 avg60=…": 1234. Kernels with pressure switched off say EOPNOTSUPP. */
+static void pressure_read(int dir, const char *file, struct optional *out)
+{
+	char text[256];
+	unsigned whole, hundredths;
+
+	if (knob_read(dir, file, text, sizeof(text)) > 0 &&
+		sscanf(text, "some avg10=%3u.%2u", &whole, &hundredths) == 2)
+		set(out, (int64_t)whole * 100 + hundredths);
+}
+
+int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
+{
+	bool v2 = cgroup->unified >= 0;
+	int memory = cgroup_directory(cgroup, CGROUP_MEMORY);
+	size_t found;
+
+	*out = (struct cgroup_stats){0};
+	found = v2 ? sources_read(cgroup, v2_sources, ARRAY_SIZE(v2_sources), out)
+		   : sources_read(cgroup, v1_sources, ARRAY_SIZE(v1_sources), out);
+	/* A removed cgroup's directory still opens but holds nothing; any other has procs, wherever it is. */
+	if (!found && cgroup_any_directory(cgroup) >= 0 &&
+		faccessat(cgroup_any_directory(cgroup), "cgroup.procs", F_OK, 0) < 0)
+		return fail(err, ERROR_MISSING, "cgroup %s is gone", cgroup->path);
+	(v2 ? memory_detail_v2 : memory_detail_v1)(memory, out);
+	io_read(cgroup, out);
+	if (!v2)
+		return 0;
+	pressure_read(memory, "memory.pressure", &out->memory_pressure_10s);
+	pressure_read(memory, "cpu.pressure", &out->cpu_pressure_10s);
+	pressure_read(memory, "io.pressure", &out->io_pressure_10s);
+	return 0;
+}
+
+int64_t cgroup_oom_kills(const struct cgroup *cgroup)
+{
+	const char *file = cgroup->unified >= 0 ? "memory.events" : "memory.oom_control";
+	char text[512];
+	int64_t kills;
+
+	if (knob_read(cgroup_directory(cgroup, CGROUP_MEMORY), file, text, sizeof(text)) <= 0)
+		return 0;
+	return keyed_number(text, "oom_kill", &kills) ? kills : 0;
+}
