@@ -76,6 +76,8 @@ leftovers_list >$logs/host.before
 step build-dev build dev
 step build-release build release
 step tests unit_tests
+step quickstart tests/quickstart.sh
+step scale tests/scale.sh
 step build-clang build clang
 step tidy build tidy
 step build-fuzz build fuzz

@@ -1,0 +1,51 @@
+# Shared by the shell tests: a host of their own (a network namespace with loopback up, a state directory, a cgroup parent), and counting what a run leaves behind.
+# Sourced; expects $warren, the built program.
+# shellcheck shell=sh
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# Re-executes the calling script in a network namespace that plays the host.
+in_own_network() {
+	[ -n "${WARREN_TEST_NETWORK:-}" ] && return 0
+	[ "$(id -u)" = 0 ] || { echo "SKIP $(basename "$0"): needs root" && exit 0; }
+	WARREN_TEST_NETWORK=1 exec unshare --net sh -c 'ip link set lo up && exec "$@"' sh "$0" "$@"
+}
+
+# Everything that a run could leave, one count or name a line.
+census() {
+	echo "processes $(find /proc -maxdepth 1 -name '[0-9]*' -exec cat {}/comm \; 2>/dev/null | grep -cE '^(warren|nginx|sleep)')"
+	echo "mounts $(wc -l </proc/self/mountinfo)"
+	echo "network namespaces $(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l\n' 2>/dev/null | sort -u | wc -l)"
+	echo "cgroups $(find /sys/fs/cgroup -type d -path "*/${cgroup_parent:-warren}*" 2>/dev/null | wc -l)"
+	echo "links $(ip -o link | wc -l)"
+	echo "routes $(ip -4 route show table all | wc -l)"
+	echo "addresses $(ip -o -4 address | wc -l)"
+	echo "nft $(nft list ruleset | wc -l)"
+	echo "sysctls $(cat /proc/sys/net/ipv4/ip_forward)"
+	[ -z "${state:-}" ] || echo "files $(find "$state" -mindepth 1 \( -path '*/layers*' -o -name '*.bpf' -o -path '*/seccomp*' \) -prune -o -type f -print 2>/dev/null | wc -l)"
+}
+
+# wait_for SECONDS COMMAND…: until it succeeds.
+wait_for() {
+	left=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# The namespaces of ended instances die a moment after them.
+same_census() {
+	census >"$work/census.now"
+	diff "$work/census.before" "$work/census.now" >"$work/census.diff"
+}
+
+nothing_left() {
+	wait_for 10 same_census || fail "$1 left something behind (before / now):
+$(cat "$work/census.diff")"
+}
