@@ -25,6 +25,7 @@ struct image_session {
 	bool detached_layers; /* overlay takes descriptors of detached mounts (probed once per boot, remembered in
 				 `run`) */
 	int scratch;	      /* directory of the private tmpfs, or -1 */
+	int outside;	      /* the mount namespace the session left, entered again by drop; 0: none */
 	int store;	      /* the store's directory, opened inside the session's namespace */
 };
 /* run: directory for the remembered probe (/run/warren). store_path: /var/lib/warren, made when missing (0700). May
@@ -49,6 +50,10 @@ struct image_config {
  * names: ERROR_MISSING `image "x": no such image here; "host" is the built-in one`. */
 MUST_CHECK int image_prepare(
 	int store, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+
+/* Where the directory with the network's hosts file is attached inside an instance. It exists in every root made here,
+ * also a read-only one; /etc/hosts is then a link to "hosts.d/hosts", made by root_link_write(). */
+#define ROOT_HOSTS_DIRECTORY "/etc/hosts.d"
 
 /* --- the root of an instance -------------------------------------------------------------------------------------- */
 

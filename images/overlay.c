@@ -1,0 +1,268 @@
+/* Overlay mounts over descriptors.
+ *
+ * Newer kernels take each layer as a descriptor, also one below a detached idmapped clone (found out by the session).
+ * Older ones take only paths and only mounts of the caller's own namespace: there a clone is attached in the session's
+ * scratch for the moment of the mount, and the paths are /proc/self/fd/N, which have no length or colon trouble and
+ * tell the instance nothing (the option strings are visible in its mountinfo).
+ *
+ * The four features that distributions switch on by default are always given: an upper layer must stay a plain
+ * directory that can be used as a lower one, under another id range and on another host. */
+#include "images/overlay.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/mount.h"
+#include "base/path.h"
+
+#define OVERLAY_OPTIONS_MAX 12
+#define DESCRIPTOR_PATH_SIZE 32
+
+/* The scratch has one directory per clone that may be attached at the same time. */
+static const char *const scratch_places[] = {"a", "b"};
+
+static void descriptor_path(char path[DESCRIPTOR_PATH_SIZE], int fd)
+{
+	snprintf(path, DESCRIPTOR_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+/* A place nothing is attached on: st_dev of a free one is the scratch's own. */
+static int scratch_place_find(int scratch)
+{
+	struct stat own, place;
+
+	if (fstat(scratch, &own) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(scratch_places); i++)
+		if (fstatat(scratch, scratch_places[i], &place, AT_NO_AUTOMOUNT) == 0 && place.st_dev == own.st_dev)
+			return (int)i;
+	errno = EBUSY;
+	return -1;
+}
+
+int layer_base_attach(const struct image_session *session, struct layer_base *base, struct error *err)
+{
+	int place;
+
+	if (session->detached_layers)
+		return 0;
+	place = scratch_place_find(session->scratch);
+	if (place < 0)
+		return fail_errno(err, "find a place in the scratch directory");
+	if (mount_attach(base->mount, session->scratch, scratch_places[place], err) < 0)
+		return -1;
+	base->attached = true;
+	return 0;
+}
+
+int layer_base_open(const struct image_session *session, int dir, const char *path, uint64_t attr, int userns,
+	struct layer_base *out, struct error *err)
+{
+	AUTO(layer_base_drop) struct layer_base base = {.mount = mount_clone(dir, path, false, err)};
+
+	if (base.mount < 0)
+		return -1;
+	if (mount_change(base.mount, false, attr, 0, userns, err) < 0)
+		return -1;
+	if (layer_base_attach(session, &base, err) < 0)
+		return -1;
+	*out = base;
+	base = NO_LAYER_BASE;
+	return 0;
+}
+
+void layer_base_drop(struct layer_base *base)
+{
+	char path[DESCRIPTOR_PATH_SIZE];
+	int saved = errno;
+
+	if (base->attached) {
+		descriptor_path(path, base->mount);
+		umount2(path, MNT_DETACH);
+	}
+	errno = saved;
+	fd_drop(&base->mount);
+	base->attached = false;
+}
+
+/* --- credentials ------------------------------------------------------------------------------------------------- */
+
+static int capabilities_get(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return (int)syscall(SYS_capget, &header, data);
+}
+
+static int capabilities_set(const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return (int)syscall(SYS_capset, &header, data);
+}
+
+/* Overlayfs keeps its mounter's credentials and creates files with them. Id 0 of the host has no place in an idmapped
+ * upper layer, and the mount would silently be read-only; so the mounter's file system ids are the instance's root. The
+ * switch drops the file capabilities from the effective set (capabilities(7)), which are raised again. */
+static int credentials_take(uid_t uid, struct error *err)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (uid == 0)
+		return 0;
+	if (capabilities_get(data) < 0)
+		return fail_errno(err, "capget");
+	setfsgid(uid);
+	setfsuid(uid);
+	if (capabilities_set(data) < 0)
+		return fail_errno(err, "capset");
+	return 0;
+}
+
+/* Back to id 0: the kernel raises the file capabilities by itself. */
+static void credentials_restore(uid_t uid)
+{
+	int saved = errno;
+
+	if (uid != 0) {
+		setfsuid(0);
+		setfsgid(0);
+	}
+	errno = saved;
+}
+
+/* --- the mount --------------------------------------------------------------------------------------------------- */
+
+struct option_list {
+	struct mount_option items[OVERLAY_OPTIONS_MAX];
+	size_t count;
+	char lower[ARRAY_SIZE(((struct overlay *)0)->lowers) * DESCRIPTOR_PATH_SIZE];
+	char upper[DESCRIPTOR_PATH_SIZE], work[DESCRIPTOR_PATH_SIZE];
+};
+
+static void option_add(struct option_list *list, const char *name, const char *value, int fd)
+{
+	list->items[list->count++] = (struct mount_option){.name = name, .value = value, .fd = fd};
+}
+
+static void options_of_descriptors(const struct overlay *overlay, struct option_list *list)
+{
+	for (size_t i = 0; i < overlay->lower_count; i++)
+		option_add(list, "lowerdir+", NULL, overlay->lowers[i]);
+	if (overlay->upper < 0)
+		return;
+	option_add(list, "upperdir", NULL, overlay->upper);
+	option_add(list, "workdir", NULL, overlay->work);
+}
+
+static void options_of_paths(const struct overlay *overlay, struct option_list *list)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < overlay->lower_count; i++)
+		used += (size_t)snprintf(list->lower + used, sizeof(list->lower) - used, "%s/proc/self/fd/%d",
+			i ? ":" : "", overlay->lowers[i]);
+	option_add(list, "lowerdir", list->lower, -1);
+	if (overlay->upper < 0)
+		return;
+	descriptor_path(list->upper, overlay->upper);
+	descriptor_path(list->work, overlay->work);
+	option_add(list, "upperdir", list->upper, -1);
+	option_add(list, "workdir", list->work, -1);
+}
+
+/* Without an upper layer none of these has an effect that could matter: nothing is created, and both kinds of lower
+ * layers that we combine are owned by the host's root. */
+static void options_of_features(const struct overlay *overlay, struct option_list *list)
+{
+	if (overlay->upper < 0)
+		return;
+	option_add(list, "index", "off", -1);
+	option_add(list, "xino", "off", -1);
+	option_add(list, "metacopy", "off", -1);
+	option_add(list, "redirect_dir", "nofollow", -1);
+}
+
+int overlay_mount(const struct image_session *session, const struct overlay *overlay, struct error *err)
+{
+	struct option_list list = {0};
+	uid_t uid = overlay->upper < 0 ? 0 : overlay->as_uid;
+	int mount = -1;
+
+	if (session->detached_layers)
+		options_of_descriptors(overlay, &list);
+	else
+		options_of_paths(overlay, &list);
+	options_of_features(overlay, &list);
+	if (credentials_take(uid, err) == 0)
+		mount = filesystem_mount("overlay", NULL, list.items, list.count, overlay->attr, err);
+	credentials_restore(uid);
+	return mount;
+}
+
+int empty_directory_open(int store, struct error *err)
+{
+	int fd = openat(store, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOENT)
+		return fail_errno(err, "open the store's directory empty");
+	return dir_create(store, "empty", 0755, err);
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------- */
+
+/* One line of mountinfo, proc_pid_mountinfo(5): the type is the first word after " - ". */
+static bool mountinfo_type(const char *line, unsigned device_major, unsigned device_minor, char buffer[64])
+{
+	unsigned line_major, line_minor;
+	const char *rest = strstr(line, " - ");
+
+	if (!rest || sscanf(line, "%*u %*u %u:%u", &line_major, &line_minor) != 2)
+		return false;
+	if (line_major != device_major || line_minor != device_minor)
+		return false;
+	return sscanf(rest + 3, "%63s", buffer) == 1;
+}
+
+/* By mount id where there is one line for it, since btrfs shows another device number than stat(2): statx(2)
+ * STATX_MNT_ID since 5.8. */
+static bool mountinfo_is_id(const char *line, uint64_t id)
+{
+	return strtoull(line, NULL, 10) == id;
+}
+
+const char *filesystem_name(int fd, char buffer[64])
+{
+	struct statx about;
+	auto_free char *line = NULL;
+	size_t size = 0;
+	FILE *table;
+
+	strcpy(buffer, "?");
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &about) < 0)
+		return buffer;
+	table = fopen("/proc/self/mountinfo", "re");
+	if (!table)
+		return buffer;
+	while (getline(&line, &size, table) > 0) {
+		unsigned major_wanted = about.stx_dev_major, minor_wanted = about.stx_dev_minor;
+
+		if (mountinfo_is_id(line, about.stx_mnt_id))
+			sscanf(line, "%*u %*u %u:%u", &major_wanted, &minor_wanted);
+		if (mountinfo_type(line, major_wanted, minor_wanted, buffer))
+			break;
+	}
+	fclose(table);
+	return buffer;
+}

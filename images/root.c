@@ -1,0 +1,357 @@
+/* The root of an instance: an overlay of its own upper layer over an image or a plain directory, and for the host image
+ * /usr beside it.
+ *
+ * Both layers are reached through idmapped clones, so that ids on disk are the ids inside, and any layer fits any id
+ * range. The clones must stay open until the overlay exists (closing one earlier makes the creation fail with EINVAL);
+ * the overlay keeps what it needs.
+ *
+ * /usr is the host's, so nothing inside may change it, not even an instance that keeps CAP_SYS_ADMIN and clears the
+ * read-only flag of a mount: it is an overlay without an upper layer, whose super block is read-only. It has no id map:
+ * with one, the instance's root would own the host's files and could read those that only the host's root may. The
+ * layer above it holds opaque directories that empty /usr/local and what else is not the instance's business. */
+#include "images/root.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/mount.h"
+#include "base/path.h"
+#include "images/overlay.h"
+#include "images/source.h"
+#include "images/upper.h"
+
+#define HELD_PREFIX "lower."
+#define HOLD_TRIES 4
+#define INSTANCE_ENTRIES_MAX 1024
+#define USR "/usr"
+
+static const uint64_t usr_attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+/* --- parts ------------------------------------------------------------------------------------------------------- */
+
+void root_parts_drop(struct root_parts *parts)
+{
+	for (size_t i = 0; i < parts->count; i++)
+		fd_drop(&parts->items[i].mount);
+	parts->count = 0;
+}
+
+int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bool is_file, struct error *err)
+{
+	auto_fd owned = mount;
+
+	if (owned < 0)
+		return -1;
+	if (parts->count == ROOT_PARTS_MAX)
+		return fail(err, ERROR_USAGE, "more than %d mounts for one instance", ROOT_PARTS_MAX);
+	parts->items[parts->count++] =
+		(struct root_part){.target = target, .mount = take_fd(&owned), .is_file = is_file};
+	return 0;
+}
+
+/* --- holding the host image -------------------------------------------------------------------------------------- */
+
+int host_layers_release(int instance, const char *keep, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings names = {0};
+
+	if (dir_list(&arena, instance, INSTANCE_ENTRIES_MAX, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.items[i];
+
+		if (!text_starts_with(name, HELD_PREFIX))
+			continue;
+		if (keep && text_equal(name + strlen(HELD_PREFIX), keep))
+			continue;
+		if (unlinkat(instance, name, 0) < 0 && errno != ENOENT)
+			return fail_errno(err, "remove %s", name);
+	}
+	return 0;
+}
+
+static int host_layer_read(int store, char layer[LAYER_NAME_SIZE], struct error *err)
+{
+	ssize_t length = readlinkat(store, "images/" IMAGE_HOST, layer, LAYER_NAME_SIZE - 1);
+
+	if (length < 0 && errno == ENOENT)
+		return fail(err, ERROR_MISSING, "the image \"%s\" is not prepared", IMAGE_HOST);
+	if (length < 0)
+		return fail_errno(err, "read the link images/%s of the store", IMAGE_HOST);
+	layer[length] = '\0';
+	return 0;
+}
+
+/* The usual start finds its link from the last one (EEXIST): one call. A layer that vanished between the two calls was
+ * replaced by a newer one. */
+int host_layer_hold(int store, int instance, char layer[LAYER_NAME_SIZE], struct error *err)
+{
+	char held[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_HELD)], mine[sizeof(HELD_PREFIX) + LAYER_NAME_SIZE];
+
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		if (host_layer_read(store, layer, err) < 0)
+			return -1;
+		snprintf(held, sizeof(held), "%s/%s/%s", LAYERS, layer, HOST_HELD);
+		snprintf(mine, sizeof(mine), "%s%s", HELD_PREFIX, layer);
+		if (linkat(store, held, instance, mine, 0) == 0)
+			return host_layers_release(instance, layer, err);
+		if (errno == EEXIST)
+			return 0;
+		if (errno != ENOENT)
+			break;
+	}
+	if (errno == EXDEV)
+		return fail(err, ERROR_SYSTEM, "the instance's directory and the store are on different file systems");
+	return fail_errno(err, "hold the layer %s", layer);
+}
+
+/* --- layers of one root ------------------------------------------------------------------------------------------ */
+
+struct layers {
+	struct layer_base lower_base, instance_base;
+	int lower, upper, work;
+};
+#define NO_LAYERS                                                                                                      \
+	((struct layers){                                                                                              \
+		.lower_base = NO_LAYER_BASE, .instance_base = NO_LAYER_BASE, .lower = -1, .upper = -1, .work = -1})
+
+static void layers_drop(struct layers *layers)
+{
+	fd_drop(&layers->work);
+	fd_drop(&layers->upper);
+	fd_drop(&layers->lower);
+	layer_base_drop(&layers->instance_base);
+	layer_base_drop(&layers->lower_base);
+}
+
+static int layer_open(int dir, const char *path, struct error *err)
+{
+	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail_errno(err, "open the layer %s", path);
+	return fd;
+}
+
+/* One clone of layers/ as a whole: an id map per layer would cost as much again for each. */
+static int host_lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
+	struct layers *out, struct error *err)
+{
+	char path[LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
+
+	if (layer_base_open(session, session->store, LAYERS, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
+		    &out->lower_base, err) < 0)
+		return blame(err, "clone the store's layers");
+	snprintf(path, sizeof(path), "%s/%s", layer, HOST_ROOT);
+	out->lower = layer_open(out->lower_base.mount, path, err);
+	return out->lower < 0 ? -1 : 0;
+}
+
+static int rootfs_open(const struct image_session *session, const char *path, struct error *err)
+{
+	bool is_file;
+	auto_fd fd = -1;
+
+	if (path_check_absolute("rootfs", path, err) < 0)
+		return -1;
+	fd = source_open(session->store, "rootfs", path, &is_file, err);
+	if (fd < 0)
+		return -1;
+	if (is_file)
+		return fail(err, ERROR_USAGE, "rootfs: \"%s\" is not a directory", path);
+	return take_fd(&fd);
+}
+
+static int rootfs_lower_open(
+	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
+{
+	auto_fd source = rootfs_open(session, request->rootfs, err);
+	auto_free char *what = text_format("rootfs \"%s\"", request->rootfs);
+
+	if (source < 0)
+		return -1;
+	if (layer_base_open(session, source, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
+		    &out->lower_base, err) < 0)
+		return source_map_failed(source, what, "; put it on ext4, xfs or btrfs", err);
+	out->lower = layer_open(out->lower_base.mount, ".", err);
+	return out->lower < 0 ? -1 : 0;
+}
+
+static int instance_layers_open(
+	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
+{
+	if (layer_base_open(
+		    session, request->instance, "", MOUNT_ATTR_NODEV, request->userns, &out->instance_base, err) < 0)
+		return source_map_failed(request->instance, "the instance's directory",
+			"; put the state directory on ext4, xfs or btrfs", err);
+	out->upper = layer_open(out->instance_base.mount, UPPER, err);
+	out->work = request->read_only ? -1 : layer_open(out->instance_base.mount, WORK, err);
+	return out->upper < 0 || (out->work < 0 && !request->read_only) ? -1 : 0;
+}
+
+/* Read-only: the instance's own directory becomes the uppermost lower layer, so that generated files still show. */
+static int root_overlay_mount(const struct image_session *session, const struct root_request *request,
+	const struct layers *layers, struct error *err)
+{
+	struct overlay overlay = {.lowers = {layers->lower},
+		.lower_count = 1,
+		.upper = layers->upper,
+		.work = layers->work,
+		.attr = MOUNT_ATTR_NODEV,
+		.as_uid = request->userns < 0 ? 0 : request->id_base};
+
+	if (request->read_only) {
+		overlay.lowers[0] = layers->upper;
+		overlay.lowers[1] = layers->lower;
+		overlay.lower_count = 2;
+		overlay.upper = -1;
+		overlay.attr |= MOUNT_ATTR_RDONLY;
+	}
+	return overlay_mount(session, &overlay, err);
+}
+
+/* --- /usr -------------------------------------------------------------------------------------------------------- */
+
+static int usr_mount(const struct image_session *session, const char *layer, struct error *err)
+{
+	char path[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_USR)];
+	auto_fd usr = open(USR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd cover = -1;
+	struct overlay overlay = {.lower_count = 2, .upper = -1, .work = -1, .attr = usr_attr};
+
+	if (usr < 0)
+		return fail_errno(err, "open %s", USR);
+	snprintf(path, sizeof(path), "%s/%s/%s", LAYERS, layer, HOST_USR);
+	cover = layer_open(session->store, path, err);
+	if (cover < 0)
+		return -1;
+	overlay.lowers[0] = cover;
+	overlay.lowers[1] = usr;
+	return overlay_mount(session, &overlay, err);
+}
+
+/* --- public ------------------------------------------------------------------------------------------------------ */
+
+static int lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
+	struct layers *out, struct error *err)
+{
+	return request->image ? host_lower_open(session, request, layer, out, err)
+			      : rootfs_lower_open(session, request, out, err);
+}
+
+int root_mount(const struct image_session *session, const struct root_request *request, struct root_parts *parts,
+	struct error *err)
+{
+	AUTO(layers_drop) struct layers layers = NO_LAYERS;
+	char layer[LAYER_NAME_SIZE] = "";
+
+	if (request->image && host_layer_hold(session->store, request->instance, layer, err) < 0)
+		return -1;
+	if (lower_open(session, request, layer, &layers, err) < 0 ||
+		instance_layers_open(session, request, &layers, err) < 0)
+		return -1;
+	if (root_parts_adopt(parts, "/", root_overlay_mount(session, request, &layers, err), false, err) < 0)
+		return blame(err, "mount the root");
+	if (request->image && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
+		return blame(err, "mount %s", USR);
+	return 0;
+}
+
+/* What every root needs to attach file systems on; made in the upper layer, because a read-only root cannot get them
+ * later and a plain directory need not have them. */
+static const struct {
+	const char *path;
+	mode_t mode;
+} mount_points[] = {
+	{"dev", 0755},
+	{"proc", 0555},
+	{"sys", 0555},
+	{"run", 0755},
+	{"tmp", 01777},
+	{"etc", 0755},
+	{"etc/hosts.d", 0755},
+};
+
+/* A directory of the upper layer hides the attributes of the one below: it takes them over. */
+static int attributes_take(int from, int dir, const char *path, struct error *err)
+{
+	struct stat about;
+
+	if (fstat(from, &about) < 0)
+		return fail_errno(err, "stat %s of the root directory", path);
+	if (!S_ISDIR(about.st_mode))
+		return 0;
+	if (fchownat(dir, path, about.st_uid, about.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fchmodat(dir, path, about.st_mode & 07777, 0) < 0)
+		return fail_errno(err, "set owner and mode of %s", path);
+	return 0;
+}
+
+/* /etc is made in any case, for the files that follow from the instance. */
+static int mount_point_make(int rootfs, int upper, const char *path, mode_t mode, struct error *err)
+{
+	auto_fd below = path_try_open(rootfs, path, O_PATH | O_NOFOLLOW, 0);
+
+	if (below >= 0 && !text_equal(path, "etc"))
+		return 0;
+	if (mkdirat(upper, path, mode) < 0)
+		return errno == EEXIST ? 0 : fail_errno(err, "make the mount point %s", path);
+	if (fchmodat(upper, path, mode, 0) < 0)
+		return fail_errno(err, "chmod %s", path);
+	return below < 0 ? 0 : attributes_take(below, upper, path, err);
+}
+
+static int rootfs_prepare(
+	const struct image_session *session, const struct root_request *request, int upper, struct error *err)
+{
+	auto_fd rootfs = rootfs_open(session, request->rootfs, err);
+
+	if (rootfs < 0)
+		return -1;
+	if (attributes_take(rootfs, upper, ".", err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(mount_points); i++)
+		if (mount_point_make(rootfs, upper, mount_points[i].path, mount_points[i].mode, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int request_check(const struct root_request *request, struct error *err)
+{
+	if (!request->image == !request->rootfs)
+		return fail(err, ERROR_USAGE, "one of image and rootfs is needed");
+	if (request->rootfs && request->etc_from_host && request->etc_from_host->count)
+		return fail(err, ERROR_USAGE, "etc_from_host: only with the image \"%s\"", IMAGE_HOST);
+	return 0;
+}
+
+int root_create(const struct image_session *session, const struct root_request *request, struct error *err)
+{
+	auto_fd work = -1;
+	auto_fd upper = -1;
+
+	if (request_check(request, err) < 0)
+		return -1;
+	work = dir_create(request->instance, WORK, 0700, err);
+	upper = work < 0 ? -1 : dir_create(request->instance, UPPER, 0755, err);
+	if (upper < 0)
+		return -1;
+	if (fchmod(upper, 0755) < 0)
+		return fail_errno(err, "chmod the upper layer");
+	if (request->rootfs)
+		return rootfs_prepare(session, request, upper, err);
+	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
+}
+
+int root_remove(int instance, struct error *err)
+{
+	if (tree_remove(instance, UPPER, err) < 0 || tree_remove(instance, WORK, err) < 0)
+		return -1;
+	return host_layers_release(instance, NULL, err);
+}

@@ -1,0 +1,29 @@
+/* Shared by what adds mounts to an instance's root. Private to this folder. */
+#ifndef WARREN_IMAGES_ROOT_H
+#define WARREN_IMAGES_ROOT_H
+
+#include "images/images.h"
+
+/* Takes the mount into the list; closes it when there is no room. */
+MUST_CHECK int root_parts_adopt(
+	struct root_parts *parts, const char *target, int mount, bool is_file, struct error *err);
+
+/* --- the built-in image, built by sparse.c ----------------------------------------------------------------------- */
+
+#define LAYERS "layers"
+#define LAYER_NAME_SIZE 64
+/* In a layer of the host image: the root's directory, the one laid over /usr, and the file whose links count users. */
+#define HOST_ROOT "root"
+#define HOST_USR "usr"
+#define HOST_HELD "held"
+
+/* The layer that is the host image now, held for the instance by a hard link in its directory: for as long as that link
+ * exists the layer is not removed. */
+MUST_CHECK int host_layer_hold(int store, int instance, char layer[LAYER_NAME_SIZE], struct error *err);
+/* Lets go of every layer but `keep` (NULL: of all). */
+MUST_CHECK int host_layers_release(int instance, const char *keep, struct error *err);
+
+/* Copies etc_from_host into the upper layer. */
+MUST_CHECK int etc_copy(int upper, const struct strings *paths, struct error *err);
+
+#endif

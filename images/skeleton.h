@@ -1,0 +1,39 @@
+/* The content of the host image, but for /usr. Private to this folder. */
+#ifndef WARREN_IMAGES_SKELETON_H
+#define WARREN_IMAGES_SKELETON_H
+
+#include "base/text.h"
+#include "images/accounts.h"
+#include "images/images.h"
+
+/* What the parts of the making share. */
+struct skeleton {
+	int host; /* the host's root directory */
+	int root; /* the root being made */
+	struct arena *arena;
+	struct accounts accounts;
+	struct strings paths;	/* below /etc and /var, of installed packages */
+	struct path_set *taken; /* files, links and directories below /etc that exist in the image */
+};
+
+/* Makes the whole root below the staging directory `root`. */
+MUST_CHECK int skeleton_make(int host, int root, struct error *err);
+
+/* Its parts, in order. */
+MUST_CHECK int skeleton_layout(struct skeleton *skeleton, struct error *err);	 /* top directories and links */
+MUST_CHECK int skeleton_files(struct skeleton *skeleton, struct error *err);	 /* generated and copied files */
+MUST_CHECK int skeleton_conffiles(struct skeleton *skeleton, struct error *err); /* packages' own, unchanged ones */
+MUST_CHECK int skeleton_etc_tree(struct skeleton *skeleton, struct error *err);	 /* directories and links of /etc */
+MUST_CHECK int skeleton_var_tree(struct skeleton *skeleton, struct error *err);
+
+/* Name servers that an instance can reach, as text of resolv.conf(5). */
+void resolver_text(struct arena *arena, int host, struct text *out);
+
+/* True for what the image never holds, whatever a package says. */
+bool etc_is_private(const char *path);
+
+/* A set of strings; the strings stay the caller's. */
+void path_set_add(struct arena *arena, struct path_set **set, const char *path);
+bool path_set_has(const struct path_set *set, const char *path);
+
+#endif
