@@ -93,7 +93,8 @@ MUST_CHECK int decode_strings(
 	const struct decoder *decoder, const struct json *node, struct strings *out, struct error *err);
 
 /* For CUSTOM rows: fails with position and key in front ("web.json:4:12: \"memory\": …"). */
-int decode_fail(const struct decoder *decoder, const struct json *node, struct error *err, const char *format, ...) PRINTF(4, 5);
+int decode_fail(const struct decoder *decoder, const struct json *node, struct error *err, const char *format, ...)
+	PRINTF(4, 5);
 /* Puts the same in front of the error that is there, as one of size_parse(); returns -1. */
 int decode_blame(const struct decoder *decoder, const struct json *node, struct error *err);
 /* Refuses repeated keys, for CUSTOM rows that walk an object themselves. */

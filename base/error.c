@@ -73,7 +73,7 @@ static void text_set(struct error *err, char *draft, size_t length)
 }
 
 /* Formats into draft, leaving `reserve` bytes for what follows. Gives the length. */
-static size_t draft_format(char draft[DRAFT_SIZE], size_t reserve, const char *format, va_list args)
+static size_t PRINTF(3, 0) draft_format(char draft[DRAFT_SIZE], size_t reserve, const char *format, va_list args)
 {
 	int length = vsnprintf(draft, DRAFT_SIZE - reserve, format, args);
 

@@ -61,7 +61,8 @@ const struct json *json_get(const struct json *object, const char *key)
 
 /* ---- positions ---- */
 
-static int failv_at(const struct json_doc *doc, size_t offset, struct error *err, const char *format, va_list args)
+static int PRINTF(4, 0)
+	failv_at(const struct json_doc *doc, size_t offset, struct error *err, const char *format, va_list args)
 {
 	struct text what AUTO(text_drop) = {0};
 	size_t line = 1, start = 0;

@@ -1,8 +1,8 @@
 /* JSON text → tree with positions. base/json.c is the only file that includes yajl's parser.
  *
  * Strings and numbers are kept as text, so that no number loses digits. Line and column are counted only when an error
- * needs them. Bounds: 8 MiB of text, 64 levels, 65,536 members of one array or object, 1,048,576 values in all; a string
- * holds no NUL and is valid UTF-8. */
+ * needs them. Bounds: 8 MiB of text, 64 levels, 65,536 members of one array or object, 1,048,576 values in all; a
+ * string holds no NUL and is valid UTF-8. */
 #ifndef WARREN_BASE_JSON_H
 #define WARREN_BASE_JSON_H
 

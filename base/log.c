@@ -74,7 +74,7 @@ static void write_json(enum log_level level, const char *message)
 }
 
 /* The message goes through struct error, which makes any text one printable line. */
-static void log_line(enum log_level level, const char *format, va_list args)
+static void PRINTF(2, 0) log_line(enum log_level level, const char *format, va_list args)
 {
 	int saved = errno;
 	auto_free char *draft = NULL;

@@ -80,28 +80,31 @@ int octal_parse(const char *text, unsigned max, unsigned *out, struct error *err
 	return 0;
 }
 
-/* A number with up to three decimals, in thousandths: "1.5" → 1500. */
-static bool thousandths_take(const char **text, int64_t *out, bool *overflow)
+/* A number with up to three decimals: "1.5" → 1 and 500. */
+struct decimal {
+	uint64_t whole;
+	uint32_t milli;
+	bool overflow;
+};
+
+static bool decimal_take(const char **text, struct decimal *out)
 {
-	static const int weights[] = {1000, 100, 10, 1};
+	static const uint32_t weights[] = {1000, 100, 10, 1};
 	const char *p = *text;
-	uint64_t whole, fraction = 0;
 	size_t decimals;
 
-	if (!digits_take(&p, &whole, overflow))
+	out->milli = 0;
+	if (!digits_take(&p, &out->whole, &out->overflow))
 		return false;
 	if (*p == '.') {
 		decimals = strspn(++p, "0123456789");
 		if (decimals < 1 || decimals > 3)
 			return false;
 		for (size_t i = 0; i < decimals; i++)
-			fraction = fraction * 10 + (uint64_t)(p[i] - '0');
-		fraction *= (uint64_t)weights[decimals];
+			out->milli = out->milli * 10 + (uint32_t)(p[i] - '0');
+		out->milli *= weights[decimals];
 		p += decimals;
 	}
-	if (whole > (uint64_t)INT64_MAX / 1000 - 1)
-		*overflow = true;
-	*out = *overflow ? INT64_MAX : (int64_t)(whole * 1000 + fraction);
 	*text = p;
 	return true;
 }
@@ -124,18 +127,20 @@ static int size_suffix_power(const char *suffix)
 int size_parse(const char *text, int64_t *bytes, struct error *err)
 {
 	const char *end = text;
-	int64_t milli, whole;
-	bool overflow;
+	struct decimal number;
+	int64_t unit, whole;
 	int power;
 
-	if (!thousandths_take(&end, &milli, &overflow) || (power = size_suffix_power(end)) < 0 ||
-		(!overflow && power == 0 && milli % 1000))
+	if (!decimal_take(&end, &number) || (power = size_suffix_power(end)) < 0 || (power == 0 && number.milli))
 		return fail(err, ERROR_USAGE, "\"%s\" is not a size such as 64M or 1.5G", text);
-	if (overflow || __builtin_mul_overflow(milli / 1000, INT64_C(1) << (10 * power), &whole) ||
-		__builtin_add_overflow(whole, milli % 1000 * (INT64_C(1) << (10 * power)) / 1000, bytes))
+	unit = INT64_C(1) << (10 * power);
+	if (number.overflow || __builtin_mul_overflow(number.whole, unit, &whole) ||
+		__builtin_add_overflow(whole, number.milli * unit / 1000, bytes))
 		return fail(err, ERROR_USAGE, "%s is larger than any size", text);
 	return 0;
 }
+
+#define CPUS_MAX 65536
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -203,13 +208,14 @@ int duration_parse(const char *text, int64_t *ms, struct error *err)
 int cpus_parse(const char *text, int64_t *milli, struct error *err)
 {
 	const char *end = text;
-	bool overflow;
+	struct decimal number;
 	int64_t value;
 
-	if (!thousandths_take(&end, &value, &overflow) || *end)
+	if (!decimal_take(&end, &number) || *end)
 		return fail(err, ERROR_USAGE, "\"%s\" is not a number of processors such as 0.5 or 2", text);
-	if (overflow || value < 1 || value > 65536 * 1000)
-		return fail(err, ERROR_USAGE, "%s is not between 0.001 and 65536", text);
+	value = number.overflow || number.whole > CPUS_MAX ? INT64_MAX : (int64_t)(number.whole * 1000 + number.milli);
+	if (value < 1 || value > CPUS_MAX * 1000)
+		return fail(err, ERROR_USAGE, "%s is not between 0.001 and %d", text, CPUS_MAX);
 	*milli = value;
 	return 0;
 }

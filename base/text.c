@@ -101,9 +101,12 @@ struct room {
 
 static bool has_room(const struct arena *arena, const void *items, size_t needed)
 {
-	const struct room *room = (const struct room *)items - 1;
+	const struct room *room;
 
-	return items && arena_holds(arena, room) && room->mark == ~(uintptr_t)items && needed <= room->capacity;
+	if (!items || !arena_holds(arena, (const char *)items - sizeof(*room)))
+		return false;
+	room = (const struct room *)items - 1;
+	return room->mark == ~(uintptr_t)items && needed <= room->capacity;
 }
 
 /* Gives the items with room for `needed` of them, moved when there was none. */

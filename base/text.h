@@ -85,8 +85,8 @@ static inline bool text_is_empty(const char *text)
 {
 	return !text || !*text;
 }
-/* How many bytes the character at the beginning takes: 1 to 4, or 0 when it is not UTF-8 (cut, overlong, a surrogate, beyond
- * U+10FFFF). length ≥ 1. */
+/* How many bytes the character at the beginning takes: 1 to 4, or 0 when it is not UTF-8 (cut, overlong, a surrogate,
+ * beyond U+10FFFF). length ≥ 1. */
 size_t utf8_length(const char *bytes, size_t length);
 bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
 
