@@ -150,7 +150,10 @@ static int column_find(const struct table *table, const char *name, size_t lengt
 			*out = c;
 			return 0;
 		}
-	const char *guess = suggest(wanted, key_next, &list);
+	char *lower = (char *)arena_bytes(table->arena, name, length);
+	for (char *at = lower; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	const char *guess = suggest(lower, key_next, &list);
 	return fail(err, ERROR_USAGE, "--format: no field \"%s\"%s%s%s", wanted, guess ? "; did you mean \"" : "",
 		guess ? guess : "", guess ? "\"?" : "");
 }
