@@ -44,6 +44,8 @@ struct launch_callbacks {
 	int (*configure_network)(void *context, struct error *err);
 };
 
+struct launch_hooks;
+
 struct launch {
 	const struct spec *spec;
 	const struct cgroup_entrance *entrance; /* NULL: stay in the caller's cgroup */
@@ -54,6 +56,8 @@ struct launch {
 	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
 	const char *program; /* argv[0] for errors; NULL: spec->process.args */
+	const struct launch_hooks
+		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
 };
 
 struct launched {

@@ -1,0 +1,376 @@
+/* The child's half of a start: a table of steps from clone3 to execve.
+ *
+ * Single-threaded, a copy of the parent's memory. Nothing here allocates, logs or parses; all it needs lies in struct
+ * child. A step that fails ends it: the error, with the step's name in front, goes to the page shared with the parent.
+ * The order is the documentation: docs/start.md has the same list with the reasons, and a test compares them. */
+#include "runtime/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "runtime/hooks.h"
+#include "runtime/masks.h"
+#include "runtime/network.h"
+#include "runtime/root.h"
+#include "runtime/sysctls.h"
+#include "runtime/terminal.h"
+
+/* --- waiting for the parent --------------------------------------------------------------------------------------- */
+
+/* The parent is gone or has given up: nobody is left to report to. */
+static int fail_abandoned(struct error *err)
+{
+	return fail(err, ERROR_SYSTEM, "the starting process is gone");
+}
+
+static int maps_await(struct child *child, struct error *err)
+{
+	char message;
+
+	if (!child->namespaces.new_user)
+		return 0;
+	if (socket_receive(child->channel, &message, 1, NULL, NULL) != 1 || message != CHANNEL_MAPS)
+		return fail_abandoned(err);
+	return 0;
+}
+
+/* Notes one message's parts; their names move to a place of ours. */
+static int parts_note(struct child *child, const struct channel_parts *message, const int *mounts, size_t *names_used)
+{
+	const char *target = message->targets;
+
+	for (size_t i = 0; i < message->count; i++) {
+		size_t length = strlen(target) + 1;
+		char *name = child->part_names + *names_used;
+
+		if (child->part_count == LAUNCH_PARTS || *names_used + length > sizeof(child->part_names))
+			return -1;
+		memcpy(name, target, length);
+		*names_used += length;
+		child->parts[child->part_count++] =
+			(struct launch_part){.target = name, .mount = mounts[i], .is_file = message->is_file[i]};
+		target += length;
+	}
+	return 0;
+}
+
+static int parts_await(struct child *child, struct error *err)
+{
+	struct channel_parts message;
+	int mounts[CHANNEL_PARTS_MAX];
+	size_t count, names_used = 0;
+
+	do {
+		count = CHANNEL_PARTS_MAX;
+		if (socket_receive(child->channel, &message, sizeof(message), mounts, &count) !=
+				(ssize_t)sizeof(message) ||
+			message.kind != CHANNEL_PARTS || message.count != count)
+			return fail_abandoned(err);
+		if (parts_note(child, &message, mounts, &names_used) < 0)
+			return fail(err, ERROR_USAGE, "more than %d parts", LAUNCH_PARTS);
+	} while (!message.last);
+	if (child->part_count)
+		child->root = child->parts[0].mount;
+	if (child->root < 0)
+		return fail(err, ERROR_USAGE, "there is no root");
+	return 0;
+}
+
+/* --- identity in the namespaces ----------------------------------------------------------------------------------- */
+
+static int cgroup_step(struct child *child, struct error *err)
+{
+	const struct cgroup_entrance *entrance = child->launch->entrance;
+	bool leave = child->namespaces.cgroup_late || child->host_cgroup_namespace >= 0;
+	const char *path = child->spec->cgroup_path ? child->spec->cgroup_path : "";
+
+	umask(0);
+	if (entrance && cgroup_enter(entrance, err) < 0)
+		return -1;
+	if (child->mounts.wants_cgroup && mounts_note_hierarchies(&child->mounts, path, err) < 0)
+		return -1;
+	/* After the cgroup was entered: the namespace takes where it is now as its root (cgroup_namespaces(7)). */
+	if (leave && unshare(CLONE_NEWCGROUP) < 0)
+		return fail_errno(err, "make a cgroup namespace");
+	return 0;
+}
+
+static int join_step(struct child *child, struct error *err)
+{
+	return namespaces_join(&child->namespaces, err);
+}
+
+/* Raw calls: the C library's would tell other threads. */
+static int become_root_step(struct child *child, struct error *err)
+{
+	if (child->namespaces.own_ids) {
+		if (syscall(SYS_setgroups, 0, NULL) < 0)
+			return fail_errno(err, "drop supplementary groups");
+		if (syscall(SYS_setresgid, 0, 0, 0) < 0)
+			return fail_errno(err, "set gid 0");
+		if (syscall(SYS_setresuid, 0, 0, 0) < 0)
+			return fail_errno(err, "set uid 0");
+	}
+	/* Only now: setresuid clears it (prctl(2)). A parent that died before is noticed by the end of the channel. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail_errno(err, "set the parent-death signal");
+	return 0;
+}
+
+/* --- file systems ---------------------------------------------------------------------------------------------------
+ */
+
+static int make_step(struct child *child, struct error *err)
+{
+	return mounts_make(child, err);
+}
+
+static int root_step(struct child *child, struct error *err)
+{
+	return root_attach(child->root, child->namespaces.own_ids, err);
+}
+
+static int mount_step(struct child *child, struct error *err)
+{
+	if (mounts_attach_all(child, err) < 0)
+		return -1;
+	/* The cgroup mounts are made: the host's namespace was asked for. */
+	if (child->host_cgroup_namespace >= 0 && !child->namespaces.own_ids &&
+		setns(child->host_cgroup_namespace, CLONE_NEWCGROUP) < 0)
+		return fail_errno(err, "return to the host's cgroup namespace");
+	return 0;
+}
+
+static int devices_step(struct child *child, struct error *err)
+{
+	return devices_make(&child->devices, child->root, child->mounts.dev, err);
+}
+
+static int send_master(struct child *child, int master, struct error *err)
+{
+	char message = CHANNEL_CONSOLE;
+
+	if (socket_send(child->channel, &message, 1, &master, 1) < 0)
+		return fail_errno(err, "hand over the terminal");
+	return 0;
+}
+
+static int terminal_step(struct child *child, struct error *err)
+{
+	AUTO(terminal_drop) struct terminal terminal = {-1, -1};
+	auto_fd devpts = -1;
+	auto_fd dev = -1;
+
+	if (!child->spec->process.terminal)
+		return 0;
+	devpts = terminal_open_directory(child->root, err);
+	if (devpts < 0 || terminal_open(devpts, &child->spec->process, &terminal, err) < 0)
+		return -1;
+	if (child->devices.populate) {
+		dev = devices_open_directory(child->root, err);
+		if (dev < 0 || terminal_attach_console(&terminal, dev, err) < 0)
+			return -1;
+	}
+	if (send_master(child, terminal.master, err) < 0)
+		return -1;
+	for (int i = 0; i < 3; i++)
+		child->stdio[i] = terminal.slave;
+	terminal.slave = -1;
+	return 0;
+}
+
+static int create_hooks_step(struct child *child, struct error *err)
+{
+	return hooks_run_inside(&child->spec->hooks, HOOK_CREATE_CONTAINER, child->launch->hooks, err);
+}
+
+static int pivot_step(struct child *child, struct error *err)
+{
+	(void)child;
+	return root_enter(err);
+}
+
+static int sysctl_step(struct child *child, struct error *err)
+{
+	return sysctls_write(child->spec, child->mounts.proc, err);
+}
+
+static int mask_step(struct child *child, struct error *err)
+{
+	return masks_apply(child->spec, &child->mounts, child->root, child->devices.null, err);
+}
+
+static int protect_step(struct child *child, struct error *err)
+{
+	if (masks_protect(child->spec, &child->mounts, child->root, err) < 0)
+		return -1;
+	if (mounts_make_read_only(&child->mounts, err) < 0)
+		return -1;
+	return root_finish(child->spec, child->root, err);
+}
+
+/* --- the rest of its namespaces ------------------------------------------------------------------------------------
+ */
+
+static int network_step(struct child *child, struct error *err)
+{
+	const struct launch_callbacks *callbacks = &child->launch->callbacks;
+
+	if (!(child->namespaces.create & CLONE_NEWNET))
+		return 0;
+	return callbacks->configure_network ? callbacks->configure_network(callbacks->context, err) : loopback_up(err);
+}
+
+static int name_step(struct child *child, struct error *err)
+{
+	const struct spec *spec = child->spec;
+
+	if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+		return fail_errno(err, "host name %s", spec->hostname);
+	if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+		return fail_errno(err, "domain name %s", spec->domainname);
+	return 0;
+}
+
+/* --- the process ----------------------------------------------------------------------------------------------------
+ */
+
+static int stdio_step(struct child *child, struct error *err)
+{
+	return child_connect_stdio(child->stdio, child->spec->process.terminal, err);
+}
+
+/* So that a program that does not exist is told at `create`, not at `start`. */
+static int find_step(struct child *child, struct error *err)
+{
+	if (process_enter_directory(&child->process, err) < 0)
+		return -1;
+	if (child->launch->hold < 0)
+		return 0;
+	for (const char *const *path = child->process.candidates; *path; path++)
+		if (faccessat(AT_FDCWD, *path, F_OK, 0) == 0 || errno != ENOENT)
+			return 0;
+	errno = ENOENT;
+	child->report->exec_failed = true;
+	return fail_errno(err, "execute %s", child->process.name);
+}
+
+/* From here on nobody of ours waits: the container is created. `start` connects to the socket and gets the end of the
+ * connection when the program runs, or the error. A second `start` finds no listener. */
+static int hold_step(struct child *child, struct error *err)
+{
+	int listener = child->launch->hold;
+	char message = CHANNEL_HELD;
+
+	if (listener < 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return fail_errno(err, "clear the parent-death signal");
+	if (socket_send(child->channel, &message, 1, NULL, 0) < 0)
+		return fail_abandoned(err);
+	close(child->channel);
+	child->channel = -1;
+	do
+		child->answer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (child->answer < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (child->answer < 0)
+		return fail_errno(err, "wait");
+	close(listener);
+	return 0;
+}
+
+static int start_hooks_step(struct child *child, struct error *err)
+{
+	return hooks_run_inside(&child->spec->hooks, HOOK_START_CONTAINER, child->launch->hooks, err);
+}
+
+static int become_step(struct child *child, struct error *err)
+{
+	return process_become(&child->process, child->launch->seccomp, err);
+}
+
+static int execute_step(struct child *child, struct error *err)
+{
+	if (process_close_others(child->launch->preserve_fds, err) < 0)
+		return -1;
+	report_executing(child->report);
+	process_execute(&child->process, err);
+	child->report->exec_failed = true;
+	return -1;
+}
+
+struct step {
+	const char *name;
+	int (*run)(struct child *child, struct error *err);
+	bool says_itself; /* its errors begin with what it did */
+};
+
+static const struct step steps[] = {
+	{"enter the cgroup", cgroup_step, false},
+	{"join namespaces", join_step, true},
+	{"wait for the id maps", maps_await, false},
+	{"become root inside", become_root_step, false},
+	{"make file systems", make_step, false},
+	{"wait for the root", parts_await, false},
+	{"attach the root", root_step, false},
+	{"mount", mount_step, false},
+	{"make devices", devices_step, false},
+	{"open the terminal", terminal_step, false},
+	{"run createContainer hooks", create_hooks_step, true},
+	{"change the root", pivot_step, false},
+	{"set kernel parameters", sysctl_step, false},
+	{"mask paths", mask_step, false},
+	{"protect paths", protect_step, false},
+	{"bring up the network", network_step, false},
+	{"set the names", name_step, false},
+	{"connect standard streams", stdio_step, false},
+	{"find the program", find_step, true},
+	{"wait for start", hold_step, false},
+	{"run startContainer hooks", start_hooks_step, true},
+	{"become the user", become_step, false},
+	{"execute", execute_step, true},
+};
+
+const char *child_step_name(size_t index)
+{
+	return index < ARRAY_SIZE(steps) ? steps[index].name : NULL;
+}
+
+_Noreturn static void child_fail(struct child *child, const struct step *step, struct error *err)
+{
+	if (!step->says_itself)
+		blame(err, "%s", step->name);
+	report_failure(child->report, err, child->report->exec_failed);
+	/* Not under the page's protection against filters, but nobody else could tell `start`. */
+	if (child->answer >= 0 && write(child->answer, err, sizeof(*err)) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+_Noreturn void child_run(struct child *child)
+{
+	struct error err = {0};
+
+	child->report->exec_failed = false;
+	child->answer = -1;
+	child_reset_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		report_step(child->report, steps[i].name);
+		if (steps[i].run(child, &err) < 0)
+			child_fail(child, &steps[i], &err);
+	}
+	_exit(1); /* not reached: the last step executes or fails */
+}

@@ -1,0 +1,52 @@
+/* What both kinds of children do: the first process of a container (child.c) and a later one (join.c). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "runtime/child.h"
+#include "runtime/terminal.h"
+
+/* What the caller blocked or ignored is not the container's business. Handlers go with execve. */
+void child_reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+/* Descriptors below 3 that are wanted at another place move away first. */
+static int move_away(int stdio[3], struct error *err)
+{
+	for (int i = 0; i < 3; i++) {
+		if (stdio[i] < 0 || stdio[i] > 2 || stdio[i] == i)
+			continue;
+		stdio[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
+		if (stdio[i] < 0)
+			return fail_errno(err, "duplicate a descriptor");
+	}
+	return 0;
+}
+
+int child_connect_stdio(int stdio[3], bool terminal, struct error *err)
+{
+	if (move_away(stdio, err) < 0)
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		/* dup2(2) of a descriptor on itself leaves close-on-exec set. */
+		int result = stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(stdio[i], i);
+
+		if (result < 0)
+			return fail_errno(err, "connect descriptor %d", i);
+	}
+	setsid(); /* fails only for who leads a session already */
+	if (terminal) {
+		struct terminal opened = {.master = -1, .slave = STDIN_FILENO};
+
+		return terminal_control(&opened, err);
+	}
+	return 0;
+}

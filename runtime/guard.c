@@ -1,0 +1,111 @@
+/* The protection of our own program file. A read-only clone of the mount it lies on costs the same whatever its size; a
+ * sealed copy in memory is the way out where the file is on no mount that can be cloned. */
+#include "runtime/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mount.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+/* Set for the second execution, so that a protection that does not hold cannot make us go round for ever. */
+#define MARK "WARREN_GUARDED"
+
+extern char **environ;
+
+int guard_is_in_place(struct error *err)
+{
+	auto_fd program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	auto_fd readable = -1;
+	struct statvfs status;
+	int seals;
+
+	if (program < 0 || fstatvfs(program, &status) < 0)
+		return fail_errno(err, "look at our own program file");
+	if (status.f_flag & ST_RDONLY)
+		return 1;
+	readable = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	seals = readable < 0 ? -1 : fcntl(readable, F_GET_SEALS);
+	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+int guard_check(struct error *err)
+{
+	int in_place = guard_is_in_place(err);
+
+	if (in_place > 0)
+		return 0;
+	if (in_place < 0)
+		return -1;
+	return fail(err, ERROR_SYSTEM,
+		"our own program file would be open to a container without an id range of its own: not started");
+}
+
+static int clone_read_only(struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
+	auto_fd program = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (program < 0 || mount_setattr(program, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return fail_errno(err, "clone our own program file");
+	return take_fd(&program);
+}
+
+/* vm.memfd_noexec (6.3) makes memory files not executable unless they say so. */
+static int memory_open(void)
+{
+	int fd = memfd_create("warren", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("warren", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
+static int copy_sealed(struct error *err)
+{
+	auto_fd program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	auto_fd copy = memory_open();
+	struct stat status;
+	off_t done = 0;
+
+	if (program < 0 || copy < 0 || fstat(program, &status) < 0)
+		return fail_errno(err, "copy our own program file");
+	while (done < status.st_size)
+		if (sendfile(copy, program, &done, (size_t)(status.st_size - done)) <= 0)
+			return fail_errno(err, "copy our own program file");
+	if (fchmod(copy, 0500) < 0 || fcntl(copy, F_ADD_SEALS, SEALS) < 0)
+		return fail_errno(err, "seal the copy of our own program file");
+	return take_fd(&copy);
+}
+
+int guard_enter(char *const *arguments, struct error *err)
+{
+	int in_place = guard_is_in_place(err);
+	auto_fd program = -1;
+
+	if (in_place)
+		return in_place < 0 ? -1 : unsetenv(MARK);
+	if (getenv(MARK))
+		return guard_check(err);
+	program = clone_read_only(err);
+	if (program < 0)
+		program = copy_sealed(err);
+	if (program < 0)
+		return -1;
+	if (setenv(MARK, "1", 1) < 0)
+		return fail_errno(err, "set the environment");
+	execveat(program, "", arguments, environ, AT_EMPTY_PATH);
+	return fail_errno(err, "execute our own program file anew");
+}

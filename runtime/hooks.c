@@ -1,0 +1,98 @@
+/* Hooks, run one after another, each bounded by its time limit (or by a generous one of our own, so that no hook can
+ * hang a container's life for ever). */
+#include "runtime/hooks.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
+
+#define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)
+
+const char *const hook_names[HOOK_KINDS] = {
+	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
+
+/* The last line that the hook wrote, for the message. */
+static const char *last_line(struct text *output)
+{
+	char *line;
+
+	while (output->length && (output->data[output->length - 1] == '\n' || output->data[output->length - 1] == ' '))
+		output->data[--output->length] = '\0';
+	line = output->length ? strrchr(output->data, '\n') : NULL;
+	return line ? line + 1 : text_string(output);
+}
+
+static int fail_status(const struct spec_hook *hook, int status, struct text *output, struct error *err)
+{
+	const char *words = last_line(output);
+	char name[16];
+
+	if (WIFSIGNALED(status))
+		return fail(err, ERROR_SYSTEM, "hook %s: killed by signal %s", hook->path,
+			signal_name(WTERMSIG(status), name));
+	return fail(err, ERROR_SYSTEM, "hook %s: exit status %d%s%s", hook->path, WEXITSTATUS(status),
+		*words ? ": " : "", words);
+}
+
+/* The path is what is executed, whatever args[0] says. */
+static const char **arguments_make(const struct spec_hook *hook)
+{
+	const char **arguments = calloc(hook->args.count + 2, sizeof(*arguments));
+
+	if (!arguments)
+		memory_exhausted();
+	arguments[0] = hook->path;
+	for (size_t i = 1; i < hook->args.count; i++)
+		arguments[i] = hook->args.items[i];
+	return arguments;
+}
+
+static int hook_run(const struct spec_hook *hook, const char *state, size_t length, struct error *err)
+{
+	AUTO(text_drop) struct text output = {0};
+	struct helper helper = {
+		.env = hook->env.count ? hook->env.items : NULL,
+		.input = state,
+		.input_length = length,
+		.timeout_ms = hook->timeout_s.set ? hook->timeout_s.value * 1000 : DEFAULT_TIMEOUT_MS,
+	};
+	auto_free const char **arguments = arguments_make(hook);
+	int status;
+
+	helper.argv = arguments;
+	if (process_run(&helper, &output, &status, err) < 0)
+		return blame(err, "hook %s", hook->path);
+	return status ? fail_status(hook, status, &output, err) : 0;
+}
+
+int hooks_run(const struct spec_hooks *hooks, enum hook_kind kind, const char *state, size_t length, struct error *err)
+{
+	for (size_t i = 0; i < hooks->of[kind].count; i++)
+		if (hook_run(&hooks->of[kind].items[i], state, length, err) < 0)
+			return blame(err, "%s", hook_names[kind]);
+	return 0;
+}
+
+int hooks_run_inside(
+	const struct spec_hooks *hooks, enum hook_kind kind, const struct launch_hooks *inside, struct error *err)
+{
+	struct stat status;
+	char *state;
+	int result;
+
+	if (!hooks->of[kind].count || !inside)
+		return 0;
+	if (fstat(inside->state, &status) < 0)
+		return fail_errno(err, "read the state");
+	state = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, inside->state, 0);
+	if (state == MAP_FAILED)
+		return fail_errno(err, "read the state");
+	result = hooks_run(hooks, kind, state, (size_t)status.st_size, err);
+	munmap(state, (size_t)status.st_size);
+	return result;
+}
