@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -231,13 +232,29 @@ static int top_remove(int dir, const char *name)
 	return unlinkat(dir, name, AT_REMOVEDIR);
 }
 
+/* The directory that name lies in: dir itself, or what the path before the last slash leads to. */
+static int parent_open(int dir, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	auto_free char *parent = slash ? text_format("%.*s/", (int)(slash - name), name) : text_format(".");
+
+	return openat(dir, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int entry_or_tree_remove(int dir, const char *name)
+{
+	if (unlinkat(dir, name, 0) == 0)
+		return 0;
+	return errno == EISDIR || errno == EPERM ? top_remove(dir, name) : -1;
+}
+
 int tree_remove(int dir, const char *name, struct error *err)
 {
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+	auto_fd parent = parent_open(dir, name);
+
+	if (parent >= 0 && entry_or_tree_remove(parent, path_base(name)) == 0)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return fail_errno(err, "remove %s", name);
-	if (top_remove(dir, name) == 0 || errno == ENOENT)
+	if (errno == ENOENT)
 		return 0;
 	if (errno == EXDEV)
 		return fail(err, ERROR_BUSY, "remove %s: something is mounted in it", name);

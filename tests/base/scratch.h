@@ -15,7 +15,7 @@ struct scratch {
 
 static inline struct scratch scratch_make(void)
 {
-	struct scratch scratch = {.path = "/tmp/warren-test-XXXXXX"};
+	struct scratch scratch = {.path = "/tmp/warren-base-XXXXXX"};
 
 	if (!mkdtemp(scratch.path))
 		abort();
