@@ -36,17 +36,21 @@ struct logging_spec {
 };
 
 struct resources_spec {
+	/* pids -1: no limit; swap_bytes unset: as much as memory */
 	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
 		io_weight;
 	const char *cpuset;
 	LIST_OF(struct cgroup_io_max) io_max;
 };
 
-enum config_source { CONFIG_FROM_FILE, CONFIG_INLINE };
+/* A file given to the instance read-only, owned by its user. What `source` holds is read at every start and stored
+ * nowhere. */
 struct config_spec {
-	const char *source; /* path on the host, relative to the fleet file's directory; made absolute when decoded */
+	const char *source;  /* path on the host; relative to the fleet file's directory, made absolute when decoded */
+	const char *content; /* or the text itself; never for secrets */
 	const char *target;
 	struct optional mode; /* 0400 */
+	bool secret;
 };
 
 struct dependency {
@@ -55,7 +59,7 @@ struct dependency {
 
 struct ulimit_spec {
 	const char *name;
-	struct rlimit limit;
+	struct rlimit limit; /* RLIM_INFINITY: "unlimited" */
 };
 
 struct instance_spec {
@@ -83,7 +87,9 @@ struct instance_spec {
 	struct in_addr address; /* 0.0.0.0: allocated */
 	LIST_OF(struct port) ports;
 
-	LIST_OF(struct volume) volumes; /* binds, named ones and tmpfs */
+	/* Binds, named ones and tmpfs. Every instance also has a tmpfs on /tmp and on /run unless one of these has that
+	 * target; those two are not in this list. */
+	LIST_OF(struct volume) volumes;
 	bool read_only;
 	LIST_OF(struct config_spec) configs;
 
@@ -128,6 +134,9 @@ struct fleet_file {
 	LIST_OF(struct instance_spec) instances; /* sorted by dependency and priority: start order */
 	LIST_OF(struct network_spec) networks;
 	struct strings volumes;
+	struct strings warnings; /* one line each, with position */
+	const char *text;	 /* as read, for the record of what was applied */
+	size_t length;
 };
 
 /* Reads and checks everything that can be checked without changing anything. Errors carry file:line:column. The file
@@ -148,6 +157,14 @@ struct compile_facts {
 };
 MUST_CHECK int instance_compile(struct arena *arena, const struct instance_spec *spec,
 	const struct compile_facts *facts, struct spec *out, struct error *err);
+/* What the instance's configs and secrets hold now, for configs_mount(): sources are read (regular files, at most 1 MiB
+ * each), contents lie in the arena. */
+struct config_file_list {
+	struct config_file *items;
+	size_t count;
+};
+MUST_CHECK int instance_configs_read(struct arena *arena, const struct instance_spec *spec,
+	const struct image_user *user, struct config_file_list *out, struct error *err);
 /* resources → cgroup limits. */
 void resources_limits(const struct resources_spec *resources, struct cgroup_limits *out);
 

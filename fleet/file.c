@@ -1,0 +1,838 @@
+/* The fleet file: text → merged, expanded, checked instances in the order in which they start.
+ *
+ * Layers are merged on the JSON tree, before any decoding, so an error in a merged value points at the line it was
+ * written on. What can be checked without changing anything is checked here, so that `validate` and `apply` refuse the
+ * same. */
+#include "fleet/spec.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/suggest.h"
+#include "fleet/merge.h"
+#include "fleet/order.h"
+#include "fleet/source.h"
+#include "fleet/spec_fields.h"
+
+#define FILE_MAX_BYTES ((size_t)1 << 20)
+#define FILE_VERSION 1
+#define INSTANCES_MAX SLOT_MAX
+#define EXPANDED_MAX_BYTES                                                                                             \
+	((size_t)256 << 20) /* replicas times what each says: bounds the memory a small file can ask for */
+
+/* ---- the top of the file ---- */
+
+/* The layers stay trees until they are merged. */
+struct file_top {
+	int64_t version;
+	const char *name;
+	const struct json *defaults, *profiles, *instances, *networks_node;
+	LIST_OF(struct network_spec) networks;
+	struct strings volumes;
+};
+
+static int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	if (node->kind != JSON_OBJECT)
+		return decode_fail(decoder, node, err, "expected an object, found %s", json_kind_name(node->kind));
+	*(const struct json **)member = node;
+	return decode_keys_check(decoder, node, err);
+}
+
+static void network_defaults(void *item)
+{
+	((struct network_spec *)item)->egress = true;
+}
+
+static const struct field network_fields[] = {
+	STRING("subnet", struct network_spec, subnet, 0),
+	BOOL("isolated", struct network_spec, isolated, 0),
+	BOOL("egress", struct network_spec, egress, 0),
+	STRINGS("allow", struct network_spec, allow, 0),
+	END_OF_FIELDS,
+};
+
+/* {"subnet": …} or null, which is what Compose writes for "as usual". */
+static int decode_network_item(
+	const struct decoder *decoder, const struct json *node, struct network_spec *out, struct error *err)
+{
+	network_defaults(out);
+	out->name = arena_string(decoder->arena, node->key);
+	return node->kind == JSON_NULL ? 0 : decode_object(decoder, node, network_fields, out, err);
+}
+
+static int decode_networks(const struct decoder *decoder, const struct json *node, void *into, struct error *err)
+{
+	struct file_top *top = into;
+
+	if (decode_tree(decoder, node, &top->networks_node, err) < 0)
+		return -1;
+	top->networks.items = arena_new_array(decoder->arena, node->count, struct network_spec);
+	for (const struct json *item = node->first; item; item = item->next)
+		if (decode_network_item(decoder, item, &top->networks.items[top->networks.count++], err) < 0)
+			return -1;
+	return 0;
+}
+
+static const struct field volume_declaration_fields[] = {END_OF_FIELDS};
+
+static int decode_volume_names(const struct decoder *decoder, const struct json *node, void *into, struct error *err)
+{
+	const struct json *checked;
+	struct file_top *top = into;
+
+	if (decode_tree(decoder, node, &checked, err) < 0)
+		return -1;
+	for (const struct json *item = node->first; item; item = item->next) {
+		if (name_check("volume", item->key, err) < 0) {
+			struct error reason = *err;
+
+			return json_fail_key(decoder->doc, item, err, "%s", reason.text);
+		}
+		if (item->kind != JSON_NULL && decode_object(decoder, item, volume_declaration_fields, top, err) < 0)
+			return -1;
+		strings_add(decoder->arena, &top->volumes, arena_string(decoder->arena, item->key));
+	}
+	return 0;
+}
+
+#define TREE(key_, member_, flags_)                                                                                    \
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_CUSTOM, .flags = flags_,                                                    \
+		.offset = CHECKED_OFFSET(struct file_top, member_, const struct json *), .decode = decode_tree         \
+	}
+
+static const struct field top_fields[] = {
+	INTEGER("version", struct file_top, version, 1, INT32_MAX, REQUIRED),
+	STRING("name", struct file_top, name, REQUIRED),
+	TREE("defaults", defaults, 0),
+	TREE("profiles", profiles, 0),
+	{.key = "networks", .kind = FIELD_CUSTOM, .decode = decode_networks},
+	{.key = "volumes", .kind = FIELD_CUSTOM, .decode = decode_volume_names},
+	TREE("instances", instances, REQUIRED),
+	NOT_BUILT("include"),
+	END_OF_FIELDS,
+};
+
+/* ---- reading ---- */
+
+/* Where an instance stands in the file, beside fleet_file.instances until they are sorted. */
+struct place {
+	const struct json *entry;  /* its member of "instances" */
+	const struct json *merged; /* what it came to */
+};
+
+struct reader {
+	struct arena *arena;
+	struct json_doc doc;
+	const char *directory; /* of the file: where relative sources begin */
+	bool check_sources;
+	struct file_top top;
+	struct fleet_file *file;
+	struct place *places;
+	size_t room;
+	size_t expanded_bytes;
+	struct error *err;
+};
+
+/* The error in err, at the key of a node. */
+static int fail_at_key(const struct reader *reader, const struct json *node)
+{
+	struct error reason = *reader->err;
+
+	return json_fail_key(&reader->doc, node, reader->err, "%s", reason.text);
+}
+
+static int check_top(const struct reader *reader)
+{
+	const struct file_top *top = &reader->top;
+
+	if (top->version != FILE_VERSION)
+		return json_fail(&reader->doc, json_get(reader->doc.root, "version"), reader->err,
+			"\"version\": %" PRId64 ": this program knows version %d", top->version, FILE_VERSION);
+	if (name_check("fleet name", top->name, reader->err) < 0) {
+		struct error reason = *reader->err;
+
+		return json_fail(
+			&reader->doc, json_get(reader->doc.root, "name"), reader->err, "\"name\": %s", reason.text);
+	}
+	return 0;
+}
+
+static const char *next_member(const void *context, size_t i)
+{
+	const struct json *member = ((const struct json *)context)->first;
+
+	while (member && i--)
+		member = member->next;
+	return member ? member->key : NULL;
+}
+
+/* "what "x" …; did you mean "y"?", y being a member of among (NULL: none). */
+static int fail_unknown(const struct reader *reader, const struct json *node, const char *what, const char *name,
+	const struct json *among, const char *why)
+{
+	const char *guess = among ? suggest(name, next_member, among) : NULL;
+
+	if (guess)
+		return json_fail(
+			&reader->doc, node, reader->err, "%s \"%s\" %s; did you mean \"%s\"?", what, name, why, guess);
+	return json_fail(&reader->doc, node, reader->err, "%s \"%s\" %s", what, name, why);
+}
+
+/* ---- networks of the file ---- */
+
+static bool subnets_overlap(const struct subnet *a, const struct subnet *b)
+{
+	unsigned prefix = a->prefix < b->prefix ? a->prefix : b->prefix;
+	uint32_t mask = prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
+
+	return (ntohl(a->base.s_addr) & mask) == (ntohl(b->base.s_addr) & mask);
+}
+
+static int check_subnet(const struct reader *reader, const struct json *node, size_t index)
+{
+	const struct network_spec *networks = reader->top.networks.items;
+	struct subnet own, other;
+
+	if (!networks[index].subnet)
+		return 0;
+	node = json_get(node, "subnet");
+	if (subnet_parse(networks[index].subnet, &own, reader->err) < 0) {
+		struct error reason = *reader->err;
+
+		return json_fail(&reader->doc, node, reader->err, "\"subnet\": %s", reason.text);
+	}
+	for (size_t i = 0; i < index; i++)
+		if (networks[i].subnet && subnet_parse(networks[i].subnet, &other, reader->err) == 0 &&
+			subnets_overlap(&own, &other))
+			return json_fail(&reader->doc, node, reader->err,
+				"\"subnet\": %s overlaps %s of the network \"%s\"", networks[index].subnet,
+				networks[i].subnet, networks[i].name);
+	return 0;
+}
+
+static int check_allow(const struct reader *reader, const struct json *node, const struct network_spec *network)
+{
+	const struct json *list = json_get(node, "allow");
+
+	for (const struct json *item = list ? list->first : NULL; item; item = item->next) {
+		if (!strcmp(item->text, network->name))
+			return json_fail(&reader->doc, item, reader->err,
+				"\"allow\": \"%s\" is the network itself; see \"isolated\"", item->text);
+		if (strcmp(item->text, NETWORK_DEFAULT) && !json_get(reader->top.networks_node, item->text))
+			return fail_unknown(reader, item, "network", item->text, reader->top.networks_node,
+				"is not one of this file");
+	}
+	return 0;
+}
+
+static bool network_is_built_in(const char *name)
+{
+	return !strcmp(name, NETWORK_DEFAULT) || !strcmp(name, "host") || !strcmp(name, "none");
+}
+
+static int check_networks(const struct reader *reader)
+{
+	const struct json *node = reader->top.networks_node ? reader->top.networks_node->first : NULL;
+
+	for (size_t i = 0; node; i++, node = node->next) {
+		if (name_check("network", node->key, reader->err) < 0)
+			return fail_at_key(reader, node);
+		if (network_is_built_in(node->key))
+			return json_fail_key(&reader->doc, node, reader->err, "network \"%s\" is built in", node->key);
+		if (check_subnet(reader, node, i) < 0 || check_allow(reader, node, &reader->top.networks.items[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- layers ---- */
+
+static struct decoder strict_decoder(const struct reader *reader)
+{
+	return (struct decoder){.arena = reader->arena, .doc = &reader->doc, .mode = DECODE_STRICT};
+}
+
+/* A layer that no instance uses is checked too, as far as it can be alone. */
+static int check_layer(const struct reader *reader, const struct json *layer)
+{
+	const struct substitution values = {.name = "x", .index = 1};
+	const struct decoder decoder = strict_decoder(reader);
+	struct instance_spec scratch;
+	const struct json *merged = layers_merge(reader->arena, &reader->doc, &layer, 1, reader->err);
+
+	if (!merged || !(merged = tree_substitute(reader->arena, &reader->doc, merged, &values, reader->err)))
+		return -1;
+	instance_spec_init(reader->arena, &scratch, true);
+	return decode_object(&decoder, merged, instance_fields, &scratch, reader->err);
+}
+
+static int check_profile(const struct reader *reader, const struct json *profile)
+{
+	static const char *const refused[] = {"profiles", "+profiles"};
+
+	if (name_check("profile", profile->key, reader->err) < 0)
+		return fail_at_key(reader, profile);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		const struct json *nested = json_get(profile, refused[i]);
+
+		if (nested)
+			return json_fail_key(&reader->doc, nested, reader->err,
+				"\"%s\": a profile does not name profiles; instances and \"defaults\" do", nested->key);
+	}
+	return check_layer(reader, profile);
+}
+
+static int check_layers(const struct reader *reader)
+{
+	const struct json *profiles = reader->top.profiles;
+
+	if (reader->top.defaults && check_layer(reader, reader->top.defaults) < 0)
+		return -1;
+	for (const struct json *profile = profiles ? profiles->first : NULL; profile; profile = profile->next)
+		if (check_profile(reader, profile) < 0)
+			return -1;
+	return 0;
+}
+
+static const struct json *profile_find(const struct reader *reader, const struct json *name)
+{
+	const struct json *profile = NULL;
+
+	if (name->kind != JSON_STRING) {
+		json_fail(&reader->doc, name, reader->err, "\"profiles\": expected a string, found %s",
+			json_kind_name(name->kind));
+		return NULL;
+	}
+	if (reader->top.profiles)
+		profile = json_get(reader->top.profiles, name->text);
+	if (!profile && !strcmp(name->text, "system"))
+		json_fail(&reader->doc, name, reader->err,
+			"profile \"system\" is known but not built yet in this version; remove it");
+	else if (!profile)
+		fail_unknown(reader, name, "profile", name->text, reader->top.profiles, "is not one of this file");
+	return profile;
+}
+
+/* defaults < the profiles in order < the instance itself. The list of profiles comes from the instance or from
+ * defaults. */
+static const struct json *entry_merge(const struct reader *reader, const struct json *entry)
+{
+	const struct json *ends[] = {reader->top.defaults, entry}, *own, *names, **layers;
+	size_t count = 0;
+
+	own = layers_merge(reader->arena, &reader->doc, ends, ARRAY_SIZE(ends), reader->err);
+	names = own ? json_get(own, "profiles") : NULL;
+	if (!own || !names)
+		return own;
+	if (names->kind != JSON_ARRAY) {
+		json_fail(&reader->doc, names, reader->err, "\"profiles\": expected an array, found %s",
+			json_kind_name(names->kind));
+		return NULL;
+	}
+	layers = arena_new_array(reader->arena, names->count + 2, const struct json *);
+	layers[count++] = reader->top.defaults;
+	for (const struct json *name = names->first; name; name = name->next)
+		if (!(layers[count++] = profile_find(reader, name)))
+			return NULL;
+	layers[count++] = entry;
+	return layers_merge(reader->arena, &reader->doc, layers, count, reader->err);
+}
+
+/* ---- one instance ---- */
+
+/* Lists that are filled from two keys: an index counts through both. */
+static bool key_fills(const char *key, const char *list)
+{
+	return !strcmp(key, list) || (!strcmp(list, "volumes") && !strcmp(key, "tmpfs")) ||
+	       (!strcmp(list, "configs") && !strcmp(key, "secrets"));
+}
+
+/* The node that a fault is about, or NULL: the file does not say anything there. */
+static const struct json *fault_node(const struct json *merged, const struct spec_fault *fault)
+{
+	size_t index = fault->index;
+
+	for (const struct json *member = merged->first; member; member = member->next) {
+		if (!key_fills(member->key, fault->key))
+			continue;
+		if (index == NO_INDEX || (member->kind != JSON_ARRAY && member->kind != JSON_OBJECT))
+			return member;
+		for (const struct json *item = member->first; item; item = item->next)
+			if (!index--)
+				return item;
+	}
+	return json_get(merged, fault->key);
+}
+
+static int fail_at_fault(const struct reader *reader, const struct place *place, const struct spec_fault *fault)
+{
+	const struct json *node = fault_node(place->merged, fault);
+	struct error reason = *reader->err;
+
+	if (!strcmp(fault->key, "name"))
+		return json_fail_key(&reader->doc, place->entry, reader->err, "%s", reason.text);
+	if (!node)
+		return json_fail_key(
+			&reader->doc, place->entry, reader->err, "\"%s\": %s", place->entry->key, reason.text);
+	return json_fail(&reader->doc, node, reader->err, "\"%s\": %s", fault->key, reason.text);
+}
+
+static const char *path_join(const struct reader *reader, const char *path)
+{
+	if (*path == '/')
+		return path;
+	return arena_format(reader->arena, "%s/%s", reader->directory, path);
+}
+
+/* Makes sources absolute; for `validate` and `apply` they must be there. */
+static int sources_resolve(const struct reader *reader, const struct place *place, struct instance_spec *spec)
+{
+	for (size_t i = 0; i < spec->env_file.count; i++) {
+		spec->env_file.items[i] = path_join(reader, spec->env_file.items[i]);
+		if (reader->check_sources && source_check(spec->env_file.items[i], reader->err) < 0)
+			return fail_at_fault(reader, place, &(struct spec_fault){"env_file", i});
+	}
+	for (size_t i = 0; i < spec->configs.count; i++) {
+		struct config_spec *config = &spec->configs.items[i];
+
+		if (!config->source)
+			continue;
+		config->source = path_join(reader, config->source);
+		if (reader->check_sources && source_check(config->source, reader->err) < 0)
+			return fail_at_fault(reader, place, &(struct spec_fault){"configs", i});
+	}
+	return 0;
+}
+
+static int instance_decode(struct reader *reader, const struct json *entry, const struct json *merged, int64_t index)
+{
+	struct instance_spec *spec = &reader->file->instances.items[reader->file->instances.count];
+	struct place *place = &reader->places[reader->file->instances.count];
+	const struct decoder decoder = strict_decoder(reader);
+	struct spec_fault fault;
+
+	instance_spec_init(reader->arena, spec, true);
+	spec->fleet = reader->top.name;
+	spec->base_name = entry->key;
+	spec->index = index;
+	spec->name = index ? arena_format(reader->arena, "%s-%" PRId64, entry->key, index) : entry->key;
+	const struct substitution values = {.name = spec->name, .index = index};
+	*place = (struct place){.entry = entry};
+	place->merged = tree_substitute(reader->arena, &reader->doc, merged, &values, reader->err);
+	if (!place->merged || decode_object(&decoder, place->merged, instance_fields, spec, reader->err) < 0)
+		return -1;
+	if (instance_spec_find_fault(spec, &fault, reader->err) < 0)
+		return fail_at_fault(reader, place, &fault);
+	if (sources_resolve(reader, place, spec) < 0)
+		return -1;
+	reader->file->instances.count++;
+	return 0;
+}
+
+static size_t tree_bytes(const struct json *node)
+{
+	size_t bytes = sizeof(*node) + (node->text ? strlen(node->text) : 0);
+
+	for (const struct json *member = node->first; member; member = member->next)
+		bytes += tree_bytes(member);
+	return bytes;
+}
+
+/* Room for further instances and their places. */
+static int instances_extend(struct reader *reader, const struct json *entry, const struct json *merged, size_t more)
+{
+	struct fleet_file *file = reader->file;
+	size_t needed = file->instances.count + more;
+
+	reader->expanded_bytes += tree_bytes(merged) * more;
+	if (needed > INSTANCES_MAX)
+		return json_fail_key(&reader->doc, entry, reader->err, "more than %d instances in all", INSTANCES_MAX);
+	if (reader->expanded_bytes > EXPANDED_MAX_BYTES)
+		return json_fail_key(&reader->doc, entry, reader->err,
+			"with all replicas the file would need more than %zu MiB", EXPANDED_MAX_BYTES >> 20);
+	if (needed <= reader->room)
+		return 0;
+	reader->room = needed * 2;
+	struct instance_spec *items = arena_new_array(reader->arena, reader->room, struct instance_spec);
+	struct place *places = arena_new_array(reader->arena, reader->room, struct place);
+	if (file->instances.count) {
+		memcpy(items, file->instances.items, file->instances.count * sizeof(*items));
+		memcpy(places, reader->places, file->instances.count * sizeof(*places));
+	}
+	file->instances.items = items;
+	reader->places = places;
+	return 0;
+}
+
+/* An entry that says "replicas", be it 1, is numbered from 1; one that does not is itself. */
+static int entry_expand(struct reader *reader, const struct json *entry)
+{
+	const struct decoder decoder = strict_decoder(reader);
+	const struct json *merged, *replicas;
+	int64_t count = 0;
+
+	if (name_check("instance name", entry->key, reader->err) < 0)
+		return fail_at_key(reader, entry);
+	if (!(merged = entry_merge(reader, entry)))
+		return -1;
+	replicas = json_get(merged, "replicas");
+	if (replicas && decode_integer(&decoder, replicas, 1, INSTANCES_MAX, &count, reader->err) < 0)
+		return -1;
+	if (instances_extend(reader, entry, merged, count ? (size_t)count : 1) < 0)
+		return -1;
+	if (!count)
+		return instance_decode(reader, entry, merged, 0);
+	for (int64_t index = 1; index <= count; index++)
+		if (instance_decode(reader, entry, merged, index) < 0)
+			return -1;
+	return 0;
+}
+
+static int instances_expand(struct reader *reader)
+{
+	for (const struct json *entry = reader->top.instances->first; entry; entry = entry->next)
+		if (entry_expand(reader, entry) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- what spans instances ---- */
+
+static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
+{
+	const struct json *node = fault_node(reader->places[instance].merged, &(struct spec_fault){key, index});
+
+	return node ? node : reader->places[instance].entry;
+}
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct instance_spec *one = *(const struct instance_spec *const *)a;
+	const struct instance_spec *other = *(const struct instance_spec *const *)b;
+	int order = strcmp(one->name, other->name);
+
+	return order ? order : (one > other) - (one < other);
+}
+
+/* "site-1" beside "site" with replicas. */
+static int check_names(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+	size_t count = reader->file->instances.count;
+	const struct instance_spec **sorted = arena_new_array(reader->arena, count, const struct instance_spec *);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &items[i];
+	qsort(sorted, count, sizeof(*sorted), compare_named);
+	for (size_t i = 1; i < count; i++)
+		if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
+			return json_fail_key(&reader->doc, reader->places[sorted[i] - items].entry, reader->err,
+				"instance \"%s\" is also a replica of \"%s\"", sorted[i]->name,
+				sorted[i]->index ? sorted[i]->base_name : sorted[i - 1]->base_name);
+	return 0;
+}
+
+static const struct network_spec *network_find(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->top.networks.count; i++)
+		if (!strcmp(reader->top.networks.items[i].name, name))
+			return &reader->top.networks.items[i];
+	return NULL;
+}
+
+static int check_network_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+	const struct network_spec *network = network_find(reader, spec->network);
+	const char *subnet_text = network ? network->subnet : NETWORK_DEFAULT_SUBNET;
+	struct subnet subnet;
+
+	if (!network && !network_is_built_in(spec->network))
+		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX),
+			"\"network\":", spec->network, reader->top.networks_node, "is not one of this file");
+	if (!spec->address.s_addr || !subnet_text)
+		return 0;
+	if (subnet_parse(subnet_text, &subnet, reader->err) < 0)
+		return -1;
+	if (!subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
+		return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
+			"\"address\": not inside %s of the network \"%s\"", subnet_text, spec->network);
+	return 0;
+}
+
+static int check_volumes_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+
+	for (size_t i = 0; i < spec->volumes.count; i++)
+		if (spec->volumes.items[i].type == VOLUME_NAMED &&
+			!strings_contain(&reader->top.volumes, spec->volumes.items[i].source))
+			return fail_unknown(reader, item_at(reader, instance, "volumes", i),
+				"\"volumes\":", spec->volumes.items[i].source, json_get(reader->doc.root, "volumes"),
+				"is not declared under \"volumes\" at the top");
+	return 0;
+}
+
+static int check_dependencies_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+
+	for (size_t i = 0; i < spec->depends_on.count; i++)
+		if (!json_get(reader->top.instances, spec->depends_on.items[i].name))
+			return fail_unknown(reader, item_at(reader, instance, "depends_on", i),
+				"\"depends_on\":", spec->depends_on.items[i].name, reader->top.instances,
+				"is not an instance of this file");
+	return 0;
+}
+
+/* Replicas say the same but for ${index}, so what names something is looked up once for each entry that differs in
+ * nothing but its number. */
+static int check_references(const struct reader *reader)
+{
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		bool same = i && reader->places[i].entry == reader->places[i - 1].entry &&
+			    reader->places[i].merged == reader->places[i - 1].merged;
+
+		if (same)
+			continue;
+		if (check_network_of(reader, i) < 0 || check_volumes_of(reader, i) < 0 ||
+			check_dependencies_of(reader, i) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct claim {
+	const struct port *port;
+	size_t instance, index;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *one = a, *other = b;
+	int order = (one->port->published > other->port->published) - (one->port->published < other->port->published);
+
+	if (!order)
+		order = (one->port->protocol > other->port->protocol) - (one->port->protocol < other->port->protocol);
+	if (!order)
+		order = (one->instance > other->instance) - (one->instance < other->instance);
+	return order ? order : (one->index > other->index) - (one->index < other->index);
+}
+
+static bool claims_collide(const struct claim *a, const struct claim *b)
+{
+	return a->port->host_ip.s_addr == b->port->host_ip.s_addr || !a->port->host_ip.s_addr ||
+	       !b->port->host_ip.s_addr;
+}
+
+static int fail_claimed(const struct reader *reader, const struct claim *claim, const struct claim *by)
+{
+	char buffer[40];
+
+	return json_fail(&reader->doc, item_at(reader, claim->instance, "ports", claim->index), reader->err,
+		"\"ports\": %s of %s: port %u is published by %s already", port_format(claim->port, buffer),
+		reader->file->instances.items[claim->instance].name, claim->port->published,
+		reader->file->instances.items[by->instance].name);
+}
+
+static int check_published(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+	size_t total = 0, count = 0;
+
+	for (size_t i = 0; i < reader->file->instances.count; i++)
+		total += items[i].ports.count;
+	struct claim *claims = arena_new_array(reader->arena, total, struct claim);
+	for (size_t i = 0; i < reader->file->instances.count; i++)
+		for (size_t j = 0; j < items[i].ports.count; j++)
+			if (items[i].ports.items[j].published)
+				claims[count++] = (struct claim){&items[i].ports.items[j], i, j};
+	qsort(claims, count, sizeof(*claims), compare_claims);
+	for (size_t i = 1; i < count; i++)
+		for (size_t j = i; j-- > 0 && claims[j].port->published == claims[i].port->published &&
+				   claims[j].port->protocol == claims[i].port->protocol;)
+			if (claims_collide(&claims[i], &claims[j]))
+				return fail_claimed(reader, &claims[i], &claims[j]);
+	return 0;
+}
+
+static int check_addresses(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		if (!items[i].address.s_addr)
+			continue;
+		for (size_t j = 0; j < i; j++)
+			if (items[j].address.s_addr == items[i].address.s_addr)
+				return json_fail(&reader->doc, item_at(reader, i, "address", NO_INDEX), reader->err,
+					"\"address\": %s has it already", items[j].name);
+	}
+	return 0;
+}
+
+/* ---- start order ---- */
+
+struct ranked {
+	size_t level, position;
+	const struct instance_spec *spec;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+	const struct ranked *one = a, *other = b;
+
+	if (one->level != other->level)
+		return one->level > other->level ? 1 : -1;
+	if (one->spec->priority != other->spec->priority)
+		return one->spec->priority < other->spec->priority ? 1 : -1;
+	return (one->position > other->position) - (one->position < other->position);
+}
+
+static int fail_circle(const struct reader *reader, const struct instance_spec *culprit)
+{
+	size_t i = (size_t)(culprit - reader->file->instances.items);
+
+	return fail_at_fault(reader, &reader->places[i], &(struct spec_fault){"depends_on", NO_INDEX});
+}
+
+/* By dependency, then by priority (the higher starts first), then as written. The places are no more right afterwards.
+ */
+static int instances_sort(struct reader *reader)
+{
+	struct fleet_file *file = reader->file;
+	size_t count = file->instances.count;
+	const struct instance_spec **specs = arena_new_array(reader->arena, count, const struct instance_spec *),
+				   *culprit;
+	struct ranked *ranked = arena_new_array(reader->arena, count, struct ranked);
+	struct instance_spec *sorted = arena_new_array(reader->arena, count, struct instance_spec);
+	struct order order;
+
+	for (size_t i = 0; i < count; i++)
+		specs[i] = &file->instances.items[i];
+	if (order_make(reader->arena, specs, count, &order, &culprit, reader->err) < 0)
+		return fail_circle(reader, culprit);
+	for (size_t i = 0; i < count; i++)
+		ranked[i] = (struct ranked){order_level(&order, specs[i]), i, specs[i]};
+	qsort(ranked, count, sizeof(*ranked), compare_ranked);
+	for (size_t i = 0; i < count; i++) {
+		sorted[i] = *ranked[i].spec;
+		instance_spec_order(reader->arena, &sorted[i]);
+	}
+	file->instances.items = sorted;
+	return 0;
+}
+
+/* ---- warnings ---- */
+
+static void warn_at(struct reader *reader, size_t instance, const char *key, const char *text)
+{
+	struct error line;
+
+	json_fail(&reader->doc, item_at(reader, instance, key, NO_INDEX), &line, "\"%s\": %s", key, text);
+	if (!strings_contain(&reader->file->warnings, line.text))
+		strings_add(reader->arena, &reader->file->warnings, arena_string(reader->arena, line.text));
+}
+
+static void warnings_collect(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		const struct instance_spec *spec = &reader->file->instances.items[i];
+
+		if (spec->resources.memory_high_bytes.set && spec->resources.swap_bytes.set &&
+			!spec->resources.swap_bytes.value)
+			warn_at(reader, i, "resources",
+				"\"memory_high\" without swap: above it the instance is slowed down until it stands "
+				"still");
+		if (!strcmp(spec->seccomp, "unconfined"))
+			warn_at(reader, i, "security",
+				"without the filter every system call of the host's kernel can be tried");
+	}
+}
+
+/* ---- all of it ---- */
+
+static const char *directory_of(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *directory = slash == path ? "/" : slash ? arena_bytes(arena, path, (size_t)(slash - path)) : ".";
+	auto_free char *whole = realpath(directory, NULL);
+
+	return whole ? arena_string(arena, whole) : directory;
+}
+
+static int file_decode(struct reader *reader, const char *name, const char *text, size_t length)
+{
+	const struct decoder decoder = {.arena = reader->arena, .doc = &reader->doc, .mode = DECODE_STRICT};
+	struct fleet_file *file = reader->file;
+
+	if (length > FILE_MAX_BYTES)
+		return fail(reader->err, ERROR_USAGE, "%s: larger than %zu bytes", name, FILE_MAX_BYTES);
+	*file = (struct fleet_file){.path = arena_string(reader->arena, name)};
+	reader->directory = directory_of(reader->arena, name);
+	if (json_parse(reader->arena, name, text, length, JSON_COMMENTS, &reader->doc, reader->err) < 0 ||
+		decode_object(&decoder, reader->doc.root, top_fields, &reader->top, reader->err) < 0)
+		return -1;
+	file->name = reader->top.name;
+	file->text = reader->doc.text;
+	file->length = length;
+	file->volumes = reader->top.volumes;
+	file->networks.items = reader->top.networks.items;
+	file->networks.count = reader->top.networks.count;
+	if (check_top(reader) < 0 || check_networks(reader) < 0 || check_layers(reader) < 0 ||
+		instances_expand(reader) < 0 || check_names(reader) < 0 || check_references(reader) < 0 ||
+		check_published(reader) < 0 || check_addresses(reader) < 0)
+		return -1;
+	warnings_collect(reader);
+	return instances_sort(reader);
+}
+
+int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length, struct fleet_file *out,
+	struct error *err)
+{
+	struct reader reader = {.arena = arena, .file = out, .err = err};
+
+	return file_decode(&reader, name, text, length);
+}
+
+/* What is in the file runs as root here: a file that anybody may write is anybody's way to root. */
+static int trust_check(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail_errno(err, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return fail(err, ERROR_USAGE, "%s: not a regular file", path);
+	if (st.st_mode & S_IWOTH)
+		return fail(err, ERROR_USAGE, "%s: everybody may write it (mode %04o); run: chmod o-w %s", path,
+			st.st_mode & 07777, path);
+	return 0;
+}
+
+int fleet_file_read(struct arena *arena, const char *path, struct fleet_file *out, struct error *err)
+{
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct reader reader = {.arena = arena, .file = out, .err = err, .check_sources = true};
+	const char *text;
+	size_t length;
+
+	if (fd < 0 && errno == ENOENT)
+		return fail(err, ERROR_MISSING, "%s: no such file", path);
+	if (fd < 0)
+		return fail_errno(err, "%s", path);
+	if (trust_check(fd, path, err) < 0)
+		return -1;
+	if (fd_read_all(arena, fd, FILE_MAX_BYTES, &text, &length, err) < 0)
+		return blame(err, "%s", path);
+	return file_decode(&reader, path, text, length);
+}

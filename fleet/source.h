@@ -1,0 +1,25 @@
+/* Files of the host that an instance's specification points to: configs, secrets, environment files. Only fleet/
+ * includes this header. */
+#ifndef WARREN_FLEET_SOURCE_H
+#define WARREN_FLEET_SOURCE_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#define SOURCE_MAX_BYTES ((size_t)1 << 20)
+
+/* A regular file that we may read, at most 1 MiB; a FIFO or a device cannot hang or flood us. Absent: ERROR_MISSING. */
+MUST_CHECK int source_read(
+	struct arena *arena, const char *path, const char **content, size_t *length, struct error *err);
+/* The same questions without reading. */
+MUST_CHECK int source_check(const char *path, struct error *err);
+
+/* NAME=value lines, as Compose and docker read them: blank lines and lines that begin with '#' are passed over, the
+ * value is everything after the first '=' (no quotes, no escapes), a line without "=" is refused. Errors say
+ * "path:line: …". */
+MUST_CHECK int env_file_read(struct arena *arena, const char *path, struct pairs *out, struct error *err);
+
+#endif

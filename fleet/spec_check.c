@@ -1,0 +1,625 @@
+/* What a specification must mean before anything is made from it: one function per key, in a table, whether the values
+ * came from a file, from spec.json or from the flags of `run`.
+ *
+ * Each function stops at the first fault and says which item it was, so that a caller who has the file can point at it.
+ */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "base/suggest.h"
+#include "fleet/spec_fields.h"
+
+#define HOSTNAME_MAX_LENGTH 63 /* uname(2) holds 64, but the first label is also a DNS name */
+#define MEMORY_LEAST_BYTES (INT64_C(1) << 20)
+#define CPUS_LEAST_MILLI 10 /* a quota below 1 ms in 100 ms is refused by the kernel */
+#define LOG_LEAST_BYTES 4096
+#define DESCRIPTION_MAX_LENGTH 1024
+
+typedef int spec_checker(const struct instance_spec *spec, size_t *index, struct error *err);
+
+/* Runs check_one for every item of a list; the index stays at the one that failed. */
+#define CHECK_ITEMS(list, index, check_one)                                                                            \
+	do {                                                                                                           \
+		for (*(index) = 0; *(index) < (list).count; ++*(index))                                                \
+			if (check_one < 0)                                                                             \
+				return -1;                                                                             \
+		return 0;                                                                                              \
+	} while (0)
+
+/* ---- who it is and what it runs ---- */
+
+static int check_name(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (!spec->name)
+		return fail(err, ERROR_USAGE, "an instance needs a name");
+	return name_check("instance name", spec->name, err);
+}
+
+static int check_image(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (!spec->image && !spec->rootfs)
+		return fail(err, ERROR_USAGE,
+			"one of \"image\" and \"rootfs\" is required; \"host\" is the built-in image");
+	if (!spec->image)
+		return 0;
+	if (spec->rootfs)
+		return fail(err, ERROR_USAGE, "\"image\" and \"rootfs\" exclude each other");
+	if (!*spec->image)
+		return fail(err, ERROR_USAGE, "image is empty; \"host\" is the built-in one");
+	return line_check("image", spec->image, err);
+}
+
+static int check_rootfs(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (!spec->rootfs)
+		return 0;
+	if (path_check_absolute("rootfs", spec->rootfs, err) < 0)
+		return -1;
+	if (!spec->rootfs[1])
+		return fail(err, ERROR_USAGE, "\"/\" is the host's own root; use the image \"host\"");
+	return 0;
+}
+
+/* What must never be visible inside, asked for or not. */
+static const char *const etc_refused[] = {"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-",
+	"/etc/ssl/private", "/etc/sudoers", "/etc/sudoers.d", "/etc/krb5.keytab"};
+
+static int check_etc_path(const char *path, struct error *err)
+{
+	if (path_check_absolute("path", path, err) < 0)
+		return -1;
+	if (!path_is_under(path, "/etc") || !strcmp(path, "/etc"))
+		return fail(err, ERROR_USAGE, "path \"%s\": must lie below /etc", path);
+	for (size_t i = 0; i < ARRAY_SIZE(etc_refused); i++)
+		if (path_is_under(path, etc_refused[i]) || path_is_under(etc_refused[i], path))
+			return fail(
+				err, ERROR_USAGE, "path \"%s\": %s holds secrets of the host", path, etc_refused[i]);
+	return 0;
+}
+
+static int check_etc_from_host(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	if (spec->etc_from_host.count && !text_equal(spec->image, IMAGE_HOST))
+		return fail(err, ERROR_USAGE, "only the image \"host\" takes files from the host's /etc");
+	CHECK_ITEMS(spec->etc_from_host, index, check_etc_path(spec->etc_from_host.items[*index], err));
+}
+
+static int check_program(const struct strings *words, size_t *index, struct error *err)
+{
+	if (words->count && !*words->items[0]) {
+		*index = 0;
+		return fail(err, ERROR_USAGE, "the program's name is empty");
+	}
+	return 0;
+}
+
+static int check_command(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	return spec->entrypoint.count ? 0 : check_program(&spec->command, index, err);
+}
+
+static int check_entrypoint(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	return check_program(&spec->entrypoint, index, err);
+}
+
+static int check_variable(const char *name, struct error *err)
+{
+	if (!*name)
+		return fail(err, ERROR_USAGE, "a name is empty");
+	if (strchr(name, '='))
+		return fail(err, ERROR_USAGE, "name \"%s\": '=' is not allowed", name);
+	return line_check("name", name, err);
+}
+
+static int check_environment(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	CHECK_ITEMS(spec->environment, index, check_variable(spec->environment.items[*index].name, err));
+}
+
+static int check_source_file(const char *path, struct error *err)
+{
+	if (!*path)
+		return fail(err, ERROR_USAGE, "the path is empty");
+	return line_check("path", path, err);
+}
+
+static int check_env_file(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	CHECK_ITEMS(spec->env_file, index, check_source_file(spec->env_file.items[*index], err));
+}
+
+/* A number must be one of the instance's ids; a name is looked up in its own passwd at the start. */
+static int check_user_part(const char *what, const char *text, size_t length, struct error *err)
+{
+	static const char digits[] = "0123456789";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	char part[64];
+	int64_t id;
+
+	if (!length || length >= sizeof(part))
+		return fail(err, ERROR_USAGE, "the %s is empty or longer than %zu characters", what, sizeof(part) - 1);
+	memcpy(part, text, length);
+	part[length] = '\0';
+	if (part[strspn(part, letters)] || *part == '-')
+		return fail(
+			err, ERROR_USAGE, "%s \"%s\": only letters, digits, '_', '.' and '-' are allowed", what, part);
+	if (part[strspn(part, digits)])
+		return 0;
+	return number_parse(part, 0, SLOT_ID_COUNT - 1, &id, err) < 0 ? blame(err, "%s", what) : 0;
+}
+
+static int check_user(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const char *colon;
+
+	(void)index;
+	if (!spec->user)
+		return 0;
+	if (line_check("user", spec->user, err) < 0)
+		return -1;
+	colon = strchr(spec->user, ':');
+	if (check_user_part("user", spec->user, colon ? (size_t)(colon - spec->user) : strlen(spec->user), err) < 0)
+		return -1;
+	return colon ? check_user_part("group", colon + 1, strlen(colon + 1), err) : 0;
+}
+
+static int check_working_dir(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->working_dir ? path_check_absolute("path", spec->working_dir, err) : 0;
+}
+
+static bool label_is_valid(const char *label, size_t length)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+
+	if (!length || label[0] == '-' || label[length - 1] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!strchr(letters, label[i]))
+			return false;
+	return true;
+}
+
+static int check_hostname(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const char *name = spec->hostname, *end;
+
+	(void)index;
+	if (!name)
+		return 0;
+	if (!*name || strlen(name) > HOSTNAME_MAX_LENGTH)
+		return fail(
+			err, ERROR_USAGE, "\"%s\" is empty or longer than %d characters", name, HOSTNAME_MAX_LENGTH);
+	for (const char *label = name;; label = end + 1) {
+		end = strchrnul(label, '.');
+		if (!label_is_valid(label, (size_t)(end - label)))
+			return fail(err, ERROR_USAGE,
+				"\"%s\" is not a host name: letters, digits, and '-' inside, in parts joined by '.'",
+				name);
+		if (!*end)
+			return 0;
+	}
+}
+
+/* ---- resources and limits ---- */
+
+static int check_range(
+	const char *what, const struct optional *value, int64_t least, const char *least_text, struct error *err)
+{
+	if (value->set && value->value < least)
+		return fail(err, ERROR_USAGE, "%s is less than %s", what, least_text);
+	return 0;
+}
+
+static int check_below_memory(
+	const char *what, const struct optional *value, const struct optional *memory, struct error *err)
+{
+	char part[24], whole[24];
+
+	if (!value->set || !memory->set || value->value <= memory->value)
+		return 0;
+	return fail(err, ERROR_USAGE, "%s %s is more than memory %s", what, size_format(value->value, part),
+		size_format(memory->value, whole));
+}
+
+static int check_io_max(const struct resources_spec *resources, struct error *err)
+{
+	for (size_t i = 0; i < resources->io_max.count; i++) {
+		const struct cgroup_io_max *limit = &resources->io_max.items[i];
+
+		if (!limit->rbps.set && !limit->wbps.set && !limit->riops.set && !limit->wiops.set)
+			return fail(err, ERROR_USAGE, "io_max of %u:%u limits nothing: name rbps, wbps, riops or wiops",
+				limit->major, limit->minor);
+		if ((limit->rbps.set && !limit->rbps.value) || (limit->wbps.set && !limit->wbps.value))
+			return fail(err, ERROR_USAGE, "io_max of %u:%u: 0 bytes a second is no limit", limit->major,
+				limit->minor);
+		for (size_t j = 0; j < i; j++)
+			if (resources->io_max.items[j].major == limit->major &&
+				resources->io_max.items[j].minor == limit->minor)
+				return fail(err, ERROR_USAGE, "io_max names device %u:%u twice", limit->major,
+					limit->minor);
+	}
+	return 0;
+}
+
+static int check_resources(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const struct resources_spec *r = &spec->resources;
+
+	(void)index;
+	if (check_range("cpus", &r->cpus_milli, CPUS_LEAST_MILLI, "0.01", err) < 0 ||
+		check_range("memory", &r->memory_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0 ||
+		check_range("memory_high", &r->memory_high_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0 ||
+		check_below_memory("memory_high", &r->memory_high_bytes, &r->memory_bytes, err) < 0 ||
+		check_below_memory("memory_low", &r->memory_low_bytes, &r->memory_bytes, err) < 0 ||
+		check_io_max(r, err) < 0)
+		return -1;
+	if (r->swap_bytes.set && !r->memory_bytes.set)
+		return fail(err, ERROR_USAGE, "swap comes on top of memory: set \"memory\" too");
+	if (r->cpuset && cpulist_check(r->cpuset, err) < 0)
+		return blame(err, "cpuset");
+	return 0;
+}
+
+static int check_ulimits(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	int resource, other;
+
+	for (*index = 0; *index < spec->ulimits.count; ++*index) {
+		const struct ulimit_spec *limit = &spec->ulimits.items[*index];
+
+		if (rlimit_parse(limit->name, &resource, err) < 0)
+			return -1;
+		if (limit->limit.rlim_cur > limit->limit.rlim_max)
+			return fail(err, ERROR_USAGE, "%s: the soft limit is above the hard one", limit->name);
+		for (size_t i = 0; i < *index; i++)
+			if (rlimit_parse(spec->ulimits.items[i].name, &other, err) == 0 && other == resource)
+				return fail(err, ERROR_USAGE, "%s is limited twice", limit->name);
+	}
+	return 0;
+}
+
+/* ---- network ---- */
+
+static bool network_is_private(const struct instance_spec *spec)
+{
+	return strcmp(spec->network, "host") && strcmp(spec->network, "none");
+}
+
+static int check_network(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return name_check("network", spec->network, err);
+}
+
+static int check_address(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->address.s_addr && !network_is_private(spec))
+		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no address to choose", spec->network);
+	return 0;
+}
+
+static int check_ports(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	char buffer[40];
+
+	if (spec->ports.count && !network_is_private(spec))
+		return fail(err, ERROR_USAGE, "with the network \"%s\" there are no ports to publish", spec->network);
+	for (*index = 0; *index < spec->ports.count; ++*index) {
+		const struct port *port = &spec->ports.items[*index];
+
+		for (size_t i = 0; i < *index && port->published; i++) {
+			const struct port *other = &spec->ports.items[i];
+
+			if (port->published == other->published && port->protocol == other->protocol &&
+				(port->host_ip.s_addr == other->host_ip.s_addr || !port->host_ip.s_addr ||
+					!other->host_ip.s_addr))
+				return fail(err, ERROR_USAGE, "%s: port %u is published twice",
+					port_format(port, buffer), port->published);
+		}
+	}
+	return 0;
+}
+
+/* ---- file systems ---- */
+
+/* Places that the runtime fills itself, and whose content the instance's safety rests on. */
+static const char *const targets_refused[] = {"/proc", "/sys", "/dev"};
+
+static int check_target(const char *target, struct error *err)
+{
+	if (path_check_absolute("target", target, err) < 0)
+		return -1;
+	if (!target[1])
+		return fail(err, ERROR_USAGE, "target \"/\": the root comes from \"image\" or \"rootfs\"");
+	for (size_t i = 0; i < ARRAY_SIZE(targets_refused); i++)
+		if (path_is_under(target, targets_refused[i]) && strcmp(target, "/dev/shm"))
+			return fail(err, ERROR_USAGE, "target \"%s\": %s belongs to the instance's kernel files",
+				target, targets_refused[i]);
+	return 0;
+}
+
+static int check_volume(const struct volume *volume, struct error *err)
+{
+	bool tmpfs = volume->type == VOLUME_TMPFS;
+
+	if (check_target(volume->target, err) < 0)
+		return -1;
+	if (tmpfs && volume->source)
+		return fail(err, ERROR_USAGE, "%s: a tmpfs has no source", volume->target);
+	if (!tmpfs && !volume->source)
+		return fail(err, ERROR_USAGE, "%s: missing \"source\"", volume->target);
+	if (!tmpfs && (volume->size_bytes || volume->mode))
+		return fail(err, ERROR_USAGE, "%s: only a tmpfs has a size and a mode", volume->target);
+	if (volume->type == VOLUME_BIND)
+		return path_check_absolute("source", volume->source, err);
+	return tmpfs ? 0 : name_check("volume", volume->source, err);
+}
+
+static int check_volumes(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	for (*index = 0; *index < spec->volumes.count; ++*index) {
+		const struct volume *volume = &spec->volumes.items[*index];
+
+		if (check_volume(volume, err) < 0)
+			return -1;
+		for (size_t i = 0; i < *index; i++)
+			if (!strcmp(spec->volumes.items[i].target, volume->target))
+				return fail(err, ERROR_USAGE, "target \"%s\" is used twice", volume->target);
+	}
+	return 0;
+}
+
+static int check_config(const struct config_spec *config, struct error *err)
+{
+	if (check_target(config->target, err) < 0)
+		return -1;
+	if (!config->source == !config->content)
+		return fail(
+			err, ERROR_USAGE, "%s: exactly one of \"source\" and \"content\" is required", config->target);
+	if (config->secret && config->content)
+		return fail(err, ERROR_USAGE, "%s: a secret comes from a file (\"source\")", config->target);
+	if (config->mode.set && config->mode.value > 0777)
+		return fail(err, ERROR_USAGE, "%s: mode 0%jo: set-id bits are not allowed", config->target,
+			(uintmax_t)config->mode.value);
+	return config->source ? check_source_file(config->source, err) : 0;
+}
+
+static int check_configs(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	for (*index = 0; *index < spec->configs.count; ++*index) {
+		const char *target = spec->configs.items[*index].target;
+
+		if (check_config(&spec->configs.items[*index], err) < 0)
+			return -1;
+		for (size_t i = 0; i < *index; i++)
+			if (!strcmp(spec->configs.items[i].target, target))
+				return fail(err, ERROR_USAGE, "target \"%s\" is used twice", target);
+		for (size_t i = 0; i < spec->volumes.count; i++)
+			if (!strcmp(spec->volumes.items[i].target, target))
+				return fail(err, ERROR_USAGE, "target \"%s\" is a volume's too", target);
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int check_dependency(const struct instance_spec *spec, const struct dependency *on, struct error *err)
+{
+	if (name_check("instance", on->name, err) < 0)
+		return -1;
+	if (text_equal(on->name, spec->base_name))
+		return fail(err, ERROR_USAGE, "%s depends on itself", on->name);
+	if (!strcmp(on->condition, "healthy"))
+		return fail(err, ERROR_USAGE,
+			"\"%s\": \"healthy\" is known but not built yet in this version; use \"started\"", on->name);
+	if (strcmp(on->condition, "started"))
+		return fail(err, ERROR_USAGE, "\"%s\": condition \"%s\" is not \"started\"", on->name, on->condition);
+	return 0;
+}
+
+static int check_depends_on(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	for (*index = 0; *index < spec->depends_on.count; ++*index) {
+		const struct dependency *on = &spec->depends_on.items[*index];
+
+		if (check_dependency(spec, on, err) < 0)
+			return -1;
+		for (size_t i = 0; i < *index; i++)
+			if (!strcmp(spec->depends_on.items[i].name, on->name))
+				return fail(err, ERROR_USAGE, "\"%s\" is named twice", on->name);
+	}
+	return 0;
+}
+
+static int check_restart(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const struct restart_spec *restart = &spec->restart;
+
+	(void)index;
+	if (restart->delay_ms < 1)
+		return fail(err, ERROR_USAGE, "delay is less than 1ms");
+	if (restart->max_delay_ms < restart->delay_ms)
+		return fail(err, ERROR_USAGE, "max_delay is less than delay");
+	if (restart->max_retries.set && restart->policy == RESTART_NO)
+		return fail(err, ERROR_USAGE, "max_retries without a policy that restarts");
+	return 0;
+}
+
+static int check_stop_signal(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	int number;
+
+	(void)index;
+	return signal_parse(spec->stop_signal, &number, err);
+}
+
+static int check_logging(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const struct logging_spec *logging = &spec->logging;
+
+	(void)index;
+	if (strcmp(logging->driver, "file") && strcmp(logging->driver, "none"))
+		return fail(err, ERROR_USAGE, "driver \"%s\" is not \"file\" or \"none\"", logging->driver);
+	if (logging->max_size_bytes < LOG_LEAST_BYTES)
+		return fail(err, ERROR_USAGE, "max_size is less than 4K");
+	if (logging->max_files < 1 || logging->max_files > 100)
+		return fail(err, ERROR_USAGE, "max_files is not between 1 and 100");
+	return 0;
+}
+
+/* ---- rights ---- */
+
+static int check_capability(const char *name, struct error *err)
+{
+	unsigned number;
+
+	return !strcasecmp(name, "ALL") ? 0 : capability_parse(name, &number, err);
+}
+
+static int check_cap_add(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	for (*index = 0; *index < spec->cap_add.count; ++*index) {
+		const char *name = spec->cap_add.items[*index];
+
+		if (check_capability(name, err) < 0)
+			return -1;
+		if (strings_contain(&spec->cap_drop, name))
+			return fail(err, ERROR_USAGE, "\"%s\" is in \"cap_drop\" too", name);
+	}
+	return 0;
+}
+
+static int check_cap_drop(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	CHECK_ITEMS(spec->cap_drop, index, check_capability(spec->cap_drop.items[*index], err));
+}
+
+static int check_security(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (strcmp(spec->seccomp, "default") && strcmp(spec->seccomp, "unconfined"))
+		return fail(err, ERROR_USAGE, "seccomp \"%s\" is not \"default\" or \"unconfined\"", spec->seccomp);
+	return 0;
+}
+
+/* Settings that belong to the instance's own namespaces; all others are the host's. */
+static const char *const sysctls_allowed[] = {"kernel.shmmax", "kernel.shmall", "kernel.shmmni",
+	"kernel.shm_rmid_forced", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"};
+
+static bool sysctl_is_allowed(const char *name)
+{
+	if (text_starts_with(name, "net.") || text_starts_with(name, "fs.mqueue."))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls_allowed); i++)
+		if (!strcmp(name, sysctls_allowed[i]))
+			return true;
+	return false;
+}
+
+/* The name becomes a path below /proc/sys: dots are the slashes. */
+static bool sysctl_is_well_formed(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	return *name && !name[strspn(name, letters)] && *name != '.' && !text_ends_with(name, ".") &&
+	       !strstr(name, "..");
+}
+
+static int check_sysctl(const struct instance_spec *spec, const struct pair *sysctl, struct error *err)
+{
+	if (!sysctl_is_well_formed(sysctl->name))
+		return fail(err, ERROR_USAGE, "\"%s\" is not the name of a sysctl such as net.core.somaxconn",
+			sysctl->name);
+	if (!sysctl_is_allowed(sysctl->name))
+		return fail(err, ERROR_USAGE, "%s belongs to the whole host, not to an instance", sysctl->name);
+	if (text_starts_with(sysctl->name, "net.") && !strcmp(spec->network, "host"))
+		return fail(err, ERROR_USAGE, "%s would be the host's: the network is \"host\"", sysctl->name);
+	return line_check("value", sysctl->value, err);
+}
+
+static int check_sysctls(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	CHECK_ITEMS(spec->sysctls, index, check_sysctl(spec, &spec->sysctls.items[*index], err));
+}
+
+static int check_label(const struct pair *label, struct error *err)
+{
+	return check_variable(label->name, err) < 0 ? -1 : line_check("value", label->value, err);
+}
+
+static int check_labels(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	CHECK_ITEMS(spec->labels, index, check_label(&spec->labels.items[*index], err));
+}
+
+static int check_description(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (!spec->description)
+		return 0;
+	if (strlen(spec->description) > DESCRIPTION_MAX_LENGTH)
+		return fail(err, ERROR_USAGE, "longer than %d bytes", DESCRIPTION_MAX_LENGTH);
+	return line_check("text", spec->description, err);
+}
+
+/* ---- all of it ---- */
+
+static const struct {
+	const char *key;
+	spec_checker *check;
+} checks[] = {
+	{"name", check_name},
+	{"image", check_image},
+	{"rootfs", check_rootfs},
+	{"etc_from_host", check_etc_from_host},
+	{"depends_on", check_depends_on},
+	{"command", check_command},
+	{"entrypoint", check_entrypoint},
+	{"environment", check_environment},
+	{"env_file", check_env_file},
+	{"user", check_user},
+	{"working_dir", check_working_dir},
+	{"hostname", check_hostname},
+	{"resources", check_resources},
+	{"ulimits", check_ulimits},
+	{"network", check_network},
+	{"address", check_address},
+	{"ports", check_ports},
+	{"volumes", check_volumes},
+	{"configs", check_configs},
+	{"restart", check_restart},
+	{"stop_signal", check_stop_signal},
+	{"logging", check_logging},
+	{"cap_add", check_cap_add},
+	{"cap_drop", check_cap_drop},
+	{"security", check_security},
+	{"sysctls", check_sysctls},
+	{"labels", check_labels},
+	{"description", check_description},
+};
+
+int instance_spec_find_fault(const struct instance_spec *spec, struct spec_fault *fault, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		*fault = (struct spec_fault){checks[i].key, NO_INDEX};
+		if (checks[i].check(spec, &fault->index, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int instance_spec_check(const struct instance_spec *spec, struct error *err)
+{
+	struct spec_fault fault;
+
+	return instance_spec_find_fault(spec, &fault, err) < 0 ? blame(err, "%s", fault.key) : 0;
+}

@@ -1,0 +1,37 @@
+/* The instance specification's keys, and what belongs to them alone. Only fleet/ includes this header. */
+#ifndef WARREN_FLEET_SPEC_FIELDS_H
+#define WARREN_FLEET_SPEC_FIELDS_H
+
+#include <stddef.h>
+
+#include "base/decode.h"
+#include "fleet/spec.h"
+
+/* Every key of an instance in a fleet file: into struct instance_spec. Checks form and range of single values; meaning
+ * is for instance_spec_check(). */
+extern const struct field instance_fields[];
+/* What only spec.json holds besides: who the instance is, and the flags of `run` that have no key. */
+extern const struct field instance_identity_fields[];
+
+/* For the rows of other tables of the fleet file. */
+#define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")
+
+/* Where in a specification a check failed. index: the item of a list or the member of an object; NO_INDEX: the key. */
+#define NO_INDEX SIZE_MAX
+struct spec_fault {
+	const char *key;
+	size_t index;
+};
+/* instance_spec_check() for a caller that can show the place: the text lacks the key. volumes and tmpfs are one list,
+ * configs and secrets are one list: the index counts through both, in the order in which they were decoded. */
+MUST_CHECK int instance_spec_find_fault(const struct instance_spec *spec, struct spec_fault *fault, struct error *err);
+
+/* Volumes first, then tmpfs; configs first, then secrets: the order in which spec.json has them. Call it after the
+ * checks. */
+void instance_spec_order(struct arena *arena, struct instance_spec *spec);
+
+/* The limits of the program itself: "nofile" when the file names none. */
+#define NOFILE_DEFAULT_SOFT 1024
+#define NOFILE_DEFAULT_HARD 65536
+
+#endif
