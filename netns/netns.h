@@ -50,7 +50,9 @@ struct net_state {
 	int records; /* disk: /var/lib/warren/networks — one record a network */
 };
 
-/* Defines (or changes) a network: record, then nft elements. A subnet that overlaps another network's or one of the
+/* Defines (or changes) a network: nft elements (when the host's part is up), then the record; nothing is touched when
+ * the record says the same already. Names in `allow` may be defined later. The subnet cannot change while addresses are
+ * taken (ERROR_BUSY). A subnet that overlaps another network's or one of the
  * host's own routes/addresses is refused by name. The number is allocated. ERROR_BUSY when another owner has the name.
  */
 MUST_CHECK int network_define(const struct net_state *state, struct network *network, struct error *err);
@@ -67,10 +69,13 @@ MUST_CHECK int network_undefine(const struct net_state *state, const char *name,
 
 /* Brings the host's part up if it is not (idempotent, one GET when it is): table, 169.254.1.1 on lo, ip_forward (the
  * old value saved first in <run>/sysctls), elements of all defined networks. Also repairs after somebody's `flush
- * ruleset`. Serialised by a lock. */
+ * ruleset`. Serialised by a lock. Take a slot first: that keeps the host's part from being taken down meanwhile.
+ * 0: all was in place. 1: the table is new, and nobody has said net_host_republished() since: the caller publishes the
+ * ports of all running instances (again), then says so. */
 MUST_CHECK int net_host_up(const struct net_state *state, struct error *err);
-/* When no slot is taken any more: removes the table and the address, restores the sysctls as they were. Else does
- * nothing. */
+MUST_CHECK int net_host_republished(const struct net_state *state, struct error *err);
+/* When no slot is taken any more: removes the table and the address, restores the sysctls as they were, removes hosts
+ * directories. Else does nothing. */
 MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct error *err);
 
 /* --- slots and host numbers -------------------------------------------------------------------------------------- */
@@ -82,7 +87,8 @@ MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct err
 #define SLOT_ID_COUNT 65536u
 
 /* Takes a free slot (bitmap under flock, rotating, so that a number just given back is not reused at once), never one
- * whose link still exists. `wanted` > 0: that one or ERROR_BUSY. All taken: ERROR_BUSY. */
+ * whose link still exists. `wanted` > 0: that one or ERROR_BUSY (its old link may be dying still: endpoint_attach()
+ * waits for that). All taken: ERROR_BUSY. */
 MUST_CHECK int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err);
 MUST_CHECK int slot_release(const struct net_state *state, unsigned slot, struct error *err);
 /* Takes a host number inside the network: 1.0 is the first usable; base and broadcast are never given. `wanted` ≠
@@ -96,8 +102,7 @@ MUST_CHECK int slot_mark(const struct net_state *state, unsigned slot, struct er
 MUST_CHECK int address_mark(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
 
-/* --- one instance --------------------------------------------------------------------------------------------------
- */
+/* --- one instance ---------------------------------------------------------------------------------------------- */
 
 /* One route and one netfilter netlink socket; opened once per process. All messages are built and parsed by libmnl with
  * checked lengths. */
@@ -149,15 +154,15 @@ MUST_CHECK int ports_unpublish(struct net_session *session, const struct endpoin
 /* Every element that leads to this address: for cleaning up after a kill. */
 MUST_CHECK int ports_unpublish_address(struct net_session *session, struct in_addr address, struct error *err);
 
-/* --- names
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- names ----------------------------------------------------------------------------------------------------- */
 
 struct host_name {
 	struct in_addr address;
 	const char *name; /* checked as a name */
 };
 /* The network's hosts file, <run>/hosts/<network>/hosts, replaced atomically; instances have the directory bound
- * read-only and /etc/hosts as a link into it, so they see changes. */
+ * read-only and /etc/hosts as a link into it, so they see changes. An address may have several names and a name several
+ * addresses; hosts_remove() takes all lines of an address. */
 MUST_CHECK int hosts_add(
 	const struct net_state *state, const char *network, const struct host_name *name, struct error *err);
 MUST_CHECK int hosts_remove(
@@ -165,16 +170,17 @@ MUST_CHECK int hosts_remove(
 /* Descriptor (O_PATH) of that directory, made when missing. */
 MUST_CHECK int hosts_directory(const struct net_state *state, const char *network, struct error *err);
 
-/* --- namespaces
- * --------------------------------------------------------------------------------------------------------- */
+/* --- counters -------------------------------------------------------------------------------------------------- */
 
-/* Byte and packet counters of the links of all slots in one dump: for stats. Slots without a link have present false.
- */
+/* Byte and packet counters of a slot's link. Without a link: present false. */
 struct link_counters {
 	bool present;
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets; /* as the instance sees them */
 };
 MUST_CHECK int link_counters_read(
 	struct net_session *session, unsigned slot, struct link_counters *out, struct error *err);
+/* The same for the links of all slots in one dump: out[slot]. */
+MUST_CHECK int link_counters_read_all(
+	struct net_session *session, struct link_counters out[SLOT_MAX + 1], struct error *err);
 
 #endif

@@ -1,0 +1,40 @@
+/* The instance's end of the link, set up from inside its namespace.
+ *
+ * Runs in a child that was just cloned and will execute the instance's program: one socket, one send, one answer; no
+ * allocation. eth0 itself was born here with its fixed index, so nothing has to be looked up. */
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+
+#include "base/cleanup.h"
+#include "netns/address.h"
+#include "netns/netns.h"
+
+#define INSIDE_MESSAGES 6
+
+static void put_eth0(struct request *request, struct in_addr address)
+{
+	struct in_addr gateway = {htonl(GATEWAY_ADDRESS)};
+
+	put_link_without_ipv6(request, INSIDE_INDEX);
+	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
+	put_address(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, INSIDE_INDEX, address);
+	put_neighbour(request, INSIDE_INDEX, gateway, host_mac, "set the gateway's link address");
+	put_default_route(request, INSIDE_INDEX, gateway);
+}
+
+int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
+{
+	uint64_t buffer[(INSIDE_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	struct request request;
+
+	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
+		return blame(err, "set up the network inside");
+	request_begin(&request, &netlink, buffer, sizeof(buffer));
+	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
+	if (endpoint->address.s_addr != INADDR_ANY)
+		put_eth0(&request, endpoint->address);
+	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0)
+		return blame(err, "set up the network inside");
+	return 0;
+}

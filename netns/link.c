@@ -1,0 +1,275 @@
+/* The veth pair of an instance, created with everything in one message: the peer is born inside the instance's
+ * namespace under its final name and index. Moving or renaming it afterwards would cost an RCU grace period each.
+ *
+ * Host sides take no part in ARP: both ends have permanent neighbours, so the kernel-wide neighbour limit (1,024) does
+ * not count them, and an instance can neither fill the host's table nor ask it for addresses of other links. */
+#include "netns/link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "netns/address.h"
+#include "netns/session.h"
+
+#define ATTACH_MESSAGES 4
+#define WAIT_SLICE_MS 50 /* routes of a dying link vanish without a message of their own */
+
+enum attach_step { ATTACH_LINK, ATTACH_IPV6, ATTACH_ROUTE, ATTACH_NEIGHBOUR };
+
+/* --- looking --------------------------------------------------------------------------------------------------- */
+
+/* 0: no such link. */
+static int link_find(unsigned slot)
+{
+	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {0};
+
+	link_name(slot, request.ifr_name);
+	return fd >= 0 && ioctl(fd, SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
+}
+
+bool link_is_there(unsigned slot)
+{
+	return link_find(slot) == (int)link_index(slot);
+}
+
+struct link_sight {
+	const char *name;
+	bool seen;
+};
+
+static void link_note(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *table[IFLA_IFNAME + 1];
+	struct link_sight *sight = context;
+	const char *name;
+
+	if (!attributes_of_message(message, sizeof(struct ifinfomsg), table, IFLA_IFNAME))
+		return;
+	name = attribute_text(table[IFLA_IFNAME]);
+	sight->seen |= name && strcmp(name, sight->name) == 0;
+}
+
+/* Not by link_find(): the session's sockets may belong to another namespace than the caller is in now. */
+bool endpoint_exists(struct net_session *session, unsigned slot)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct error ignored = {0};
+	struct request request;
+	char name[IFNAMSIZ];
+	struct link_sight sight = {.name = link_name(slot, name)};
+
+	request_begin(&request, &session->route, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(&request, RTM_GETLINK, 0, "look for the link");
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->ifi_index = (int)link_index(slot);
+	return request_exchange(&session->route, &request, link_note, &sight, &ignored) == 0 && sight.seen;
+}
+
+/* --- creating -------------------------------------------------------------------------------------------------- */
+
+static void put_peer(struct nlmsghdr *message, const struct endpoint *endpoint, int netns)
+{
+	struct nlattr *peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	uint8_t mac[MAC_LENGTH];
+
+	instance_mac(endpoint->address, mac);
+	head->ifi_index = INSIDE_INDEX;
+	mnl_attr_put_strz(message, IFLA_IFNAME, INSIDE_NAME);
+	mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)netns);
+	mnl_attr_put(message, IFLA_ADDRESS, sizeof(mac), mac);
+	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
+	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+	mnl_attr_nest_end(message, peer);
+}
+
+/* IFF_UP for the host side only: for the peer it fails with ENOTCONN, and undoing costs 15 ms. */
+static void put_pair(struct request *request, const struct endpoint *endpoint, int netns)
+{
+	struct nlmsghdr *message =
+		request_message(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "create the link pair");
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	char name[IFNAMSIZ];
+
+	head->ifi_index = (int)link_index(endpoint->slot);
+	head->ifi_flags = IFF_UP | IFF_NOARP;
+	head->ifi_change = IFF_UP | IFF_NOARP;
+	mnl_attr_put_strz(message, IFLA_IFNAME, link_name(endpoint->slot, name));
+	mnl_attr_put_u32(message, IFLA_GROUP, GROUP_BASE + endpoint->network_number);
+	mnl_attr_put(message, IFLA_ADDRESS, sizeof(host_mac), host_mac);
+	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
+	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
+	struct nlattr *data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	put_peer(message, endpoint, netns);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+static int attach_once(struct netlink *netlink, const struct endpoint *endpoint, int netns, struct request *request,
+	void *buffer, size_t size, struct error *err)
+{
+	int index = (int)link_index(endpoint->slot);
+	uint8_t mac[MAC_LENGTH];
+
+	instance_mac(endpoint->address, mac);
+	request_begin(request, netlink, buffer, size);
+	put_pair(request, endpoint, netns);
+	put_link_without_ipv6(request, index);
+	put_host_route(request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, endpoint->address);
+	put_neighbour(request, index, endpoint->address, mac, "set the instance's link address");
+	return request_exchange(netlink, request, NULL, NULL, err);
+}
+
+/* --- undoing --------------------------------------------------------------------------------------------------- */
+
+static int link_delete(struct netlink *netlink, unsigned slot, struct error *err)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(&request, RTM_DELLINK, 0, "delete the link");
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->ifi_index = (int)link_index(slot);
+	if (request_exchange(netlink, &request, NULL, NULL, err) < 0 && request.errnum != ENODEV)
+		return -1;
+	return 0;
+}
+
+/* The link belongs to somebody else (an instance that is dying, usually), but the route may have been added to it. */
+static void stray_route_delete(struct netlink *netlink, const struct endpoint *endpoint)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+	struct error ignored = {0};
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	put_host_route(&request, RTM_DELROUTE, 0, (int)link_index(endpoint->slot), endpoint->address);
+	/* Gone together with the link already: nothing left to undo. */
+	if (request_exchange(netlink, &request, NULL, NULL, &ignored) < 0)
+		return;
+}
+
+/* After a failed attempt: leaves nothing of it. The error that is being reported stays. */
+static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint, const struct request *request)
+{
+	struct error ignored = {0};
+
+	if (request->errors[ATTACH_LINK] == 0) {
+		if (link_delete(netlink, endpoint->slot, &ignored) < 0)
+			return;
+	} else if (request->errors[ATTACH_ROUTE] == 0) {
+		stray_route_delete(netlink, endpoint);
+	}
+}
+
+/* --- waiting for an old link ----------------------------------------------------------------------------------- */
+
+/* A socket that becomes readable when some link changes. */
+static int link_events_open(struct error *err)
+{
+	auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail_errno(err, "watch the host's links");
+	return take_fd(&fd);
+}
+
+static void link_events_await(int fd, int64_t left_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	char drained[4096];
+	int rounds = 0;
+
+	poll(&poll_fd, 1, (int)(left_ms < WAIT_SLICE_MS ? left_ms : WAIT_SLICE_MS));
+	while (recv(fd, drained, sizeof(drained), MSG_DONTWAIT) > 0 && rounds++ < 256)
+		continue;
+}
+
+static bool attach_may_pass(const struct request *request)
+{
+	return request->errors[ATTACH_LINK] == EEXIST || request->errors[ATTACH_LINK] == EBUSY ||
+	       (request->errors[ATTACH_LINK] == 0 && request->errors[ATTACH_ROUTE] == EEXIST);
+}
+
+static int attach_refuse(const struct endpoint *endpoint, const struct request *request, struct error *err)
+{
+	char name[IFNAMSIZ], address[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &endpoint->address, address, sizeof(address));
+	link_name(endpoint->slot, name);
+	if (request->errors[ATTACH_LINK])
+		return fail(err, ERROR_BUSY, "attach %s: the link of an earlier instance is still there", name);
+	return fail(err, ERROR_BUSY, "attach %s: address %s is routed to another link", name, address);
+}
+
+int endpoint_attach(
+	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err)
+{
+	uint64_t buffer[(ATTACH_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	int64_t deadline_ms = clock_ms() + timeout_ms;
+	auto_fd events = -1;
+	char name[IFNAMSIZ];
+	struct request request;
+
+	while (attach_once(&session->route, endpoint, netns, &request, buffer, sizeof(buffer), err) < 0) {
+		int64_t left_ms = deadline_ms - clock_ms();
+
+		attach_undo(&session->route, endpoint, &request);
+		if (!attach_may_pass(&request))
+			return blame(err, "attach %s", link_name(endpoint->slot, name));
+		if (left_ms <= 0)
+			return attach_refuse(endpoint, &request, err);
+		if (events < 0)
+			events = link_events_open(err); /* the next attempt comes before the first wait */
+		else
+			link_events_await(events, left_ms);
+		if (events < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int endpoint_detach(struct net_session *session, unsigned slot, struct error *err)
+{
+	char name[IFNAMSIZ];
+
+	if (!endpoint_exists(session, slot))
+		return 0;
+	if (link_delete(&session->route, slot, err) < 0)
+		return blame(err, "detach %s", link_name(slot, name));
+	return 0;
+}
+
+int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(&request, RTM_NEWLINK, 0, "open the link to the loopback address");
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->ifi_index = (int)link_index(slot);
+	struct nlattr *families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+	struct nlattr *family = mnl_attr_nest_start(message, AF_INET);
+	struct nlattr *values = mnl_attr_nest_start(message, IFLA_INET_CONF);
+	mnl_attr_put_u32(message, IPV4_DEVCONF_ROUTE_LOCALNET, 1);
+	mnl_attr_nest_end(message, values);
+	mnl_attr_nest_end(message, family);
+	mnl_attr_nest_end(message, families);
+	return request_exchange(netlink, &request, NULL, NULL, err);
+}

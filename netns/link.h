@@ -1,0 +1,17 @@
+/* Host sides of instances: is it there, and may its loopback be reached through it. */
+#ifndef WARREN_NETNS_LINK_H
+#define WARREN_NETNS_LINK_H
+
+#include <stdbool.h>
+
+#include "netns/netns.h"
+#include "netns/request.h"
+
+#define GROUP_BASE 0x7700u /* device group of a network: this + its number */
+
+/* True when the caller's namespace has the slot's link, by name and index. */
+bool link_is_there(unsigned slot);
+/* Lets packets from 127.0.0.1 leave by the slot's link, which publishing on the loopback address needs. */
+MUST_CHECK int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* Whether a subnet is free on this host. */
+#ifndef WARREN_NETNS_OVERLAP_H
+#define WARREN_NETNS_OVERLAP_H
+
+#include "netns/netns.h"
+#include "netns/request.h"
+
+/* Refuses a subnet that overlaps an address or a route of the caller's network namespace. Default routes, routes that
+ * only refuse, and the routes to our own links do not count. */
+MUST_CHECK int subnet_check_host(const struct subnet *subnet, struct error *err);
+/* The route or address in one message, if it is one that counts: pure, fuzzed. index is its link, 0: none. */
+bool route_read(const struct nlmsghdr *message, struct subnet *out, int *index);
+bool address_read(const struct nlmsghdr *message, struct subnet *out, int *index);
+
+#endif

@@ -1,0 +1,27 @@
+/* The one static table, `inet warren`, and the elements that stand for networks in it. */
+#ifndef WARREN_NETNS_RULESET_H
+#define WARREN_NETNS_RULESET_H
+
+#include "netns/elements.h"
+#include "netns/netns.h"
+
+/* Map of ports published on one address, and of those on any address. */
+#define SET_ADDRESS_PORTS "address_ports"
+#define SET_ANY_PORTS "any_ports"
+
+struct ruleset {
+	const struct network_list *networks;
+	bool forward_foreign;	       /* the host was a router before us: let what is not ours pass */
+	const struct strings *routers; /* else only what comes in by these links, which forwarded before */
+};
+/* Replaces the table (or makes it) in one transaction, by nft(8). */
+MUST_CHECK int ruleset_load(const struct ruleset *ruleset, struct error *err);
+/* Its text, for `nft -f -`. */
+void ruleset_write(struct text *text, const struct ruleset *ruleset);
+/* Makes the networks' elements in the table what the list says, in one transaction. */
+MUST_CHECK int ruleset_sync_networks(struct netlink *netlink, const struct network_list *networks, struct error *err);
+/* One GET: 1 when the table is there in this version and was not emptied, else 0; -1. */
+MUST_CHECK int ruleset_is_current(struct netlink *netlink, struct error *err);
+MUST_CHECK int ruleset_remove(struct netlink *netlink, struct error *err);
+
+#endif

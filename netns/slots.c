@@ -1,0 +1,87 @@
+/* Slots: the numbers from which link name, interface index and id range of an instance follow. */
+#include "netns/slots.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "netns/link.h"
+
+#define SLOTS_FILE "slots"
+
+static bool slot_usable(uint32_t slot)
+{
+	return !link_is_there(slot);
+}
+
+static int slot_check(unsigned slot, struct error *err)
+{
+	if (slot < 1 || slot > SLOT_MAX)
+		return fail(err, ERROR_USAGE, "slot %u: must be 1 to %u", slot, SLOT_MAX);
+	return 0;
+}
+
+int slots_open(const struct net_state *state, struct bitmap *bitmap, struct error *err)
+{
+	return bitmap_open(state->run, SLOTS_FILE, bitmap, err);
+}
+
+int slots_forget(const struct net_state *state, struct error *err)
+{
+	if (unlinkat(state->run, SLOTS_FILE, 0) < 0 && errno != ENOENT)
+		return fail_errno(err, "remove the list of slots");
+	return 0;
+}
+
+static int slot_take_wanted(struct bitmap *bitmap, unsigned wanted, unsigned *slot, struct error *err)
+{
+	int taken;
+
+	if (slot_check(wanted, err) < 0)
+		return -1;
+	taken = bitmap_test(bitmap, wanted, err);
+	if (taken < 0)
+		return -1;
+	if (taken)
+		return fail(err, ERROR_BUSY, "slot %u is taken", wanted);
+	*slot = wanted;
+	return bitmap_put(bitmap, wanted, true, err);
+}
+
+int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	uint32_t number;
+	int found;
+
+	if (slots_open(state, &bitmap, err) < 0)
+		return -1;
+	if (wanted > 0)
+		return slot_take_wanted(&bitmap, wanted, slot, err);
+	found = bitmap_take(&bitmap, 1, SLOT_MAX, slot_usable, &number, err);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return fail(err, ERROR_BUSY, "all %u slots of this host are taken", SLOT_MAX);
+	*slot = number;
+	return 0;
+}
+
+static int slot_put(const struct net_state *state, unsigned slot, bool taken, struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+
+	if (slot_check(slot, err) < 0 || slots_open(state, &bitmap, err) < 0)
+		return -1;
+	return bitmap_put(&bitmap, slot, taken, err);
+}
+
+int slot_release(const struct net_state *state, unsigned slot, struct error *err)
+{
+	return slot_put(state, slot, false, err);
+}
+
+int slot_mark(const struct net_state *state, unsigned slot, struct error *err)
+{
+	return slot_put(state, slot, true, err);
+}

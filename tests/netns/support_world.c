@@ -1,0 +1,269 @@
+/* See support_world.h. */
+#include "tests/netns/support_world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/process.h"
+
+#define REACH_MS 4000  /* a SYN that is lost comes again after a second */
+#define SILENCE_MS 250 /* how long nothing must come for "dropped" */
+#define ATTACH_MS 5000
+
+static int netns_now(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	cr_assert(fd >= 0, "open the network namespace: %s", strerror(errno));
+	return fd;
+}
+
+void netns_enter(int netns)
+{
+	cr_assert(setns(netns, CLONE_NEWNET) == 0, "enter a network namespace: %s", strerror(errno));
+}
+
+int netns_new(void)
+{
+	auto_fd before = netns_now();
+	int made;
+
+	cr_assert(unshare(CLONE_NEWNET) == 0, "make a network namespace: %s", strerror(errno));
+	made = netns_now();
+	netns_enter(before);
+	return made;
+}
+
+static void loopback_up(void)
+{
+	struct endpoint nothing = {0};
+	struct error err;
+
+	ASSERT_OK(endpoint_configure_inside(&nothing, &err));
+}
+
+static int directory_in(const char *directory, const char *name)
+{
+	auto_free char *path = text_format("%s/%s", directory, name);
+	struct error err;
+	int fd;
+
+	ASSERT_OK(fd = dir_create(AT_FDCWD, path, 0700, &err));
+	return fd;
+}
+
+void world_open(struct world *world)
+{
+	struct error err = {0};
+
+	*world = (struct world){.outside = -1, .directory = "/tmp/warren-netns-XXXXXX"};
+	cr_assert(mkdtemp(world->directory));
+	world->state.run = directory_in(world->directory, "run");
+	world->state.records = directory_in(world->directory, "records");
+	cr_assert(unshare(CLONE_NEWNET) == 0, "make the host's namespace: %s", strerror(errno));
+	world->host = netns_now();
+	loopback_up();
+	world->session = net_session_open(&err);
+	cr_assert(world->session, "%s", err.text);
+}
+
+void world_close(struct world *world)
+{
+	struct error err;
+
+	net_session_drop(&world->session);
+	close(world->state.run);
+	close(world->state.records);
+	close(world->host);
+	if (world->outside >= 0)
+		close(world->outside);
+	ASSERT_OK(tree_remove(AT_FDCWD, world->directory, &err));
+}
+
+void command(const char *line)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(text_drop) struct text output = {0};
+	struct strings words = strings_split(&arena, line, ' ');
+	struct helper helper = {.argv = words.items, .timeout_ms = 20000};
+	struct error err;
+	int status;
+
+	ASSERT_OK(process_run(&helper, &output, &status, &err));
+	cr_assert(status == 0, "%s: %s", line, text_string(&output));
+}
+
+void outside_open(struct world *world)
+{
+	auto_free char *move = NULL;
+
+	world->outside = netns_new();
+	move = text_format(
+		"/usr/sbin/ip link add wan type veth peer name lan netns /proc/%d/fd/%d", getpid(), world->outside);
+	/* The helper has no descriptors of ours, so by our process's path. */
+	command(move);
+	command("/usr/sbin/ip addr add " WAN_HOST "/24 dev wan");
+	command("/usr/sbin/ip link set wan up");
+	netns_enter(world->outside);
+	loopback_up();
+	command("/usr/sbin/ip addr add " WAN_OUTSIDE "/24 dev lan");
+	command("/usr/sbin/ip link set lan up");
+	command("/usr/sbin/ip route add default via " WAN_HOST);
+	netns_enter(world->host);
+}
+
+struct network network_of(
+	struct world *world, const char *name, const char *subnet, bool isolated, bool egress, struct arena *arena)
+{
+	struct network network = {
+		.name = arena_string(arena, name), .isolated = isolated, .egress = egress, .owner = ""};
+	struct error err;
+
+	ASSERT_OK(subnet_parse(subnet, &network.subnet, &err));
+	ASSERT_OK(network_define(&world->state, &network, &err));
+	return network;
+}
+
+void guest_open(struct world *world, const struct network *network, struct guest *guest)
+{
+	struct in_addr none = {0};
+	struct error err;
+
+	*guest = (struct guest){.endpoint.network_number = network->number, .netns = netns_new()};
+	snprintf(guest->network, sizeof(guest->network), "%s", network->name);
+	ASSERT_OK(slot_take(&world->state, 0, &guest->endpoint.slot, &err));
+	ASSERT_OK(net_host_up(&world->state, &err));
+	ASSERT_OK(address_take(&world->state, network, none, &guest->endpoint.address, &err));
+	ASSERT_OK(endpoint_attach(world->session, &guest->endpoint, guest->netns, ATTACH_MS, &err));
+	netns_enter(guest->netns);
+	ASSERT_OK(endpoint_configure_inside(&guest->endpoint, &err));
+	netns_enter(world->host);
+}
+
+void guest_close(struct world *world, struct guest *guest)
+{
+	struct error err;
+
+	close(guest->netns);
+	ASSERT_OK(ports_unpublish_address(world->session, guest->endpoint.address, &err));
+	ASSERT_OK(address_release(&world->state, guest->network, guest->endpoint.address, &err));
+	ASSERT_OK(slot_release(&world->state, guest->endpoint.slot, &err));
+}
+
+void await_gone(struct world *world, unsigned slot)
+{
+	int64_t deadline = clock_ms() + 5000;
+
+	while (endpoint_exists(world->session, slot)) {
+		cr_assert(clock_ms() < deadline, "the link of slot %u does not go", slot);
+		sched_yield();
+	}
+}
+
+struct in_addr ip(const char *text)
+{
+	struct in_addr address;
+
+	cr_assert(inet_pton(AF_INET, text, &address) == 1);
+	return address;
+}
+
+/* --- traffic --------------------------------------------------------------------------------------------------- */
+
+static struct sockaddr_in socket_address(struct in_addr address, uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = address, .sin_port = htons(port)};
+}
+
+static int socket_in(struct world *world, int netns, int type)
+{
+	netns_enter(netns);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	netns_enter(world->host);
+	cr_assert(fd >= 0);
+	return fd;
+}
+
+static void bind_to(int fd, const char *address, uint16_t port)
+{
+	struct sockaddr_in at = socket_address(ip(address), port);
+
+	cr_assert(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "bind %s:%u: %s", address, port, strerror(errno));
+}
+
+int listen_in(struct world *world, int netns, const char *address, uint16_t port)
+{
+	int fd = socket_in(world, netns, SOCK_STREAM);
+
+	bind_to(fd, address, port);
+	cr_assert(listen(fd, 64) == 0);
+	return fd;
+}
+
+int udp_in(struct world *world, int netns, const char *address, uint16_t port)
+{
+	int fd = socket_in(world, netns, SOCK_DGRAM);
+
+	bind_to(fd, address, port);
+	return fd;
+}
+
+/* 0: established; an errno; ETIMEDOUT: nothing happened in that time. */
+static int try_connect(struct world *world, int from, struct in_addr address, uint16_t port, int timeout_ms)
+{
+	auto_fd fd = socket_in(world, from, SOCK_STREAM);
+	struct sockaddr_in to = socket_address(address, port);
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+	socklen_t length = sizeof(int);
+	int failed = 0;
+
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	if (poll(&poll_fd, 1, timeout_ms) != 1)
+		return ETIMEDOUT;
+	cr_assert(getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) == 0);
+	return failed;
+}
+
+bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port)
+{
+	return try_connect(world, from, address, port, REACH_MS) == 0;
+}
+
+bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port)
+{
+	return try_connect(world, from, address, port, SILENCE_MS) == ETIMEDOUT;
+}
+
+bool is_dropped(struct world *world, int from, const char *address, uint16_t port)
+{
+	return is_dropped_to(world, from, ip(address), port);
+}
+
+bool connects(struct world *world, int from, const char *address, uint16_t port)
+{
+	return connects_to(world, from, ip(address), port);
+}
+
+struct in_addr accepted_from(int listener)
+{
+	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
+	struct sockaddr_in peer = {0};
+	socklen_t length = sizeof(peer);
+	int fd;
+
+	cr_assert(poll(&poll_fd, 1, REACH_MS) == 1, "nothing to accept");
+	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+	cr_assert(fd >= 0);
+	close(fd);
+	return peer.sin_addr;
+}

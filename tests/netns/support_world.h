@@ -1,0 +1,59 @@
+/* A host, its instances and its neighbours, all played by network namespaces of the test's process.
+ *
+ * world_open() puts the test into a new network namespace: from then on that is "the host" for the functions under
+ * test. Sockets stay in the namespace where they were made, so one process can play every side. */
+#ifndef WARREN_TESTS_SUPPORT_WORLD_H
+#define WARREN_TESTS_SUPPORT_WORLD_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "netns/netns.h"
+#include "tests/test.h"
+
+#define WAN_HOST "192.0.2.1"	/* the host's address on the wire to outside */
+#define WAN_OUTSIDE "192.0.2.2" /* the neighbour's */
+
+struct world {
+	struct net_state state;
+	struct net_session *session;
+	char directory[64];
+	int host, outside; /* network namespaces; outside: -1 until outside_open() */
+};
+void world_open(struct world *world);
+void world_close(struct world *world);
+/* A neighbour with an address on a veth to the host, and a default route over the host. */
+void outside_open(struct world *world);
+
+struct guest {
+	struct endpoint endpoint;
+	char network[64];
+	int netns;
+};
+/* Defines a network (or not again), without asking for anything but the flags. */
+struct network network_of(
+	struct world *world, const char *name, const char *subnet, bool isolated, bool egress, struct arena *arena);
+/* An instance attached to the network and configured inside. */
+void guest_open(struct world *world, const struct network *network, struct guest *guest);
+/* Gives slot and address back and drops the namespace. */
+void guest_close(struct world *world, struct guest *guest);
+
+struct in_addr ip(const char *text);
+int netns_new(void); /* a new network namespace; the caller stays where it is */
+void netns_enter(int netns);
+void command(const char *line);			     /* words split at blanks; must succeed */
+void await_gone(struct world *world, unsigned slot); /* until the slot's link has vanished */
+
+/* A TCP listener or bound UDP socket there. */
+int listen_in(struct world *world, int netns, const char *address, uint16_t port);
+int udp_in(struct world *world, int netns, const char *address, uint16_t port);
+/* True when a TCP connection from there is established within some seconds; false when it is refused. */
+bool connects(struct world *world, int from, const char *address, uint16_t port);
+bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port);
+/* True when a connection from there is neither established nor refused for a moment: its packets are dropped. */
+bool is_dropped(struct world *world, int from, const char *address, uint16_t port);
+bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port);
+/* The address that the listener sees of the connection made last. */
+struct in_addr accepted_from(int listener);
+
+#endif

@@ -1,0 +1,411 @@
+/* What the table lets through and what not: real packets between namespaces that play host, instances and neighbours.
+ */
+#include "netns/ruleset.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "tests/netns/support_world.h"
+
+/* Host, a neighbour outside, two instances on an isolated network, two on an open one. */
+struct scene {
+	struct world world;
+	struct arena arena;
+	struct network alone, open;
+	struct guest a, b, c, d;
+};
+
+static void scene_open(struct scene *scene)
+{
+	*scene = (struct scene){0};
+	world_open(&scene->world);
+	outside_open(&scene->world);
+	scene->alone = network_of(&scene->world, "alone", "10.88.0.0/16", true, true, &scene->arena);
+	scene->open = network_of(&scene->world, "open", "10.44.0.0/24", false, false, &scene->arena);
+	guest_open(&scene->world, &scene->alone, &scene->a);
+	guest_open(&scene->world, &scene->alone, &scene->b);
+	guest_open(&scene->world, &scene->open, &scene->c);
+	guest_open(&scene->world, &scene->open, &scene->d);
+}
+
+static void scene_close(struct scene *scene)
+{
+	guest_close(&scene->world, &scene->a);
+	guest_close(&scene->world, &scene->b);
+	guest_close(&scene->world, &scene->c);
+	guest_close(&scene->world, &scene->d);
+	world_close(&scene->world);
+	arena_drop(&scene->arena);
+}
+
+static void publish(struct scene *scene, const struct guest *guest, const char *text)
+{
+	struct port port;
+	struct error err;
+
+	ASSERT_OK(port_parse(text, &port, &err));
+	ASSERT_OK(ports_publish(scene->world.session, &guest->endpoint, &port, 1, &err));
+}
+
+TEST(ruleset, the_host_reaches_an_instance_and_is_seen_as_the_gateway)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	cr_assert(connects_to(&s.world, s.world.host, s.a.endpoint.address, 80));
+	cr_assert(accepted_from(server).s_addr == ip("169.254.1.1").s_addr);
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, a_port_published_on_any_address_is_reached_from_everywhere)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	publish(&s, &s.a, "0.0.0.0:8080:80");
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 8080), "from outside");
+	cr_assert(accepted_from(server).s_addr == ip(WAN_OUTSIDE).s_addr, "the client's address is preserved");
+	cr_assert(connects(&s.world, s.world.host, WAN_HOST, 8080), "from the host by its own address");
+	cr_assert(connects(&s.world, s.world.host, "127.0.0.1", 8080), "from the host by loopback");
+	cr_assert(connects(&s.world, s.b.netns, WAN_HOST, 8080), "from another instance by the host's address");
+	cr_assert(connects(&s.world, s.a.netns, WAN_HOST, 8080), "from the instance to itself");
+	cr_assert(connects(&s.world, s.a.netns, WAN_HOST, 8080), "from the instance to itself, again");
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, a_port_published_on_loopback_is_reached_from_the_host_only)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	publish(&s, &s.a, "8080:80");
+	cr_assert(connects(&s.world, s.world.host, "127.0.0.1", 8080));
+	cr_assert(!connects(&s.world, s.world.outside, WAN_HOST, 8080));
+	cr_assert(!connects(&s.world, s.world.host, WAN_HOST, 8080));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, a_neighbour_cannot_reach_loopback_ports_by_a_route_of_its_own)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	publish(&s, &s.a, "8080:80");
+	netns_enter(s.world.outside);
+	command("/usr/sbin/ip addr del 127.0.0.1/8 dev lo");
+	command("/usr/sbin/ip route add 127.0.0.1/32 via " WAN_HOST " dev lan");
+	struct error err;
+	ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv4/conf/lan/route_localnet", "1", &err));
+	netns_enter(s.world.host);
+	cr_assert(is_dropped(&s.world, s.world.outside, "127.0.0.1", 8080));
+	cr_assert(connects(&s.world, s.world.host, "127.0.0.1", 8080));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, udp_ports_are_published_and_answers_find_back)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5300), .sin_addr = ip(WAN_HOST)}, from;
+	socklen_t from_length = sizeof(from);
+	char byte = 'q';
+	scene_open(&s);
+	auto_fd server = udp_in(&s.world, s.a.netns, "0.0.0.0", 53);
+	auto_fd client = udp_in(&s.world, s.world.outside, "0.0.0.0", 4000);
+	struct pollfd at_server = {.fd = server, .events = POLLIN}, at_client = {.fd = client, .events = POLLIN};
+
+	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
+	cr_assert(sendto(client, &byte, 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_server, 1, 3000) == 1);
+	cr_assert(recvfrom(server, &byte, 1, 0, (struct sockaddr *)&from, &from_length) == 1);
+	cr_assert(sendto(server, &byte, 1, 0, (struct sockaddr *)&from, from_length) == 1);
+	cr_assert(poll(&at_client, 1, 3000) == 1);
+	cr_assert(recvfrom(client, &byte, 1, 0, (struct sockaddr *)&from, &from_length) == 1);
+	cr_assert(from.sin_addr.s_addr == ip(WAN_HOST).s_addr && from.sin_port == htons(5300));
+	fd_drop(&server);
+	fd_drop(&client);
+	scene_close(&s);
+}
+
+TEST(ruleset, instances_of_an_isolated_network_do_not_see_one_another)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	cr_assert(is_dropped_to(&s.world, s.b.netns, s.a.endpoint.address, 80));
+	cr_assert(connects_to(&s.world, s.a.netns, s.a.endpoint.address, 80), "itself it sees");
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, instances_of_an_open_network_see_one_another)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.c.netns, "0.0.0.0", 80);
+
+	cr_assert(connects_to(&s.world, s.d.netns, s.c.endpoint.address, 80));
+	cr_assert(accepted_from(server).s_addr == s.d.endpoint.address.s_addr);
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, nothing_passes_between_networks_until_one_allows_it)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	const char *allowed[] = {"alone", NULL};
+	struct error err;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.c.netns, "0.0.0.0", 80);
+	auto_fd other = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+
+	cr_assert(is_dropped_to(&s.world, s.a.netns, s.c.endpoint.address, 80));
+	cr_assert(is_dropped_to(&s.world, s.c.netns, s.a.endpoint.address, 80));
+	s.open.allow = (struct strings){allowed, 1};
+	ASSERT_OK(network_define(&s.world.state, &s.open, &err));
+	cr_assert(connects_to(&s.world, s.a.netns, s.c.endpoint.address, 80));
+	cr_assert(is_dropped_to(&s.world, s.c.netns, s.a.endpoint.address, 80), "one way only");
+	fd_drop(&server);
+	fd_drop(&other);
+	scene_close(&s);
+}
+
+TEST(ruleset, egress_is_masqueraded_where_it_is_allowed_and_dropped_elsewhere)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.outside, "0.0.0.0", 80);
+
+	cr_assert(connects(&s.world, s.a.netns, WAN_OUTSIDE, 80));
+	cr_assert(accepted_from(server).s_addr == ip(WAN_HOST).s_addr);
+	cr_assert(is_dropped(&s.world, s.c.netns, WAN_OUTSIDE, 80));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, the_metadata_address_is_dropped_although_egress_is_allowed)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	netns_enter(s.world.outside);
+	command("/usr/sbin/ip addr add 169.254.169.254/32 dev lan");
+	netns_enter(s.world.host);
+	command("/usr/sbin/ip route add 169.254.169.254/32 via " WAN_OUTSIDE);
+	auto_fd server = listen_in(&s.world, s.world.outside, "0.0.0.0", 80);
+
+	cr_assert(connects(&s.world, s.world.host, "169.254.169.254", 80), "the host reaches it");
+	cr_assert(is_dropped(&s.world, s.a.netns, "169.254.169.254", 80));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, services_of_the_host_are_out_of_reach_on_all_its_addresses)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.host, "0.0.0.0", 3306);
+
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 3306), "others do reach it");
+	cr_assert(is_dropped(&s.world, s.a.netns, WAN_HOST, 3306));
+	cr_assert(is_dropped(&s.world, s.a.netns, "169.254.1.1", 3306));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, loopback_of_the_host_is_out_of_reach_even_with_a_route_to_it)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.host, "127.0.0.1", 3306);
+
+	publish(&s, &s.a, "8080:80"); /* opens the link to loopback addresses */
+	netns_enter(s.a.netns);
+	command("/usr/sbin/ip addr del 127.0.0.1/8 dev lo");
+	command("/usr/sbin/ip route add 127.0.0.1/32 via 169.254.1.1 dev eth0 onlink");
+	ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv4/conf/eth0/route_localnet", "1", &err));
+	netns_enter(s.world.host);
+	cr_assert(is_dropped(&s.world, s.a.netns, "127.0.0.1", 3306));
+	cr_assert(is_dropped(&s.world, s.a.netns, "127.0.0.1", 8080), "and the ports published there");
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, a_source_that_is_not_the_instances_own_is_dropped)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5300), .sin_addr = ip(WAN_OUTSIDE)};
+	scene_open(&s);
+	auto_fd server = udp_in(&s.world, s.world.outside, "0.0.0.0", 5300);
+	struct pollfd at_server = {.fd = server, .events = POLLIN};
+	netns_enter(s.a.netns);
+	command("/usr/sbin/ip addr add 10.88.200.200/32 dev eth0");
+	netns_enter(s.world.host);
+	auto_fd liar = udp_in(&s.world, s.a.netns, "10.88.200.200", 4000);
+	auto_fd honest = udp_in(&s.world, s.a.netns, "0.0.0.0", 4001);
+
+	cr_assert(sendto(liar, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_server, 1, 250) == 0, "a spoofed packet came through");
+	cr_assert(sendto(honest, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_server, 1, 3000) == 1, "an honest one did not");
+	fd_drop(&server);
+	fd_drop(&liar);
+	fd_drop(&honest);
+	scene_close(&s);
+}
+
+/* Even an instance that gives itself addresses and a host that has some on the link do not speak IPv6. */
+TEST(ruleset, ipv6_neither_enters_nor_leaves_an_instance)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(8080)}, to;
+	scene_open(&s);
+	auto_free char *add = text_format("/usr/sbin/ip addr add fd00:1::1/64 dev w%u nodad", s.a.endpoint.slot);
+	command(add);
+	netns_enter(s.a.netns);
+	command("/usr/sbin/ip addr add fd00:1::2/64 dev eth0 nodad");
+	netns_enter(s.world.host);
+	auto_fd server = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert(bind(server, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(server, 1) == 0);
+	netns_enter(s.a.netns);
+	auto_fd client = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	netns_enter(s.world.host);
+	to = at;
+	cr_assert(inet_pton(AF_INET6, "fd00:1::1", &to.sin6_addr) == 1);
+	connect(client, (struct sockaddr *)&to, sizeof(to));
+	struct pollfd at_client = {.fd = client, .events = POLLOUT};
+	cr_assert(poll(&at_client, 1, 250) == 0, "IPv6 went through");
+	fd_drop(&server);
+	fd_drop(&client);
+	scene_close(&s);
+}
+
+TEST(ruleset, eth0_has_no_ipv6_address)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct scene s;
+	struct error err;
+	const char *addresses;
+	scene_open(&s);
+	netns_enter(s.a.netns);
+	ASSERT_OK(file_read(&arena, AT_FDCWD, "/proc/thread-self/net/if_inet6", 65536, &addresses, NULL, &err));
+	netns_enter(s.world.host);
+	cr_assert(strstr(addresses, " lo\n"));
+	cr_assert(!strstr(addresses, "eth0"), "%s", addresses);
+	scene_close(&s);
+}
+
+/* A second neighbour, so that there is something foreign to forward to. */
+static int second_neighbour(struct world *world)
+{
+	auto_free char *link = NULL;
+	int other = netns_new();
+
+	link = text_format("/usr/sbin/ip link add dmz type veth peer name lan netns /proc/%d/fd/%d", getpid(), other);
+	command(link);
+	command("/usr/sbin/ip addr add 198.51.100.1/24 dev dmz");
+	command("/usr/sbin/ip link set dmz up");
+	netns_enter(other);
+	command("/usr/sbin/ip addr add 198.51.100.2/24 dev lan");
+	command("/usr/sbin/ip link set lan up");
+	command("/usr/sbin/ip route add default via 198.51.100.1");
+	netns_enter(world->host);
+	return other;
+}
+
+TEST(ruleset, the_host_does_not_become_a_router_because_of_us)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+	auto_fd other = second_neighbour(&s.world);
+	auto_fd server = listen_in(&s.world, other, "0.0.0.0", 80);
+
+	cr_assert(connects(&s.world, s.world.host, "198.51.100.2", 80));
+	cr_assert(connects(&s.world, s.a.netns, "198.51.100.2", 80));
+	cr_assert(is_dropped(&s.world, s.world.outside, "198.51.100.2", 80));
+	cr_assert(is_dropped_to(&s.world, s.world.outside, s.a.endpoint.address, 80), "nor to an unpublished port");
+	fd_drop(&server);
+	fd_drop(&other);
+	scene_close(&s);
+}
+
+TEST(ruleset, a_host_that_was_a_router_stays_one)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct guest guest;
+	struct error err;
+	world_open(&world);
+	outside_open(&world);
+	ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1", &err));
+	struct network network = network_of(&world, "default", NETWORK_DEFAULT_SUBNET, true, true, &arena);
+	guest_open(&world, &network, &guest);
+	auto_fd other = second_neighbour(&world);
+	auto_fd server = listen_in(&world, other, "0.0.0.0", 80);
+
+	cr_assert(connects(&world, world.outside, "198.51.100.2", 80));
+	fd_drop(&server);
+	fd_drop(&other);
+	guest_close(&world, &guest);
+	world_close(&world);
+}
+
+TEST(ruleset, a_single_link_that_forwarded_before_goes_on_doing_so)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct guest guest;
+	struct error err;
+	world_open(&world);
+	outside_open(&world);
+	ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv4/conf/wan/forwarding", "1", &err));
+	struct network network = network_of(&world, "default", NETWORK_DEFAULT_SUBNET, true, true, &arena);
+	guest_open(&world, &network, &guest);
+	auto_fd other = second_neighbour(&world);
+	auto_fd server = listen_in(&world, other, "0.0.0.0", 80);
+
+	/* The answers come in by dmz, which did not forward: so the packets arrive, but no connection comes about. */
+	auto_fd sender = udp_in(&world, world.outside, "0.0.0.0", 4000);
+	auto_fd receiver = udp_in(&world, other, "0.0.0.0", 5300);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5300), .sin_addr = ip("198.51.100.2")};
+	struct pollfd at_receiver = {.fd = receiver, .events = POLLIN};
+	cr_assert(sendto(sender, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_receiver, 1, 3000) == 1);
+	fd_drop(&server);
+	fd_drop(&sender);
+	fd_drop(&receiver);
+	fd_drop(&other);
+	guest_close(&world, &guest);
+	world_close(&world);
+}
