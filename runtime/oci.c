@@ -1,0 +1,396 @@
+/* config.json → struct spec: process, root, hooks, and the whole.
+ *
+ * Decoding is lenient as the OCI runtime specification demands: unknown keys are passed over. Wrong types, repeated
+ * keys and values that cannot be honoured are refused. Two things are mended with a warning instead, because the
+ * specification says so: capabilities that this kernel or this caller does not have. */
+#include "runtime/oci.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* --- process
+ * ------------------------------------------------------------------------------------------------------------- */
+
+struct oci_capabilities {
+	struct strings of[CAPS_SETS];
+};
+struct oci_rlimit {
+	const char *type;
+	uint64_t soft, hard;
+};
+struct oci_process {
+	bool terminal;
+	struct {
+		unsigned height, width;
+	} console;
+	struct {
+		uid_t uid;
+		gid_t gid;
+		struct optional umask;
+		struct {
+			gid_t *items;
+			size_t count;
+		} groups;
+	} user;
+	struct strings args, env;
+	const char *cwd;
+	struct oci_capabilities capabilities;
+	LIST_OF(struct oci_rlimit) rlimits;
+	bool no_new_privileges;
+	struct optional oom_score_adj;
+	char refused;
+};
+
+#define ID_MAX 4294967294
+#define GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel */
+#define CONSOLE_MAX 65535
+
+static int groups_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_process *process =
+		(struct oci_process *)((char *)member - offsetof(struct oci_process, user.groups));
+	int64_t group;
+
+	if (node->kind != JSON_ARRAY)
+		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
+	if (node->count > GROUPS_MAX)
+		return decode_fail(decoder, node, err, "%u groups, at most %d", node->count, GROUPS_MAX);
+	process->user.groups.items = arena_new_array(decoder->arena, node->count, gid_t);
+	process->user.groups.count = 0;
+	for (const struct json *item = node->first; item; item = item->next) {
+		if (decode_integer(decoder, item, 0, ID_MAX, &group, err) < 0)
+			return -1;
+		process->user.groups.items[process->user.groups.count++] = (gid_t)group;
+	}
+	return 0;
+}
+
+static const struct field console_fields[] = {
+	INTEGER("height", struct oci_process, console.height, 0, CONSOLE_MAX, 0),
+	INTEGER("width", struct oci_process, console.width, 0, CONSOLE_MAX, 0),
+	END_OF_FIELDS,
+};
+static const struct field user_fields[] = {
+	INTEGER("uid", struct oci_process, user.uid, 0, ID_MAX, 0),
+	INTEGER("gid", struct oci_process, user.gid, 0, ID_MAX, 0),
+	OPTIONAL("umask", struct oci_process, user.umask, 0, 0777, 0),
+	CUSTOM("additionalGids", struct oci_process, user.groups, groups_decode, 0),
+	END_OF_FIELDS,
+};
+static const struct field capabilities_fields[] = {
+	STRINGS("bounding", struct oci_capabilities, of[CAPS_BOUNDING], 0),
+	STRINGS("effective", struct oci_capabilities, of[CAPS_EFFECTIVE], 0),
+	STRINGS("inheritable", struct oci_capabilities, of[CAPS_INHERITABLE], 0),
+	STRINGS("permitted", struct oci_capabilities, of[CAPS_PERMITTED], 0),
+	STRINGS("ambient", struct oci_capabilities, of[CAPS_AMBIENT], 0),
+	END_OF_FIELDS,
+};
+static const struct field rlimit_fields[] = {
+	STRING("type", struct oci_rlimit, type, REQUIRED),
+	UINT64("soft", struct oci_rlimit, soft, REQUIRED),
+	UINT64("hard", struct oci_rlimit, hard, REQUIRED),
+	END_OF_FIELDS,
+};
+
+/* These two objects have no struct of their own: their rows reach into struct oci_process from its beginning. */
+static int console_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	return decode_object(
+		decoder, node, console_fields, (char *)member - offsetof(struct oci_process, console), err);
+}
+
+static int user_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	return decode_object(decoder, node, user_fields, (char *)member - offsetof(struct oci_process, user), err);
+}
+
+static const struct field process_fields[] = {
+	BOOL("terminal", struct oci_process, terminal, 0),
+	CUSTOM("consoleSize", struct oci_process, console, console_decode, 0),
+	CUSTOM("user", struct oci_process, user, user_decode, 0),
+	STRINGS("args", struct oci_process, args, REQUIRED),
+	STRINGS("env", struct oci_process, env, 0),
+	STRING("cwd", struct oci_process, cwd, REQUIRED),
+	OBJECT("capabilities", struct oci_process, capabilities, capabilities_fields, 0),
+	LIST("rlimits", struct oci_process, rlimits, rlimit_fields, 0),
+	BOOL("noNewPrivileges", struct oci_process, no_new_privileges, 0),
+	OPTIONAL("oomScoreAdj", struct oci_process, oom_score_adj, -1000, 1000, 0),
+	CUSTOM("apparmorProfile", struct oci_process, refused, oci_decode_refused, 0),
+	CUSTOM("selinuxLabel", struct oci_process, refused, oci_decode_refused, 0),
+	CUSTOM("scheduler", struct oci_process, refused, oci_decode_refused, 0),
+	CUSTOM("ioPriority", struct oci_process, refused, oci_decode_refused, 0),
+	CUSTOM("execCPUAffinity", struct oci_process, refused, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
+
+static uint64_t capabilities_convert(const struct strings *names)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		struct error err = {0};
+		unsigned capability;
+
+		if (capability_parse(names->items[i], &capability, &err) < 0)
+			log_warn("process.capabilities: %s: passed over", err.text);
+		else
+			set |= UINT64_C(1) << capability;
+	}
+	return set;
+}
+
+static int rlimits_convert(
+	struct arena *arena, const struct oci_process *from, struct spec_process *out, struct error *err)
+{
+	out->rlimits.items = arena_new_array(arena, from->rlimits.count, struct spec_rlimit);
+	out->rlimits.count = from->rlimits.count;
+	for (size_t i = 0; i < from->rlimits.count; i++) {
+		struct spec_rlimit *limit = &out->rlimits.items[i];
+
+		limit->limit.rlim_cur = from->rlimits.items[i].soft;
+		limit->limit.rlim_max = from->rlimits.items[i].hard;
+		if (rlimit_parse(from->rlimits.items[i].type, &limit->resource, err) < 0)
+			return blame(err, "rlimits[%zu]", i);
+	}
+	return 0;
+}
+
+static int process_convert(
+	struct arena *arena, const struct oci_process *from, struct spec_process *out, struct error *err)
+{
+	*out = (struct spec_process){
+		.terminal = from->terminal,
+		.console_height = from->console.height,
+		.console_width = from->console.width,
+		.uid = from->user.uid,
+		.gid = from->user.gid,
+		.umask = from->user.umask,
+		.args = from->args,
+		.env = from->env,
+		.cwd = from->cwd,
+		.no_new_privileges = from->no_new_privileges,
+		.oom_score_adj = from->oom_score_adj,
+	};
+	out->groups.items = from->user.groups.items;
+	out->groups.count = from->user.groups.count;
+	for (size_t set = 0; set < CAPS_SETS; set++)
+		out->capabilities[set] = capabilities_convert(&from->capabilities.of[set]);
+	return rlimits_convert(arena, from, out, err);
+}
+
+static int process_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_process from = {0};
+
+	if (decode_object(decoder, node, process_fields, &from, err) < 0)
+		return -1;
+	if (process_convert(decoder->arena, &from, member, err) < 0)
+		return decode_blame(decoder, node, err);
+	return 0;
+}
+
+/* --- capabilities that cannot be had
+ * ------------------------------------------------------------------------------------ */
+
+static uint64_t own_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return ~UINT64_C(0);
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static void set_reduce(uint64_t *set, uint64_t possible, const char *name, const char *why)
+{
+	uint64_t beyond = *set & ~possible;
+	char buffer[32];
+
+	for (; beyond; beyond &= beyond - 1)
+		log_warn("process.capabilities.%s: %s is left out: %s", name,
+			capability_name((unsigned)__builtin_ctzll(beyond), buffer), why);
+	*set &= possible;
+}
+
+/* A new user namespace grants all of them; without one nobody can give what he lacks. */
+static void capabilities_reduce(uint64_t *sets, bool own_user_namespace)
+{
+	if (!own_user_namespace) {
+		uint64_t own = own_capabilities();
+
+		set_reduce(&sets[CAPS_BOUNDING], own, "bounding", "this runtime does not have it itself");
+		set_reduce(&sets[CAPS_PERMITTED], own, "permitted", "this runtime does not have it itself");
+	}
+	set_reduce(&sets[CAPS_EFFECTIVE], sets[CAPS_PERMITTED], "effective", "it is not permitted");
+	set_reduce(&sets[CAPS_INHERITABLE], sets[CAPS_BOUNDING], "inheritable", "it is not in the bounding set");
+	set_reduce(&sets[CAPS_AMBIENT], sets[CAPS_PERMITTED] & sets[CAPS_INHERITABLE], "ambient",
+		"it is not permitted and inheritable");
+}
+
+/* --- root, hooks
+ * --------------------------------------------------------------------------------------------------------- */
+
+struct oci_root {
+	const char *path;
+	bool read_only;
+};
+static const struct field root_fields[] = {
+	STRING("path", struct oci_root, path, REQUIRED),
+	BOOL("readonly", struct oci_root, read_only, 0),
+	END_OF_FIELDS,
+};
+
+static const struct field hook_fields[] = {
+	STRING("path", struct spec_hook, path, REQUIRED),
+	STRINGS("args", struct spec_hook, args, 0),
+	STRINGS("env", struct spec_hook, env, 0),
+	OPTIONAL("timeout", struct spec_hook, timeout_s, 1, INT32_MAX, 0),
+	END_OF_FIELDS,
+};
+static const struct field hooks_fields[] = {
+	LIST("prestart", struct spec_hooks, of[HOOK_PRESTART], hook_fields, 0),
+	LIST("createRuntime", struct spec_hooks, of[HOOK_CREATE_RUNTIME], hook_fields, 0),
+	LIST("createContainer", struct spec_hooks, of[HOOK_CREATE_CONTAINER], hook_fields, 0),
+	LIST("startContainer", struct spec_hooks, of[HOOK_START_CONTAINER], hook_fields, 0),
+	LIST("poststart", struct spec_hooks, of[HOOK_POSTSTART], hook_fields, 0),
+	LIST("poststop", struct spec_hooks, of[HOOK_POSTSTOP], hook_fields, 0),
+	END_OF_FIELDS,
+};
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct oci_config {
+	struct spec *spec;
+	struct oci_root root;
+};
+
+static int linux_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	return decode_object(decoder, node, oci_linux_fields, *(struct spec **)member, err);
+}
+
+static int spec_process_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	return process_decode(decoder, node, &(*(struct spec **)member)->process, err);
+}
+
+/* The version is semantic: what is valid for 1.0 stays so for all of 1. */
+static int version_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *spec = *(struct spec **)member;
+
+	if (decode_string(decoder, node, &spec->oci_version, err) < 0)
+		return -1;
+	if (!text_starts_with(spec->oci_version, "1."))
+		return decode_fail(decoder, node, err, "\"%s\" is not a version of 1.x", spec->oci_version);
+	return 0;
+}
+
+/* Rows whose member lies in struct spec. */
+static const struct field spec_fields[] = {
+	STRING("hostname", struct spec, hostname, 0),
+	STRING("domainname", struct spec, domainname, 0),
+	CUSTOM("mounts", struct spec, mounts, oci_decode_mounts, 0),
+	OBJECT("hooks", struct spec, hooks, hooks_fields, 0),
+	PAIRS("annotations", struct spec, annotations, 0),
+	CUSTOM("vm", struct spec, hostname, oci_decode_refused, 0),
+	CUSTOM("windows", struct spec, hostname, oci_decode_refused, 0),
+	CUSTOM("solaris", struct spec, hostname, oci_decode_refused, 0),
+	CUSTOM("zos", struct spec, hostname, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
+/* Rows that need more than their member. */
+static const struct field config_fields[] = {
+	CUSTOM("ociVersion", struct oci_config, spec, version_decode, REQUIRED),
+	CUSTOM("process", struct oci_config, spec, spec_process_decode, REQUIRED),
+	OBJECT("root", struct oci_config, root, root_fields, REQUIRED),
+	CUSTOM("linux", struct oci_config, spec, linux_decode, REQUIRED),
+	END_OF_FIELDS,
+};
+
+/* A path relative to the bundle, as the specification has it for the root and the sources of binds. */
+static const char *in_bundle(struct arena *arena, const struct spec *spec, const char *path)
+{
+	return *path == '/' ? path : arena_format(arena, "%s/%s", spec->bundle, path);
+}
+
+static void paths_complete(struct arena *arena, struct spec *spec)
+{
+	spec->root = in_bundle(arena, spec, spec->root);
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		struct spec_mount *mount = &spec->mounts.items[i];
+
+		if (mount->bind && !text_is_empty(mount->source))
+			mount->source = in_bundle(arena, spec, mount->source);
+	}
+}
+
+static bool has_own_users(const struct spec *spec)
+{
+	return spec->namespaces.create[NS_USER] || spec->namespaces.path[NS_USER];
+}
+
+int oci_spec_decode(
+	struct arena *arena, const struct json_doc *doc, const char *bundle, struct spec *spec, struct error *err)
+{
+	struct decoder decoder = {.arena = arena, .doc = doc, .mode = DECODE_LENIENT};
+	struct oci_config config = {.spec = spec};
+
+	spec_init(spec);
+	spec->bundle = bundle;
+	if (decode_object(&decoder, doc->root, config_fields, &config, err) < 0 ||
+		decode_object(&decoder, doc->root, spec_fields, spec, err) < 0)
+		return -1;
+	spec->root = config.root.path;
+	spec->root_read_only = config.root.read_only;
+	if (text_is_empty(spec->root))
+		return fail(err, ERROR_USAGE, "%s: root.path is empty", doc->name);
+	paths_complete(arena, spec);
+	capabilities_reduce(spec->process.capabilities, has_own_users(spec));
+	oci_add_default_devices(arena, &spec->limits);
+	if (spec_check(spec, err) < 0)
+		return blame(err, "%s", doc->name);
+	return 0;
+}
+
+int oci_spec_read(struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err)
+{
+	char whole[PATH_MAX];
+	const char *name = config ? config : "config.json";
+	struct json_doc doc;
+
+	if (!realpath(bundle ? bundle : ".", whole))
+		return fail_errno(err, "bundle %s", bundle);
+	auto_fd dir = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return fail_errno(err, "bundle %s", bundle);
+	if (json_read(arena, config ? AT_FDCWD : dir, name, JSON_PLAIN, &doc, err) < 0)
+		return -1;
+	return oci_spec_decode(arena, &doc, arena_string(arena, whole), spec, err);
+}
+
+int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err)
+{
+	struct json_doc doc;
+	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
+
+	if (json_read(arena, AT_FDCWD, path, JSON_PLAIN, &doc, err) < 0 ||
+		process_decode(&decoder, doc.root, process, err) < 0)
+		return -1;
+	capabilities_reduce(process->capabilities, true);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* The parts of the config.json decoder: one file each for the object `linux`, its resources, its seccomp section and
+ * the mounts. Only the files oci*.c of runtime/ include this header. */
+#ifndef WARREN_RUNTIME_OCI_H
+#define WARREN_RUNTIME_OCI_H
+
+#include "base/arena.h"
+#include "base/decode.h"
+#include "base/error.h"
+#include "runtime/spec.h"
+
+/* For rows of what we know and cannot honour: passes over what is empty (null, "", [], {}, 0, false) and refuses
+ * anything else by its name and the reason in oci_linux.c's table. `member` is not touched. */
+MUST_CHECK int oci_decode_refused(
+	const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+
+/* A whole config.json that is read already: what oci_spec_read() does after reading, and what is fuzzed. bundle is
+ * absolute and outlives the spec. */
+struct json_doc;
+MUST_CHECK int oci_spec_decode(
+	struct arena *arena, const struct json_doc *doc, const char *bundle, struct spec *spec, struct error *err);
+
+/* Rows into a struct spec; the decoder's arena owns all. */
+extern const struct field oci_linux_fields[];
+/* CUSTOM rows. */
+MUST_CHECK int oci_decode_mounts(
+	const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err);
+MUST_CHECK int oci_decode_resources(
+	const struct decoder *decoder, const struct json *node, void *cgroup_limits, struct error *err);
+MUST_CHECK int oci_decode_seccomp(
+	const struct decoder *decoder, const struct json *node, void *pointer_to_seccomp, struct error *err);
+
+/* What a container may use in any case, after the rules of its own: without it a list that begins with "nothing" (all
+ * do) would leave it no /dev/null. */
+void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits);
+
+/* The option strings of mounts, for features.json; ends with NULL at *count. */
+const char *oci_mount_option_name(size_t index);
+
+#endif

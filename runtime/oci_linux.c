@@ -1,0 +1,279 @@
+/* The object `linux` of config.json, and the list of what we know and cannot honour.
+ *
+ * What stands in `unsupported` is part of the OCI runtime specification (1.0 to 1.2), is understood, and is refused by
+ * its name when it says something. Passing over it would start a container without the label, the limit or the priority
+ * that its author counts on. Keys that the specification does not have are passed over, as it demands.
+ *
+ * Also known and refused, in the files that decode their neighbours: mount option `remount`; SCMP_ACT_NOTIFY,
+ * listenerPath and SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; resources.memory.disableOOMKiller; cgroupsPath in systemd's
+ * form. */
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/cleanup.h"
+#include "base/suggest.h"
+#include "runtime/oci.h"
+
+static const struct {
+	const char *key, *reason;
+} unsupported[] = {
+	/* process */
+	{"apparmorProfile", "AppArmor profiles are not supported"},
+	{"selinuxLabel", "SELinux labels are not supported"},
+	{"scheduler", "scheduling policies are not supported"},
+	{"ioPriority", "I/O priorities are not supported"},
+	{"execCPUAffinity", "CPU affinities of exec are not supported; resources.cpu.cpus is"},
+	/* mounts */
+	{"uidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
+	{"gidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
+	/* linux */
+	{"mountLabel", "SELinux labels are not supported"},
+	{"intelRdt", "Intel RDT is not supported"},
+	{"timeOffsets", "offsets of a time namespace are not supported"},
+	{"memoryPolicy", "memory policies are not supported; resources.cpu.mems is"},
+	{"netDevices", "moving network devices is not supported"},
+	/* linux.resources */
+	{"hugepageLimits", "limits of huge pages are not supported; with cgroup v2 \"unified\" can write them"},
+	{"network", "classes and priorities of network traffic are not supported"},
+	{"rdma", "limits of RDMA are not supported"},
+	{"leafWeight", "leaf weights no longer exist in the kernel"},
+	{"weightDevice", "weights of single devices are not supported"},
+	{"realtimeRuntime", "real-time scheduling of groups is not supported"},
+	{"realtimePeriod", "real-time scheduling of groups is not supported"},
+	{"kernel", "limits of kernel memory no longer exist in the kernel"},
+	{"kernelTCP", "limits of TCP memory are not supported"},
+	{"swappiness", "swappiness of a group is not supported"},
+	/* platforms */
+	{"vm", "virtual machines are not supported"},
+	{"windows", "this is a Linux runtime"},
+	{"solaris", "this is a Linux runtime"},
+	{"zos", "this is a Linux runtime"},
+};
+
+static bool json_is_empty(const struct json *node)
+{
+	switch (node->kind) {
+	case JSON_NULL:
+		return true;
+	case JSON_BOOL:
+		return !node->boolean;
+	case JSON_NUMBER:
+		return strcmp(node->text, "0") == 0;
+	case JSON_STRING:
+		return *node->text == '\0';
+	case JSON_ARRAY:
+		return node->count == 0;
+	case JSON_OBJECT:
+		for (const struct json *member = node->first; member; member = member->next) {
+			if (!json_is_empty(member))
+				return false;
+		}
+		return true;
+	}
+	return false;
+}
+
+int oci_decode_refused(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	(void)member;
+	if (json_is_empty(node))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
+		if (strcmp(unsupported[i].key, node->key) == 0)
+			return decode_fail(decoder, node, err, "%s", unsupported[i].reason);
+	}
+	return decode_fail(decoder, node, err, "is not supported");
+}
+
+/* --- namespaces
+ * ------------------------------------------------------------------------------------------------------- */
+
+struct oci_namespace {
+	int type; /* enum spec_namespace */
+	const char *path;
+};
+static const struct field namespace_fields[] = {
+	ENUM("type", struct oci_namespace, type, namespace_names, REQUIRED),
+	STRING("path", struct oci_namespace, path, 0),
+	END_OF_FIELDS,
+};
+
+static int namespaces_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec_namespaces *out = member;
+	bool seen[NS_COUNT] = {0};
+
+	if (node->kind != JSON_ARRAY)
+		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct oci_namespace from = {0};
+
+		if (decode_object(decoder, item, namespace_fields, &from, err) < 0)
+			return -1;
+		if (seen[from.type])
+			return decode_fail(
+				decoder, item, err, "namespace \"%s\" is listed twice", namespace_names[from.type]);
+		seen[from.type] = true;
+		if (text_is_empty(from.path))
+			out->create[from.type] = true;
+		else
+			out->path[from.type] = from.path;
+	}
+	return 0;
+}
+
+/* --- id maps, devices
+ * --------------------------------------------------------------------------------------------------- */
+
+#define ID_MAX 4294967295
+
+static const struct field map_fields[] = {
+	INTEGER("containerID", struct id_map, inside, 0, ID_MAX, REQUIRED),
+	INTEGER("hostID", struct id_map, host, 0, ID_MAX, REQUIRED),
+	INTEGER("size", struct id_map, count, 0, ID_MAX, REQUIRED),
+	END_OF_FIELDS,
+};
+
+struct oci_device {
+	const char *type, *path;
+	unsigned major, minor, mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* mknod(2): 12 bits of major, 20 of minor. */
+static const struct field device_fields[] = {
+	STRING("type", struct oci_device, type, REQUIRED),
+	STRING("path", struct oci_device, path, REQUIRED),
+	INTEGER("major", struct oci_device, major, 0, 4095, 0),
+	INTEGER("minor", struct oci_device, minor, 0, 1048575, 0),
+	INTEGER("fileMode", struct oci_device, mode, 0, 0177777, 0),
+	INTEGER("uid", struct oci_device, uid, 0, ID_MAX - 1, 0),
+	INTEGER("gid", struct oci_device, gid, 0, ID_MAX - 1, 0),
+	END_OF_FIELDS,
+};
+
+static int device_convert(const struct decoder *decoder, const struct json *node, const struct oci_device *from,
+	struct spec_device *out, struct error *err)
+{
+	if (strlen(from->type) != 1 || !strchr("cbpu", *from->type))
+		return decode_fail(decoder, node, err, "type \"%s\": must be c, b, u or p", from->type);
+	if (*from->type != 'p' && (!json_get(node, "major") || !json_get(node, "minor")))
+		return decode_fail(decoder, node, err, "major and minor are missing");
+	*out = (struct spec_device){
+		.path = from->path,
+		.type = *from->type == 'u' ? 'c' : *from->type,
+		.major = from->major,
+		.minor = from->minor,
+		.mode = from->mode & 07777, /* some engines send the file type with it */
+		.uid = from->uid,
+		.gid = from->gid,
+	};
+	return 0;
+}
+
+static int devices_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *spec = (struct spec *)((char *)member - offsetof(struct spec, devices));
+
+	if (node->kind != JSON_ARRAY)
+		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
+	spec->devices.items = arena_new_array(decoder->arena, node->count, struct spec_device);
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct oci_device from = {.mode = 0666};
+
+		if (decode_object(decoder, item, device_fields, &from, err) < 0)
+			return -1;
+		if (device_convert(decoder, item, &from, &spec->devices.items[spec->devices.count++], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- propagation, personality, cgroup
+ * -------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint64_t flags;
+} propagations[] = {
+	{"private", MS_PRIVATE},
+	{"rprivate", MS_PRIVATE | MS_REC},
+	{"shared", MS_SHARED},
+	{"rshared", MS_SHARED | MS_REC},
+	{"slave", MS_SLAVE},
+	{"rslave", MS_SLAVE | MS_REC},
+	{"unbindable", MS_UNBINDABLE},
+	{"runbindable", MS_UNBINDABLE | MS_REC},
+	{"", 0},
+};
+
+static int propagation_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	const char *name;
+
+	if (decode_string(decoder, node, &name, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
+		if (strcmp(propagations[i].name, name) == 0) {
+			*(uint64_t *)member = propagations[i].flags;
+			return 0;
+		}
+	}
+	return decode_fail(decoder, node, err,
+		"\"%s\" is not one of private, shared, slave, unbindable, or these with an r", name);
+}
+
+struct oci_personality {
+	const char *domain;
+	struct strings flags;
+};
+static const struct field personality_fields[] = {
+	STRING("domain", struct oci_personality, domain, REQUIRED),
+	STRINGS("flags", struct oci_personality, flags, 0),
+	END_OF_FIELDS,
+};
+
+/* The native one is what every process has. */
+static int personality_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_personality from = {0};
+
+	(void)member;
+	if (decode_object(decoder, node, personality_fields, &from, err) < 0)
+		return -1;
+	if (strcmp(from.domain, "LINUX") != 0 || from.flags.count)
+		return decode_fail(decoder, node, err, "only the domain LINUX without flags is supported");
+	return 0;
+}
+
+static int cgroup_path_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	const char *path;
+
+	if (decode_string(decoder, node, &path, err) < 0)
+		return -1;
+	*(const char **)member = *path ? path : NULL;
+	return 0;
+}
+
+const struct field oci_linux_fields[] = {
+	CUSTOM("namespaces", struct spec, namespaces, namespaces_decode, 0),
+	LIST("uidMappings", struct spec, uid_maps, map_fields, 0),
+	LIST("gidMappings", struct spec, gid_maps, map_fields, 0),
+	CUSTOM("devices", struct spec, devices, devices_decode, 0),
+	CUSTOM("resources", struct spec, limits, oci_decode_resources, 0),
+	CUSTOM("cgroupsPath", struct spec, cgroup_path, cgroup_path_decode, 0),
+	CUSTOM("seccomp", struct spec, seccomp, oci_decode_seccomp, 0),
+	CUSTOM("rootfsPropagation", struct spec, root_propagation, propagation_decode, 0),
+	STRINGS("maskedPaths", struct spec, masked_paths, 0),
+	STRINGS("readonlyPaths", struct spec, read_only_paths, 0),
+	PAIRS("sysctl", struct spec, sysctls, 0),
+	CUSTOM("personality", struct spec, oci_version, personality_decode, 0),
+	CUSTOM("mountLabel", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("intelRdt", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("timeOffsets", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("memoryPolicy", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("netDevices", struct spec, oci_version, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};

@@ -1,0 +1,365 @@
+/* `linux.resources` of config.json → struct cgroup_limits, which counts in the units of cgroup v2. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "runtime/oci.h"
+
+/* --- memory
+ * ----------------------------------------------------------------------------------------------------------- */
+
+struct oci_memory {
+	struct optional limit, reservation, swap;
+	bool disable_oom_killer;
+	char refused, passed_over;
+};
+
+static const struct field memory_fields[] = {
+	OPTIONAL("limit", struct oci_memory, limit, -1, INT64_MAX, 0),
+	OPTIONAL("reservation", struct oci_memory, reservation, -1, INT64_MAX, 0),
+	OPTIONAL("swap", struct oci_memory, swap, -1, INT64_MAX, 0),
+	BOOL("disableOOMKiller", struct oci_memory, disable_oom_killer, 0),
+	CUSTOM("kernel", struct oci_memory, refused, oci_decode_refused, 0),
+	CUSTOM("kernelTCP", struct oci_memory, refused, oci_decode_refused, 0),
+	CUSTOM("swappiness", struct oci_memory, refused, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
+
+static bool is_given(const struct optional *value)
+{
+	return value->set && value->value != 0;
+}
+
+/* OCI's swap is memory and swap together (as v1's memsw); ours is swap alone. */
+static int swap_convert(const struct oci_memory *from, struct cgroup_limits *limits, struct error *err)
+{
+	const struct optional *limit = &from->limit, *swap = &from->swap;
+
+	if (!is_given(swap)) {
+		if (limit->set && limit->value == -1)
+			limits->swap_max = (struct optional){true, -1};
+		return 0;
+	}
+	if (swap->value == -1) {
+		limits->swap_max = (struct optional){true, -1};
+		return 0;
+	}
+	if (!is_given(limit) || limit->value == -1)
+		return fail(err, ERROR_USAGE, "swap %lld: is memory and swap together and needs a memory limit",
+			(long long)swap->value);
+	if (swap->value < limit->value)
+		return fail(err, ERROR_USAGE,
+			"swap %lld: is memory and swap together and cannot be below the limit %lld",
+			(long long)swap->value, (long long)limit->value);
+	limits->swap_max = (struct optional){true, swap->value - limit->value};
+	return 0;
+}
+
+static int memory_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_memory from = {0};
+
+	if (decode_object(decoder, node, memory_fields, &from, err) < 0)
+		return -1;
+	if (from.disable_oom_killer)
+		return decode_fail(decoder, node, err, "disableOOMKiller: the kernel cannot do that with cgroup v2");
+	if (is_given(&from.limit))
+		limits->memory_max = from.limit;
+	if (is_given(&from.reservation))
+		limits->memory_low = from.reservation;
+	if (swap_convert(&from, limits, err) < 0)
+		return decode_blame(decoder, node, err);
+	return 0;
+}
+
+/* --- cpu, pids
+ * -------------------------------------------------------------------------------------------------------- */
+
+struct oci_cpu {
+	struct optional shares, quota, period, burst, idle;
+	const char *cpus, *mems;
+	char refused;
+};
+
+#define CPU_SHARES_MAX 262144
+#define CPU_PERIOD_MAX_US 1000000
+
+static const struct field cpu_fields[] = {
+	OPTIONAL("shares", struct oci_cpu, shares, 0, CPU_SHARES_MAX, 0),
+	OPTIONAL("quota", struct oci_cpu, quota, -1, INT64_MAX, 0),
+	OPTIONAL("period", struct oci_cpu, period, 0, CPU_PERIOD_MAX_US, 0),
+	OPTIONAL("burst", struct oci_cpu, burst, 0, INT64_MAX, 0),
+	OPTIONAL("idle", struct oci_cpu, idle, 0, 1, 0),
+	STRING("cpus", struct oci_cpu, cpus, 0),
+	STRING("mems", struct oci_cpu, mems, 0),
+	CUSTOM("realtimeRuntime", struct oci_cpu, refused, oci_decode_refused, 0),
+	CUSTOM("realtimePeriod", struct oci_cpu, refused, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
+
+static int list_take(const char *key, const char *list, const char **out, struct error *err)
+{
+	if (text_is_empty(list))
+		return 0;
+	if (cpulist_check(list, err) < 0)
+		return blame(err, "%s", key);
+	*out = list;
+	return 0;
+}
+
+static int cpu_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_cpu from = {0};
+
+	if (decode_object(decoder, node, cpu_fields, &from, err) < 0)
+		return -1;
+	if (is_given(&from.shares))
+		limits->cpu_shares = from.shares;
+	if (is_given(&from.quota))
+		limits->cpu_quota_us = from.quota;
+	if (is_given(&from.period))
+		limits->cpu_period_us = from.period;
+	if (is_given(&from.burst))
+		limits->cpu_burst_us = from.burst;
+	limits->cpu_idle = from.idle;
+	if (list_take("cpus", from.cpus, &limits->cpuset_cpus, err) < 0 ||
+		list_take("mems", from.mems, &limits->cpuset_mems, err) < 0)
+		return decode_blame(decoder, node, err);
+	return 0;
+}
+
+struct oci_pids {
+	int64_t limit;
+};
+static const struct field pids_fields[] = {
+	INTEGER("limit", struct oci_pids, limit, -1, INT64_MAX, REQUIRED),
+	END_OF_FIELDS,
+};
+
+static int pids_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_pids from = {0};
+
+	if (decode_object(decoder, node, pids_fields, &from, err) < 0)
+		return -1;
+	if (from.limit == 0)
+		return decode_fail(
+			decoder, node, err, "limit 0: not even the first process could start; -1 means no limit");
+	limits->pids_max = (struct optional){true, from.limit};
+	return 0;
+}
+
+/* --- block devices
+ * ------------------------------------------------------------------------------------------------------ */
+
+struct oci_throttle {
+	uint32_t major, minor;
+	uint64_t rate;
+};
+struct oci_block {
+	struct optional weight;
+	LIST_OF(struct oci_throttle) rbps, wbps, riops, wiops;
+	char refused;
+};
+
+#define BLOCK_WEIGHT_MIN 10
+#define BLOCK_WEIGHT_MAX 1000
+#define IO_WEIGHT_MAX 10000
+#define DEVICE_MAJOR_MAX 4095
+#define DEVICE_MINOR_MAX 1048575
+
+static const struct field throttle_fields[] = {
+	INTEGER("major", struct oci_throttle, major, 0, DEVICE_MAJOR_MAX, REQUIRED),
+	INTEGER("minor", struct oci_throttle, minor, 0, DEVICE_MINOR_MAX, REQUIRED),
+	UINT64("rate", struct oci_throttle, rate, REQUIRED),
+	END_OF_FIELDS,
+};
+static const struct field block_fields[] = {
+	OPTIONAL("weight", struct oci_block, weight, 0, BLOCK_WEIGHT_MAX, 0),
+	CUSTOM("leafWeight", struct oci_block, refused, oci_decode_refused, 0),
+	CUSTOM("weightDevice", struct oci_block, refused, oci_decode_refused, 0),
+	LIST("throttleReadBpsDevice", struct oci_block, rbps, throttle_fields, 0),
+	LIST("throttleWriteBpsDevice", struct oci_block, wbps, throttle_fields, 0),
+	LIST("throttleReadIOPSDevice", struct oci_block, riops, throttle_fields, 0),
+	LIST("throttleWriteIOPSDevice", struct oci_block, wiops, throttle_fields, 0),
+	END_OF_FIELDS,
+};
+
+static struct cgroup_io_max *io_max_for(struct cgroup_limits *limits, const struct oci_throttle *device)
+{
+	struct cgroup_io_max *row;
+
+	for (size_t i = 0; i < limits->io_max.count; i++) {
+		row = &limits->io_max.items[i];
+		if (row->major == device->major && row->minor == device->minor)
+			return row;
+	}
+	row = &limits->io_max.items[limits->io_max.count++];
+	*row = (struct cgroup_io_max){.major = device->major, .minor = device->minor};
+	return row;
+}
+
+static void throttles_convert(
+	const struct oci_throttle *items, size_t count, size_t offset, struct cgroup_limits *limits)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *row = (char *)io_max_for(limits, &items[i]);
+		int64_t rate = items[i].rate > INT64_MAX ? INT64_MAX : (int64_t)items[i].rate;
+
+		*(struct optional *)(row + offset) = (struct optional){true, rate};
+	}
+}
+
+static int block_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_block from = {0};
+
+	if (decode_object(decoder, node, block_fields, &from, err) < 0)
+		return -1;
+	if (is_given(&from.weight)) {
+		if (from.weight.value < BLOCK_WEIGHT_MIN)
+			return decode_fail(decoder, node, err, "weight %lld: must be between %d and %d",
+				(long long)from.weight.value, BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
+		/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
+		limits->io_weight =
+			(struct optional){true, 1 + (from.weight.value - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) /
+								(BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN)};
+	}
+	limits->io_max.items = arena_new_array(decoder->arena,
+		from.rbps.count + from.wbps.count + from.riops.count + from.wiops.count, struct cgroup_io_max);
+	throttles_convert(from.rbps.items, from.rbps.count, offsetof(struct cgroup_io_max, rbps), limits);
+	throttles_convert(from.wbps.items, from.wbps.count, offsetof(struct cgroup_io_max, wbps), limits);
+	throttles_convert(from.riops.items, from.riops.count, offsetof(struct cgroup_io_max, riops), limits);
+	throttles_convert(from.wiops.items, from.wiops.count, offsetof(struct cgroup_io_max, wiops), limits);
+	return 0;
+}
+
+/* --- devices
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct oci_device_rule {
+	bool allow;
+	const char *type, *access;
+	int64_t major, minor;
+};
+static const struct field device_fields[] = {
+	BOOL("allow", struct oci_device_rule, allow, REQUIRED),
+	STRING("type", struct oci_device_rule, type, 0),
+	INTEGER("major", struct oci_device_rule, major, -1, DEVICE_MAJOR_MAX, 0),
+	INTEGER("minor", struct oci_device_rule, minor, -1, DEVICE_MINOR_MAX, 0),
+	STRING("access", struct oci_device_rule, access, 0),
+	END_OF_FIELDS,
+};
+
+#define ANY_ACCESS (CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE | CGROUP_DEVICE_MKNOD)
+
+static int access_parse(const char *text, unsigned *out, struct error *err)
+{
+	static const char letters[] = "rwm";
+
+	*out = text_is_empty(text) ? ANY_ACCESS : 0;
+	for (; text && *text; text++) {
+		const char *letter = strchr(letters, *text);
+
+		if (!letter)
+			return fail(err, ERROR_USAGE, "access: '%c' is none of r, w, m", *text);
+		*out |= 1u << (letter - letters);
+	}
+	return 0;
+}
+
+static int device_rule_convert(const struct oci_device_rule *from, struct cgroup_device_rule *rule, struct error *err)
+{
+	const char *type = text_is_empty(from->type) ? "a" : from->type;
+
+	if (strlen(type) != 1 || !strchr("abc", *type))
+		return fail(err, ERROR_USAGE, "type \"%s\": must be a, b or c", type);
+	*rule = (struct cgroup_device_rule){
+		.allow = from->allow, .type = *type, .major = from->major, .minor = from->minor};
+	return access_parse(from->access, &rule->access, err);
+}
+
+static int devices_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+
+	if (node->kind != JSON_ARRAY)
+		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
+	limits->devices.items = arena_new_array(decoder->arena, node->count, struct cgroup_device_rule);
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct oci_device_rule from = {.major = -1, .minor = -1};
+
+		if (decode_object(decoder, item, device_fields, &from, err) < 0)
+			return -1;
+		if (device_rule_convert(&from, &limits->devices.items[limits->devices.count++], err) < 0)
+			return decode_blame(decoder, item, err);
+	}
+	return 0;
+}
+
+/* Making any node but opening only these: the six standard ones, terminals and their master. */
+static const struct cgroup_device_rule default_devices[] = {
+	{true, 'c', -1, -1, CGROUP_DEVICE_MKNOD},
+	{true, 'b', -1, -1, CGROUP_DEVICE_MKNOD},
+	{true, 'c', 1, 3, ANY_ACCESS},
+	{true, 'c', 1, 5, ANY_ACCESS},
+	{true, 'c', 1, 7, ANY_ACCESS},
+	{true, 'c', 1, 8, ANY_ACCESS},
+	{true, 'c', 1, 9, ANY_ACCESS},
+	{true, 'c', 5, 0, ANY_ACCESS},
+	{true, 'c', 5, 2, ANY_ACCESS},
+	{true, 'c', 136, -1, ANY_ACCESS},
+};
+
+void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits)
+{
+	size_t count = 0;
+	struct cgroup_device_rule *all = arena_new_array(
+		arena, 1 + limits->devices.count + ARRAY_SIZE(default_devices), struct cgroup_device_rule);
+
+	all[count++] = (struct cgroup_device_rule){false, 'a', -1, -1, ANY_ACCESS};
+	for (size_t i = 0; i < limits->devices.count; i++)
+		all[count++] = limits->devices.items[i];
+	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
+		all[count++] = default_devices[i];
+	limits->devices.items = all;
+	limits->devices.count = count;
+}
+
+/* --- the object
+ * --------------------------------------------------------------------------------------------------------- */
+
+struct oci_resources {
+	struct cgroup_limits *memory, *cpu, *pids, *block, *devices; /* one and the same: where each row decodes to */
+	struct pairs unified;
+	char refused;
+};
+
+static const struct field resources_fields[] = {
+	CUSTOM("memory", struct oci_resources, memory, memory_decode, 0),
+	CUSTOM("cpu", struct oci_resources, cpu, cpu_decode, 0),
+	CUSTOM("pids", struct oci_resources, pids, pids_decode, 0),
+	CUSTOM("blockIO", struct oci_resources, block, block_decode, 0),
+	CUSTOM("devices", struct oci_resources, devices, devices_decode, 0),
+	PAIRS("unified", struct oci_resources, unified, 0),
+	CUSTOM("hugepageLimits", struct oci_resources, refused, oci_decode_refused, 0),
+	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
+	CUSTOM("rdma", struct oci_resources, refused, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
+
+int oci_decode_resources(const struct decoder *decoder, const struct json *node, void *cgroup_limits, struct error *err)
+{
+	struct cgroup_limits *limits = cgroup_limits;
+	struct oci_resources from = {
+		.memory = limits, .cpu = limits, .pids = limits, .block = limits, .devices = limits};
+
+	if (decode_object(decoder, node, resources_fields, &from, err) < 0)
+		return -1;
+	limits->unified = from.unified;
+	return 0;
+}
