@@ -208,6 +208,8 @@ static void declaration_apply(struct accounts *accounts, const struct declaratio
 	if (!name_is_clean(fields[1]) || !field_is_clean(fields[3]) || !field_is_clean(fields[4]) ||
 		!field_is_clean(fields[5]))
 		return;
+	if (fields[0][0] == 'u' && account_by_name(&accounts->users, fields[1]))
+		return;
 	group = account_by_name(&accounts->groups, fields[1]);
 	id = group ? group->id : declared_id(accounts, fields[2]);
 	group_add(accounts, fields[1], id);

@@ -51,9 +51,10 @@ struct image_config {
 MUST_CHECK int image_prepare(
 	int store, const char *name, struct arena *arena, struct image_config *config, struct error *err);
 
-/* Where the directory with the network's hosts file is attached inside an instance. It exists in every root made here,
- * also a read-only one; /etc/hosts is then a link to "hosts.d/hosts", made by root_link_write(). */
-#define ROOT_HOSTS_DIRECTORY "/etc/hosts.d"
+/* Where the directory with the network's hosts file is attached inside an instance. Every root made here has it, also a
+ * read-only one, and /etc/hosts is a link to the file "hosts" in it; with nothing attached that file names localhost.
+ */
+#define IMAGE_HOSTS_DIRECTORY "/etc/hosts.d"
 
 /* --- the root of an instance -------------------------------------------------------------------------------------- */
 
@@ -85,6 +86,10 @@ void root_parts_drop(struct root_parts *parts);
  * Called once at creation, before any start. Files of /etc that follow from the instance (hostname) are written by the
  * caller through root_file_write(). */
 MUST_CHECK int root_create(const struct image_session *session, const struct root_request *request, struct error *err);
+/* For a read-only root, where nobody can make one later: an empty directory or file at target in the upper layer,
+ * unless there is something already. Before the start; targets below the host's /usr are passed over. */
+MUST_CHECK int root_mount_point_make(const struct image_session *session, const struct root_request *request,
+	const char *target, bool is_file, struct error *err);
 /* Writes a generated file into the upper layer (container id 0:0 unless given), making parents; inside root only, links
  * never followed. */
 MUST_CHECK int root_file_write(int instance, const char *path, mode_t mode, uid_t uid, gid_t gid, const char *content,

@@ -25,9 +25,6 @@
 #include "images/source.h"
 #include "images/upper.h"
 
-#define HELD_PREFIX "lower."
-#define HOLD_TRIES 4
-#define INSTANCE_ENTRIES_MAX 1024
 #define USR "/usr"
 
 static const uint64_t usr_attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -52,63 +49,6 @@ int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bo
 	parts->items[parts->count++] =
 		(struct root_part){.target = target, .mount = take_fd(&owned), .is_file = is_file};
 	return 0;
-}
-
-/* --- holding the host image -------------------------------------------------------------------------------------- */
-
-int host_layers_release(int instance, const char *keep, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings names = {0};
-
-	if (dir_list(&arena, instance, INSTANCE_ENTRIES_MAX, &names, err) < 0)
-		return -1;
-	for (size_t i = 0; i < names.count; i++) {
-		const char *name = names.items[i];
-
-		if (!text_starts_with(name, HELD_PREFIX))
-			continue;
-		if (keep && text_equal(name + strlen(HELD_PREFIX), keep))
-			continue;
-		if (unlinkat(instance, name, 0) < 0 && errno != ENOENT)
-			return fail_errno(err, "remove %s", name);
-	}
-	return 0;
-}
-
-static int host_layer_read(int store, char layer[LAYER_NAME_SIZE], struct error *err)
-{
-	ssize_t length = readlinkat(store, "images/" IMAGE_HOST, layer, LAYER_NAME_SIZE - 1);
-
-	if (length < 0 && errno == ENOENT)
-		return fail(err, ERROR_MISSING, "the image \"%s\" is not prepared", IMAGE_HOST);
-	if (length < 0)
-		return fail_errno(err, "read the link images/%s of the store", IMAGE_HOST);
-	layer[length] = '\0';
-	return 0;
-}
-
-/* The usual start finds its link from the last one (EEXIST): one call. A layer that vanished between the two calls was
- * replaced by a newer one. */
-int host_layer_hold(int store, int instance, char layer[LAYER_NAME_SIZE], struct error *err)
-{
-	char held[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_HELD)], mine[sizeof(HELD_PREFIX) + LAYER_NAME_SIZE];
-
-	for (int i = 0; i < HOLD_TRIES; i++) {
-		if (host_layer_read(store, layer, err) < 0)
-			return -1;
-		snprintf(held, sizeof(held), "%s/%s/%s", LAYERS, layer, HOST_HELD);
-		snprintf(mine, sizeof(mine), "%s%s", HELD_PREFIX, layer);
-		if (linkat(store, held, instance, mine, 0) == 0)
-			return host_layers_release(instance, layer, err);
-		if (errno == EEXIST)
-			return 0;
-		if (errno != ENOENT)
-			break;
-	}
-	if (errno == EXDEV)
-		return fail(err, ERROR_SYSTEM, "the instance's directory and the store are on different file systems");
-	return fail_errno(err, "hold the layer %s", layer);
 }
 
 /* --- layers of one root ------------------------------------------------------------------------------------------ */
@@ -153,7 +93,7 @@ static int host_lower_open(const struct image_session *session, const struct roo
 	return out->lower < 0 ? -1 : 0;
 }
 
-static int rootfs_open(const struct image_session *session, const char *path, struct error *err)
+int rootfs_open(const struct image_session *session, const char *path, struct error *err)
 {
 	bool is_file;
 	auto_fd fd = -1;
@@ -261,97 +201,4 @@ int root_mount(const struct image_session *session, const struct root_request *r
 	if (request->image && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
 		return blame(err, "mount %s", USR);
 	return 0;
-}
-
-/* What every root needs to attach file systems on; made in the upper layer, because a read-only root cannot get them
- * later and a plain directory need not have them. */
-static const struct {
-	const char *path;
-	mode_t mode;
-} mount_points[] = {
-	{"dev", 0755},
-	{"proc", 0555},
-	{"sys", 0555},
-	{"run", 0755},
-	{"tmp", 01777},
-	{"etc", 0755},
-	{"etc/hosts.d", 0755},
-};
-
-/* A directory of the upper layer hides the attributes of the one below: it takes them over. */
-static int attributes_take(int from, int dir, const char *path, struct error *err)
-{
-	struct stat about;
-
-	if (fstat(from, &about) < 0)
-		return fail_errno(err, "stat %s of the root directory", path);
-	if (!S_ISDIR(about.st_mode))
-		return 0;
-	if (fchownat(dir, path, about.st_uid, about.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-		fchmodat(dir, path, about.st_mode & 07777, 0) < 0)
-		return fail_errno(err, "set owner and mode of %s", path);
-	return 0;
-}
-
-/* /etc is made in any case, for the files that follow from the instance. */
-static int mount_point_make(int rootfs, int upper, const char *path, mode_t mode, struct error *err)
-{
-	auto_fd below = path_try_open(rootfs, path, O_PATH | O_NOFOLLOW, 0);
-
-	if (below >= 0 && !text_equal(path, "etc"))
-		return 0;
-	if (mkdirat(upper, path, mode) < 0)
-		return errno == EEXIST ? 0 : fail_errno(err, "make the mount point %s", path);
-	if (fchmodat(upper, path, mode, 0) < 0)
-		return fail_errno(err, "chmod %s", path);
-	return below < 0 ? 0 : attributes_take(below, upper, path, err);
-}
-
-static int rootfs_prepare(
-	const struct image_session *session, const struct root_request *request, int upper, struct error *err)
-{
-	auto_fd rootfs = rootfs_open(session, request->rootfs, err);
-
-	if (rootfs < 0)
-		return -1;
-	if (attributes_take(rootfs, upper, ".", err) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(mount_points); i++)
-		if (mount_point_make(rootfs, upper, mount_points[i].path, mount_points[i].mode, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int request_check(const struct root_request *request, struct error *err)
-{
-	if (!request->image == !request->rootfs)
-		return fail(err, ERROR_USAGE, "one of image and rootfs is needed");
-	if (request->rootfs && request->etc_from_host && request->etc_from_host->count)
-		return fail(err, ERROR_USAGE, "etc_from_host: only with the image \"%s\"", IMAGE_HOST);
-	return 0;
-}
-
-int root_create(const struct image_session *session, const struct root_request *request, struct error *err)
-{
-	auto_fd work = -1;
-	auto_fd upper = -1;
-
-	if (request_check(request, err) < 0)
-		return -1;
-	work = dir_create(request->instance, WORK, 0700, err);
-	upper = work < 0 ? -1 : dir_create(request->instance, UPPER, 0755, err);
-	if (upper < 0)
-		return -1;
-	if (fchmod(upper, 0755) < 0)
-		return fail_errno(err, "chmod the upper layer");
-	if (request->rootfs)
-		return rootfs_prepare(session, request, upper, err);
-	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
-}
-
-int root_remove(int instance, struct error *err)
-{
-	if (tree_remove(instance, UPPER, err) < 0 || tree_remove(instance, WORK, err) < 0)
-		return -1;
-	return host_layers_release(instance, NULL, err);
 }

@@ -8,6 +8,13 @@
 MUST_CHECK int root_parts_adopt(
 	struct root_parts *parts, const char *target, int mount, bool is_file, struct error *err);
 
+/* A plain root directory of the host, checked as a volume's source is: O_PATH. */
+MUST_CHECK int rootfs_open(const struct image_session *session, const char *path, struct error *err);
+
+/* /etc/hosts is a link to IMAGE_HOSTS_LINK; this is what it leads to while nothing is mounted there. */
+#define IMAGE_HOSTS_LINK "hosts.d/hosts"
+#define IMAGE_HOSTS_TEXT "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
 /* --- the built-in image, built by sparse.c ----------------------------------------------------------------------- */
 
 #define LAYERS "layers"

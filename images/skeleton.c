@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "images/dpkg.h"
 #include "images/everybody.h"
+#include "images/root.h"
 #include "images/tree.h"
 
 #define COPY_MAX (4 << 20)
@@ -33,7 +34,7 @@ static const struct {
 	{"/tmp", 01777, 0},
 	{"/usr", 0755, 0},
 	{"/etc", 0755, 0},
-	{ROOT_HOSTS_DIRECTORY, 0755, 0},
+	{IMAGE_HOSTS_DIRECTORY, 0755, 0},
 	{"/root", 0700, 0},
 	{"/home", 0755, 0},
 	{"/mnt", 0755, 0},
@@ -64,6 +65,7 @@ static const struct {
 	{"/var/run", "/run"},
 	{"/var/lock", "/run/lock"},
 	{"/etc/mtab", "../proc/self/mounts"},
+	{"/etc/hosts", IMAGE_HOSTS_LINK},
 };
 
 /* Made only where the host has them: which ones depends on the machine. */
@@ -123,7 +125,7 @@ static const struct {
 } texts[] = {
 	{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
 			       "protocols: files\nservices: files\nethers: files\nrpc: files\n"},
-	{"/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"},
+	{IMAGE_HOSTS_DIRECTORY "/hosts", IMAGE_HOSTS_TEXT},
 	{"/etc/hostname", "localhost\n"},
 	{"/etc/shells", "/bin/sh\n/usr/bin/sh\n/bin/bash\n/usr/bin/bash\n"},
 	{"/etc/host.conf", "multi on\n"},
