@@ -60,12 +60,17 @@ static void attributes_set(posix_spawnattr_t *attributes)
 	sigset_t none, all;
 
 	sigemptyset(&none);
-	sigfillset(&all);
+	memset(&all, 0xff, sizeof(all)); /* sigfillset(3) leaves out two of the C library's own */
 	posix_spawnattr_init(attributes);
 	posix_spawnattr_setsigmask(attributes, &none);
 	posix_spawnattr_setsigdefault(attributes, &all);
 	posix_spawnattr_setpgroup(attributes, 0);
 	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+}
+
+static const char *program_of(const struct helper *helper)
+{
+	return helper->program ? helper->program : helper->argv[0];
 }
 
 /* posix_spawn() gives execve()'s error to the parent and copies no memory. -1 with errno. */
@@ -81,7 +86,7 @@ static pid_t helper_spawn(const struct helper *helper, int input, int output)
 	actions_set(&actions, input, output);
 	attributes_set(&attributes);
 	result = posix_spawn(
-		&pid, helper->argv[0], &actions, &attributes, (char *const *)helper->argv, (char *const *)env);
+		&pid, program_of(helper), &actions, &attributes, (char *const *)helper->argv, (char *const *)env);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	errno = result;
@@ -106,14 +111,15 @@ static bool output_drain(int fd, struct text *output)
 /* Until the process ends: what it leaves running may hold the pipe open for ever. 1 ended, 0 the time is out. */
 static int helper_watch(int pidfd, int pipe, int64_t timeout_ms, struct text *output)
 {
-	int64_t deadline = clock_ms() + timeout_ms, left;
+	int64_t deadline = clock_deadline_ms(timeout_ms);
 	struct pollfd events[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = pipe, .events = POLLIN}};
+	int left;
 
 	for (;;) {
-		left = deadline - clock_ms();
-		if (left <= 0)
+		left = clock_poll_ms(deadline);
+		if (left == 0)
 			return 0;
-		if (poll(events, 2, left > 3600000 ? 3600000 : (int)left) < 0)
+		if (poll(events, 2, left) < 0)
 			continue;
 		if (events[1].revents && !output_drain(pipe, output))
 			events[1].fd = -1;
@@ -132,7 +138,7 @@ static int helper_finish(
 	int ended;
 
 	if (pidfd < 0) {
-		fail_errno(err, "%s", helper->argv[0]);
+		fail_errno(err, "%s", program_of(helper));
 		kill(-pid, SIGKILL);
 		waitpid(pid, status, 0);
 		return -1;
@@ -141,9 +147,9 @@ static int helper_finish(
 	if (!ended)
 		kill(-pid, SIGKILL); /* not reaped yet: the number is still its own */
 	if (process_reap(pidfd, status, err) < 0)
-		return blame(err, "%s", helper->argv[0]);
+		return blame(err, "%s", program_of(helper));
 	if (!ended)
-		return fail(err, ERROR_SYSTEM, "%s did not end within %lld ms", helper->argv[0],
+		return fail(err, ERROR_SYSTEM, "%s did not end within %lld ms", program_of(helper),
 			(long long)helper->timeout_ms);
 	return 0;
 }
@@ -154,17 +160,17 @@ int process_run(const struct helper *helper, struct text *output, int *status, s
 	int ends[2];
 	pid_t pid;
 
-	assert(helper->argv[0][0] == '/');
+	assert(*program_of(helper) == '/');
 	input = input_open(helper);
 	if (input < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		return fail_errno(err, "run %s", helper->argv[0]);
+		return fail_errno(err, "run %s", program_of(helper));
 	read_end = ends[0];
 	write_end = ends[1];
 	if (fcntl(read_end, F_SETFL, O_NONBLOCK) < 0)
-		return fail_errno(err, "run %s", helper->argv[0]);
+		return fail_errno(err, "run %s", program_of(helper));
 	pid = helper_spawn(helper, input, write_end);
 	if (pid < 0)
-		return fail_errno(err, "run %s", helper->argv[0]);
+		return fail_errno(err, "run %s", program_of(helper));
 	fd_drop(&write_end);
 	return helper_finish(pid, helper, read_end, output, status, err);
 }

@@ -32,7 +32,7 @@ static int flock_restarted(int fd, int operation)
 /* flock(2) knows no time limit, and an alarm signal would be a global: so ask again, after growing waits. */
 static int flock_until(int fd, int operation, int64_t timeout_ms)
 {
-	int64_t deadline = clock_ms() + timeout_ms, pause = 1, left;
+	int64_t deadline = clock_deadline_ms(timeout_ms), pause = 1, left;
 
 	while (flock_restarted(fd, operation | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)

@@ -17,6 +17,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
+#define POLL_MAX_MS (60 * 60 * 1000)
+
 pid_t process_clone(uint64_t flags, int cgroup, int *pidfd)
 {
 	int fd = -1;
@@ -117,14 +119,13 @@ int process_signal(int pidfd, int signal, struct error *err)
 
 int process_wait_end(int pidfd, int64_t timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms, left;
+	int64_t deadline = clock_deadline_ms(timeout_ms);
 	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	int left;
 
 	for (;;) {
-		left = timeout_ms < 0 ? -1 : deadline - clock_ms();
-		if (timeout_ms >= 0 && left < 0)
-			left = 0;
-		if (poll(&ended, 1, left > 3600000 ? 3600000 : (int)left) > 0)
+		left = clock_poll_ms(deadline);
+		if (poll(&ended, 1, left) > 0)
 			return 1;
 		if (left == 0)
 			return 0;
@@ -164,6 +165,25 @@ int64_t clock_ms(void)
 int64_t clock_real_ms(void)
 {
 	return clock_read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_deadline_ms(int64_t timeout_ms)
+{
+	int64_t deadline;
+
+	if (timeout_ms < 0 || __builtin_add_overflow(clock_ms(), timeout_ms, &deadline))
+		return INT64_MAX;
+	return deadline;
+}
+
+int clock_poll_ms(int64_t deadline_ms)
+{
+	int64_t left;
+
+	if (deadline_ms == INT64_MAX)
+		return -1;
+	left = deadline_ms - clock_ms();
+	return left <= 0 ? 0 : left > POLL_MAX_MS ? POLL_MAX_MS : (int)left;
 }
 
 const char *boot_id(void)

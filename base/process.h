@@ -40,16 +40,21 @@ const char *signal_name(int signal, char buffer[16]);
  * the time is out. input (may be NULL) goes to its stdin; up to 4 KiB of its stderr and stdout come back in output (may
  * be NULL). 0 with *status as in waitpid; -1: could not be started or time out. */
 struct helper {
-	const char *const *argv; /* argv[0] is an absolute path */
+	const char *const *argv; /* argv[0] is an absolute path, or program is set */
 	const char *const *env;	 /* NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
 	const char *input;
 	size_t input_length;
-	int64_t timeout_ms;
+	int64_t timeout_ms;  /* -1: none */
+	const char *program; /* the file to execute, an absolute path; NULL: argv[0] */
 };
 MUST_CHECK int process_run(const struct helper *helper, struct text *output, int *status, struct error *err);
 
 int64_t clock_ms(void);	     /* CLOCK_BOOTTIME, for waits and durations */
 int64_t clock_real_ms(void); /* CLOCK_REALTIME, for what people read */
+/* clock_ms() when the time will be out; INT64_MAX for a negative timeout. */
+int64_t clock_deadline_ms(int64_t timeout_ms);
+/* What is left until then for poll(2): -1 for ever, 0 over, at most an hour (ask again). */
+int clock_poll_ms(int64_t deadline_ms);
 /* The kernel's boot id, 36 characters, read once. */
 const char *boot_id(void);
 
