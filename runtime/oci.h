@@ -33,7 +33,8 @@ MUST_CHECK int oci_decode_seccomp(
  * do) would leave it no /dev/null. */
 void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits);
 
-/* The option strings of mounts, for features.json; ends with NULL at *count. */
+/* The option strings of mounts that we know, for features.json; NULL at the end. Some are known only to be refused. */
 const char *oci_mount_option_name(size_t index);
+bool oci_mount_option_is_honoured(size_t index);
 
 #endif

@@ -102,6 +102,11 @@ const char *oci_mount_option_name(size_t index)
 	return index < ARRAY_SIZE(option_rows) ? option_rows[index].name : NULL;
 }
 
+bool oci_mount_option_is_honoured(size_t index)
+{
+	return option_rows[index].does != IS_REFUSED;
+}
+
 static const struct mount_option_row *option_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {

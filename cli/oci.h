@@ -1,0 +1,36 @@
+/* What the commands of `warren-oci` share: the OCI runtime command line that podman, docker, containerd and CRI-O
+ * speak. It accepts what they pass to runc and crun, and refuses by name what would change a container if it were
+ * ignored. */
+#ifndef WARREN_CLI_OCI_H
+#define WARREN_CLI_OCI_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/options.h"
+
+struct oci_cli {
+	struct arena arena;
+	const char *root; /* directory of the state directories */
+	int root_dir;	  /* opened by oci_cli_open(); -1 */
+	int log;	  /* our own descriptor of --log; -1 */
+	char **arguments; /* argv, whole */
+};
+
+#define OCI_SPEC_VERSION "1.2.0"
+
+/* Opens the state root, made when it is missing, so that help and wrong use need no root. */
+MUST_CHECK int oci_cli_open(struct oci_cli *cli, struct error *err);
+
+/* Call it after oci_cli_open(). Descriptors 3 … 2+count must be open and the caller's. */
+MUST_CHECK int oci_check_preserved(const struct oci_cli *cli, int64_t count, struct error *err);
+
+/* Exit status of a process from waitpid(2)'s: 128 + signal for those that died of one. */
+int oci_exit_status(int status);
+
+/* The commands, each beside its options and its function. */
+extern const struct command oci_create_command, oci_start_command, oci_run_command, oci_kill_command,
+	oci_delete_command, oci_pause_command, oci_resume_command, oci_exec_command, oci_state_command,
+	oci_list_command, oci_ps_command, oci_features_command, oci_spec_command;
+
+#endif

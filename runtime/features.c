@@ -1,0 +1,161 @@
+/* What this build and this kernel can do, as the OCI runtime specification wants it told (features.md). Everything
+ * named here is honoured by the code that decodes config.json, and what the kernel lacks is left out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "runtime/oci.h"
+#include "runtime/runtime.h"
+#include "runtime/seccomp.h"
+
+#define OCI_VERSION_MIN "1.0.0"
+#define OCI_VERSION_MAX "1.2.0"
+
+const char *runtime_version(void)
+{
+	return WARREN_VERSION;
+}
+
+static void names_encode(struct encoder *encoder, const char *key, const char *const *names)
+{
+	encode_array_begin(encoder, key);
+	for (; *names; names++)
+		encode_string(encoder, NULL, *names);
+	encode_array_end(encoder);
+}
+
+/* /proc/self/ns has a link for each kind that the kernel was built with. */
+static bool kernel_has_namespace(enum spec_namespace ns)
+{
+	static const char *const links[NS_COUNT] = {"user", "mnt", "pid", "uts", "ipc", "net", "cgroup", "time"};
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", links[ns]);
+	return access(path, F_OK) == 0;
+}
+
+static void namespaces_encode(struct encoder *encoder)
+{
+	encode_array_begin(encoder, "namespaces");
+	for (size_t ns = 0; ns < NS_COUNT; ns++) {
+		if (kernel_has_namespace(ns))
+			encode_string(encoder, NULL, namespace_names[ns]);
+	}
+	encode_array_end(encoder);
+}
+
+static void capabilities_encode(struct encoder *encoder)
+{
+	uint64_t all = capabilities_all();
+	char buffer[32];
+
+	encode_array_begin(encoder, "capabilities");
+	for (unsigned i = 0; i < 64; i++) {
+		if (all & (UINT64_C(1) << i))
+			encode_string(encoder, NULL, capability_name(i, buffer));
+	}
+	encode_array_end(encoder);
+}
+
+static void mount_options_encode(struct encoder *encoder)
+{
+	encode_array_begin(encoder, "mountOptions");
+	for (size_t i = 0; oci_mount_option_name(i); i++) {
+		if (oci_mount_option_is_honoured(i))
+			encode_string(encoder, NULL, oci_mount_option_name(i));
+	}
+	encode_array_end(encoder);
+}
+
+/* seccomp(2): a flag that the kernel knows gets as far as reading the (missing) filter. */
+static bool kernel_has_flag(unsigned flag)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
+static void flags_encode(struct encoder *encoder)
+{
+	encode_array_begin(encoder, "supportedFlags");
+	for (size_t i = 0; seccomp_flag_names[i]; i++) {
+		struct error err = {0};
+		unsigned flag;
+
+		if (seccomp_flag_parse(seccomp_flag_names[i], &flag, &err) == 0 && kernel_has_flag(flag))
+			encode_string(encoder, NULL, seccomp_flag_names[i]);
+	}
+	encode_array_end(encoder);
+}
+
+static void seccomp_encode(struct encoder *encoder)
+{
+	encode_object_begin(encoder, "seccomp");
+	encode_bool(encoder, "enabled", kernel_has_flag(0));
+	names_encode(encoder, "actions", seccomp_action_names);
+	names_encode(encoder, "operators", seccomp_operator_names);
+	names_encode(encoder, "archs", seccomp_architecture_names);
+	names_encode(encoder, "knownFlags", seccomp_flag_names);
+	flags_encode(encoder);
+	encode_object_end(encoder);
+}
+
+static void cgroup_encode(struct encoder *encoder)
+{
+	encode_object_begin(encoder, "cgroup");
+	encode_bool(encoder, "v1", true);
+	encode_bool(encoder, "v2", true);
+	encode_bool(encoder, "systemd", false);
+	encode_bool(encoder, "systemdUser", false);
+	encode_bool(encoder, "rdma", false);
+	encode_object_end(encoder);
+}
+
+static void switch_encode(struct encoder *encoder, const char *key, bool enabled)
+{
+	encode_object_begin(encoder, key);
+	encode_bool(encoder, "enabled", enabled);
+	encode_object_end(encoder);
+}
+
+static void linux_encode(struct encoder *encoder)
+{
+	encode_object_begin(encoder, "linux");
+	namespaces_encode(encoder);
+	capabilities_encode(encoder);
+	cgroup_encode(encoder);
+	seccomp_encode(encoder);
+	switch_encode(encoder, "apparmor", false);
+	switch_encode(encoder, "selinux", false);
+	switch_encode(encoder, "intelRdt", false);
+	encode_object_begin(encoder, "mountExtensions");
+	switch_encode(encoder, "idmap", true);
+	encode_object_end(encoder);
+	switch_encode(encoder, "netDevices", false);
+	encode_object_end(encoder);
+}
+
+void features_encode(struct encoder *encoder)
+{
+	static const char *const hooks[] = {
+		"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop", NULL};
+	const struct scmp_version *library = seccomp_version();
+	char version[32];
+
+	snprintf(version, sizeof(version), "%u.%u.%u", library->major, library->minor, library->micro);
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "ociVersionMin", OCI_VERSION_MIN);
+	encode_string(encoder, "ociVersionMax", OCI_VERSION_MAX);
+	names_encode(encoder, "hooks", hooks);
+	mount_options_encode(encoder);
+	linux_encode(encoder);
+	encode_object_begin(encoder, "annotations");
+	encode_string(encoder, "io.github.seccomp.libseccomp.version", version);
+	encode_string(encoder, "warren.version", runtime_version());
+	encode_object_end(encoder);
+	encode_object_end(encoder);
+}
