@@ -316,6 +316,22 @@ static int narrow_refuse(struct publication *publication, const struct port *por
 	return port_refuse_instance(port, publication->narrow.holder, err);
 }
 
+/* Another port of the same call that has this number already, NULL: none. */
+static const struct port *port_twin(const struct publication *publication, size_t i)
+{
+	const struct port *port = &publication->ports[i];
+
+	for (size_t k = 0; k < publication->count; k++) {
+		const struct port *other = &publication->ports[k];
+
+		if (k != i && !publication->present[k] && other->published == port->published &&
+			other->protocol == port->protocol &&
+			(other->host_ip.s_addr == port->host_ip.s_addr || port_is_any(other) || port_is_any(port)))
+			return other;
+	}
+	return NULL;
+}
+
 /* Above the ports that the kernel gives to outgoing connections, when there are enough of them. */
 static int range_find(struct publication *publication, struct error *err)
 {
@@ -350,7 +366,7 @@ static int port_choose(struct publication *publication, size_t i, struct error *
 		int errnum;
 
 		port->published = (uint16_t)(publication->first + offset);
-		if (port_is_any(port) && narrow_has(&publication->narrow, port))
+		if (port_twin(publication, i) || (port_is_any(port) && narrow_has(&publication->narrow, port)))
 			continue;
 		errnum = port_try_bind(port);
 		if (errnum == 0)
@@ -361,19 +377,45 @@ static int port_choose(struct publication *publication, size_t i, struct error *
 	return fail(err, ERROR_BUSY, "all ports from %u to %d are taken", publication->first, PORT_MAX);
 }
 
-static int port_prepare(struct publication *publication, size_t i, struct error *err)
+/* Asked for twice in one call: the same thing once, or a contradiction. */
+static int port_settle_twin(struct publication *publication, size_t i, const struct port *twin, struct error *err)
+{
+	const struct port *port = &publication->ports[i];
+	char where[40];
+
+	if (twin->host_ip.s_addr != port->host_ip.s_addr || twin->target != port->target)
+		return fail(err, ERROR_USAGE, "port %s is asked for twice", port_where(port, where));
+	publication->present[i] = true;
+	return 0;
+}
+
+static int port_check(struct publication *publication, size_t i, struct error *err)
 {
 	struct port *port = &publication->ports[i];
+	const struct port *twin = port_twin(publication, i);
 	int errnum;
 
-	publication->chosen[i] = port->published == 0;
-	if (publication->chosen[i])
-		return port_choose(publication, i, err);
+	if (twin)
+		return port_settle_twin(publication, i, twin, err);
 	errnum = port_try_bind(port);
 	if (errnum)
 		return port_refuse_host(port, errnum, err);
 	if (port_is_any(port) && narrow_has(&publication->narrow, port))
 		return narrow_refuse(publication, port, err);
+	return 0;
+}
+
+/* The numbers that are given first, so that none of them is chosen for another. */
+static int publication_prepare(struct publication *publication, struct error *err)
+{
+	for (size_t i = 0; i < publication->count; i++) {
+		publication->chosen[i] = publication->ports[i].published == 0;
+		if (!publication->chosen[i] && port_check(publication, i, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < publication->count; i++)
+		if (publication->chosen[i] && port_choose(publication, i, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -488,9 +530,8 @@ static int publication_do(struct publication *publication, struct error *err)
 {
 	if (narrow_look(publication, err) < 0)
 		return -1;
-	for (size_t i = 0; i < publication->count; i++)
-		if (port_prepare(publication, i, err) < 0)
-			return -1;
+	if (publication_prepare(publication, err) < 0)
+		return -1;
 	if (publication_add(publication, err) < 0)
 		return -1;
 	if (publication_check(publication, err) == 0)

@@ -1,0 +1,182 @@
+/* Attaching and detaching instances. */
+#include "netns/link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "tests/netns/support_world.h"
+
+static const struct endpoint some = {.slot = 7, .network_number = 1, .address = {0x0500580a}}; /* 10.88.0.5 */
+
+TEST(link, attaching_makes_a_named_pair_and_detaching_removes_it)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd netns = netns_new();
+
+	cr_assert(!endpoint_exists(world.session, some.slot));
+	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
+	cr_assert(endpoint_exists(world.session, some.slot));
+	cr_assert(link_is_there(some.slot));
+	cr_assert(if_nametoindex("w7") == 100007);
+	netns_enter(netns);
+	cr_assert(if_nametoindex("eth0") != 0);
+	netns_enter(world.host);
+	ASSERT_OK(endpoint_detach(world.session, some.slot, &err));
+	cr_assert(!endpoint_exists(world.session, some.slot));
+	ASSERT_OK(endpoint_detach(world.session, some.slot, &err));
+	fd_drop(&netns);
+	world_close(&world);
+}
+
+TEST(link, a_link_that_lives_on_makes_attaching_fail_without_touching_it)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct endpoint other = some;
+	struct error err;
+	world_open(&world);
+	auto_fd first = netns_new();
+	auto_fd second = netns_new();
+
+	other.address.s_addr = inet_addr("10.88.0.6");
+	ASSERT_OK(endpoint_attach(world.session, &some, first, 1000, &err));
+	ASSERT_FAILS(endpoint_attach(world.session, &other, second, 100, &err), ERROR_BUSY,
+		"attach w7: the link of an earlier instance is still there");
+	cr_assert(endpoint_exists(world.session, some.slot));
+	cr_assert(!connects(&world, world.host, "10.88.0.6", 1), "no route of the failed attempt is left");
+	command("/usr/sbin/ip route get 10.88.0.5 oif w7");
+	fd_drop(&first);
+	fd_drop(&second);
+	await_gone(&world, some.slot);
+	world_close(&world);
+}
+
+TEST(link, a_dying_link_of_the_same_slot_is_waited_for)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd first = netns_new();
+	auto_fd second = netns_new();
+
+	ASSERT_OK(endpoint_attach(world.session, &some, first, 1000, &err));
+	fd_drop(&first);
+	ASSERT_OK(endpoint_attach(world.session, &some, second, 10000, &err));
+	netns_enter(second);
+	cr_assert(if_nametoindex("eth0") != 0);
+	netns_enter(world.host);
+	fd_drop(&second);
+	await_gone(&world, some.slot);
+	world_close(&world);
+}
+
+TEST(link, an_address_that_is_routed_elsewhere_is_refused_and_nothing_is_left)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct endpoint other = some;
+	struct error err;
+	world_open(&world);
+	auto_fd first = netns_new();
+	auto_fd second = netns_new();
+
+	other.slot = 8;
+	ASSERT_OK(endpoint_attach(world.session, &some, first, 1000, &err));
+	ASSERT_FAILS(endpoint_attach(world.session, &other, second, 60, &err), ERROR_BUSY,
+		"attach w8: address 10.88.0.5 is routed to another link");
+	cr_assert(!endpoint_exists(world.session, other.slot));
+	cr_assert(endpoint_exists(world.session, some.slot));
+	fd_drop(&first);
+	fd_drop(&second);
+	world_close(&world);
+}
+
+TEST(link, a_descriptor_that_is_no_namespace_is_refused_with_a_clear_error)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	ASSERT_FAILS(endpoint_attach(world.session, &some, nothing, 1000, &err), ERROR_SYSTEM,
+		"attach w7: create the link pair");
+	cr_assert(!endpoint_exists(world.session, some.slot));
+	fd_drop(&nothing);
+	world_close(&world);
+}
+
+/* A link with the index that a slot would have, but made by somebody else. */
+TEST(link, a_foreign_link_is_never_taken_for_ours)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+
+	command("/usr/sbin/ip link add foreign index 100007 type veth peer name other");
+	cr_assert(!endpoint_exists(world.session, 7));
+	ASSERT_OK(endpoint_detach(world.session, 7, &err));
+	cr_assert(if_nametoindex("foreign") == 100007);
+	command("/usr/sbin/ip link del foreign");
+	command("/usr/sbin/ip link add w7 index 5000 type veth peer name other");
+	cr_assert(!link_is_there(7));
+	world_close(&world);
+}
+
+TEST(link, the_host_side_answers_no_arp)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	const char *flags;
+	struct error err;
+	world_open(&world);
+	auto_fd netns = netns_new();
+
+	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
+	/* /sys shows the namespace of its mount, so by ip(8). */
+	static const char *const argv[] = {"/usr/sbin/ip", "-br", "link", "show", "w7", NULL};
+	AUTO(text_drop) struct text output = {0};
+	int status;
+	ASSERT_OK(process_run(&(struct helper){.argv = argv, .timeout_ms = 5000}, &output, &status, &err));
+	flags = text_string(&output);
+	cr_assert(strstr(flags, "NOARP"), "%s", flags);
+	cr_assert(strstr(flags, "02:77:00:00:00:01"), "%s", flags);
+	text_drop(&output);
+	output = (struct text){0};
+	fd_drop(&netns);
+	world_close(&world);
+}
+
+TEST(link, inside_without_an_address_there_is_only_loopback)
+{
+	NEEDS_ROOT();
+	struct world world;
+	world_open(&world);
+	auto_fd server = listen_in(&world, world.host, "127.0.0.1", 80);
+
+	cr_assert(connects(&world, world.host, "127.0.0.1", 80));
+	fd_drop(&server);
+	world_close(&world);
+}
+
+TEST(link, configuring_inside_without_eth0_says_which_step_failed)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+
+	ASSERT_FAILS(endpoint_configure_inside(&some, &err), ERROR_SYSTEM, "set up the network inside: bring eth0 up");
+	world_close(&world);
+}

@@ -1,0 +1,237 @@
+/* Networks: records, refusals, changes. */
+#include "netns/networks.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "netns/elements.h"
+#include "netns/ruleset.h"
+#include "netns/session.h"
+#include "tests/netns/support_world.h"
+
+static struct network network_named(const char *name, const char *subnet)
+{
+	struct network network = {.name = name, .egress = true, .owner = ""};
+	struct error err;
+
+	ASSERT_OK(subnet_parse(subnet, &network.subnet, &err));
+	return network;
+}
+
+TEST(networks, what_was_defined_is_loaded_again)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16"), found;
+	const char *allow[] = {"bank", NULL};
+	char subnet[20];
+	world_open(&world);
+
+	shop.isolated = true;
+	shop.owner = "web";
+	shop.allow = (struct strings){allow, 1};
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(network_load(&arena, &world.state, "shop", &found, &err));
+	cr_assert_str_eq(found.name, "shop");
+	cr_assert(found.number == 1 && shop.number == 1);
+	cr_assert(found.isolated && found.egress);
+	cr_assert_str_eq(found.owner, "web");
+	cr_assert(found.allow.count == 1 && strcmp(found.allow.items[0], "bank") == 0);
+	cr_assert_str_eq(subnet_format(&found.subnet, subnet), "10.44.0.0/16");
+	ASSERT_FAILS(network_load(&arena, &world.state, "bank", &found, &err), ERROR_MISSING, "no network \"bank\"");
+	world_close(&world);
+}
+
+TEST(networks, numbers_are_unique_and_reused)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct error err;
+	struct network a = network_named("a", "10.1.0.0/16"), b = network_named("b", "10.2.0.0/16");
+	struct network c = network_named("c", "10.3.0.0/16"), again = network_named("a", "10.1.0.0/16");
+	struct network_list list;
+	world_open(&world);
+
+	ASSERT_OK(network_define(&world.state, &a, &err));
+	ASSERT_OK(network_define(&world.state, &b, &err));
+	ASSERT_OK(network_define(&world.state, &again, &err));
+	cr_assert(a.number == 1 && b.number == 2 && again.number == 1);
+	ASSERT_OK(network_undefine(&world.state, "a", &err));
+	ASSERT_OK(network_define(&world.state, &c, &err));
+	cr_assert(c.number == 1);
+	ASSERT_OK(network_load_all(&arena, &world.state, &list, &err));
+	cr_assert(list.count == 2);
+	ASSERT_FAILS(network_undefine(&world.state, "a", &err), ERROR_MISSING, "no network \"a\"");
+	world_close(&world);
+}
+
+TEST(networks, overlaps_are_refused_by_name)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16"), bank = network_named("bank", "10.44.7.0/24");
+	struct network wire = network_named("wire", "192.0.2.0/25"), far = network_named("far", "10.99.0.0/16");
+	struct network dark = network_named("dark", "10.98.0.0/16");
+	world_open(&world);
+	outside_open(&world);
+
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_FAILS(network_define(&world.state, &bank, &err), ERROR_USAGE,
+		"define network bank: subnet 10.44.7.0/24 overlaps 10.44.0.0/16 of network shop; choose another "
+		"subnet");
+	ASSERT_FAILS(network_define(&world.state, &wire, &err), ERROR_USAGE,
+		"define network wire: subnet 192.0.2.0/25 overlaps the address 192.0.2.0/24 on wan of this host");
+	command("/usr/sbin/ip route add 10.99.3.0/24 via " WAN_OUTSIDE);
+	ASSERT_FAILS(network_define(&world.state, &far, &err), ERROR_USAGE,
+		"define network far: subnet 10.99.0.0/16 overlaps the route 10.99.3.0/24 on wan of this host");
+	command("/usr/sbin/ip route add blackhole 10.98.0.0/15 metric 5");
+	ASSERT_OK(network_define(&world.state, &dark, &err));
+	world_close(&world);
+}
+
+TEST(networks, the_routes_of_own_instances_do_not_count_as_overlap)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct guest guest;
+	struct error err;
+	world_open(&world);
+	struct network shop = network_of(&world, "shop", "10.44.0.0/16", false, true, &arena);
+
+	guest_open(&world, &shop, &guest);
+	ASSERT_OK(address_release(&world.state, "shop", guest.endpoint.address, &err));
+	ASSERT_OK(subnet_parse("10.44.0.0/24", &shop.subnet, &err));
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(slot_release(&world.state, guest.endpoint.slot, &err));
+	close(guest.netns);
+	world_close(&world);
+}
+
+TEST(networks, another_owners_name_is_refused)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network mine = network_named("shop", "10.44.0.0/16"), theirs = mine;
+	world_open(&world);
+
+	mine.owner = "web";
+	theirs.owner = "other";
+	ASSERT_OK(network_define(&world.state, &mine, &err));
+	ASSERT_FAILS(network_define(&world.state, &theirs, &err), ERROR_BUSY,
+		"define network shop: it was defined by fleet web");
+	world_close(&world);
+}
+
+TEST(networks, subnets_do_not_change_and_networks_do_not_go_while_addresses_are_taken)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16");
+	struct in_addr none = {0}, address;
+	world_open(&world);
+
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(address_take(&world.state, &shop, none, &address, &err));
+	struct network moved = network_named("shop", "10.45.0.0/16");
+	ASSERT_FAILS(network_define(&world.state, &moved, &err), ERROR_BUSY,
+		"define network shop: its subnet cannot change while instances have addresses of it");
+	ASSERT_FAILS(network_undefine(&world.state, "shop", &err), ERROR_BUSY,
+		"remove network shop: instances have addresses of it");
+	ASSERT_OK(address_release(&world.state, "shop", address, &err));
+	ASSERT_OK(network_define(&world.state, &moved, &err));
+	ASSERT_OK(address_take(&world.state, &moved, none, &address, &err));
+	cr_assert(address.s_addr == ip("10.45.0.1").s_addr);
+	ASSERT_OK(address_release(&world.state, "shop", address, &err));
+	ASSERT_OK(network_undefine(&world.state, "shop", &err));
+	world_close(&world);
+}
+
+TEST(networks, bad_names_touch_no_file)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network bad = network_named("../shop", "10.44.0.0/16"), good = network_named("shop", "10.44.0.0/16");
+	const char *allow[] = {"a b", NULL};
+	world_open(&world);
+
+	ASSERT_FAILS(network_define(&world.state, &bad, &err), ERROR_USAGE, "network");
+	ASSERT_FAILS(network_undefine(&world.state, "../shop", &err), ERROR_USAGE, "network");
+	good.allow = (struct strings){allow, 1};
+	ASSERT_FAILS(network_define(&world.state, &good, &err), ERROR_USAGE, "define network shop: allow");
+	world_close(&world);
+}
+
+TEST(networks, a_damaged_record_is_named)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct error err;
+	struct network found;
+	static const struct {
+		const char *record, *message;
+	} rows[] = {
+		{"{", "shop.json:"},
+		{"{\"version\": 1}", "name"},
+		{"{\"version\": 1, \"name\": \"bank\", \"number\": 1, \"subnet\": \"10.0.0.0/8\", \"isolated\": true, "
+		 "\"egress\": true}",
+			"shop.json: is the record of network \"bank\""},
+		{"{\"version\": 1, \"name\": \"shop\", \"number\": 4096, \"subnet\": \"10.0.0.0/8\", \"isolated\": "
+		 "true, "
+		 "\"egress\": true}",
+			"number"},
+		{"{\"version\": 1, \"name\": \"shop\", \"number\": 1, \"subnet\": \"10.0.0.1/8\", \"isolated\": true, "
+		 "\"egress\": true}",
+			"host bits"},
+	};
+	world_open(&world);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		ASSERT_OK(file_replace(world.state.records, "shop.json", 0644, FILE_VOLATILE, rows[i].record,
+			strlen(rows[i].record), &err));
+		err = (struct error){0};
+		cr_assert(network_load(&arena, &world.state, "shop", &found, &err) < 0);
+		cr_assert(strstr(err.text, "network shop: "), "%s", err.text);
+		cr_assert(strstr(err.text, rows[i].message), "%s", err.text);
+	}
+	world_close(&world);
+}
+
+static void count_one(const struct element *element, void *context)
+{
+	(void)element;
+	++*(size_t *)context;
+}
+
+/* More networks than fit a socket's usual send buffer, changed in one transaction. */
+TEST(networks, five_hundred_of_them_fit_one_transaction)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct error err;
+	size_t count = 0;
+	world_open(&world);
+
+	for (unsigned i = 0; i < 499; i++) {
+		char subnet[20];
+		snprintf(subnet, sizeof(subnet), "10.%u.%u.0/24", 100 + i / 256, i % 256);
+		network_of(&world, arena_format(&arena, "n%u", i), subnet, false, true, &arena);
+	}
+	ASSERT_OK(net_host_up(&world.state, &err));
+	network_of(&world, "last", "10.200.0.0/24", false, true, &arena);
+	ASSERT_OK(elements_dump(&world.session->filter, "networks", count_one, &count, &err));
+	cr_assert(count == 500, "%zu", count);
+	world_close(&world);
+}
