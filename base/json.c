@@ -360,15 +360,20 @@ static int utf8_check(const struct json_doc *doc, struct error *err)
 	return 0;
 }
 
-static int fail_explained(const struct builder *b)
+static struct json_stop stop_of(const struct builder *b)
 {
-	const struct json_stop stop = {
+	return (struct json_stop){
 		.text = b->doc->text,
 		.length = b->doc->length,
 		.offset = b->end,
 		.place = b->place,
 		.comments = b->comments,
 	};
+}
+
+static int fail_explained(const struct builder *b)
+{
+	const struct json_stop stop = stop_of(b);
 	struct text reason AUTO(text_drop) = {0};
 	size_t offset = json_explain(&stop, &reason);
 
@@ -379,6 +384,7 @@ static int tree_build(struct builder *b)
 {
 	yajl_alloc_funcs memory = {.malloc = yajl_malloc, .realloc = yajl_realloc, .free = yajl_release};
 	AUTO(parser_drop) yajl_handle parser = yajl_alloc(&callbacks, &memory, b);
+	struct json_stop stop;
 	yajl_status status;
 
 	b->parser = parser;
@@ -387,9 +393,10 @@ static int tree_build(struct builder *b)
 	status = yajl_parse(parser, (const unsigned char *)b->doc->text, b->doc->length + 1);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(parser);
-	if (status == yajl_status_ok)
-		return 0;
-	return status == yajl_status_client_canceled ? -1 : fail_explained(b);
+	if (status == yajl_status_client_canceled)
+		return -1;
+	stop = stop_of(b);
+	return status == yajl_status_ok && json_ends_at(&stop) ? 0 : fail_explained(b);
 }
 
 int json_parse(struct arena *arena, const char *name, const char *text, size_t length, enum json_flags flags,

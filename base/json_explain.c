@@ -33,6 +33,7 @@ static size_t skip_comment(const struct view *view, size_t pos)
 	return end ? (size_t)(end - view->text) + 2 : pos;
 }
 
+/* Behind blanks and, where they are allowed, comments. */
 static size_t skip_blanks(const struct view *view, size_t pos)
 {
 	size_t before;
@@ -131,7 +132,7 @@ static size_t span_word(const struct view *view, size_t pos)
 	size_t start = pos;
 
 	while (pos < view->length && pos - start < WORD_SHOWN &&
-		(isalnum((unsigned char)view->text[pos]) || strchr("_-+.", view->text[pos])))
+		(isalnum((unsigned char)view->text[pos]) || memchr("_-+.", view->text[pos], 4)))
 		pos++;
 	return pos - start;
 }
@@ -234,4 +235,11 @@ size_t json_explain(const struct json_stop *stop, struct text *reason)
 	text_appendf(reason, "expected %s, found ", expected);
 	append_found(&view, pos, reason);
 	return pos;
+}
+
+bool json_ends_at(const struct json_stop *stop)
+{
+	const struct view view = {.text = stop->text, .length = stop->length, .comments = stop->comments};
+
+	return skip_blanks(&view, stop->offset) == stop->length;
 }

@@ -30,4 +30,8 @@ struct json_stop {
 /* Appends the reason; gives the offset where it lies. */
 size_t json_explain(const struct json_stop *stop, struct text *reason);
 
+/* True when nothing but blanks and whole comments follows: the parser does not mind a comment that is never closed
+ * there. */
+bool json_ends_at(const struct json_stop *stop);
+
 #endif
