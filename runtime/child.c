@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 #include "runtime/root.h"
 #include "runtime/sysctls.h"
 #include "runtime/terminal.h"
+
+#define PRESERVE_MAX 256
 
 /* --- waiting for the parent --------------------------------------------------------------------------------------- */
 
@@ -111,6 +114,15 @@ static int cgroup_step(struct child *child, struct error *err)
 static int join_step(struct child *child, struct error *err)
 {
 	return namespaces_join(&child->namespaces, err);
+}
+
+/* The caller's session keyring would be inherited, and with it the right to its keys. Where the kernel has no keys or
+ * no room for more there is nothing to take along. */
+static int keyring_step(struct child *child, struct error *err)
+{
+	if (child->launch->keep_keyring || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
+		return 0;
+	return errno == ENOSYS || errno == EDQUOT ? 0 : fail_errno(err, "keyctl");
 }
 
 /* Raw calls: the C library's would tell other threads. */
@@ -268,6 +280,20 @@ static int find_step(struct child *child, struct error *err)
 	return fail_errno(err, "execute %s", child->process.name);
 }
 
+/* What waits for "start" may wait for days: it keeps nothing but what it needs, above all not the lock of its own
+ * record. */
+static void close_all_but_needed(const struct child *child)
+{
+	const struct launch *launch = child->launch;
+	int keep[4 + PRESERVE_MAX] = {
+		child->channel, launch->hold, launch->hold_lock, launch->hooks ? launch->hooks->state : -1};
+	size_t count = 4;
+
+	for (int i = 0; i < launch->preserve_fds && i < PRESERVE_MAX; i++)
+		keep[count++] = 3 + i;
+	fds_close_all_but(keep, count);
+}
+
 /* From here on nobody of ours waits: the container is created. `start` connects to the socket and gets the end of the
  * connection when the program runs, or the error. A second `start` finds no listener. */
 static int hold_step(struct child *child, struct error *err)
@@ -279,6 +305,7 @@ static int hold_step(struct child *child, struct error *err)
 		return 0;
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return fail_errno(err, "clear the parent-death signal");
+	close_all_but_needed(child);
 	if (socket_send(child->channel, &message, 1, NULL, 0) < 0)
 		return fail_abandoned(err);
 	close(child->channel);
@@ -323,6 +350,7 @@ static const struct step steps[] = {
 	{"join namespaces", join_step, true},
 	{"wait for the id maps", maps_await, false},
 	{"become root inside", become_root_step, false},
+	{"make a session keyring", keyring_step, false},
 	{"make file systems", make_step, false},
 	{"wait for the root", parts_await, false},
 	{"attach the root", root_step, false},

@@ -56,7 +56,7 @@ static bool device_is(const struct spec_device *device, const struct stat *statu
 static int node_clone(const struct spec_device *device, struct error *err)
 {
 	auto_fd node = open_tree(AT_FDCWD, device->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	struct mount_attr attr = {.propagation = MS_PRIVATE};
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
 	struct stat status;
 
 	if (node < 0 || fstat(node, &status) < 0)

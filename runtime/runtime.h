@@ -56,6 +56,7 @@ struct launch {
 	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
 	const char *program; /* argv[0] for errors; NULL: spec->process.args */
+	bool keep_keyring; /* do not give it a session keyring of its own */
 	const struct launch_hooks
 		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
 };
@@ -144,6 +145,10 @@ struct container_create_options {
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool no_new_keyring, keep;
+	/* Our own command line, when we may execute ourselves anew (once, before anything is made) to keep our program
+	 * file out of the reach of a container without an id range of its own. NULL: such a container is refused unless
+	 * that protection is in place already. */
+	char *const *guard_arguments;
 };
 
 /* root is the state root's descriptor (/run/warren-oci by default). Each takes the container's lock for as long as it
@@ -174,6 +179,7 @@ struct container_exec_options {
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool detach;
+	char *const *guard_arguments; /* as in struct container_create_options */
 };
 /* The container's own process section, as the base of an exec. */
 MUST_CHECK int container_exec_defaults(

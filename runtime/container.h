@@ -1,0 +1,48 @@
+/* What the files of the OCI life cycle share. */
+#ifndef WARREN_RUNTIME_CONTAINER_H
+#define WARREN_RUNTIME_CONTAINER_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "runtime/runtime.h"
+
+/* Where a container's cgroup is when its config.json names none. */
+#define CONTAINER_CGROUP_PARENT "warren-oci"
+
+/* Compiled filters, in the state directory. */
+#define CONTAINER_SECCOMP_CACHE ".seccomp"
+
+/* An open container and its record's lock. */
+struct held {
+	struct arena arena;
+	struct container container;
+};
+void held_drop(struct held *held);
+MUST_CHECK int container_hold(int root, const char *id, struct held *out, struct error *err);
+
+/* The host's hierarchies and one cgroup in them; all zero: empty. */
+struct container_cgroup {
+	bool has_host, has_cgroup;
+	struct cgroup_host host;
+	struct cgroup cgroup;
+};
+void container_cgroup_drop(struct container_cgroup *cgroup);
+/* has_cgroup tells whether it exists; path may be NULL. */
+MUST_CHECK int container_cgroup_open(const char *path, struct container_cgroup *out, struct error *err);
+
+/* The specification that the container was made from. */
+MUST_CHECK int container_spec(
+	struct arena *arena, const struct container *container, struct spec *out, struct error *err);
+
+/* Ends whatever there is of it and removes all that was made for it but the record. */
+MUST_CHECK int container_undo(const struct container_facts *facts, struct error *err);
+
+MUST_CHECK int pid_file_write(const char *path, pid_t pid, struct error *err);
+
+/* Between container_create() and container_run(): what is known before anything is made. */
+MUST_CHECK int guard_if_needed(char *const *arguments, bool own_id_range, struct error *err);
+
+/* Waits for a process in the foreground, its terminal on ours; reaps it. */
+MUST_CHECK int process_attend(struct launched *launched, int *status, struct error *err);
+
+#endif

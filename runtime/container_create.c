@@ -1,0 +1,462 @@
+/* create, start and run.
+ *
+ * The order makes every moment undoable by whoever comes next: the record with the cgroup's path first, then the
+ * cgroup, then the process, which is noted before it is told to go on; it ends by itself when its parent goes away
+ * earlier. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/socket.h"
+#include "runtime/container.h"
+#include "runtime/guard.h"
+#include "runtime/hooks.h"
+#include "runtime/process.h"
+#include "runtime/state.h"
+#include "runtime/terminal.h"
+
+struct creation {
+	struct arena arena;
+	int root;
+	const struct container_create_options *options;
+	struct spec spec;
+	struct container_facts facts;
+	const char *config; /* path */
+	int dir;	    /* the record, locked */
+	struct container_cgroup cgroup;
+	struct cgroup_entrance entrance;
+	struct seccomp_program *seccomp;
+	struct launch_hooks inside;
+	int console_socket;
+	int listener, start_lock;
+	bool waits; /* create: the child waits for "start" */
+	struct launched launched;
+};
+
+static void creation_drop(struct creation *c)
+{
+	launched_drop(&c->launched);
+	fd_drop(&c->listener);
+	fd_drop(&c->start_lock);
+	fd_drop(&c->console_socket);
+	fd_drop(&c->inside.state);
+	seccomp_program_drop(&c->seccomp);
+	cgroup_entrance_drop(&c->entrance);
+	container_cgroup_drop(&c->cgroup);
+	fd_drop(&c->dir);
+	arena_drop(&c->arena);
+}
+
+/* --- before anything is made
+ * --------------------------------------------------------------------------------------------- */
+
+int guard_if_needed(char *const *arguments, bool own_id_range, struct error *err)
+{
+	if (own_id_range)
+		return 0;
+	return arguments ? guard_enter(arguments, err) : guard_check(err);
+}
+
+static int bundle_resolve(struct creation *c, struct error *err)
+{
+	const char *bundle = c->options->bundle ? c->options->bundle : ".";
+	char absolute[PATH_MAX];
+
+	if (!realpath(bundle, absolute))
+		return fail_errno(err, "bundle %s", bundle);
+	c->facts.bundle = arena_string(&c->arena, absolute);
+	c->config = c->options->config ? c->options->config : arena_format(&c->arena, "%s/config.json", absolute);
+	return 0;
+}
+
+static const char *cgroup_path(struct creation *c)
+{
+	const char *path = c->spec.cgroup_path;
+
+	while (path && *path == '/')
+		path++;
+	if (!text_is_empty(path))
+		return path;
+	return arena_format(&c->arena, CONTAINER_CGROUP_PARENT "/%s", c->facts.id);
+}
+
+static bool has_own_ids(const struct spec *spec)
+{
+	const struct spec_namespaces *namespaces = &spec->namespaces;
+
+	return namespaces->create[NS_USER] || namespaces->path[NS_USER] || namespaces->fd[NS_USER] >= 0;
+}
+
+static void facts_fill(struct creation *c)
+{
+	struct container_facts *facts = &c->facts;
+
+	facts->cgroup_path = c->spec.cgroup_path = cgroup_path(c);
+	facts->root = c->spec.root;
+	facts->owner = geteuid() == 0 ? "root" : arena_format(&c->arena, "%u", geteuid());
+	facts->oci_version = c->spec.oci_version;
+	facts->created_ms = clock_real_ms();
+	facts->annotations = c->spec.annotations;
+	facts->own_id_range = has_own_ids(&c->spec);
+	facts->terminal = c->spec.process.terminal;
+	facts->boot = boot_id();
+}
+
+static int console_check(struct creation *c, bool detached, struct error *err)
+{
+	if (c->options->console_socket) {
+		if (!c->spec.process.terminal)
+			return fail(err, ERROR_USAGE, "a console socket is of use only with process.terminal");
+		c->console_socket = console_socket_connect(c->options->console_socket, err);
+		return c->console_socket < 0 ? -1 : 0;
+	}
+	if (c->spec.process.terminal && detached)
+		return fail(err, ERROR_USAGE, "process.terminal in the background needs a console socket");
+	return 0;
+}
+
+static int creation_prepare(struct creation *c, const char *id, bool detached, struct error *err)
+{
+	if (id_check(id, err) < 0 || process_check_preserved(c->options->preserve_fds, err) < 0)
+		return -1;
+	c->facts.id = arena_string(&c->arena, id);
+	if (bundle_resolve(c, err) < 0)
+		return -1;
+	if (oci_spec_read(&c->arena, c->facts.bundle, c->options->config, &c->spec, err) < 0)
+		return -1;
+	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec), err) < 0)
+		return -1;
+	facts_fill(c);
+	return console_check(c, detached, err);
+}
+
+/* --- cgroup, filter
+ * ------------------------------------------------------------------------------------------------------- */
+
+static int cgroup_make(struct creation *c, struct error *err)
+{
+	if (container_cgroup_open(NULL, &c->cgroup, err) < 0)
+		return -1;
+	if (c->cgroup.host.mode == CGROUP_NONE)
+		return 0;
+	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits, CGROUP_ACCOUNTING | CGROUP_MAY_EXIST,
+		    &c->cgroup.cgroup, err) < 0)
+		return -1;
+	c->cgroup.has_cgroup = true;
+	return cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err);
+}
+
+static int filter_get(struct creation *c, struct error *err)
+{
+	auto_fd cache = -1;
+
+	if (!c->spec.seccomp)
+		return 0;
+	cache = dir_create(c->root, CONTAINER_SECCOMP_CACHE, 0700, err);
+	if (cache < 0)
+		log_debug("no cache of filters: %s", err->text);
+	return seccomp_program_get(c->spec.seccomp, cache, &c->seccomp, err);
+}
+
+/* --- hooks
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static int hooks_with_state(struct creation *c, enum hook_kind kind, const char *status, pid_t pid, struct error *err)
+{
+	auto_free char *state = NULL;
+	size_t length;
+
+	if (!c->spec.hooks.of[kind].count)
+		return 0;
+	state = state_hook_json(&c->facts, status, pid, &length);
+	return hooks_run(&c->spec.hooks, kind, state, length, err);
+}
+
+static bool has_hooks_inside(const struct spec *spec)
+{
+	return spec->hooks.of[HOOK_CREATE_CONTAINER].count || spec->hooks.of[HOOK_START_CONTAINER].count;
+}
+
+static int inside_open(struct creation *c, struct error *err)
+{
+	if (!has_hooks_inside(&c->spec))
+		return 0;
+	c->inside.state = memfd_create("state", MFD_CLOEXEC);
+	return c->inside.state < 0 ? fail_errno(err, "make a file in memory") : 0;
+}
+
+static int inside_fill(struct creation *c, pid_t pid, struct error *err)
+{
+	auto_free char *state = NULL;
+	size_t length;
+
+	if (c->inside.state < 0)
+		return 0;
+	state = state_hook_json(&c->facts, "creating", pid, &length);
+	return write_all(c->inside.state, state, length) < 0 ? fail_errno(err, "write the state") : 0;
+}
+
+/* The child exists in its namespaces and waits: note it, then let the operator's hooks at it. */
+static int on_child(void *context, const struct launch_child *child, struct launch_part *parts, size_t room,
+	size_t *count, struct error *err)
+{
+	struct creation *c = context;
+
+	(void)parts;
+	(void)room;
+	*count = 0;
+	if (process_identify(child->pid, &c->facts.init, err) < 0)
+		return -1;
+	if (state_note_process(c->dir, &c->facts.init, err) < 0 || inside_fill(c, child->pid, err) < 0)
+		return -1;
+	if (hooks_with_state(c, HOOK_PRESTART, "creating", child->pid, err) < 0)
+		return -1;
+	return hooks_with_state(c, HOOK_CREATE_RUNTIME, "creating", child->pid, err);
+}
+
+/* --- the process
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int start_gate_make(struct creation *c, struct error *err)
+{
+	if (!c->waits)
+		return 0;
+	c->start_lock = openat(c->dir, STATE_START_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (c->start_lock < 0 || ofd_lock(c->start_lock) < 0)
+		return fail_errno(err, "lock " STATE_START_LOCK);
+	c->listener = socket_listen(c->dir, STATE_START_SOCKET, err);
+	return c->listener < 0 ? -1 : 0;
+}
+
+static int process_launch(struct creation *c, struct error *err)
+{
+	struct launch launch = {
+		.spec = &c->spec,
+		.entrance = c->cgroup.has_cgroup ? &c->entrance : NULL,
+		.seccomp = c->seccomp,
+		.callbacks = {.context = c, .prepare = on_child},
+		.stdio = {0, 1, 2},
+		.preserve_fds = c->options->preserve_fds,
+		.hold = c->listener,
+		.hold_lock = c->start_lock,
+		.keep_keyring = c->options->no_new_keyring,
+		.hooks = c->inside.state >= 0 ? &c->inside : NULL,
+	};
+
+	return launch_start(&launch, &c->launched, NULL, err);
+}
+
+static int console_deliver(struct creation *c, struct error *err)
+{
+	if (c->console_socket < 0)
+		return 0;
+	if (console_socket_send(c->console_socket, c->launched.console, err) < 0)
+		return -1;
+	fd_drop(&c->launched.console);
+	return 0;
+}
+
+int pid_file_write(const char *path, pid_t pid, struct error *err)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", pid);
+
+	if (!path)
+		return 0;
+	if (file_replace(AT_FDCWD, path, 0644, FILE_VOLATILE, text, (size_t)length, err) < 0)
+		return blame(err, "pid file");
+	return 0;
+}
+
+static int make_all(struct creation *c, struct error *err)
+{
+	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || inside_open(c, err) < 0 || start_gate_make(c, err) < 0)
+		return -1;
+	if (process_launch(c, err) < 0)
+		return -1;
+	if (console_deliver(c, err) < 0)
+		return -1;
+	return pid_file_write(c->options->pid_file, c->launched.pid, err);
+}
+
+/* What was made goes, the record last; the first error stays. */
+static void undo_all(struct creation *c)
+{
+	struct error err;
+	int status;
+
+	if (c->launched.pidfd >= 0 && process_signal(c->launched.pidfd, SIGKILL, &err) == 0 &&
+		process_reap(c->launched.pidfd, &status, &err) < 0)
+		log_warn("%s", err.text);
+	c->facts.init = (struct process_id){0};
+	if (container_undo(&c->facts, &err) < 0) {
+		log_warn("%s", err.text); /* the record stays, for delete */
+		return;
+	}
+	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, &err) < 0)
+		log_warn("%s", err.text);
+	if (state_remove(c->root, c->facts.id, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static int creation_run(struct creation *c, const char *id, bool detached, struct error *err)
+{
+	if (creation_prepare(c, id, detached, err) < 0)
+		return -1;
+	c->dir = state_claim(c->root, &c->facts, c->config, err);
+	if (c->dir < 0)
+		return -1;
+	if (make_all(c, err) == 0)
+		return 0;
+	undo_all(c);
+	return -1;
+}
+
+#define CREATION(root_, options_)                                                                                      \
+	{                                                                                                              \
+		.root = root_, .options = options_, .dir = -1, .inside = {.state = -1}, .console_socket = -1,          \
+		.listener = -1, .start_lock = -1, .entrance = {.into = -1}, .launched = {                              \
+			.pidfd = -1,                                                                                   \
+			.userns = -1,                                                                                  \
+			.netns = -1,                                                                                   \
+			.console = -1                                                                                  \
+		}                                                                                                      \
+	}
+
+int container_create(int root, const char *id, const struct container_create_options *options, struct error *err)
+{
+	AUTO(creation_drop) struct creation c = CREATION(root, options);
+
+	c.waits = true;
+	return creation_run(&c, id, true, err);
+}
+
+/* --- start
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static int fail_not_created(const struct container *container, struct error *err)
+{
+	return fail(err, ERROR_BUSY, "cannot start container \"%s\": it is %s, not created", container->facts.id,
+		container_status_names[container->status]);
+}
+
+/* The end of the connection means that the program runs, or that the process died without a word. */
+static int start_await(const struct container *container, int connection, struct error *err)
+{
+	struct error answer;
+	ssize_t length = recv(connection, &answer, sizeof(answer), MSG_WAITALL);
+
+	if (length == sizeof(answer)) {
+		answer.text[sizeof(answer.text) - 1] = '\0';
+		*err = answer;
+		return -1;
+	}
+	if (length < 0 && errno == ECONNRESET)
+		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
+			container->facts.id);
+	if (length < 0)
+		return fail_errno(err, "wait for the first process");
+	return 0;
+}
+
+static int start_held(const struct container *container, struct error *err)
+{
+	auto_fd connection = -1;
+
+	if (container->status != CONTAINER_CREATED)
+		return fail_not_created(container, err);
+	connection = socket_connect(container->dir, STATE_START_SOCKET, err);
+	if (connection < 0 && err->errnum == ECONNREFUSED)
+		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
+			container->facts.id);
+	if (connection < 0)
+		return -1;
+	return start_await(container, connection, err);
+}
+
+static int poststart_run(struct arena *arena, const struct container *container, struct error *err)
+{
+	auto_free char *state = NULL;
+	struct spec spec;
+	size_t length;
+
+	if (container_spec(arena, container, &spec, err) < 0)
+		return -1;
+	if (!spec.hooks.of[HOOK_POSTSTART].count)
+		return 0;
+	state = state_hook_json(&container->facts, "running", container->facts.init.pid, &length);
+	return hooks_run(&spec.hooks, HOOK_POSTSTART, state, length, err);
+}
+
+int container_start(int root, const char *id, struct error *err)
+{
+	AUTO(held_drop) struct held held;
+
+	if (container_hold(root, id, &held, err) < 0)
+		return -1;
+	if (start_held(&held.container, err) < 0)
+		return -1;
+	return poststart_run(&held.arena, &held.container, err);
+}
+
+/* --- run
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+int process_attend(struct launched *launched, int *status, struct error *err)
+{
+	struct stdio_relay relay = {
+		.console = launched->console, .input = -1, .output = -1, .error = -1, .pidfd = launched->pidfd};
+
+	if (stdio_relay_run(&relay, err) < 0)
+		return -1;
+	return process_reap(launched->pidfd, status, err);
+}
+
+/* After the end of the foreground process: the same way as delete, but the process is known to be gone. */
+static int run_finish(struct creation *c, struct error *err)
+{
+	if (c->options->keep)
+		return 0;
+	if (container_undo(&c->facts, err) < 0)
+		return -1;
+	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, err) < 0)
+		log_warn("%s", err->text);
+	return state_remove(c->root, c->facts.id, err);
+}
+
+int container_run(int root, const char *id, const struct container_create_options *options, bool detach, int *status,
+	struct error *err)
+{
+	AUTO(creation_drop) struct creation c = CREATION(root, options);
+	struct error ignored;
+
+	if (creation_run(&c, id, detach, err) < 0)
+		return -1;
+	if (hooks_with_state(&c, HOOK_POSTSTART, "running", c.launched.pid, err) < 0) {
+		undo_all(&c);
+		return -1;
+	}
+	if (detach)
+		return 0;
+	/* Others may look at it, stop it and delete it while it runs. */
+	flock(c.dir, LOCK_UN);
+	if (process_attend(&c.launched, status, err) < 0) {
+		undo_all(&c);
+		return -1;
+	}
+	if (lock_exclusive(c.dir, STATE_LOCK_WAIT_MS, &ignored) < 0 || state_is_removed(c.dir))
+		return 0; /* somebody else deletes it, or has */
+	return run_finish(&c, err);
+}

@@ -1,0 +1,214 @@
+/* kill, pause and delete: by pidfd and cgroup, in this order, each step fine when there is nothing left to do. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "runtime/container.h"
+#include "runtime/hooks.h"
+#include "runtime/state.h"
+
+#define END_WAIT_MS 10000
+#define FREEZE_WAIT_MS 10000
+
+/* --- the end of everything that belongs to a container
+ * -------------------------------------------------------------------- */
+
+static int end_first_process(const struct process_id *init, struct error *err)
+{
+	auto_fd pidfd = -1;
+
+	if (!init->pid)
+		return 0;
+	pidfd = process_open(init, err);
+	if (pidfd < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	if (process_signal(pidfd, SIGKILL, err) < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	return process_wait_end(pidfd, END_WAIT_MS) == 1 ? 0 : 1;
+}
+
+/* Everything in the cgroup, also what did not live in the container's pid namespace. */
+static int cgroup_end(struct cgroup *cgroup, struct error *err)
+{
+	if (cgroup_is_frozen(cgroup) && cgroup_freeze(cgroup, false, FREEZE_WAIT_MS, err) < 0)
+		log_debug("%s", err->text); /* the kill reaches the frozen, too */
+	return cgroup_is_populated(cgroup) ? cgroup_kill(cgroup, err) : 0;
+}
+
+int container_undo(const struct container_facts *facts, struct error *err)
+{
+	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+	int ended;
+
+	if (container_cgroup_open(facts->cgroup_path, &cgroup, err) < 0)
+		return -1;
+	if (cgroup.has_cgroup && cgroup_end(&cgroup.cgroup, err) < 0)
+		return -1;
+	ended = end_first_process(&facts->init, err);
+	if (ended < 0)
+		return -1;
+	if (ended > 0)
+		return fail(
+			err, ERROR_BUSY, "process %d does not end within %d s", facts->init.pid, END_WAIT_MS / 1000);
+	if (!cgroup.has_cgroup)
+		return 0;
+	return cgroup_remove(&cgroup.host, facts->cgroup_path, END_WAIT_MS, false, err);
+}
+
+/* --- delete
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static void poststop_run(struct arena *arena, const struct container *container)
+{
+	auto_free char *state = NULL;
+	struct spec spec;
+	struct error err;
+	size_t length;
+
+	if (container_spec(arena, container, &spec, &err) < 0) {
+		log_warn("%s", err.text);
+		return;
+	}
+	if (!spec.hooks.of[HOOK_POSTSTOP].count)
+		return;
+	state = state_hook_json(&container->facts, "stopped", 0, &length);
+	if (hooks_run(&spec.hooks, HOOK_POSTSTOP, state, length, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static int delete_held(int root, struct held *held, bool force, struct error *err)
+{
+	const struct container *container = &held->container;
+	bool may = force || container->status == CONTAINER_STOPPED || container->status == CONTAINER_CREATED ||
+		   container->status == CONTAINER_CREATING;
+
+	if (!may)
+		return fail(err, ERROR_BUSY, "cannot delete container \"%s\": it is %s; stop it first, or use --force",
+			container->facts.id, container_status_names[container->status]);
+	if (container_undo(&container->facts, err) < 0)
+		return blame(err, "delete container \"%s\"", container->facts.id);
+	poststop_run(&held->arena, container);
+	return state_remove(root, container->facts.id, err);
+}
+
+/* A damaged record still has its two links, or else the cgroup that a container of that name has by default. Without
+ * force it stays, for somebody to look at. */
+static int delete_damaged(int root, const char *id, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct container_facts facts;
+	struct error damage;
+	auto_fd dir = state_open(root, id, true, err);
+
+	if (dir < 0)
+		return -1;
+	if (state_read(&arena, dir, id, &facts, &damage) == 0)
+		return fail(err, ERROR_BUSY, "container \"%s\" has changed meanwhile", id);
+	log_warn("%s", damage.text);
+	if (!facts.cgroup_path)
+		facts.cgroup_path = arena_format(&arena, CONTAINER_CGROUP_PARENT "/%s", id);
+	if (container_undo(&facts, err) < 0)
+		return blame(err, "delete container \"%s\"", id);
+	return state_remove(root, id, err);
+}
+
+int container_delete(int root, const char *id, bool force, struct error *err)
+{
+	AUTO(held_drop) struct held held;
+
+	if (container_hold(root, id, &held, err) == 0)
+		return delete_held(root, &held, force, err);
+	if (err->kind == ERROR_MISSING && force) {
+		state_sweep(root);
+		return 0;
+	}
+	if (err->kind == ERROR_USAGE && force && !id_check(id, &(struct error){0}))
+		return delete_damaged(root, id, err);
+	return -1;
+}
+
+/* --- kill
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static int fail_not_running(const struct container *container, struct error *err)
+{
+	return fail(err, ERROR_BUSY, "container \"%s\": container not running: it is %s", container->facts.id,
+		container_status_names[container->status]);
+}
+
+static int signal_pid(pid_t pid, int signal, struct error *err)
+{
+	auto_fd pidfd = pidfd_open(pid, 0);
+
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : fail_errno(err, "open process %d", pid);
+	if (process_signal(pidfd, signal, err) < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	return 0;
+}
+
+static int signal_all(const struct container *container, int signal, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+	struct cgroup_pids pids;
+
+	if (!container->facts.cgroup_path)
+		return fail(err, ERROR_SYSTEM, "container \"%s\" has no cgroup to find its processes by",
+			container->facts.id);
+	if (container_cgroup_open(container->facts.cgroup_path, &cgroup, err) < 0)
+		return -1;
+	if (!cgroup.has_cgroup)
+		return 0;
+	if (signal == SIGKILL)
+		return cgroup_kill(&cgroup.cgroup, err);
+	if (cgroup_processes(&cgroup.cgroup, &arena, &pids, err) < 0)
+		return -1;
+	for (size_t i = 0; i < pids.count; i++)
+		if (signal_pid(pids.items[i], signal, err) < 0)
+			return -1;
+	return 0;
+}
+
+int container_kill(int root, const char *id, int signal, bool all, struct error *err)
+{
+	AUTO(held_drop) struct held held;
+	const struct container *container = &held.container;
+	auto_fd pidfd = -1;
+
+	if (container_hold(root, id, &held, err) < 0)
+		return -1;
+	if (all)
+		return signal_all(container, signal, err);
+	if (container->status == CONTAINER_STOPPED || !container->facts.init.pid)
+		return fail_not_running(container, err);
+	pidfd = process_open(&container->facts.init, err);
+	if (pidfd < 0)
+		return err->kind == ERROR_MISSING ? fail_not_running(container, err) : -1;
+	return process_signal(pidfd, signal, err);
+}
+
+/* --- pause
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+int container_pause(int root, const char *id, bool paused, struct error *err)
+{
+	AUTO(held_drop) struct held held;
+	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+	const struct container *container = &held.container;
+
+	if (container_hold(root, id, &held, err) < 0)
+		return -1;
+	if (container->status != CONTAINER_RUNNING && container->status != CONTAINER_CREATED)
+		return fail_not_running(container, err);
+	if (container_cgroup_open(container->facts.cgroup_path, &cgroup, err) < 0)
+		return -1;
+	if (!cgroup.has_cgroup)
+		return fail(err, ERROR_SYSTEM, "container \"%s\" has no cgroup to freeze", id);
+	return cgroup_freeze(&cgroup.cgroup, paused, FREEZE_WAIT_MS, err);
+}

@@ -1,0 +1,141 @@
+/* exec: a second process in a container, by the rules the container was made with. */
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "runtime/container.h"
+#include "runtime/state.h"
+#include "runtime/terminal.h"
+
+int container_exec_defaults(struct arena *arena, int root, const char *id, struct spec_process *out, struct error *err)
+{
+	struct container container;
+	struct spec spec;
+	int result;
+
+	if (container_open(arena, root, id, &container, err) < 0)
+		return -1;
+	result = container_spec(arena, &container, &spec, err);
+	container_close(&container);
+	if (result == 0)
+		*out = spec.process;
+	return result;
+}
+
+struct execution {
+	struct arena arena;
+	struct container container;
+	struct spec spec;
+	struct container_cgroup cgroup;
+	struct cgroup_entrance entrance;
+	struct seccomp_program *seccomp;
+	int console_socket;
+	struct launched launched;
+};
+
+static void execution_drop(struct execution *e)
+{
+	launched_drop(&e->launched);
+	fd_drop(&e->console_socket);
+	seccomp_program_drop(&e->seccomp);
+	cgroup_entrance_drop(&e->entrance);
+	container_cgroup_drop(&e->cgroup);
+	container_close(&e->container);
+	arena_drop(&e->arena);
+}
+
+static int check_running(const struct execution *e, struct error *err)
+{
+	if (e->container.status == CONTAINER_RUNNING || e->container.status == CONTAINER_CREATED)
+		return 0;
+	return fail(err, ERROR_BUSY, "cannot exec in container \"%s\": container not running: it is %s",
+		e->container.facts.id, container_status_names[e->container.status]);
+}
+
+static int entrance_get(struct execution *e, struct error *err)
+{
+	if (container_cgroup_open(e->container.facts.cgroup_path, &e->cgroup, err) < 0)
+		return -1;
+	return e->cgroup.has_cgroup ? cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err) : 0;
+}
+
+static int filter_get(struct execution *e, int root, struct error *err)
+{
+	auto_fd cache = -1;
+
+	if (!e->spec.seccomp)
+		return 0;
+	cache = dir_create(root, CONTAINER_SECCOMP_CACHE, 0700, err);
+	if (cache < 0)
+		log_debug("no cache of filters: %s", err->text);
+	return seccomp_program_get(e->spec.seccomp, cache, &e->seccomp, err);
+}
+
+static int console_check(struct execution *e, const struct container_exec_options *options, struct error *err)
+{
+	if (options->console_socket) {
+		if (!options->process->terminal)
+			return fail(err, ERROR_USAGE, "a console socket is of use only with a terminal");
+		e->console_socket = console_socket_connect(options->console_socket, err);
+		return e->console_socket < 0 ? -1 : 0;
+	}
+	if (options->process->terminal && options->detach)
+		return fail(err, ERROR_USAGE, "a terminal in the background needs a console socket");
+	return 0;
+}
+
+static int execution_prepare(
+	struct execution *e, int root, const char *id, const struct container_exec_options *options, struct error *err)
+{
+	if (container_open(&e->arena, root, id, &e->container, err) < 0 || check_running(e, err) < 0)
+		return -1;
+	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range, err) < 0)
+		return -1;
+	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0)
+		return -1;
+	if (console_check(e, options, err) < 0 || entrance_get(e, err) < 0)
+		return -1;
+	return filter_get(e, root, err);
+}
+
+static int execution_start(struct execution *e, const struct container_exec_options *options, struct error *err)
+{
+	struct join join = {
+		.target = &e->container.facts.init,
+		.process = options->process,
+		.entrance = e->cgroup.has_cgroup ? &e->entrance : NULL,
+		.seccomp = e->seccomp,
+		.guard_own_binary = !e->container.facts.own_id_range,
+		.stdio = {0, 1, 2},
+		.preserve_fds = options->preserve_fds,
+	};
+
+	if (join_start(&join, &e->launched, NULL, err) < 0)
+		return -1;
+	if (e->console_socket >= 0) {
+		if (console_socket_send(e->console_socket, e->launched.console, err) < 0)
+			return -1;
+		fd_drop(&e->launched.console);
+	}
+	return pid_file_write(options->pid_file, e->launched.pid, err);
+}
+
+int container_exec(
+	int root, const char *id, const struct container_exec_options *options, int *status, struct error *err)
+{
+	AUTO(execution_drop)
+	struct execution e = {
+		.container = {.dir = -1},
+		.entrance = {.into = -1},
+		.console_socket = -1,
+		.launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1},
+	};
+
+	*status = 0;
+	if (execution_prepare(&e, root, id, options, err) < 0)
+		return -1;
+	if (execution_start(&e, options, err) < 0)
+		return -1;
+	return options->detach ? 0 : process_attend(&e.launched, status, err);
+}

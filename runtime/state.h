@@ -1,0 +1,49 @@
+/* A container's record on disk, and what is derived from it and the kernel.
+ *
+ *   <root>/<id>/cgroup        a link whose text is the path of its cgroup
+ *   <root>/<id>/process       a link "pid:start time" of its first process; absent until there is one
+ *   <root>/<id>/facts.json    what never changes
+ *   <root>/<id>/config.json   the specification it was made from
+ *   <root>/<id>/start.sock, start.lock   while it waits for "start"
+ *
+ * The two links are records of one call: made whole or not at all, and readable when everything else is damaged. The
+ * directory is filled under a hidden name and renamed to <id>, which claims the name. Its lock is a flock on the
+ * directory itself. Status is never stored. */
+#ifndef WARREN_RUNTIME_STATE_H
+#define WARREN_RUNTIME_STATE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "runtime/runtime.h"
+
+#define STATE_START_SOCKET "start.sock"
+#define STATE_START_LOCK "start.lock"
+#define STATE_CONFIG "config.json"
+#define STATE_LOCK_WAIT_MS 10000
+
+/* Claims the name: a locked directory with facts, config and the cgroup's path. config: a path in the caller's view.
+ * ERROR_BUSY when there is one of that name. Gives the directory. */
+MUST_CHECK int state_claim(int root, const struct container_facts *facts, const char *config, struct error *err);
+/* Notes the first process. */
+MUST_CHECK int state_note_process(int dir, const struct process_id *id, struct error *err);
+
+/* Opens the record, locked when `lock`. ERROR_MISSING: `container "x" does not exist`. */
+MUST_CHECK int state_open(int root, const char *id, bool lock, struct error *err);
+/* Reads everything but the status. ERROR_USAGE when the record is damaged; the two links are filled in even then. */
+MUST_CHECK int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err);
+/* locked: the caller holds the record's lock, so nobody is creating it. */
+enum container_status state_status(int dir, const struct container_facts *facts, bool locked);
+
+/* True when the record of this descriptor has been removed meanwhile. */
+bool state_is_removed(int dir);
+/* Removes the record. */
+MUST_CHECK int state_remove(int root, const char *id, struct error *err);
+/* Removes what creations left that were killed before they had claimed a name. */
+void state_sweep(int root);
+/* Names of all records. */
+MUST_CHECK int state_names(struct arena *arena, int root, struct strings *names, struct error *err);
+
+/* The compact JSON that hooks get on stdin; malloc()ed. */
+char *state_hook_json(const struct container_facts *facts, const char *status, pid_t pid, size_t *length);
+
+#endif
