@@ -98,9 +98,15 @@ static int check_program(const struct strings *words, size_t *index, struct erro
 	return 0;
 }
 
+/* The host's /usr and a plain directory say nothing about a program; images of other kinds may. */
 static int check_command(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	return spec->entrypoint.count ? 0 : check_program(&spec->command, index, err);
+	if (spec->entrypoint.count)
+		return 0;
+	if (!spec->command.count && (spec->rootfs || text_equal(spec->image, IMAGE_HOST)))
+		return fail(err, ERROR_USAGE, "missing \"command\": %s has none of its own",
+			spec->rootfs ? "a directory" : "the image \"host\"");
+	return check_program(&spec->command, index, err);
 }
 
 static int check_entrypoint(const struct instance_spec *spec, size_t *index, struct error *err)

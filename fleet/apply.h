@@ -1,0 +1,52 @@
+/* What apply and down share: doing the steps of a plan, and the fleet's networks. Only fleet/ includes this header. */
+#ifndef WARREN_FLEET_APPLY_H
+#define WARREN_FLEET_APPLY_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "fleet/fleet.h"
+#include "fleet/generation.h"
+#include "fleet/plan.h"
+
+/* --- steps.c: a plan and what came of it -------------------------------------------------------------------------- */
+
+/* One for each step of the plan. */
+struct step_state {
+	struct plan_step *step;
+	bool failed, reported;
+};
+
+struct steps {
+	struct host *host;
+	struct arena *arena;
+	const struct apply_options *options;
+	struct plan plan;
+	struct step_state *states;  /* as plan.items */
+	struct step_state **sorted; /* by name */
+	size_t reported, failures;
+	struct error first; /* of the failures */
+};
+
+void steps_init(struct steps *steps, struct arena *arena, struct host *host, const struct apply_options *options);
+/* The instances of this host against what is wanted; ours: names that the fleet's record knows. */
+MUST_CHECK int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *file,
+	const struct strings *ours, struct error *err);
+/* What left the file, the highest level first: stopped, then removed. */
+void steps_remove_leaving(struct steps *steps);
+/* What the file names, level by level; what depends on a failed one fails too. */
+void steps_do_wanted(struct steps *steps);
+/* 0, or -1 with "3 of 200 instances failed; the first: …". */
+MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
+
+/* --- fleet_networks.c
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Defines the file's networks as the fleet's own. One without a subnet keeps the one it has, or gets the first of
+ * 10.90.0.0/16 … 10.254.0.0/16 that is free. */
+MUST_CHECK int fleet_networks_define(struct host *host, const struct fleet_file *file, struct error *err);
+/* Removes the fleet's networks that the file (NULL: nothing) does not name. The first failure is reported when all were
+ * tried: ERROR_BUSY while instances have addresses of one. */
+MUST_CHECK int fleet_networks_forget(
+	struct host *host, const char *fleet, const struct fleet_file *file, struct error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* What a fleet's directory holds: fleets/<name>/{record.json, generations/<n>.json}. Only fleet/ includes this header.
+ *
+ * record.json is the journal as well: before anything is made it names all that the fleet may own from then on and says
+ * "complete": false; when all is done it says true. So whoever comes after a kill knows what is the fleet's. */
+#ifndef WARREN_FLEET_GENERATION_H
+#define WARREN_FLEET_GENERATION_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "fleet/fleet.h"
+
+#define GENERATIONS_KEPT 10
+
+struct generation {
+	int64_t number; /* 1 … */
+	const char *path;
+	bool complete;
+	int64_t applied_ms; /* CLOCK_REALTIME */
+	struct strings instances;
+};
+
+/* Opens fleets/<name> and locks it (flock on the directory itself, so that removing it leaves no file behind). create:
+ * made when missing; else ERROR_MISSING. Another apply or down of it at work: ERROR_BUSY. Gives the directory; closing
+ * it is letting go. */
+MUST_CHECK int fleet_lock(struct host *host, const char *name, bool create, struct error *err);
+
+/* All zero when there is none yet, or when it is damaged (a line is logged): then only the instances' own records say
+ * what is the fleet's. */
+void generation_read(struct arena *arena, int dir, struct generation *out);
+MUST_CHECK int generation_write(int dir, const char *fleet, const struct generation *generation, struct error *err);
+/* The number for this text: that of the last one when it is equal, else one more; the text is kept under it, and the
+ * oldest beyond GENERATIONS_KEPT go. */
+MUST_CHECK int generation_number(
+	int dir, const struct generation *last, const char *text, size_t length, int64_t *number, struct error *err);
+
+#endif

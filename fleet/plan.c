@@ -1,0 +1,342 @@
+/* The least that is needed. Nothing here touches the host: the tests call it with lists made by hand. */
+#include "fleet/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/json.h"
+#include "fleet/order.h"
+
+/* Keys that cost less or more than a restart. Whatever is not named here counts from the next start. */
+static const struct {
+	const char *key;
+	enum change_class change;
+} key_classes[] = {
+	{"version", CHANGE_NONE},
+	{"fleet", CHANGE_RECORD},
+	{"base_name", CHANGE_RECORD},
+	{"index", CHANGE_RECORD},
+	{"state", CHANGE_RECORD},
+	{"autostart", CHANGE_RECORD},
+	{"priority", CHANGE_RECORD},
+	{"depends_on", CHANGE_RECORD},
+	{"stop_signal", CHANGE_RECORD},
+	{"stop_grace_period", CHANGE_RECORD},
+	{"labels", CHANGE_RECORD},
+	{"description", CHANGE_RECORD},
+	{"protect", CHANGE_RECORD},
+	{"resources", CHANGE_LIMITS},
+	{"image", CHANGE_RECREATE},
+	{"rootfs", CHANGE_RECREATE},
+	{"etc_from_host", CHANGE_RECREATE},
+	{"network", CHANGE_MOVE},
+	{"address", CHANGE_MOVE},
+};
+
+static enum change_class key_class(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(key_classes); i++)
+		if (!strcmp(key_classes[i].key, key))
+			return key_classes[i].change;
+	return CHANGE_RESTART;
+}
+
+/* ---- comparing ---- */
+
+static bool trees_equal(const struct json *a, const struct json *b)
+{
+	if (a->kind != b->kind || a->count != b->count || a->boolean != b->boolean || !text_equal(a->key, b->key) ||
+		!text_equal(a->text, b->text))
+		return false;
+	for (a = a->first, b = b->first; a && b; a = a->next, b = b->next)
+		if (!trees_equal(a, b))
+			return false;
+	return true;
+}
+
+static const struct json *spec_tree(struct arena *arena, const struct instance_spec *spec)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
+	struct json_doc doc;
+	struct error err;
+	size_t length;
+
+	instance_spec_encode(encoder, NULL, spec);
+	auto_free char *text = encoder_take(encoder, &length);
+	/* What we wrote ourselves parses; if it ever did not, the two differ and everything is done anew. */
+	return json_parse(arena, "spec", text, length, JSON_PLAIN, &doc, &err) < 0 ? NULL : doc.root;
+}
+
+struct comparison {
+	struct arena *arena;
+	struct strings *keys;
+	enum change_class change;
+};
+
+static void difference_note(struct comparison *comparison, const char *key)
+{
+	enum change_class change = key_class(key);
+
+	if (change > comparison->change)
+		comparison->change = change;
+	if (comparison->keys && change != CHANGE_NONE)
+		strings_add(comparison->arena, comparison->keys, key);
+}
+
+enum change_class change_classify(
+	struct arena *arena, const struct instance_spec *from, const struct instance_spec *to, struct strings *keys)
+{
+	struct comparison comparison = {.arena = arena, .keys = keys};
+	const struct json *old = spec_tree(arena, from), *new = spec_tree(arena, to), *other;
+
+	if (!old || !new)
+		return CHANGE_RECREATE;
+	for (const struct json *member = new->first; member; member = member->next) {
+		other = json_get(old, member->key);
+		if (!other || !trees_equal(other, member))
+			difference_note(&comparison, member->key);
+	}
+	for (const struct json *member = old->first; member; member = member->next)
+		if (!json_get(new, member->key))
+			difference_note(&comparison, member->key);
+	return comparison.change;
+}
+
+/* A limit on processors cannot be lifted again in a running cgroup: the kernel has no word for "all". */
+static bool limits_need_restart(const struct instance_spec *from, const struct instance_spec *to)
+{
+	return from->resources.cpuset && !to->resources.cpuset;
+}
+
+/* ---- one instance ---- */
+
+static bool state_is_up(enum instance_state state)
+{
+	return state == INSTANCE_RUNNING || state == INSTANCE_STARTING || state == INSTANCE_RESTARTING ||
+	       state == INSTANCE_PAUSED;
+}
+
+static unsigned needs_of_new(const struct instance_spec *wanted)
+{
+	return PLAN_CREATE | (wanted->state == DESIRED_STOPPED ? 0 : PLAN_START) |
+	       (wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
+}
+
+/* From the state it is in to the wanted one, nothing else having changed. */
+static unsigned needs_of_state(enum desired_state wanted, enum instance_state state)
+{
+	bool up = state_is_up(state), paused = state == INSTANCE_PAUSED;
+
+	switch (wanted) {
+	case DESIRED_STOPPED:
+		return up ? PLAN_STOP : 0;
+	case DESIRED_PAUSED:
+		return up ? (paused ? 0 : PLAN_PAUSE) : PLAN_START | PLAN_PAUSE;
+	default:
+		return up ? (paused ? PLAN_RESUME : 0) : PLAN_START;
+	}
+}
+
+static unsigned needs_of_change(const struct plan_step *step, enum instance_state state)
+{
+	unsigned needs = needs_of_state(step->wanted->state, state);
+
+	if (step->change == CHANGE_NONE)
+		return needs;
+	needs |= PLAN_UPDATE;
+	if (!state_is_up(state) || step->wanted->state == DESIRED_STOPPED)
+		return needs;
+	if (step->change == CHANGE_LIMITS)
+		return needs | PLAN_SET_LIMITS;
+	if (step->change == CHANGE_MOVE)
+		return PLAN_STOP | PLAN_UPDATE | PLAN_START | (needs & PLAN_PAUSE) |
+		       (step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
+	if (step->change == CHANGE_RESTART)
+		return (needs & ~(unsigned)PLAN_RESUME) | PLAN_RESTART |
+		       (step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
+	return needs;
+}
+
+static int fail_not_ours(const struct plan_actual *actual, struct error *err)
+{
+	if (!actual->spec)
+		return fail(err, ERROR_BUSY, "the name %s is taken by a damaged instance; `warren rm -f %s` removes it",
+			actual->name, actual->name);
+	if (actual->spec->fleet)
+		return fail(err, ERROR_BUSY, "the name %s is taken by an instance of the fleet %s", actual->name,
+			actual->spec->fleet);
+	return fail(err, ERROR_BUSY, "the name %s is taken by an instance that was made by hand", actual->name);
+}
+
+static int fail_protected(const char *name, const char *why, struct error *err)
+{
+	return fail(err, ERROR_BUSY, "%s is protected (\"protect\": true), and %s", name, why);
+}
+
+static int step_of_existing(struct arena *arena, const char *fleet, const struct plan_actual *actual,
+	struct plan_step *step, struct error *err)
+{
+	bool ours = actual->spec ? text_equal(actual->spec->fleet, fleet) : actual->ours;
+
+	if (!ours)
+		return fail_not_ours(actual, err);
+	step->actual = actual->spec;
+	step->change = CHANGE_RECREATE;
+	if (actual->spec && actual->state != INSTANCE_DAMAGED)
+		step->change = change_classify(arena, actual->spec, step->wanted, &step->changed);
+	if (step->change == CHANGE_LIMITS && limits_need_restart(actual->spec, step->wanted))
+		step->change = CHANGE_RESTART;
+	if (step->change < CHANGE_RECREATE) {
+		step->needs = needs_of_change(step, actual->state);
+		return 0;
+	}
+	if (actual->spec && actual->spec->protect)
+		return fail_protected(actual->name, "what changed needs it to be made anew", err);
+	step->needs = PLAN_REMOVE | needs_of_new(step->wanted);
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static int compare_actual(const void *a, const void *b)
+{
+	const struct plan_actual *const *one = a, *const *other = b;
+
+	return strcmp((*one)->name, (*other)->name);
+}
+
+struct planner {
+	struct arena *arena;
+	const struct plan_request *request;
+	const struct plan_actual **sorted; /* actual, by name */
+	struct plan *plan;
+	struct error *err;
+};
+
+static const struct plan_actual *actual_find(const struct planner *planner, const char *name)
+{
+	const struct plan_actual key = {.name = name}, *wanted = &key, **found;
+
+	found = bsearch(&wanted, planner->sorted, planner->request->actual_count, sizeof(wanted), compare_actual);
+	return found ? *found : NULL;
+}
+
+static int wanted_add(const struct planner *planner, const struct instance_spec *wanted, size_t level)
+{
+	const struct plan_actual *actual = actual_find(planner, wanted->name);
+	struct plan_step *step = &planner->plan->items[planner->plan->count++];
+
+	*step = (struct plan_step){
+		.name = wanted->name, .wanted = wanted, .level = level, .needs = needs_of_new(wanted)};
+	if (level >= planner->plan->levels)
+		planner->plan->levels = level + 1;
+	return actual ? step_of_existing(planner->arena, planner->request->fleet, actual, step, planner->err) : 0;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int compare_leaving(const void *a, const void *b)
+{
+	const struct plan_step *one = a, *other = b;
+
+	if (one->level != other->level)
+		return one->level < other->level ? 1 : -1;
+	return strcmp(one->name, other->name);
+}
+
+static int leaving_add(const struct planner *planner, const struct plan_actual *actual, const struct order *order)
+{
+	struct plan_step *step = &planner->plan->items[planner->plan->count++];
+
+	if (actual->spec && actual->spec->protect)
+		return fail_protected(actual->name, "the file does not name it any more", planner->err);
+	*step = (struct plan_step){.name = actual->name,
+		.actual = actual->spec,
+		.needs = PLAN_REMOVE,
+		.level = actual->spec ? order_level(order, actual->spec) : 0};
+	planner->plan->leaving++;
+	return 0;
+}
+
+/* What is this fleet's and not wanted; an order of dependencies that is no more consistent is no reason to keep it. */
+static int leaving_collect(const struct planner *planner)
+{
+	const struct plan_request *request = planner->request;
+	const char **names = arena_new_array(planner->arena, request->wanted_count, const char *);
+	const struct instance_spec **specs =
+		arena_new_array(planner->arena, request->actual_count, const struct instance_spec *);
+	struct order order = {0};
+	struct error ignored;
+	size_t count = 0;
+
+	for (size_t i = 0; i < request->wanted_count; i++)
+		names[i] = request->wanted[i].name;
+	qsort(names, request->wanted_count, sizeof(*names), compare_strings);
+	for (size_t i = 0; i < request->actual_count; i++)
+		if (request->actual[i].spec && text_equal(request->actual[i].spec->fleet, request->fleet))
+			specs[count++] = request->actual[i].spec;
+	if (order_make(planner->arena, specs, count, &order, NULL, &ignored) < 0)
+		order = (struct order){0};
+	for (size_t i = 0; i < request->actual_count && !request->keep_leaving; i++) {
+		const struct plan_actual *actual = &request->actual[i];
+		bool ours = actual->spec ? text_equal(actual->spec->fleet, request->fleet) : actual->ours;
+
+		if (ours && !bsearch(&actual->name, names, request->wanted_count, sizeof(*names), compare_strings) &&
+			leaving_add(planner, actual, &order) < 0)
+			return -1;
+	}
+	qsort(planner->plan->items, planner->plan->leaving, sizeof(struct plan_step), compare_leaving);
+	return 0;
+}
+
+static int wanted_collect(const struct planner *planner)
+{
+	const struct plan_request *request = planner->request;
+	const struct instance_spec **specs =
+		arena_new_array(planner->arena, request->wanted_count, const struct instance_spec *);
+	struct order order;
+
+	for (size_t i = 0; i < request->wanted_count; i++)
+		specs[i] = &request->wanted[i];
+	if (order_make(planner->arena, specs, request->wanted_count, &order, NULL, planner->err) < 0)
+		return -1;
+	for (size_t i = 0; i < request->wanted_count; i++)
+		if (wanted_add(planner, specs[i], order_level(&order, specs[i])) < 0)
+			return -1;
+	return 0;
+}
+
+int plan_make(struct arena *arena, const struct plan_request *request, struct plan *out, struct error *err)
+{
+	struct planner planner = {.arena = arena, .request = request, .plan = out, .err = err};
+
+	*out = (struct plan){
+		.items = arena_new_array(arena, request->wanted_count + request->actual_count, struct plan_step)};
+	planner.sorted = arena_new_array(arena, request->actual_count, const struct plan_actual *);
+	for (size_t i = 0; i < request->actual_count; i++)
+		planner.sorted[i] = &request->actual[i];
+	qsort(planner.sorted, request->actual_count, sizeof(*planner.sorted), compare_actual);
+	if (leaving_collect(&planner) < 0)
+		return -1;
+	return wanted_collect(&planner);
+}
+
+enum apply_step plan_step_word(const struct plan_step *step)
+{
+	if (!step->needs)
+		return APPLY_UNCHANGED;
+	if (!step->wanted)
+		return APPLY_REMOVED;
+	if (step->needs & PLAN_REMOVE)
+		return APPLY_RECREATED;
+	if (step->needs & PLAN_CREATE)
+		return step->needs & PLAN_START ? APPLY_STARTED : APPLY_CREATED;
+	if ((step->needs & PLAN_RESTART) || (step->needs & (PLAN_STOP | PLAN_START)) == (PLAN_STOP | PLAN_START))
+		return APPLY_RESTARTED;
+	return step->needs & PLAN_START ? APPLY_STARTED : APPLY_UPDATED;
+}

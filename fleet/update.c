@@ -1,0 +1,111 @@
+/* A new specification for an instance that exists: what it has on disk stays, what it was given stays unless its place
+ * in the network changed. A running one goes on as it is; the new values count from its next start. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fleet/instance.h"
+
+static bool has_network(const struct instance_spec *spec)
+{
+	return !text_equal(spec->network, "host") && !text_equal(spec->network, "none");
+}
+
+/* True when the new specification does not fit the address it has. */
+static bool is_moved(const struct record *record, const struct instance_spec *spec)
+{
+	if (!has_network(spec))
+		return record->network != NULL;
+	return !text_equal(record->network, spec->network) ||
+	       (spec->address.s_addr && spec->address.s_addr != record->address.s_addr);
+}
+
+static int network_of(struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)
+{
+	if (network_load(arena, &host->net, name, out, err) == 0)
+		return 0;
+	if (err->kind != ERROR_MISSING || strcmp(name, NETWORK_DEFAULT))
+		return -1;
+	*out = (struct network){.name = NETWORK_DEFAULT, .isolated = true, .egress = true, .owner = ""};
+	if (subnet_parse(NETWORK_DEFAULT_SUBNET, &out->subnet, err) < 0)
+		return -1;
+	return network_define(&host->net, out, err);
+}
+
+/* The new address is taken before the record names it, the old one given back after: at no moment does the record name
+ * what another instance may have. */
+static int record_move(
+	struct instance *instance, const struct record *old, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct host *host = instance->host;
+	struct record next = *old;
+	struct network network;
+	struct error undo;
+
+	next.network = NULL;
+	next.network_number = 0;
+	next.address.s_addr = 0;
+	if (has_network(spec)) {
+		if (network_of(&arena, host, spec->network, &network, err) < 0 ||
+			address_take(&host->net, &network, spec->address, &next.address, err) < 0)
+			return -1;
+		next.network = spec->network;
+		next.network_number = network.number;
+	}
+	if (record_write(instance->dir, &next, err) < 0) {
+		if (next.network && address_release(&host->net, next.network, next.address, &undo) < 0)
+			log_warn("give the address back: %s", undo.text);
+		return -1;
+	}
+	return old->network ? address_release(&host->net, old->network, old->address, err) : 0;
+}
+
+static bool is_running(struct arena *arena, const struct instance *instance)
+{
+	struct running running;
+	struct error ignored;
+
+	return instance_is_monitored(instance) || instance_running_read(arena, instance, &running, &ignored) == 0;
+}
+
+static int spec_replace(int dir, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
+	size_t length;
+
+	instance_spec_encode(encoder, NULL, spec);
+	auto_free char *text = encoder_take(encoder, &length);
+	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
+}
+
+static int update_held(struct instance *instance, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_spec old;
+	struct record record;
+
+	if (instance_spec_load(&arena, instance->dir, instance->name, &old, err) < 0 ||
+		record_read(&arena, instance->dir, &record, err) < 0)
+		return -1;
+	if (!text_equal(old.image, spec->image) || !text_equal(old.rootfs, spec->rootfs))
+		return fail(err, ERROR_USAGE, "its image cannot change; it has to be made anew");
+	if (is_moved(&record, spec)) {
+		if (is_running(&arena, instance))
+			return fail(err, ERROR_BUSY, "it is running; its network changes only while it is stopped");
+		if (record_move(instance, &record, spec, err) < 0)
+			return -1;
+	}
+	return spec_replace(instance->dir, spec, err);
+}
+
+int instance_update(struct host *host, const struct instance_spec *spec, struct error *err)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+
+	if (instance_spec_check(spec, err) < 0 || instance_take(host, spec->name, &instance, err) < 0 ||
+		update_held(&instance, spec, err) < 0)
+		return blame(err, "change %s", spec->name ? spec->name : "an instance");
+	return 0;
+}
