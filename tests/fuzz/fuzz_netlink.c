@@ -1,0 +1,40 @@
+/* Replies of the kernel, as any bytes: nothing that reads them may look past their end. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netns/counters.h"
+#include "netns/elements.h"
+#include "netns/overlap.h"
+#include "netns/request.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void look(const struct element *element, void *context)
+{
+	*(unsigned *)context += element->key_length + element->data_length;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct link_counters counters;
+	struct subnet subnet;
+	struct reply reply;
+	unsigned seen = 0, slot;
+	size_t offset = 0;
+	int index;
+
+	/* A copy of exactly that size on the heap: aligned as a receive buffer is, and watched on both ends. */
+	void *copy = malloc(size ? size : 1);
+	memcpy(copy, data, size);
+	while (reply_next(copy, size, &offset, &reply) > 0) {
+		if (reply.kind != REPLY_DATA)
+			continue;
+		elements_parse(reply.message, "any_ports", look, &seen);
+		seen += counters_read_message(reply.message, &slot, &counters);
+		seen += route_read(reply.message, &subnet, &index);
+		seen += address_read(reply.message, &subnet, &index);
+	}
+	free(copy);
+	return seen > 1000000 ? -1 : 0;
+}
