@@ -19,7 +19,7 @@
 
 #define PARENTS_MAX 256
 
-/* Refused themselves; what lies below them is refused by file system or by state_contains(). */
+/* Refused themselves; what may lie below them is judged by place_check(). */
 static const char *const refused_paths[] = {"/", "/proc", "/sys", "/dev", "/run", "/run/warren", "/var/run"};
 
 /* File systems that are the kernel's interface, wherever they are mounted. */
@@ -59,17 +59,7 @@ static int refused_path_check(const char *what, const char *path, const struct s
 	return 0;
 }
 
-/* /dev is a tmpfs by its magic number: known by being the device that /dev is on, when that is one of its own. */
-static bool is_on_dev(const struct stat *about)
-{
-	struct stat root, dev;
-
-	return stat("/", &root) == 0 && stat("/dev", &dev) == 0 && dev.st_dev != root.st_dev &&
-	       about->st_dev == dev.st_dev;
-}
-
-static int refused_system_check(
-	const char *what, const char *path, int source, const struct stat *about, struct error *err)
+static int refused_system_check(const char *what, const char *path, int source, struct error *err)
 {
 	struct statfs system;
 
@@ -79,8 +69,6 @@ static int refused_system_check(
 		if (system.f_type == refused_systems[i].magic)
 			return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it is part of the kernel's %s", what,
 				path, refused_systems[i].name);
-	if (is_on_dev(about))
-		return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it is part of the host's /dev", what, path);
 	return 0;
 }
 
@@ -123,25 +111,45 @@ static int source_directory(int source, bool is_file)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int state_check(const char *what, const char *path, int store, int source, bool is_file,
-	const struct stat *about, struct error *err)
+/* Whatever is mounted below these belongs to them (cgroup hierarchies, /dev/shm). */
+static int refused_tree_check(const char *what, const char *path, int directory, struct error *err)
 {
-	struct stat store_about;
-	auto_fd dir = -1;
+	static const char *const trees[] = {"/proc", "/sys", "/dev"};
+	struct stat tree;
+
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
+		if (stat(trees[i], &tree) == 0 && meets_going_up(directory, &tree))
+			return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it is part of the host's %s", what, path,
+				trees[i]);
+	return 0;
+}
+
+static int state_check(
+	const char *what, const char *path, int store, int source, int directory, bool is_file, struct error *err)
+{
+	struct stat store_about, about;
 
 	if (store < 0)
 		return 0;
-	if (fstat(store, &store_about) < 0)
+	if (fstat(store, &store_about) < 0 || fstat(source, &about) < 0)
 		return fail_errno(err, "stat the store");
-	if (!is_file && meets_going_up(store, about))
+	if (!is_file && meets_going_up(store, &about))
 		return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it holds the state of warren itself", what, path);
-	dir = source_directory(source, is_file);
-	if (dir < 0)
-		return fail_errno(err, "%s: find the directory of \"%s\"", what, path);
-	if (meets_going_up(dir, &store_about))
+	if (meets_going_up(directory, &store_about))
 		return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it is part of the state of warren itself", what,
 			path);
 	return 0;
+}
+
+static int place_check(const char *what, const char *path, int store, int source, bool is_file, struct error *err)
+{
+	auto_fd directory = source_directory(source, is_file);
+
+	if (directory < 0)
+		return fail_errno(err, "%s: find the directory of \"%s\"", what, path);
+	if (refused_tree_check(what, path, directory, err) < 0)
+		return -1;
+	return state_check(what, path, store, source, directory, is_file, err);
 }
 
 int source_open(int store, const char *what, const char *path, bool *is_file, struct error *err)
@@ -154,9 +162,8 @@ int source_open(int store, const char *what, const char *path, bool *is_file, st
 	if (source < 0 || fstat(source, &about) < 0)
 		return fail_errno(err, "%s: open \"%s\"", what, path);
 	*is_file = !S_ISDIR(about.st_mode);
-	if (refused_path_check(what, path, &about, err) < 0 ||
-		refused_system_check(what, path, source, &about, err) < 0 ||
-		state_check(what, path, store, source, *is_file, &about, err) < 0)
+	if (refused_path_check(what, path, &about, err) < 0 || refused_system_check(what, path, source, err) < 0 ||
+		place_check(what, path, store, source, *is_file, err) < 0)
 		return -1;
 	if (S_ISBLK(about.st_mode) || S_ISCHR(about.st_mode))
 		return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it is a device", what, path);

@@ -160,7 +160,7 @@ int volume_check(const struct volume *volume, const char *store_path, struct err
 		return blame(err, "volume on %s", volume->target);
 	if (volume->type != VOLUME_BIND)
 		return 0;
-	if (path_is_under(store_path, volume->source))
+	if (store < 0 && path_is_under(store_path, volume->source))
 		return fail(err, ERROR_USAGE, "%s: \"%s\" is refused: it holds the state of warren itself", what,
 			volume->source);
 	source = source_open(store, what, volume->source, &is_file, err);

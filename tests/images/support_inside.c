@@ -134,6 +134,8 @@ static void child_main(int socket)
 	for (size_t i = 1; i < count; i++)
 		part_attach(fds[i], message.targets[i], message.is_file[i]);
 	if (count) {
+		mkdir("run", 0755);
+		mkdir("dev", 0755);
 		INSIDE(mount("tmpfs", "run", "tmpfs", 0, "mode=0755") == 0);
 		INSIDE(mount("tmpfs", "dev", "tmpfs", 0, "mode=0755") == 0);
 		part_attach(null, "/dev/null", true);
