@@ -199,6 +199,7 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 		.pid_file = exec->pid_file,
 		.preserve_fds = (int)exec->preserve_fds.value,
 		.detach = exec->detach,
+		.guard_arguments = cli->arguments,
 	};
 	if (container_exec(cli->root_dir, operands[0], &call, &status, err) < 0)
 		return -1;

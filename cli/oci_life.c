@@ -59,6 +59,7 @@ static int create_prepare(
 		.preserve_fds = from->preserve_fds.set ? (int)from->preserve_fds.value : 0,
 		.no_new_keyring = from->no_new_keyring,
 		.keep = from->keep,
+		.guard_arguments = cli->arguments,
 	};
 	if (oci_cli_open(cli, err) < 0)
 		return -1;
