@@ -1,0 +1,218 @@
+/* Making an instance: everything is prepared in a directory of a random name, and one rename claims the instance's
+ * name. Of twenty at once one wins; the others, and those who are killed, leave a directory that says what to undo. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fleet/instance.h"
+#include "images/images.h"
+
+/* Host numbers below this are left to people who choose addresses themselves. */
+#define FIRST_OWN_HOST_NUMBER 256
+
+static bool has_network(const struct instance_spec *spec)
+{
+	return !text_equal(spec->network, "host") && !text_equal(spec->network, "none");
+}
+
+/* --- what can be refused before anything is made ------------------------------------------------------------------ */
+
+static int name_taken(struct host *host, const char *name, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_instance other = INSTANCE_EMPTY;
+	struct instance_spec spec;
+	struct error ignored;
+
+	if (instance_find(host, name, &other, &ignored) == 0 &&
+		instance_spec_load(&arena, other.dir, name, &spec, &ignored) == 0 && spec.fleet)
+		return fail(err, ERROR_BUSY, "the name %s is taken by an instance of the fleet %s", name, spec.fleet);
+	return fail(err, ERROR_BUSY, "the name %s is taken by another instance", name);
+}
+
+static int spec_admit(struct host *host, const struct instance_spec *spec, struct error *err)
+{
+	struct cgroup_limits limits = {0};
+
+	if (name_check("instance name", spec->name, err) < 0 || instance_spec_check(spec, err) < 0)
+		return -1;
+	if (faccessat(host->instances, spec->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return name_taken(host, spec->name, err);
+	resources_limits(&spec->resources, &limits);
+	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0)
+		return -1;
+	for (size_t i = 0; i < spec->volumes.count; i++)
+		if (volume_check(&spec->volumes.items[i], host->lib_path, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- slot and address ----------------------------------------------------------------------------------------------
+ */
+
+static int network_find(
+	struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)
+{
+	struct subnet subnet;
+
+	if (network_load(arena, &host->net, name, out, err) == 0)
+		return 0;
+	if (err->kind != ERROR_MISSING || strcmp(name, NETWORK_DEFAULT) != 0)
+		return -1;
+	if (subnet_parse(NETWORK_DEFAULT_SUBNET, &subnet, err) < 0)
+		return -1;
+	*out = (struct network){
+		.name = NETWORK_DEFAULT, .subnet = subnet, .isolated = true, .egress = true, .owner = ""};
+	return network_define(&host->net, out, err);
+}
+
+/* The address that goes with the slot, when the network is large enough for one. */
+static struct in_addr slot_address(const struct network *network, unsigned slot)
+{
+	uint32_t number = FIRST_OWN_HOST_NUMBER + slot - 1;
+	uint32_t size = network->subnet.prefix >= 31 ? 0 : 1u << (32 - network->subnet.prefix);
+
+	if (number >= size - 1 || size < 2)
+		return (struct in_addr){0};
+	return (struct in_addr){.s_addr = htonl(ntohl(network->subnet.base.s_addr) + number)};
+}
+
+/* The address is written down before it is taken, so that a kill leaves no address that nobody knows of. */
+static int address_claim(struct host *host, int dir, const struct network *network, struct in_addr wanted,
+	struct record *record, struct error *err)
+{
+	struct in_addr first = wanted.s_addr ? wanted : slot_address(network, record->slot);
+
+	record->address = first;
+	if (record_write(dir, record, err) < 0)
+		return -1;
+	if (first.s_addr && address_take(&host->net, network, first, &record->address, err) == 0)
+		return 0;
+	if (wanted.s_addr || (first.s_addr && err->kind != ERROR_BUSY))
+		return -1;
+	record->address.s_addr = 0;
+	if (address_take(&host->net, network, record->address, &record->address, err) < 0)
+		return -1;
+	if (record_write(dir, record, err) == 0)
+		return 0;
+	struct error ignored;
+
+	if (address_release(&host->net, network->name, record->address, &ignored) < 0)
+		log_warn("give the address back: %s", ignored.text);
+	return -1;
+}
+
+static int record_make(
+	struct host *host, int dir, const struct instance_spec *spec, struct record *record, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct network network;
+
+	*record = (struct record){.created_ms = clock_real_ms()};
+	if (slot_take(&host->net, 0, &record->slot, err) < 0)
+		return -1;
+	if (record_write(dir, record, err) < 0)
+		return -1;
+	if (!has_network(spec))
+		return 0;
+	if (network_find(&arena, host, spec->network, &network, err) < 0)
+		return -1;
+	record->network = spec->network;
+	record->network_number = network.number;
+	if (address_claim(host, dir, &network, spec->address, record, err) < 0) {
+		/* What is not ours must not be given back. */
+		record->network = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+static void record_undo(struct host *host, const struct record *record)
+{
+	struct error err;
+
+	if (record->network && address_release(&host->net, record->network, record->address, &err) < 0)
+		log_warn("give the address back: %s", err.text);
+	if (record->slot && slot_release(&host->net, record->slot, &err) < 0)
+		log_warn("give the slot back: %s", err.text);
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------------
+ */
+
+static int spec_write(int dir, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
+	size_t length;
+
+	instance_spec_encode(encoder, NULL, spec);
+	auto_free char *text = encoder_take(encoder, &length);
+	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
+}
+
+static int root_make(struct host *host, int dir, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(image_session_drop) struct image_session session = {.scratch = -1, .store = -1};
+	struct image_config config;
+	struct root_request request = {
+		.image = spec->image,
+		.rootfs = spec->rootfs,
+		.etc_from_host = &spec->etc_from_host,
+		.instance = dir,
+		.userns = -1,
+		.read_only = spec->read_only,
+	};
+
+	if (image_session_open(host->run, host->lib_path, &session, err) < 0)
+		return -1;
+	if (spec->image && image_prepare(session.store, spec->image, &arena, &config, err) < 0)
+		return -1;
+	return root_create(&session, &request, err);
+}
+
+static int staged_fill(struct host *host, struct instance *staged, const struct instance_spec *spec,
+	struct record *record, struct error *err)
+{
+	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, staged->dir, spec, err) < 0 ||
+		spec_write(staged->dir, spec, err) < 0)
+		return -1;
+	return desired_write(staged->dir, DESIRED_STOPPED, err);
+}
+
+static int name_claim(struct host *host, const char *staged_path, const char *name, struct error *err)
+{
+	if (renameat2(host->instances, staged_path, host->instances, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == EEXIST || errno == ENOTEMPTY)
+		return name_taken(host, name, err);
+	return fail_errno(err, "rename instances/%s to %s", staged_path, name);
+}
+
+int instance_create(struct host *host, const struct instance_spec *spec, struct error *err)
+{
+	auto_instance staged = INSTANCE_EMPTY;
+	struct record record = {0};
+	struct error ignored;
+	char path[96];
+
+	host_sweep(host);
+	if (spec_admit(host, spec, err) < 0)
+		return -1;
+	if (staging_make(host, spec->name, &staged, path, err) < 0)
+		return blame(err, "create %s", spec->name);
+	if (staged_fill(host, &staged, spec, &record, err) == 0 && name_claim(host, path, spec->name, err) == 0)
+		return 0;
+	/* Record last: whoever is killed here leaves a directory that still says what it held. */
+	record_undo(host, &record);
+	if (tree_remove(host->instances, path, &ignored) < 0)
+		log_warn("remove instances/%s: %s", path, ignored.text);
+	return blame(err, "create %s", spec->name);
+}

@@ -1,0 +1,173 @@
+/* The host's directories, and what has to be put right after a reboot.
+ *
+ * <run> lies on tmpfs and goes with the kernel's own state; <lib> stays. <run>/boot holds the boot id under which <run>
+ * was made: absent or another one means that slots and addresses are marked again from the instances' records before
+ * anybody is given one, and that whatever was running has ended with the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "fleet/instance.h"
+
+#define ENTRIES_MAX 65536
+#define BOOT_LOCK_TIMEOUT_MS 60000
+
+static void host_clear(struct host *host)
+{
+	*host = (struct host){
+		.run = -1,
+		.lib = -1,
+		.log = -1,
+		.instances = -1,
+		.live = -1,
+		.fleets = -1,
+		.net = {.run = -1, .records = -1},
+		.cgroups = {.unified = -1},
+	};
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+		host->cgroups.hierarchy[i] = -1;
+}
+
+static void paths_set(struct host *host, const struct host_options *options)
+{
+	const char *root = options ? options->root : NULL;
+	const char *parent = options && options->cgroup_parent ? options->cgroup_parent : "warren";
+
+	host->run_path = root ? text_format("%s/run", root) : text_format("/run/warren");
+	host->lib_path = root ? text_format("%s/lib", root) : text_format("/var/lib/warren");
+	host->log_path = root ? text_format("%s/log", root) : text_format("/var/log/warren");
+	host->cgroup_parent = text_format("%s", parent);
+}
+
+/* --- directories ------------------------------------------------------------------------------------------------- */
+
+static int directories_open(struct host *host, struct error *err)
+{
+	const struct {
+		int *fd;
+		const int *parent; /* NULL: path is absolute */
+		const char *path;
+	} rows[] = {
+		{&host->run, NULL, host->run_path},
+		{&host->lib, NULL, host->lib_path},
+		{&host->log, NULL, host->log_path},
+		{&host->instances, &host->lib, "instances"},
+		{&host->live, &host->run, "instances"},
+		{&host->fleets, &host->lib, "fleets"},
+		{&host->net.run, &host->run, "net"},
+		{&host->net.records, &host->lib, "networks"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		*rows[i].fd = rows[i].parent ? dir_create(*rows[i].parent, rows[i].path, 0700, err)
+					     : dir_create_all(rows[i].path, 0700, err);
+		if (*rows[i].fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- after a reboot ---------------------------------------------------------------------------------------------- */
+
+static bool is_current_boot(const struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error ignored;
+	const char *text;
+
+	return file_read(&arena, host->run, "boot", 64, &text, NULL, &ignored) == 0 && text_equal(text, boot_id());
+}
+
+static int instance_mark(struct host *host, int dir, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct record record;
+
+	if (record_read(&arena, dir, &record, err) < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	if (slot_mark(&host->net, record.slot, err) < 0)
+		return -1;
+	return record.network ? address_mark(&host->net, record.network, record.address, err) : 0;
+}
+
+/* It was meant to run and nothing says that it had ended: it ended with the host. */
+static void end_mark(int dir)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct exit_record exit, ended = {.reason = END_HOST, .status = 128 + 9, .at_ms = clock_real_ms()};
+	struct error err;
+	bool over;
+
+	exit_read(&arena, dir, &exit, &over);
+	if (!over && desired_read(dir) != DESIRED_STOPPED && exit_write(dir, &ended, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static int boot_rebuild(struct host *host, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings entries = {0};
+
+	if (dir_list(&arena, host->instances, ENTRIES_MAX, &entries, err) < 0)
+		return -1;
+	for (size_t i = 0; i < entries.count; i++) {
+		auto_fd dir =
+			openat(host->instances, entries.items[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (dir < 0)
+			continue;
+		if (instance_mark(host, dir, err) < 0)
+			log_warn("instances/%s: %s", entries.items[i], err->text);
+		if (*entries.items[i] != '.')
+			end_mark(dir);
+	}
+	return file_replace(host->run, "boot", 0600, FILE_VOLATILE, boot_id(), strlen(boot_id()), err);
+}
+
+static int boot_check(struct host *host, struct error *err)
+{
+	if (is_current_boot(host))
+		return 0;
+	auto_fd lock = lock_file(host->run, "boot.lock", BOOT_LOCK_TIMEOUT_MS, err);
+
+	if (lock < 0)
+		return blame(err, "wait for the first command after the boot");
+	return is_current_boot(host) ? 0 : boot_rebuild(host, err);
+}
+
+/* --- public ------------------------------------------------------------------------------------------------------ */
+
+int host_open(const struct host_options *options, struct host *out, struct error *err)
+{
+	host_clear(out);
+	if (geteuid() != 0)
+		return fail(err, ERROR_SYSTEM, "warren needs root; try again with sudo");
+	if (options && options->root && path_check_absolute("--root", options->root, err) < 0)
+		return -1;
+	paths_set(out, options);
+	if (directories_open(out, err) == 0 && cgroup_host_open(&out->cgroups, err) == 0 && boot_check(out, err) == 0)
+		return 0;
+	host_close(out);
+	return -1;
+}
+
+void host_close(struct host *host)
+{
+	int *const fds[] = {&host->run, &host->lib, &host->log, &host->instances, &host->live, &host->fleets,
+		&host->net.run, &host->net.records};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_drop(fds[i]);
+	cgroup_host_drop(&host->cgroups);
+	free(host->run_path);
+	free(host->lib_path);
+	free(host->log_path);
+	free(host->cgroup_parent);
+	host_clear(host);
+}

@@ -1,0 +1,127 @@
+/* The `inspect` document: what was wanted, what is, what the kernel has. */
+#include <arpa/inet.h>
+
+#include "base/encode.h"
+#include "fleet/fleet.h"
+#include "fleet/logs.h"
+
+/* Times as people and scripts read them; 0: never, left out. */
+static void encode_time(struct encoder *encoder, const char *key, int64_t real_ms)
+{
+	char text[25];
+
+	if (!real_ms)
+		return;
+	log_time_format(real_ms, text);
+	encode_string(encoder, key, text);
+}
+
+static void encode_optional(struct encoder *encoder, const char *key, struct optional value)
+{
+	if (value.set)
+		encode_integer(encoder, key, value.value);
+}
+
+static void encode_address(struct encoder *encoder, const char *key, struct in_addr address)
+{
+	char text[INET_ADDRSTRLEN];
+
+	if (address.s_addr)
+		encode_string(encoder, key, inet_ntop(AF_INET, &address, text, sizeof(text)));
+}
+
+static void encode_ports(struct encoder *encoder, const struct instance_status *status)
+{
+	char address[INET_ADDRSTRLEN];
+
+	encode_array_begin(encoder, "ports");
+	for (size_t i = 0; i < status->port_count; i++) {
+		const struct port *port = &status->ports[i];
+
+		encode_object_begin(encoder, NULL);
+		encode_string(encoder, "host_ip", inet_ntop(AF_INET, &port->host_ip, address, sizeof(address)));
+		encode_integer(encoder, "published", port->published);
+		encode_integer(encoder, "target", port->target);
+		encode_string(encoder, "protocol", port_protocol_names[port->protocol]);
+		encode_object_end(encoder);
+	}
+	encode_array_end(encoder);
+}
+
+static void encode_last(struct encoder *encoder, const struct exit_record *last)
+{
+	if (last->reason == END_NONE)
+		return;
+	encode_object_begin(encoder, "last_exit");
+	encode_string(encoder, "reason", end_reason_names[last->reason]);
+	encode_integer(encoder, "status", last->status);
+	encode_time(encoder, "at", last->at_ms);
+	encode_string(encoder, "detail", last->detail);
+	encode_object_end(encoder);
+}
+
+static void encode_limits(struct encoder *encoder, const struct cgroup_limits *limits)
+{
+	const struct {
+		const char *key;
+		struct optional value;
+	} rows[] = {
+		{"memory_max_bytes", limits->memory_max},
+		{"memory_high_bytes", limits->memory_high},
+		{"memory_low_bytes", limits->memory_low},
+		{"swap_max_bytes", limits->swap_max},
+		{"pids_max", limits->pids_max},
+		{"cpu_quota_us", limits->cpu_quota_us},
+		{"cpu_period_us", limits->cpu_period_us},
+		{"cpu_weight", limits->cpu_weight},
+		{"io_weight", limits->io_weight},
+	};
+
+	encode_object_begin(encoder, "limits_in_kernel");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		encode_optional(encoder, rows[i].key, rows[i].value);
+	encode_string(encoder, "cpuset_cpus", limits->cpuset_cpus);
+	encode_object_end(encoder);
+}
+
+static void encode_processes(struct encoder *encoder, const struct instance_status *status)
+{
+	if (status->init.pid)
+		encode_integer(encoder, "pid", status->init.pid);
+	encode_bool(encoder, "monitored", status->monitored);
+	if (status->monitor)
+		encode_integer(encoder, "monitor_pid", status->monitor);
+}
+
+static void encode_identity(struct encoder *encoder, const struct instance_status *status)
+{
+	if (status->slot) {
+		encode_integer(encoder, "slot", status->slot);
+		encode_integer(encoder, "id_base", status->id_base);
+	}
+	encode_address(encoder, "address", status->address);
+	encode_string(encoder, "cgroup", status->cgroup_path);
+}
+
+void instance_status_encode(
+	struct encoder *encoder, const struct instance_status *status, const struct cgroup_limits *in_kernel)
+{
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "name", status->name);
+	encode_string(encoder, "state", instance_state_names[status->state]);
+	encode_string(encoder, "desired", desired_state_names[status->desired]);
+	encode_string(encoder, "damage", status->damage);
+	encode_processes(encoder, status);
+	encode_identity(encoder, status);
+	encode_ports(encoder, status);
+	encode_time(encoder, "created", status->created_ms);
+	encode_time(encoder, "started", status->started_ms);
+	encode_integer(encoder, "restarts", status->restarts);
+	encode_integer(encoder, "log_dropped_bytes", status->log_dropped_bytes);
+	encode_last(encoder, &status->last);
+	if (in_kernel)
+		encode_limits(encoder, in_kernel);
+	if (status->spec)
+		instance_spec_encode(encoder, "spec", status->spec);
+	encode_object_end(encoder);
+}

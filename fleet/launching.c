@@ -1,0 +1,500 @@
+/* One start of an instance, from its files to its running program.
+ *
+ * Everything that can fail without a process is done first. Then launch_start() makes the process; its callbacks build
+ * the root and attach the network while the child waits. Ports are published last, when the program runs.
+ *
+ * run.json is written as soon as there is a process, before it runs anything of the instance's: whoever is killed from
+ * there on leaves a record of what to end. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mount.h"
+#include "fleet/monitor.h"
+#include "images/images.h"
+
+#define LINK_TIMEOUT_MS 5000
+
+/* What one start needs; all of it ends with the start. */
+struct start {
+	struct monitor *monitor;
+	struct host *host;
+	struct arena arena;
+	struct image_session session;
+	int instance; /* the instance's directory, opened inside the session */
+	struct record record;
+	struct network network; /* with record.network */
+	struct instance_spec wanted;
+	struct image_config image;
+	struct image_user user;
+	struct spec spec;
+	struct config_file_list configs;
+	struct endpoint endpoint;
+	struct net_session *net; /* NULL: no network of its own */
+	struct seccomp_program *seccomp;
+	struct cgroup cgroup;
+	struct cgroup_entrance entrance;
+	struct root_parts parts;
+	int stdio[3];
+	bool again; /* in kept namespaces */
+};
+
+static void start_init(struct start *start, struct monitor *monitor)
+{
+	*start = (struct start){
+		.monitor = monitor,
+		.host = monitor->instance.host,
+		.session = {.scratch = -1, .outside = -1, .store = -1},
+		.instance = -1,
+		.stdio = {-1, -1, -1},
+		.again = monitor->launched.userns >= 0,
+		.cgroup = {.unified = -1},
+		.entrance = {.into = -1},
+	};
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+		start->cgroup.hierarchy[i] = -1;
+}
+
+static void start_drop(struct start *start)
+{
+	root_parts_drop(&start->parts);
+	stdio_close(start->stdio);
+	cgroup_entrance_drop(&start->entrance);
+	cgroup_drop(&start->cgroup);
+	seccomp_program_drop(&start->seccomp);
+	net_session_drop(&start->net);
+	fd_drop(&start->instance);
+	image_session_drop(&start->session);
+	arena_drop(&start->arena);
+}
+
+/* --- before there is a process --------------------------------------------------------------------------------------
+ */
+
+static int session_open(struct start *start, struct error *err)
+{
+	char path[80];
+
+	if (image_session_open(start->host->run, start->host->lib_path, &start->session, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "instances/%s", start->monitor->instance.name);
+	start->instance = openat(start->session.store, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return start->instance < 0 ? fail_errno(err, "open %s", path) : 0;
+}
+
+static int facts_read(struct start *start, struct error *err)
+{
+	if (record_read(&start->arena, start->instance, &start->record, err) < 0 ||
+		instance_spec_load(&start->arena, start->instance, start->monitor->instance.name, &start->wanted, err) <
+			0)
+		return -1;
+	start->endpoint = record_endpoint(&start->record);
+	if (start->record.network &&
+		network_load(&start->arena, &start->host->net, start->record.network, &start->network, err) < 0)
+		return -1;
+	if (!start->wanted.image)
+		return 0;
+	return image_prepare(start->session.store, start->wanted.image, &start->arena, &start->image, err);
+}
+
+static struct root_request root_request(const struct start *start, int userns, uid_t id_base)
+{
+	return (struct root_request){
+		.image = start->wanted.image,
+		.rootfs = start->wanted.rootfs,
+		.etc_from_host = &start->wanted.etc_from_host,
+		.instance = start->instance,
+		.userns = userns,
+		.id_base = id_base,
+		.read_only = start->wanted.read_only,
+	};
+}
+
+/* A user's name means what it means inside: its root is put together once for the look, attached nowhere. */
+static int user_find(struct start *start, struct error *err)
+{
+	const char *user = start->wanted.user ? start->wanted.user : start->image.user;
+	struct root_request request = root_request(start, -1, 0);
+	AUTO(root_parts_drop) struct root_parts parts = {0};
+
+	start->user.home = "/root";
+	if (text_is_empty(user))
+		return 0;
+	if (root_mount(&start->session, &request, &parts, err) < 0)
+		return -1;
+	return image_user_find(&start->arena, parts.items[0].mount, user, &start->user, err);
+}
+
+static int spec_make(struct start *start, struct error *err)
+{
+	const char *name = start->monitor->instance.name;
+	struct compile_facts facts = {
+		.id_base = record_id_base(&start->record),
+		.cgroup_path = instance_cgroup_path(&start->arena, start->host, name),
+		.hostname = start->wanted.hostname ? start->wanted.hostname : name,
+		.image = &start->image,
+		.user = &start->user,
+	};
+	struct launched *kept = &start->monitor->launched;
+
+	if (instance_compile(&start->arena, &start->wanted, &facts, &start->spec, err) < 0)
+		return -1;
+	if (start->again) {
+		start->spec.namespaces.create[NS_USER] = false;
+		start->spec.namespaces.fd[NS_USER] = kept->userns;
+		start->spec.namespaces.fd[NS_NET] = kept->netns;
+		if (kept->netns >= 0)
+			start->spec.namespaces.create[NS_NET] = false;
+	}
+	return instance_configs_read(&start->arena, &start->wanted, &start->user, &start->configs, err);
+}
+
+/* The directory is ours alone; programs are found there by their content. */
+static int filter_get(struct start *start, struct error *err)
+{
+	auto_fd cache = dir_create(start->host->run, "seccomp", 0700, err);
+
+	if (cache < 0)
+		return -1;
+	return seccomp_program_get(start->spec.seccomp, cache, &start->seccomp, err);
+}
+
+static int cgroup_prepare(struct start *start, struct error *err)
+{
+	const struct cgroup_host *host = &start->host->cgroups;
+	const char *path = instance_cgroup_path(&start->arena, start->host, start->monitor->instance.name);
+
+	if (start->again && cgroup_open(host, path, &start->cgroup, err) == 0)
+		return cgroup_entrance_open(&start->cgroup, &start->entrance, err);
+	if (cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0) {
+		/* Left by a monitor that was killed: nothing of ours runs, so what is in it has no owner. */
+		if (err->kind != ERROR_BUSY || run_release(&start->monitor->instance, &start->monitor->run, err) < 0 ||
+			cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0)
+			return -1;
+	}
+	return cgroup_entrance_open(&start->cgroup, &start->entrance, err);
+}
+
+/* Ends of a pipe for the process's stdin, when somebody in the foreground types into it. */
+static int input_make(struct start *start, struct error *err)
+{
+	int ends[2];
+
+	if (!start->monitor->foreground || !start->wanted.interactive || start->spec.process.terminal)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_errno(err, "make a pipe");
+	start->stdio[0] = ends[0];
+	fd_drop(&start->monitor->input);
+	start->monitor->input = ends[1];
+	return fchown(ends[0], record_id_base(&start->record) + start->user.uid, (gid_t)-1) < 0
+		       ? fail_errno(err, "chown a pipe")
+		       : 0;
+}
+
+static int stdio_prepare(struct start *start, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+	uid_t owner = record_id_base(&start->record) + start->user.uid;
+
+	monitor->terminal = start->spec.process.terminal;
+	if (monitor_log_open(monitor, &start->wanted.logging, err) < 0)
+		return -1;
+	/* Without a reader at all the output goes to /dev/null. */
+	if (monitor->terminal || (monitor->log.dir < 0 && !monitor->foreground))
+		return 0;
+	/* In the foreground the end of the last writer is what ends the copying. */
+	if (stdio_open(monitor, owner, start->stdio, err) < 0 || stdio_attach(monitor, !monitor->foreground, err) < 0)
+		return -1;
+	return input_make(start, err);
+}
+
+static int network_prepare(struct start *start, struct error *err)
+{
+	if (!start->record.network)
+		return 0;
+	start->net = net_session_open(err);
+	return start->net ? 0 : -1;
+}
+
+/* --- while the child waits -----------------------------------------------------------------------------------------
+ */
+
+/* The names of an isolated network are nobody's business in it: each instance has a file with its own alone. */
+static bool shares_hosts(const struct start *start)
+{
+	return start->record.network && !start->network.isolated;
+}
+
+/* Written at each start, because name and address may have changed since the last. */
+static int own_hosts_write(struct start *start, struct error *err)
+{
+	AUTO(text_drop) struct text text = {0};
+	char address[INET_ADDRSTRLEN];
+
+	if (!start->record.network || shares_hosts(start) || start->again)
+		return 0;
+	inet_ntop(AF_INET, &start->record.address, address, sizeof(address));
+	text_append(&text, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+	text_appendf(&text, "%s %s\n", address, start->monitor->instance.name);
+	return root_file_write(
+		start->instance, IMAGE_HOSTS_DIRECTORY "/hosts", 0644, 0, 0, text_string(&text), text.length, err);
+}
+
+/* The directory with the network's hosts file, read-only; /etc/hosts inside is a link into it. */
+static int hosts_mount(struct start *start, struct error *err)
+{
+	struct root_parts *parts = &start->parts;
+
+	if (!shares_hosts(start) || parts->count == ROOT_PARTS_MAX)
+		return 0;
+	/* Opened again inside the session, whose mount namespace may be another (images.h). */
+	auto_free char *path = text_format("%s/net", start->host->run_path);
+	auto_fd run = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct net_state state = {.run = run, .records = start->host->net.records};
+	if (run < 0)
+		return fail_errno(err, "open %s", path);
+	auto_fd directory = hosts_directory(&state, start->record.network, err);
+	if (directory < 0)
+		return -1;
+	auto_fd mount = mount_clone(directory, "", false, err);
+	if (mount < 0 ||
+		mount_change(mount, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+			0, -1, err) < 0)
+		return -1;
+	parts->items[parts->count++] =
+		(struct root_part){.target = IMAGE_HOSTS_DIRECTORY, .mount = take_fd(&mount), .is_file = false};
+	return 0;
+}
+
+static bool keeps_admin(const struct spec *spec)
+{
+	unsigned admin;
+	struct error ignored;
+
+	return capability_parse("SYS_ADMIN", &admin, &ignored) < 0 ||
+	       (spec->process.capabilities[CAPS_BOUNDING] >> admin & 1);
+}
+
+/* A root that is read-only shows only the mount points that are made before it is put together. */
+static int mount_points_make(struct start *start, const struct root_request *request, struct error *err)
+{
+	if (!start->wanted.read_only)
+		return 0;
+	for (size_t i = 0; i < start->wanted.volumes.count; i++)
+		if (root_mount_point_make(&start->session, request, start->wanted.volumes.items[i].target, false, err) <
+			0)
+			return -1;
+	for (size_t i = 0; i < start->configs.count; i++)
+		if (root_mount_point_make(&start->session, request, start->configs.items[i].target, true, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int parts_make(struct start *start, int userns, struct error *err)
+{
+	uid_t id_base = record_id_base(&start->record);
+	struct root_request request = root_request(start, userns, id_base);
+
+	if (own_hosts_write(start, err) < 0 || mount_points_make(start, &request, err) < 0 ||
+		root_mount(&start->session, &request, &start->parts, err) < 0 || hosts_mount(start, err) < 0)
+		return -1;
+	for (size_t i = 0; i < start->wanted.volumes.count; i++) {
+		const struct volume *volume = &start->wanted.volumes.items[i];
+
+		/* tmpfs are mounts of the compiled specification, made by the child. */
+		if (volume->type != VOLUME_TMPFS && volume_mount(&start->session, volume, userns, id_base,
+							    keeps_admin(&start->spec), &start->parts, err) < 0)
+			return -1;
+	}
+	if (!start->configs.count)
+		return 0;
+	return configs_mount(
+		&start->session, start->configs.items, start->configs.count, userns, id_base, &start->parts, err);
+}
+
+static int network_attach(struct start *start, int netns, struct error *err)
+{
+	if (!start->record.network || start->again)
+		return 0;
+	return endpoint_attach(start->net, &start->endpoint, netns, LINK_TIMEOUT_MS, err);
+}
+
+static int run_announce(struct start *start, pid_t pid, struct error *err)
+{
+	struct run *run = &start->monitor->run;
+
+	run->started = false;
+	run->port_count = 0;
+	run->started_ms = clock_real_ms();
+	if (process_identify(pid, &run->init, err) < 0 || process_identify(getpid(), &run->monitor, err) < 0)
+		return -1;
+	return run_write(start->monitor->instance.live, run, err);
+}
+
+static int prepare(void *context, const struct launch_child *child, struct launch_part *parts, size_t room,
+	size_t *count, struct error *err)
+{
+	struct start *start = context;
+
+	if (run_announce(start, child->pid, err) < 0 || parts_make(start, child->userns, err) < 0 ||
+		network_attach(start, child->netns, err) < 0)
+		return -1;
+	if (start->parts.count > room)
+		return fail(err, ERROR_USAGE, "%zu mounts are more than the %zu there is room for", start->parts.count,
+			room);
+	for (size_t i = 0; i < start->parts.count; i++)
+		parts[i] = (struct launch_part){
+			.target = start->parts.items[i].target,
+			.mount = start->parts.items[i].mount,
+			.is_file = start->parts.items[i].is_file,
+		};
+	*count = start->parts.count;
+	return 0;
+}
+
+static void release(void *context)
+{
+	struct start *start = context;
+
+	root_parts_drop(&start->parts);
+}
+
+static int configure_network(void *context, struct error *err)
+{
+	const struct start *start = context;
+
+	return endpoint_configure_inside(&start->endpoint, err);
+}
+
+/* --- the process ----------------------------------------------------------------------------------------------------
+ */
+
+static int process_start(struct start *start, bool *exec_failed, struct error *err)
+{
+	struct launched *kept = &start->monitor->launched;
+	struct launched made;
+	struct launch launch = {
+		.spec = &start->spec,
+		.entrance = &start->entrance,
+		.seccomp = start->seccomp,
+		.callbacks =
+			{
+				.context = start,
+				.prepare = prepare,
+				.release = release,
+				.configure_network = start->record.network ? configure_network : NULL,
+			},
+		.stdio = {start->stdio[0], start->stdio[1], start->stdio[2]},
+		.hold = -1,
+		.hold_lock = -1,
+	};
+
+	if (launch_start(&launch, &made, exec_failed, err) < 0)
+		return -1;
+	fd_drop(&kept->pidfd);
+	fd_drop(&kept->console);
+	kept->pid = made.pid;
+	kept->pidfd = made.pidfd;
+	kept->console = made.console;
+	/* On a restart they are the same ones again. */
+	fd_drop(start->again ? &made.userns : &kept->userns);
+	fd_drop(start->again ? &made.netns : &kept->netns);
+	if (!start->again) {
+		kept->userns = made.userns;
+		kept->netns = made.netns;
+	}
+	return 0;
+}
+
+static int ports_open(struct start *start, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+	size_t count = start->wanted.ports.count;
+	struct host_name name = {.address = start->record.address, .name = monitor->instance.name};
+
+	if (!start->record.network)
+		return 0;
+	if (count > MONITOR_PORTS_MAX)
+		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, MONITOR_PORTS_MAX);
+	/* A restart keeps the numbers that were chosen the first time; they are published still. */
+	if (!start->again && count) {
+		memcpy(monitor->ports, start->wanted.ports.items, count * sizeof(monitor->ports[0]));
+		if (ports_publish(start->net, &start->endpoint, monitor->ports, count, err) < 0)
+			return -1;
+	}
+	monitor->run.port_count = count;
+	if (start->again || !shares_hosts(start))
+		return 0;
+	return hosts_add(&start->host->net, start->record.network, &name, err);
+}
+
+static void console_to_output(struct monitor *monitor)
+{
+	if (!monitor->terminal || monitor->foreground)
+		return;
+	fd_drop(&monitor->output[LOG_STDOUT]);
+	fd_drop(&monitor->output[LOG_STDERR]);
+	monitor->output[LOG_STDOUT] = take_fd(&monitor->launched.console);
+	fcntl(monitor->output[LOG_STDOUT], F_SETFL, O_RDWR | O_NONBLOCK);
+}
+
+static int run_record(struct start *start, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+
+	if (ports_open(start, err) < 0)
+		return -1;
+	monitor->run.started = true;
+	monitor->began_ms = clock_ms();
+	if (run_write(monitor->instance.live, &monitor->run, err) < 0)
+		return -1;
+	monitor->restart = start->wanted.restart;
+	monitor->remove = start->wanted.remove;
+	console_to_output(monitor);
+	return 0;
+}
+
+/* The program runs, but what comes after failed: it must not stay. */
+static void process_undo(struct monitor *monitor)
+{
+	struct error ignored;
+	int status;
+
+	if (process_signal(monitor->launched.pidfd, SIGKILL, &ignored) == 0 &&
+		process_wait_end(monitor->launched.pidfd, INSTANCE_END_TIMEOUT_MS) &&
+		process_reap(monitor->launched.pidfd, &status, &ignored) < 0)
+		log_debug("%s", ignored.text);
+}
+
+static int start_prepare(struct start *start, struct error *err)
+{
+	if (session_open(start, err) < 0 || facts_read(start, err) < 0 || user_find(start, err) < 0 ||
+		spec_make(start, err) < 0 || filter_get(start, err) < 0 || network_prepare(start, err) < 0 ||
+		stdio_prepare(start, err) < 0 || cgroup_prepare(start, err) < 0)
+		return -1;
+	start->monitor->oom_kills = cgroup_oom_kills(&start->cgroup);
+	exit_put_aside(start->instance);
+	killed_forget(start->monitor->instance.live);
+	return 0;
+}
+
+int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err)
+{
+	AUTO(start_drop) struct start start;
+
+	*exec_failed = false;
+	start_init(&start, monitor);
+	if (start_prepare(&start, err) < 0 || process_start(&start, exec_failed, err) < 0)
+		return -1;
+	if (run_record(&start, err) == 0)
+		return 0;
+	process_undo(monitor);
+	return -1;
+}

@@ -1,0 +1,126 @@
+/* The process that stays with a running instance; see docs/monitor.md.
+ *
+ * It is a fork of the command that starts the instance (or, in the foreground, that command itself). It is the parent
+ * of the instance's first process: it reaps it, writes down why it ended, starts it again, keeps its log bounded. It
+ * talks to nobody; commands find what it wrote, and wake it with SIGTERM when the desired state has changed. */
+#ifndef WARREN_FLEET_MONITOR_H
+#define WARREN_FLEET_MONITOR_H
+
+#include "fleet/instance.h"
+#include "fleet/logs.h"
+#include "fleet/restart.h"
+#include "runtime/runtime.h"
+
+#define MONITOR_PORTS_MAX 64
+#define MONITORS_CGROUP "monitors"
+
+/* What a monitor remembers; no pointer in it leads into an arena. */
+struct monitor {
+	struct instance instance; /* lock ≥ 0 only while a start is under way */
+	int lock;		  /* live/monitor.lock */
+	struct restart_spec restart;
+	struct backoff backoff;
+	bool remove;   /* --rm: the instance goes with its run */
+	bool terminal; /* stdout is the console's master */
+	bool adopted;  /* the first process is not our child: its monitor was killed */
+	bool foreground;
+	int own_oom_score; /* before the monitor protected itself */
+
+	struct log_writer log;	 /* dir -1: no log is kept */
+	int output[LOG_STREAMS]; /* our ends of the FIFOs; -1: none */
+	int input;		 /* foreground, interactive without terminal: the process's stdin; else -1 */
+
+	struct launched launched;
+	struct run run; /* ports points to `ports` */
+	struct port ports[MONITOR_PORTS_MAX];
+	int64_t began_ms;	  /* CLOCK_BOOTTIME */
+	int64_t oom_kills;	  /* of the cgroup, when the run began */
+	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
+};
+
+/* --- launching.c: one start ----------------------------------------------------------------------------------------
+ */
+
+/* From the instance's files to its running program: everything of the start sequence, in the kept user and network
+ * namespaces if there are any (a restart). run.json is written before the program runs and again when its ports are
+ * published. On failure nothing of this start is left but, on a restart, the cgroup and the network. */
+MUST_CHECK int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err);
+
+/* --- stdio.c: between the instance and its monitor ---------------------------------------------------------------- */
+
+/* The instance's ends: two FIFOs in the live directory, made when missing and owned by its first user (who may reopen
+ * /dev/stderr), opened read-write: with the reader dead, writing raises no SIGPIPE. */
+MUST_CHECK int stdio_open(struct monitor *monitor, uid_t owner, int stdio[3], struct error *err);
+void stdio_close(int stdio[3]);
+/* Our own ends. write_end_too: keep one for writing, so that an instance which closes its output causes no wake-ups. */
+MUST_CHECK int stdio_attach(struct monitor *monitor, bool write_end_too, struct error *err);
+/* The log as the specification wants it. */
+MUST_CHECK int monitor_log_open(struct monitor *monitor, const struct logging_spec *spec, struct error *err);
+
+/* --- watch.c: the quiet part ----------------------------------------------------------------------------------------
+ */
+
+/* Copies output until the first process has ended (1), or SIGTERM asks to look at the desired state (0). */
+int monitor_watch(struct monitor *monitor);
+/* Waits at most that long, or until SIGTERM. */
+void monitor_sleep(int64_t ms);
+/* Handlers, and the signals that are let through only while waiting. */
+void monitor_signals_setup(void);
+/* Gives back all memory that the wait does not need. caller_arena may be NULL. */
+void monitor_shrink(struct arena *caller_arena);
+void monitor_protect(struct monitor *monitor);	 /* against the out-of-memory killer; what it cannot, it leaves */
+void monitor_unprotect(struct monitor *monitor); /* before a clone: the instance must not inherit it */
+void monitor_record_drops(struct monitor *monitor);
+
+/* --- monitor.c -----------------------------------------------------------------------------------------------------
+ */
+
+void monitor_init(struct monitor *monitor, const struct instance *instance);
+void monitor_drop(struct monitor *monitor);
+/* After a successful start: watches, ends, restarts, until it is over. Gives the last run's exit record. */
+struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct monitor *monitor));
+/* Takes over a running instance whose monitor was killed. */
+MUST_CHECK int monitor_adopt(struct monitor *monitor, struct error *err);
+/* Wakes the monitor of this run, if there is one. */
+void monitor_kick(const struct run *run);
+
+/* --- start.c ---------------------------------------------------------------------------------------------------------
+ */
+
+/* A start under way: the monitor works, its report comes over the socket. */
+struct starting {
+	int report; /* poll(2) for reading; -1: none */
+	pid_t monitor;
+	char name[64];
+};
+#define STARTING_EMPTY                                                                                                 \
+	{                                                                                                              \
+		.report = -1                                                                                           \
+	}
+/* instance is held; the monitor shares its lock until the start is over, so it may be dropped at once. */
+MUST_CHECK int starting_begin(struct instance *instance, struct starting *out, struct error *err);
+/* The report is there, or is waited for at most START_TIMEOUT_MS. */
+MUST_CHECK int starting_end(struct starting *starting, const struct start_options *options, struct error *err);
+void starting_drop(struct starting *starting);
+#define START_TIMEOUT_MS 120000
+
+/* Its first half, for who becomes the monitor himself: 0 start, 1 it runs and lacks a monitor. */
+MUST_CHECK int start_admit(struct instance *instance, struct error *err);
+/* monitor.lock, then the start or the taking over. On failure all is undone and the reason recorded. */
+MUST_CHECK int monitor_begin(struct monitor *monitor, bool adopt, bool *exec_failed, struct error *err);
+/* --rm, after the end. Somebody else may have removed or started it meanwhile. */
+void monitor_remove_instance(struct monitor *monitor);
+
+/* foreground.c: the caller is the monitor until the instance has ended. */
+MUST_CHECK int foreground_start(struct instance *instance, const struct start_options *options, struct error *err);
+
+MUST_CHECK int instance_start_held(struct instance *instance, const struct start_options *options, struct error *err);
+
+/* --- republish.c -----------------------------------------------------------------------------------------------------
+ */
+
+/* The host's part of the network is up; if its table had to be made anew, the ports of all running instances are in it
+ * again. Once per process. */
+MUST_CHECK int host_network_up(struct host *host, struct error *err);
+
+#endif

@@ -1,0 +1,64 @@
+/* The facts of an instance on disk, one file per writer, so that no two processes ever rewrite the same one:
+ *
+ *   instances/<name>/record.json   what it was given at its creation: slot, network, address. Written
+ *                                  again only when a stopped one changes its network.
+ *   instances/<name>/desired       what its owner wants: "running", "stopped", "paused". Written by commands.
+ *   instances/<name>/exit.json     how its last run ended. Written by whoever holds monitor.lock.
+ *   instances/<name>/exit.last.json  the same, put aside when the next run begins.
+ *   live/<name>/run.json           the present run; on tmpfs. Exists exactly while there is something to clean up.
+ *   live/<name>/killed             the signal that `kill` sent last.
+ *
+ * All are replaced whole (temporary file + rename). Whether something runs is never stored: the kernel is asked. */
+#ifndef WARREN_FLEET_RECORD_H
+#define WARREN_FLEET_RECORD_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "fleet/fleet.h"
+
+struct record {
+	int64_t created_ms;
+	unsigned slot;
+	const char *network;	 /* a defined network's name; NULL: host's or none */
+	unsigned network_number; /* fixed for as long as an address of the network is taken */
+	struct in_addr address;	 /* 0.0.0.0 without a network */
+};
+
+/* ERROR_MISSING when there is none. */
+MUST_CHECK int record_write(int dir, const struct record *record, struct error *err);
+MUST_CHECK int record_read(struct arena *arena, int dir, struct record *out, struct error *err);
+uint32_t record_id_base(const struct record *record);
+struct endpoint record_endpoint(const struct record *record);
+
+MUST_CHECK int desired_write(int dir, enum desired_state state, struct error *err);
+/* Absent or unreadable: stopped. */
+enum desired_state desired_read(int dir);
+
+struct run {
+	bool started; /* false: its program has not been seen to run yet */
+	struct process_id init, monitor;
+	int64_t started_ms; /* CLOCK_REALTIME */
+	int64_t restarts;   /* by the restart policy, since the start command */
+	int64_t log_dropped_bytes;
+	struct port *ports; /* as bound */
+	size_t port_count;
+	bool other_boot; /* read only: written before the last reboot */
+};
+MUST_CHECK int run_write(int live, const struct run *run, struct error *err);
+MUST_CHECK int run_read(struct arena *arena, int live, struct run *out, struct error *err);
+/* Absent is fine. */
+void run_forget(int live);
+
+MUST_CHECK int exit_write(int dir, const struct exit_record *exit, struct error *err);
+/* The last end: of exit.json, else of exit.last.json; *over is true when it was exit.json, so nothing has run since.
+ * None: reason END_NONE. A damaged one reads as none. */
+void exit_read(struct arena *arena, int dir, struct exit_record *out, bool *over);
+/* A new run begins. */
+void exit_put_aside(int dir);
+
+MUST_CHECK int killed_write(int live, int signal, struct error *err);
+int killed_read(int live); /* 0: nobody */
+void killed_forget(int live);
+
+#endif

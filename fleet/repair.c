@@ -1,0 +1,189 @@
+/* Whoever comes next finishes what a killed command or monitor left behind.
+ *
+ * Half-made and half-removed instances are directories ".<name>.<random>": their maker holds a lock on them for as long
+ * as it lives, so one whose lock is free is dead. What it had taken stands in its record. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fleet/instance.h"
+
+#define ENTRIES_MAX 65536
+
+/* --- a run whose monitor is gone ---------------------------------------------------------------------------------- */
+
+int instance_repair(struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct run run;
+	struct end end = {.wait_status = -1, .desired = DESIRED_RUNNING};
+	struct exit_record exit;
+
+	if (instance->live < 0)
+		return 0;
+	if (run_read(&arena, instance->live, &run, err) < 0) {
+		if (err->kind == ERROR_MISSING)
+			return 0;
+		/* Unreadable: what it held is found by the instance's name. */
+		log_warn("%s: %s", instance->name, err->text);
+		run = (struct run){0};
+	}
+	auto_fd lock = lock_file(instance->live, "monitor.lock", 0, err);
+	if (lock < 0)
+		return err->kind == ERROR_BUSY ? 0 : blame(err, "lock the monitor of %s", instance->name);
+	if (run.started && run_is_alive(&run))
+		return 0;
+	if (!run.other_boot) {
+		end.desired = desired_read(instance->dir);
+		end.killed_by = killed_read(instance->live);
+	}
+	exit = end_judge(&end);
+	return run_finish(instance, &run, &exit, err);
+}
+
+/* --- staged directories ------------------------------------------------------------------------------------------- */
+
+int staging_make(struct host *host, const char *name, struct instance *out, char path[96], struct error *err)
+{
+	*out = (struct instance)INSTANCE_EMPTY;
+	out->host = host;
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	for (int tries = 0; tries < 100; tries++) {
+		uint64_t random;
+		struct stat held, named;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return fail_errno(err, "getrandom");
+		snprintf(path, 96, ".%s.%016llx", name, (unsigned long long)random);
+		out->dir = dir_create(host->instances, path, 0700, err);
+		if (out->dir < 0)
+			return -1;
+		out->lock = openat(out->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		/* Between making and locking it looks dead: a sweeper may have taken it. */
+		if (out->lock >= 0 && lock_exclusive(out->lock, 0, err) == 0 && fstat(out->lock, &held) == 0 &&
+			fstatat(host->instances, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino)
+			return 0;
+		instance_drop(out);
+	}
+	return fail(err, ERROR_SYSTEM, "make a directory for %s: it keeps being removed", name);
+}
+
+static bool is_staged(const char *entry)
+{
+	return *entry == '.';
+}
+
+/* What the records of this host claim. unknown: some live command has a directory but no record yet, so nothing is
+ * certain. */
+struct claims {
+	bool slots[SLOT_MAX + 1];
+	const struct record *wanted; /* may be NULL: whose address is looked for */
+	bool address_claimed;
+	bool unknown;
+};
+
+static void claim_read(struct host *host, const char *entry, struct claims *claims)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd dir = openat(host->instances, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct record record;
+	struct error ignored;
+
+	if (dir < 0)
+		return;
+	if (record_read(&arena, dir, &record, &ignored) == 0) {
+		claims->slots[record.slot] = true;
+		if (claims->wanted && text_equal(record.network, claims->wanted->network) &&
+			record.address.s_addr == claims->wanted->address.s_addr)
+			claims->address_claimed = true;
+	} else if (is_staged(entry) && lock_exclusive(dir, 0, &ignored) < 0) {
+		claims->unknown = true;
+	}
+}
+
+/* self: an entry to leave out, or NULL. */
+static int claims_read(
+	struct host *host, const char *self, const struct record *wanted, struct claims *claims, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings entries = {0};
+
+	*claims = (struct claims){.wanted = wanted};
+	if (dir_list(&arena, host->instances, ENTRIES_MAX, &entries, err) < 0)
+		return -1;
+	for (size_t i = 0; i < entries.count; i++)
+		if (!text_equal(entries.items[i], self))
+			claim_read(host, entries.items[i], claims);
+	return 0;
+}
+
+int host_recover_slots(struct host *host, struct error *err)
+{
+	struct claims claims;
+
+	if (claims_read(host, NULL, NULL, &claims, err) < 0)
+		return -1;
+	if (claims.unknown)
+		return 0;
+	for (unsigned slot = 1; slot <= SLOT_MAX; slot++)
+		if (!claims.slots[slot] && slot_release(&host->net, slot, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What a dead staged directory's record says, unless somebody else has it by now. */
+static int staged_release(struct host *host, const char *entry, const struct record *record, struct error *err)
+{
+	struct claims claims;
+
+	if (claims_read(host, entry, record, &claims, err) < 0)
+		return -1;
+	if (claims.unknown)
+		return 0;
+	if (record->network && !claims.address_claimed &&
+		address_release(&host->net, record->network, record->address, err) < 0)
+		log_warn("address of %s: %s", entry, err->text);
+	return claims.slots[record->slot] ? 0 : slot_release(&host->net, record->slot, err);
+}
+
+static int staged_undo(struct host *host, const char *entry, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd dir = openat(host->instances, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct record record;
+	struct error ignored;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 : fail_errno(err, "open instances/%s", entry);
+	if (lock_exclusive(dir, 0, &ignored) < 0)
+		return 0; /* its maker lives */
+	if (record_read(&arena, dir, &record, &ignored) == 0)
+		return staged_release(host, entry, &record, err) < 0 ? -1 : tree_remove(host->instances, entry, err);
+	/* Killed between taking a slot and writing it down. */
+	return tree_remove(host->instances, entry, err) < 0 ? -1 : host_recover_slots(host, err);
+}
+
+void host_sweep(struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings entries = {0};
+	struct error err = {0};
+
+	if (host->swept)
+		return;
+	host->swept = true;
+	if (dir_list(&arena, host->instances, ENTRIES_MAX, &entries, &err) < 0) {
+		log_warn("look for leftovers: %s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < entries.count; i++)
+		if (is_staged(entries.items[i]) && staged_undo(host, entries.items[i], &err) < 0)
+			log_warn("remove the leftover instances/%s: %s", entries.items[i], err.text);
+}

@@ -1,0 +1,23 @@
+/* Whether and when a run that has ended begins again. Pure: no clock, no files. */
+#ifndef WARREN_FLEET_RESTART_H
+#define WARREN_FLEET_RESTART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fleet/fleet.h"
+#include "fleet/spec.h"
+
+/* A run that lived this long was a success: delay and count begin anew. */
+#define RESTART_RESET_MS 10000
+
+struct backoff {
+	int64_t delay_ms; /* of the last restart; 0: none yet */
+	int64_t retries;  /* in a row */
+};
+
+/* True: start again after *delay_ms. lived_ms: how long the run took. */
+bool restart_decide(const struct restart_spec *spec, struct backoff *backoff, const struct exit_record *exit,
+	enum desired_state desired, int64_t lived_ms, int64_t *delay_ms);
+
+#endif

@@ -1,0 +1,159 @@
+/* What an instance is doing: facts from its records, the rest asked of the kernel at this moment.
+ *
+ * Nothing is locked and nothing is changed, so `list` answers while others work; with one glance per instance: its
+ * files, its monitor's lock, its first process. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fleet/instance.h"
+#include "fleet/select.h"
+
+const char *const instance_state_names[] = {
+	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
+const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
+	"host restarted or monitor lost", "start failed", NULL};
+
+static bool is_frozen(const struct host *host, const char *path)
+{
+	struct cgroup cgroup;
+	struct error ignored;
+	bool frozen;
+
+	if (cgroup_open(&host->cgroups, path, &cgroup, &ignored) < 0)
+		return false;
+	frozen = cgroup_is_frozen(&cgroup);
+	cgroup_drop(&cgroup);
+	return frozen;
+}
+
+static enum instance_state alive_state(
+	const struct host *host, const struct instance_status *status, const struct run *run)
+{
+	if (!run->started)
+		return INSTANCE_STARTING;
+	/* Asking the freezer costs; only one that was paused can be frozen. */
+	if (status->desired == DESIRED_PAUSED && is_frozen(host, status->cgroup_path))
+		return INSTANCE_PAUSED;
+	return INSTANCE_RUNNING;
+}
+
+static void run_status(
+	struct arena *arena, const struct host *host, const struct instance *instance, struct instance_status *out)
+{
+	struct run run = {0};
+	struct error ignored;
+	bool over;
+
+	exit_read(arena, instance->dir, &out->last, &over);
+	out->monitored = instance_is_monitored(instance);
+	out->state = out->last.reason == END_NONE ? INSTANCE_CREATED : INSTANCE_STOPPED;
+	if (instance->live < 0 || run_read(arena, instance->live, &run, &ignored) < 0) {
+		if (out->monitored)
+			out->state = INSTANCE_STARTING;
+		return;
+	}
+	out->started_ms = run.started_ms;
+	out->restarts = run.restarts;
+	out->log_dropped_bytes = run.log_dropped_bytes;
+	if (out->monitored)
+		out->monitor = run.monitor.pid;
+	if (run_is_alive(&run)) {
+		out->state = alive_state(host, out, &run);
+		out->init = run.init;
+		out->ports = run.ports;
+		out->port_count = run.port_count;
+	} else if (out->monitored) {
+		out->state = over ? INSTANCE_RESTARTING : INSTANCE_STARTING;
+	} else {
+		out->state = INSTANCE_STOPPED;
+		if (!over)
+			out->last = (struct exit_record){
+				.reason = END_HOST, .status = 128 + SIGKILL, .at_ms = run.started_ms};
+	}
+}
+
+static void damaged(struct arena *arena, struct instance_status *out, const struct error *err)
+{
+	out->state = INSTANCE_DAMAGED;
+	out->damage = arena_string(arena, err->text);
+	out->spec = NULL;
+}
+
+static int status_fill(
+	struct arena *arena, struct host *host, const struct instance *instance, struct instance_status *out)
+{
+	struct instance_spec *spec = arena_new(arena, struct instance_spec);
+	struct record record;
+	struct error err;
+
+	*out = (struct instance_status){
+		.name = arena_string(arena, instance->name),
+		.desired = desired_read(instance->dir),
+		.cgroup_path = instance_cgroup_path(arena, host, instance->name),
+	};
+	run_status(arena, host, instance, out);
+	if (record_read(arena, instance->dir, &record, &err) < 0) {
+		damaged(arena, out, &err);
+		return 0;
+	}
+	out->slot = record.slot;
+	out->address = record.address;
+	out->id_base = record_id_base(&record);
+	out->created_ms = record.created_ms;
+	if (instance_spec_load(arena, instance->dir, instance->name, spec, &err) < 0)
+		damaged(arena, out, &err);
+	else
+		out->spec = spec;
+	return 0;
+}
+
+int instance_status_read(
+	struct arena *arena, struct host *host, const char *name, struct instance_status *out, struct error *err)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+
+	if (instance_find(host, name, &instance, err) < 0)
+		return -1;
+	return status_fill(arena, host, &instance, out);
+}
+
+int instance_list_read(struct arena *arena, struct host *host, struct instance_list *out, struct error *err)
+{
+	struct strings names;
+
+	*out = (struct instance_list){0};
+	if (instance_names(arena, host, &names, err) < 0)
+		return -1;
+	out->items = arena_new_array(arena, names.count, struct instance_status);
+	for (size_t i = 0; i < names.count; i++) {
+		struct instance_status *item = &out->items[out->count];
+		struct error damage;
+
+		if (instance_status_read(arena, host, names.items[i], item, &damage) < 0) {
+			/* Removed since the directory was read, or a name that is none of ours. */
+			if (damage.kind == ERROR_MISSING || damage.kind == ERROR_USAGE)
+				continue;
+			*item = (struct instance_status){.name = names.items[i]};
+			damaged(arena, item, &damage);
+		}
+		out->count++;
+	}
+	return 0;
+}
+
+int instance_limits_read(struct arena *arena, struct host *host, const struct instance_status *status,
+	struct cgroup_limits *out, struct error *err)
+{
+	struct cgroup cgroup;
+	int result;
+
+	if (!status->init.pid)
+		return fail(err, ERROR_BUSY, "%s is not running", status->name);
+	if (cgroup_open(&host->cgroups, status->cgroup_path, &cgroup, err) < 0)
+		return -1;
+	result = cgroup_get(&cgroup, arena, out, err);
+	cgroup_drop(&cgroup);
+	return result;
+}

@@ -1,0 +1,273 @@
+/* Stopping. The desired state is written before the signal is sent, so that the monitor (which is told of the end by
+ * the kernel, not by us) knows an end that was asked for from a failure.
+ *
+ * Everything is bounded: grace, then SIGKILL to the whole cgroup, then a fixed time for the kernel. What can hold an
+ * instance's end beyond that is a process of `exec` whose parent outside does not reap it; it is named. */
+#include "fleet/stop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "fleet/monitor.h"
+
+#define DEFAULT_GRACE_MS 10000
+#define KILL_WAIT_MS 10000
+
+/* --- telling it ----------------------------------------------------------------------------------------------------
+ */
+
+static void unpublish(struct instance *instance, const struct run *run)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct record record;
+	struct error err;
+
+	if (!run->port_count || record_read(&arena, instance->dir, &record, &err) < 0)
+		return;
+	struct endpoint endpoint = record_endpoint(&record);
+	AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
+	/* Its end does it again; refusing to stop for this would help nobody. */
+	if (!session || ports_unpublish(session, &endpoint, run->ports, run->port_count, &err) < 0)
+		log_warn("%s: %s", instance->name, err.text);
+}
+
+/* Bit signal-1 of a mask in /proc/PID/status. */
+static bool catches_signal(pid_t pid, int signal)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	char path[64];
+	const char *text;
+	struct error ignored;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (file_read(&arena, AT_FDCWD, path, 65536, &text, NULL, &ignored) < 0)
+		return true;
+	const char *line = strstr(text, "\nSigCgt:");
+
+	return !line || (strtoull(line + strlen("\nSigCgt:"), NULL, 16) >> (signal - 1) & 1);
+}
+
+/* A first process that does not catch a signal ignores it (pid_namespaces(7)): then the others are asked, who die of it
+ * as anywhere, and one that is alone need not be waited for. */
+static int signal_all(struct stopping *stopping, struct cgroup *cgroup, pid_t init, int signal, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_pids pids = {0};
+
+	if (process_signal(stopping->pidfd, signal, err) < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	if (catches_signal(init, signal) || cgroup_processes(cgroup, &arena, &pids, err) < 0)
+		return 0;
+	if (pids.count <= 1)
+		stopping->deadline_ms = clock_ms();
+	for (size_t i = 0; i < pids.count; i++) {
+		struct process_id id;
+		struct error ignored;
+
+		if (pids.items[i] == init || process_identify(pids.items[i], &id, &ignored) < 0)
+			continue;
+		auto_fd pidfd = process_open(&id, &ignored);
+		if (pidfd >= 0 && process_signal(pidfd, signal, &ignored) < 0)
+			log_debug("%s: %s", stopping->instance.name, ignored.text);
+	}
+	return 0;
+}
+
+static int ask_to_end(struct stopping *stopping, const struct run *run, int signal, int64_t grace_ms, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance *instance = &stopping->instance;
+	const char *path = instance_cgroup_path(&arena, instance->host, instance->name);
+	AUTO(cgroup_drop) struct cgroup cgroup;
+	int told;
+
+	stopping->deadline_ms = clock_ms() + grace_ms;
+	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
+		return blame(err, "stop %s", instance->name);
+	if (grace_ms == 0)
+		return 0; /* the deadline has passed */
+	told = signal_all(stopping, &cgroup, run->init.pid, signal, err);
+	if (cgroup_is_frozen(&cgroup)) {
+		struct error ignored;
+
+		if (cgroup_freeze(&cgroup, false, 1000, &ignored) < 0)
+			stopping->deadline_ms = clock_ms();
+	}
+	return told < 0 ? blame(err, "stop %s", instance->name) : 0;
+}
+
+/* Signal and grace of the specification; usual ones when it cannot be read. */
+static void stop_manner(struct stopping *stopping, int *signal, int64_t *grace_ms)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_spec spec;
+	struct error ignored;
+
+	*signal = SIGTERM;
+	*grace_ms = DEFAULT_GRACE_MS;
+	if (instance_spec_load(&arena, stopping->instance.dir, stopping->instance.name, &spec, &ignored) < 0)
+		return;
+	*grace_ms = spec.stop_grace_ms;
+	stopping->remove = spec.remove;
+	if (spec.stop_signal && signal_parse(spec.stop_signal, signal, &ignored) < 0)
+		*signal = SIGTERM;
+}
+
+int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance *instance = &stopping->instance;
+	struct running running;
+	struct error ignored;
+	int signal;
+	int64_t grace_ms;
+
+	stop_manner(stopping, &signal, &grace_ms);
+	if (timeout_ms.set)
+		grace_ms = timeout_ms.value;
+	if (desired_write(instance->dir, DESIRED_STOPPED, err) < 0)
+		return blame(err, "stop %s", instance->name);
+	if (instance_running_read(&arena, instance, &running, &ignored) < 0) {
+		monitor_kick(&running.run);
+		return 0;
+	}
+	unpublish(instance, &running.run);
+	stopping->pidfd = process_open(&running.run.init, err);
+	if (stopping->pidfd < 0)
+		return err->kind == ERROR_MISSING ? 0 : blame(err, "stop %s", instance->name);
+	return ask_to_end(stopping, &running.run, signal, grace_ms, err);
+}
+
+/* --- when it does not ----------------------------------------------------------------------------------------------
+ */
+
+/* "; waiting for process 17 to be reaped by process 12": start of a stat line after the name is "STATE PPID". */
+static void stuck_describe(const struct cgroup *cgroup, struct text *out)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_pids pids = {0};
+	struct error ignored;
+
+	if (cgroup_processes(cgroup, &arena, &pids, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < pids.count && i < 3; i++) {
+		char path[64], state;
+		const char *stat, *after_name;
+		int parent;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", pids.items[i]);
+		if (file_read(&arena, AT_FDCWD, path, 4096, &stat, NULL, &ignored) < 0)
+			continue;
+		after_name = strrchr(stat, ')');
+		if (!after_name || sscanf(after_name, ") %c %d", &state, &parent) != 2)
+			continue;
+		if (state == 'Z')
+			text_appendf(out, "; process %d waits to be reaped by process %d", pids.items[i], parent);
+		else
+			text_appendf(out, "; process %d is in state %c", pids.items[i], state);
+	}
+}
+
+int stopping_expire(struct stopping *stopping, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(text_drop) struct text stuck = {0};
+	struct instance *instance = &stopping->instance;
+	const char *path = instance_cgroup_path(&arena, instance->host, instance->name);
+	AUTO(cgroup_drop) struct cgroup cgroup;
+
+	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
+		return err->kind == ERROR_MISSING ? 0 : blame(err, "stop %s", instance->name);
+	if (!stopping->killed) {
+		stopping->killed = true;
+		stopping->deadline_ms = clock_ms() + KILL_WAIT_MS;
+		return cgroup_kill(&cgroup, err) < 0 ? blame(err, "kill %s", instance->name) : 0;
+	}
+	stuck_describe(&cgroup, &stuck);
+	return fail(err, ERROR_SYSTEM, "stop %s: killed, but the kernel has not ended it within %d s%s", instance->name,
+		KILL_WAIT_MS / 1000, text_string(&stuck));
+}
+
+/* --- when it has ended ---------------------------------------------------------------------------------------------
+ */
+
+static int monitor_await(struct instance *instance, struct error *err)
+{
+	if (instance->live < 0)
+		return 0;
+	auto_fd lock = lock_file(instance->live, "monitor.lock", INSTANCE_END_TIMEOUT_MS, err);
+	if (lock >= 0)
+		return 0;
+	if (err->kind == ERROR_BUSY)
+		return fail(err, ERROR_BUSY, "stop %s: it has ended, but its monitor does not finish within %d s",
+			instance->name, INSTANCE_END_TIMEOUT_MS / 1000);
+	return blame(err, "stop %s", instance->name);
+}
+
+int stopping_end(struct stopping *stopping, struct error *err)
+{
+	struct instance *instance = &stopping->instance;
+
+	if (monitor_await(instance, err) < 0 || instance_repair(instance, err) < 0)
+		return -1;
+	return stopping->remove ? instance_discard(instance, err) : 0;
+}
+
+void stopping_drop(struct stopping *stopping)
+{
+	fd_drop(&stopping->pidfd);
+	instance_drop(&stopping->instance);
+}
+
+static int stopping_await(struct stopping *stopping, struct error *err)
+{
+	while (stopping->pidfd >= 0) {
+		int64_t left_ms = stopping->deadline_ms - clock_ms();
+
+		if (process_wait_end(stopping->pidfd, left_ms > 0 ? left_ms : 0))
+			return 0;
+		if (stopping_expire(stopping, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int instance_stop_held(struct instance *instance, struct optional timeout_ms, struct error *err)
+{
+	struct stopping stopping = {.instance = *instance, .pidfd = -1};
+	int result = -1;
+
+	if (stopping_begin(&stopping, timeout_ms, err) == 0 && stopping_await(&stopping, err) == 0) {
+		stopping.remove = false;
+		result = stopping_end(&stopping, err);
+	}
+	fd_drop(&stopping.pidfd);
+	return result;
+}
+
+int instance_stop(struct host *host, const char *name, struct optional timeout_ms, struct error *err)
+{
+	AUTO(stopping_drop) struct stopping stopping = STOPPING_EMPTY;
+
+	if (instance_take(host, name, &stopping.instance, err) < 0 || stopping_begin(&stopping, timeout_ms, err) < 0 ||
+		stopping_await(&stopping, err) < 0)
+		return -1;
+	return stopping_end(&stopping, err);
+}
+
+int instance_restart(struct host *host, const char *name, struct optional timeout_ms, struct error *err)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+	struct start_options options = {0};
+
+	if (instance_take(host, name, &instance, err) < 0 || instance_stop_held(&instance, timeout_ms, err) < 0)
+		return -1;
+	return instance_start_held(&instance, &options, err);
+}
