@@ -15,6 +15,7 @@ static uint8_t *part_append(uint8_t *place, uint8_t *length, size_t room, const 
 {
 	uint8_t *part = place + *length;
 
+	(void)room; /* for builds without assertions */
 	assert(*length + (size_t)MNL_ALIGN(size) <= room);
 	memset(part, 0, MNL_ALIGN(size));
 	memcpy(part, bytes, size);

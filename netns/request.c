@@ -163,6 +163,12 @@ static bool reply_read_done(const struct nlmsghdr *message, struct reply *reply)
 	return true;
 }
 
+/* mnl_nlmsg_ok() compares as signed numbers: a length of 4 GiB would pass. */
+static bool message_fits(const struct nlmsghdr *message, size_t left)
+{
+	return left >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) && message->nlmsg_len <= left;
+}
+
 int reply_next(const void *datagram, size_t length, size_t *offset, struct reply *reply)
 {
 	const struct nlmsghdr *message = (const void *)((const char *)datagram + *offset);
@@ -170,7 +176,7 @@ int reply_next(const void *datagram, size_t length, size_t *offset, struct reply
 
 	if (*offset >= length)
 		return 0;
-	if (length - *offset > INT32_MAX || !mnl_nlmsg_ok(message, (int)(length - *offset)))
+	if (!message_fits(message, length - *offset))
 		return -1;
 	*offset += MNL_ALIGN(message->nlmsg_len);
 	*reply = (struct reply){.kind = REPLY_DATA,

@@ -1,14 +1,12 @@
 /* Replies of the kernel, as any bytes: nothing that reads them may look past their end. */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "netns/counters.h"
 #include "netns/elements.h"
 #include "netns/overlap.h"
 #include "netns/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void look(const struct element *element, void *context)
 {
@@ -21,13 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct subnet subnet;
 	struct reply reply;
 	unsigned seen = 0, slot;
-	size_t offset = 0;
+	size_t offset = 0, before = 0;
 	int index;
 
 	/* A copy of exactly that size on the heap: aligned as a receive buffer is, and watched on both ends. */
 	void *copy = malloc(size ? size : 1);
 	memcpy(copy, data, size);
 	while (reply_next(copy, size, &offset, &reply) > 0) {
+		FUZZ_ASSERT(offset > before);
+		before = offset;
 		if (reply.kind != REPLY_DATA)
 			continue;
 		elements_parse(reply.message, "any_ports", look, &seen);
@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		seen += route_read(reply.message, &subnet, &index);
 		seen += address_read(reply.message, &subnet, &index);
 	}
+	FUZZ_ASSERT(seen <= 64 * size);
 	free(copy);
-	return seen > 1000000 ? -1 : 0;
+	return 0;
 }

@@ -39,6 +39,8 @@ TEST(request, malformed_replies_are_refused)
 
 	cr_assert(next(&bytes, sizeof(bytes.head) - 1, &reply) == -1, "shorter than a header");
 	cr_assert(next(&bytes, sizeof(bytes) - 4, &reply) == -1, "longer than the datagram");
+	bytes.head.nlmsg_len = 0xffffffff;
+	cr_assert(next(&bytes, sizeof(bytes), &reply) == -1, "longer than any datagram");
 	bytes.head.nlmsg_len = 3;
 	cr_assert(next(&bytes, sizeof(bytes), &reply) == -1, "shorter than itself");
 	bytes.head.nlmsg_len = sizeof(bytes.head);
