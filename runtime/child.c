@@ -89,7 +89,7 @@ static int parts_await(struct child *child, struct error *err)
 		child->root = child->parts[0].mount;
 	if (child->root < 0)
 		return fail(err, ERROR_USAGE, "there is no root");
-	return 0;
+	return mounts_ask_for_proc(child, err);
 }
 
 /* --- identity in the namespaces ----------------------------------------------------------------------------------- */

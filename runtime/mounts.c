@@ -229,8 +229,20 @@ int mounts_note_hierarchies(struct mounts *mounts, const char *cgroup_path, stru
 	return 0;
 }
 
+/* The three that later steps work in. */
+static void mount_note(struct mounts *mounts, const struct mount_item *item)
+{
+	if (text_equal(item->type, "proc") && text_equal(item->spec->destination, "/proc"))
+		mounts->proc = item->mount;
+	if (text_equal(item->type, "sysfs") && text_equal(item->spec->destination, "/sys"))
+		mounts->sys = item->mount;
+	if (text_equal(item->type, "tmpfs") && text_equal(item->spec->destination, "/dev"))
+		mounts->dev = item->mount;
+}
+
 /* proc for our pid namespace. Where something is mounted over a part of the host's /proc the kernel refuses it to a new
- * user namespace (it might reveal what was covered); the parent may make it for us, from 6.17 on. */
+ * user namespace (it might reveal what was covered); the parent may make it for us, from 6.17 on. It is asked when it
+ * has nothing else to say any more. */
 static int proc_by_parent(struct child *child, struct error *err)
 {
 	struct channel_proc message = {.kind = CHANNEL_PROC};
@@ -246,6 +258,21 @@ static int proc_by_parent(struct child *child, struct error *err)
 	return -1;
 }
 
+int mounts_ask_for_proc(struct child *child, struct error *err)
+{
+	for (size_t i = 0; i < child->mounts.count; i++) {
+		struct mount_item *item = &child->mounts.items[i];
+
+		if (item->how != MOUNT_BY_PARENT)
+			continue;
+		item->mount = proc_by_parent(child, err);
+		if (item->mount < 0)
+			return blame(err, "proc on %s", item->spec->destination);
+		mount_note(&child->mounts, item);
+	}
+	return 0;
+}
+
 static int new_make(struct child *child, struct mount_item *item, struct error *err)
 {
 	const char *source = item->spec->source ? item->spec->source : item->type;
@@ -253,16 +280,13 @@ static int new_make(struct child *child, struct mount_item *item, struct error *
 
 	item->mount = filesystem_mount(
 		item->type, virtual ? NULL : source, item->options, item->option_count, item->attr, err);
-	if (item->mount < 0 && err->errnum == EPERM && text_equal(item->type, "proc"))
-		item->mount = proc_by_parent(child, err);
+	if (item->mount < 0 && err->errnum == EPERM && text_equal(item->type, "proc")) {
+		item->how = MOUNT_BY_PARENT;
+		return 0;
+	}
 	if (item->mount < 0)
 		return blame(err, "%s on %s", source, item->spec->destination);
-	if (text_equal(item->type, "proc") && text_equal(item->spec->destination, "/proc"))
-		child->mounts.proc = item->mount;
-	if (text_equal(item->type, "sysfs") && text_equal(item->spec->destination, "/sys"))
-		child->mounts.sys = item->mount;
-	if (text_equal(item->type, "tmpfs") && text_equal(item->spec->destination, "/dev"))
-		child->mounts.dev = item->mount;
+	mount_note(&child->mounts, item);
 	return 0;
 }
 

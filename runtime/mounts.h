@@ -14,6 +14,7 @@
 
 enum mount_how {
 	MOUNT_NEW,	 /* the child makes a file system */
+	MOUNT_BY_PARENT, /* a proc that the child may not make */
 	MOUNT_CLONE,	 /* the parent cloned an existing mount */
 	MOUNT_CGROUP_V1, /* a small tmpfs with one mount per hierarchy */
 };
@@ -57,6 +58,7 @@ struct child;
 /* In its cgroup, before a new cgroup namespace hides where that is: notes the v1 hierarchies to show. */
 MUST_CHECK int mounts_note_hierarchies(struct mounts *mounts, const char *cgroup_path, struct error *err);
 MUST_CHECK int mounts_make(struct child *child, struct error *err);
+MUST_CHECK int mounts_ask_for_proc(struct child *child, struct error *err);
 MUST_CHECK int mounts_attach_all(struct child *child, struct error *err);
 MUST_CHECK int mounts_make_read_only(const struct mounts *mounts, struct error *err);
 
