@@ -175,7 +175,7 @@ void device_list_parse(struct arena *arena, const char *text, struct device_list
 	for (size_t i = 0; i < lines.count; i++) {
 		struct cgroup_device_rule rule;
 
-		if (!rule_parse(lines.items[i], &rule))
+		if (!rule_parse(lines.items[i], &rule) || !rule_is_valid(&rule))
 			continue;
 		rule.allow = true;
 		if (rule.type == 'a')

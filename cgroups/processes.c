@@ -24,6 +24,7 @@
 #include "cgroups/tree.h"
 
 #define PROCESSES_MAX 65536
+#define LISTED_MAX (2 * PROCESSES_MAX) /* with those that two hierarchies name */
 #define DIRECTORIES_MAX 65536
 #define LIST_BYTES_MAX ((size_t)2 << 20)
 #define ROUNDS_MAX 100
@@ -64,7 +65,7 @@ static int pids_add(const char *text, struct cgroup_pids *out, struct error *err
 
 		if (!knob_parse(text, &pid) || pid < 0)
 			return fail(err, ERROR_SYSTEM, "cgroup.procs holds what is no pid");
-		if (out->count >= PROCESSES_MAX)
+		if (out->count >= LISTED_MAX)
 			return fail(err, ERROR_SYSTEM, "more than %d processes", PROCESSES_MAX);
 		if (pid > 0) /* 0: of a pid namespace that is not below ours */
 			out->items[out->count++] = (pid_t)pid;
@@ -111,28 +112,42 @@ static bool pids_contain(const struct cgroup_pids *pids, pid_t pid)
 	return pids->count && bsearch(&pid, pids->items, pids->count, sizeof(pid_t), pid_compare);
 }
 
-/* Sorted, each once. Breadth first, by a list of paths: depth is bounded by the length of a path and costs no
- * descriptors. */
+/* Breadth first, by a list of paths: depth is bounded by the length of a path and costs no descriptors. */
 static int tree_pids(int dir, struct arena *arena, struct cgroup_pids *out, struct error *err)
 {
 	struct strings todo = {0};
 
-	out->count = 0;
-	if (dir < 0)
-		return 0;
 	strings_add(arena, &todo, ".");
 	for (size_t i = 0; i < todo.count; i++)
 		if (directory_pids(dir, todo.items[i], out, err) < 0 ||
 			children_add(dir, todo.items[i], arena, &todo, err) < 0)
 			return -1;
+	return 0;
+}
+
+/* Sorted, each once. All v1 hierarchies are asked: whoever was killed between making a directory and moving the
+ * processes into it leaves one that knows nobody. */
+static int all_pids(const struct cgroup *cgroup, struct arena *arena, struct cgroup_pids *out, struct error *err)
+{
+	*out = (struct cgroup_pids){.items = arena_new_array(arena, LISTED_MAX, pid_t)};
+	if (cgroup->unified >= 0 && tree_pids(cgroup->unified, arena, out, err) < 0)
+		return -1;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		if (cgroup->hierarchy[c] < 0 || !hierarchy_is_first(cgroup->host, (enum cgroup_controller)c))
+			continue;
+		if (tree_pids(cgroup->hierarchy[c], arena, out, err) < 0)
+			return -1;
+		pids_sort(out);
+	}
 	pids_sort(out);
+	if (out->count > PROCESSES_MAX)
+		return fail(err, ERROR_SYSTEM, "more than %d processes", PROCESSES_MAX);
 	return 0;
 }
 
 int cgroup_processes(const struct cgroup *cgroup, struct arena *arena, struct cgroup_pids *out, struct error *err)
 {
-	out->items = arena_new_array(arena, PROCESSES_MAX, pid_t);
-	if (tree_pids(cgroup_any_directory(cgroup), arena, out, err) < 0)
+	if (all_pids(cgroup, arena, out, err) < 0)
 		return blame(err, "cgroup %s", cgroup->path);
 	return 0;
 }
@@ -170,15 +185,16 @@ int cgroup_events_open(const struct cgroup *cgroup, struct error *err)
 /* ---- moving (v1) ---- */
 
 /* One round: gives how many had to be moved. A process that ended meanwhile (ESRCH) needs no moving. */
-static int move_round(int from, int to, struct error *err)
+static int move_round(const struct cgroup *cgroup, int to, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids here = {.items = arena_new_array(&arena, PROCESSES_MAX, pid_t)};
-	struct cgroup_pids there = {.items = arena_new_array(&arena, PROCESSES_MAX, pid_t)};
+	struct cgroup_pids there = {.items = arena_new_array(&arena, LISTED_MAX, pid_t)};
+	struct cgroup_pids here;
 	int moved = 0;
 
-	if (tree_pids(from, &arena, &here, err) < 0 || tree_pids(to, &arena, &there, err) < 0)
+	if (all_pids(cgroup, &arena, &here, err) < 0 || tree_pids(to, &arena, &there, err) < 0)
 		return -1;
+	pids_sort(&there);
 	for (size_t i = 0; i < here.count; i++) {
 		char text[16];
 
@@ -196,7 +212,7 @@ static int move_round(int from, int to, struct error *err)
 int processes_move(const struct cgroup *cgroup, int to, struct error *err)
 {
 	for (int i = 0; i < ROUNDS_MAX; i++) {
-		int moved = move_round(cgroup_any_directory(cgroup), to, err);
+		int moved = move_round(cgroup, to, err);
 
 		if (moved <= 0)
 			return moved;
@@ -293,16 +309,16 @@ int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct
 /* ---- killing (v1) ---- */
 
 /* SIGKILL to those of at most BATCH pids that are still in the cgroup when their pidfd is open. */
-static int kill_batch(int dir, const pid_t *pids, size_t count, struct error *err)
+static int kill_batch(const struct cgroup *cgroup, const pid_t *pids, size_t count, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids now = {.items = arena_new_array(&arena, PROCESSES_MAX, pid_t)};
+	struct cgroup_pids now;
 	int pidfds[BATCH];
 	int result;
 
 	for (size_t i = 0; i < count; i++)
 		pidfds[i] = pidfd_open(pids[i], 0);
-	result = tree_pids(dir, &arena, &now, err);
+	result = all_pids(cgroup, &arena, &now, err);
 	for (size_t i = 0; i < count; i++) {
 		if (result == 0 && pidfds[i] >= 0 && pids_contain(&now, pids[i]) &&
 			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0) < 0 && errno != ESRCH)
@@ -314,20 +330,20 @@ static int kill_batch(int dir, const pid_t *pids, size_t count, struct error *er
 
 /* One round: 1 when everybody in the list had been signalled by an earlier round, so that nobody is left who could
  * fork; *last then holds them. */
-static int kill_round(int dir, struct cgroup_pids *last, struct error *err)
+static int kill_round(const struct cgroup *cgroup, struct cgroup_pids *last, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids pids = {.items = arena_new_array(&arena, PROCESSES_MAX, pid_t)};
+	struct cgroup_pids pids;
 	bool newcomers = false;
 
-	if (tree_pids(dir, &arena, &pids, err) < 0)
+	if (all_pids(cgroup, &arena, &pids, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pids.count && !newcomers; i++)
 		newcomers = !pids_contain(last, pids.items[i]);
 	for (size_t i = 0; i < pids.count && newcomers; i += BATCH) {
 		size_t count = pids.count - i < BATCH ? pids.count - i : BATCH;
 
-		if (kill_batch(dir, pids.items + i, count, err) < 0)
+		if (kill_batch(cgroup, pids.items + i, count, err) < 0)
 			return -1;
 	}
 	memcpy(last->items, pids.items, pids.count * sizeof(pid_t));
@@ -338,11 +354,11 @@ static int kill_round(int dir, struct cgroup_pids *last, struct error *err)
 static int kill_rounds(struct cgroup *cgroup, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids last = {.items = arena_new_array(&arena, PROCESSES_MAX, pid_t)};
+	struct cgroup_pids last = {.items = arena_new_array(&arena, LISTED_MAX, pid_t)};
 	struct error unused;
 
 	for (int i = 0; i < ROUNDS_MAX; i++) {
-		int done = kill_round(cgroup_any_directory(cgroup), &last, err);
+		int done = kill_round(cgroup, &last, err);
 
 		if (done)
 			return done < 0 ? -1 : 0;

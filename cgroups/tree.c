@@ -155,11 +155,6 @@ void cgroup_drop(struct cgroup *cgroup)
 	memory_drop(&cgroup->path);
 }
 
-static bool handle_has_any(const struct cgroup *cgroup)
-{
-	return cgroup_any_directory(cgroup) >= 0;
-}
-
 /* Opens the directory for every controller that is mounted together with this one. */
 int handle_open_v1(struct cgroup *cgroup, enum cgroup_controller controller)
 {
@@ -177,12 +172,11 @@ int handle_open_v1(struct cgroup *cgroup, enum cgroup_controller controller)
 
 int cgroup_any_directory(const struct cgroup *cgroup)
 {
-	if (cgroup->unified >= 0)
-		return cgroup->unified;
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (c != CGROUP_FREEZER && cgroup->hierarchy[c] >= 0)
-			return cgroup->hierarchy[c];
-	return cgroup->hierarchy[CGROUP_FREEZER];
+	int found = cgroup->unified;
+
+	for (int c = 0; c < CGROUP_CONTROLLERS && found < 0; c++)
+		found = cgroup->hierarchy[c];
+	return found;
 }
 
 int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *out, struct error *err)
@@ -197,7 +191,7 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
 		if (host->hierarchy[c] >= 0)
 			out->hierarchy[c] = cgroup_dir_open(host->hierarchy[c], path);
-	if (handle_has_any(out))
+	if (cgroup_any_directory(out) >= 0)
 		return 0;
 	cgroup_drop(out);
 	return fail(err, ERROR_MISSING, "there is no cgroup %s", path);

@@ -37,8 +37,7 @@ MUST_CHECK int cgroup_extend(struct cgroup *cgroup, enum cgroup_controller contr
 /* v1: as cgroup_extend(), and brings all processes of the cgroup there. */
 MUST_CHECK int cgroup_extend_and_move(struct cgroup *cgroup, enum cgroup_controller controller, struct error *err);
 
-/* v1: a directory in which the cgroup's processes can be found; freezer only when there is no other, as it may be half
- * filled. v2: the one there is. -1: none. */
+/* A directory of the cgroup, whichever; -1: it has none. */
 int cgroup_any_directory(const struct cgroup *cgroup);
 
 /* Moves every process of the cgroup (children included) into the v1 directory. */

@@ -1,0 +1,112 @@
+/* Finding the hierarchies. */
+#include "cgroups/layout.h"
+
+#include <grp.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "tests/cgroups/support.h"
+
+TEST(layout, reads_lines_of_mountinfo)
+{
+	char v1[] =
+		"33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:7 master:3 - cgroup cgroup rw,cpu,cpuacct";
+	char v2[] = "41 31 0:38 /a\\040b /mnt/with\\134and\\011tab rw - cgroup2 none rw,nsdelegate";
+	char other[] = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755";
+	char broken[] = "31 23 - cgroup";
+	struct cgroup_mount mount;
+
+	cr_assert(mountinfo_parse(v1, &mount) && !mount.v2);
+	cr_assert_str_eq(mount.root, "/");
+	cr_assert_str_eq(mount.point, "/sys/fs/cgroup/cpu,cpuacct");
+	cr_assert(controllers_parse(mount.options, true) == (1U << CGROUP_CPU | 1U << CGROUP_CPUACCT));
+	cr_assert(mountinfo_parse(v2, &mount) && mount.v2);
+	cr_assert_str_eq(mount.root, "/a b");
+	cr_assert_str_eq(mount.point, "/mnt/with\\and\ttab");
+	cr_assert(!mountinfo_parse(other, &mount));
+	cr_assert(!mountinfo_parse(broken, &mount));
+}
+
+TEST(layout, knows_io_by_both_names)
+{
+	cr_assert(controllers_parse("rw,blkio", true) == 1U << CGROUP_IO);
+	cr_assert(controllers_parse("cpuset cpu io memory\n", false) ==
+		  (1U << CGROUP_CPUSET | 1U << CGROUP_CPU | 1U << CGROUP_IO | 1U << CGROUP_MEMORY));
+	cr_assert(controllers_parse("io", true) == 0 && controllers_parse("name=systemd", true) == 0);
+}
+
+static bool is_cgroupfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+TEST(layout, of_this_host_is_found)
+{
+	struct cgroup_host host;
+	struct error err;
+
+	ASSERT_OK(cgroup_host_open(&host, &err));
+	if (host.mode == CGROUP_V2)
+		cr_assert(is_cgroupfs(host.unified));
+	else
+		cr_assert(host.unified == -1);
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		cr_assert(host.hierarchy[c] < 0 || host.mode == CGROUP_V1 || host.mode == CGROUP_HYBRID);
+		cr_assert(host.hierarchy[c] < 0 || (is_cgroupfs(host.hierarchy[c]) && host.available[c]));
+	}
+	cgroup_host_drop(&host);
+	cgroup_host_drop(&host);
+}
+
+/* ---- a delegated subtree ---- */
+
+static void give_away(const struct cgroup *cgroup, enum cgroup_controller controller)
+{
+	static const char *const files[] = {".", "cgroup.procs", "tasks", "cgroup.subtree_control"};
+	int dir = cgroup_directory(cgroup, controller);
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		cr_assert(fchownat(dir, files[i], 65534, 65534, 0) == 0 || errno == ENOENT, "%s", strerror(errno));
+}
+
+static int body_delegated(void *argument)
+{
+	const struct box *box = argument;
+	struct cgroup_limits limits = {.pids_max = LIMIT_OF(5)};
+	struct cgroup_host host;
+	struct cgroup cgroup;
+	struct error err = {0};
+
+	if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+		return 90;
+	if (cgroup_host_open(&host, &err) < 0)
+		return 91;
+	if (host.mode == CGROUP_V2) {
+		/* We are in the base ourselves: v2 wants us out of it first. */
+		if (cgroup_create(&host, "inner", &limits, 0, &cgroup, &err) == 0)
+			return 92;
+		if (!strstr(err.text, "move them into a child first"))
+			return 93;
+		limits.pids_max.set = false;
+	}
+	if (cgroup_create(&host, "inner", &limits, 0, &cgroup, &err) < 0)
+		return 94;
+	if (faccessat(cgroup_directory(&box->cgroup, CGROUP_PIDS), "inner", F_OK, 0) < 0)
+		return 95;
+	return 0;
+}
+
+TEST(layout, begins_at_the_own_cgroup_where_the_root_is_not_ours)
+{
+	BOX(box);
+	struct cgroup_limits limits = {.pids_max = LIMIT_OF(10)};
+	int status;
+
+	box_create(&box, &limits, 0);
+	give_away(&box.cgroup, CGROUP_PIDS);
+	status = child_run(&box.cgroup, body_delegated, &box);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+}

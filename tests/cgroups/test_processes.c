@@ -1,0 +1,188 @@
+/* Listing, freezing, killing the processes of a cgroup. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "tests/cgroups/support.h"
+
+TEST(processes, are_listed_with_those_of_children)
+{
+	BOX(box);
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(cgroup_drop) struct cgroup inner = {.unified = -1};
+	struct child first, second;
+	struct cgroup_pids pids;
+	char path[96];
+	struct error err;
+
+	snprintf(path, sizeof(path), "%s/deep", box.path);
+	ASSERT_OK(cgroup_create(&box.host, path, &(struct cgroup_limits){0}, CGROUP_ACCOUNTING, &inner, &err));
+	ASSERT_OK(cgroup_open(&box.host, box.path, &box.cgroup, &err));
+	cr_assert(!cgroup_is_populated(&box.cgroup));
+	first = child_start(&inner, body_wait, NULL);
+	second = child_start(&inner, body_wait, NULL);
+	do
+		ASSERT_OK(cgroup_processes(&box.cgroup, &arena, &pids, &err));
+	while (pids.count < 2);
+	cr_assert(pids.count == 2);
+	cr_assert((pids.items[0] == first.pid && pids.items[1] == second.pid) ||
+		  (pids.items[1] == first.pid && pids.items[0] == second.pid));
+	cr_assert(cgroup_is_populated(&box.cgroup));
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	cr_assert(WTERMSIG(child_end(&first)) == SIGKILL && WTERMSIG(child_end(&second)) == SIGKILL);
+	cr_assert(!cgroup_is_populated(&box.cgroup));
+}
+
+/* ---- freezing ---- */
+
+/* A process that increments a counter we can see. */
+static int body_count(void *argument)
+{
+	for (;;)
+		__atomic_fetch_add((volatile long *)argument, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static long counter_now(volatile long *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void wait_counting(volatile long *counter)
+{
+	long before = counter_now(counter);
+	int64_t deadline = clock_ms() + GENEROUS_MS;
+
+	while (counter_now(counter) == before && clock_ms() < deadline)
+		poll(NULL, 0, 1);
+	cr_assert(counter_now(counter) != before, "it stands still");
+}
+
+TEST(freeze, stops_processes_and_lets_them_go_on)
+{
+	BOX(box);
+	volatile long *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct child child;
+	long frozen_at;
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	child = child_start(&box.cgroup, body_count, (void *)counter);
+	wait_counting(counter);
+	cr_assert(!cgroup_is_frozen(&box.cgroup));
+	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	cr_assert(cgroup_is_frozen(&box.cgroup));
+	frozen_at = counter_now(counter);
+	poll(NULL, 0, 30);
+	cr_assert(counter_now(counter) == frozen_at, "it ran on while frozen");
+	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	ASSERT_OK(cgroup_freeze(&box.cgroup, false, GENEROUS_MS, &err));
+	cr_assert(!cgroup_is_frozen(&box.cgroup));
+	wait_counting(counter);
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	child_end(&child);
+	munmap((void *)counter, 4096);
+}
+
+TEST(freeze, is_seen_through_a_handle_opened_before)
+{
+	BOX(box);
+	AUTO(cgroup_drop) struct cgroup other = {.unified = -1};
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	ASSERT_OK(cgroup_open(&box.host, box.path, &other, &err));
+	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	cr_assert(cgroup_is_frozen(&other));
+	ASSERT_OK(cgroup_freeze(&other, false, GENEROUS_MS, &err));
+	cr_assert(!cgroup_is_frozen(&box.cgroup) && !cgroup_is_frozen(&other));
+}
+
+/* ---- killing ---- */
+
+TEST(kill, ends_frozen_processes_too)
+{
+	BOX(box);
+	struct child child;
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	child = child_start(&box.cgroup, body_wait, NULL);
+	wait_populated(&box.cgroup);
+	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
+}
+
+static int body_fork_bomb(void *unused)
+{
+	(void)unused;
+	signal(SIGCHLD, SIG_IGN);
+	for (;;)
+		if (fork() < 0)
+			poll(NULL, 0, 1);
+	return 0;
+}
+
+static int64_t pids_refused(const struct cgroup *cgroup)
+{
+	struct cgroup_stats stats;
+	struct error err;
+
+	ASSERT_OK(cgroup_stats_read(cgroup, &stats, &err));
+	return stats.pids_refused.value;
+}
+
+TEST(kill, outruns_a_fork_bomb_that_pids_max_holds)
+{
+	BOX(box);
+	int64_t deadline = clock_ms() + GENEROUS_MS;
+	struct child child;
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(30)}, 0);
+	child = child_start(&box.cgroup, body_fork_bomb, NULL);
+	while (pids_refused(&box.cgroup) == 0 && clock_ms() < deadline)
+		poll(NULL, 0, 1);
+	cr_assert(pids_refused(&box.cgroup) > 0, "no fork was refused");
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	child_end(&child);
+	while (cgroup_is_populated(&box.cgroup) && clock_ms() < deadline)
+		poll(NULL, 0, 1);
+	cr_assert(!cgroup_is_populated(&box.cgroup), "somebody survived");
+}
+
+TEST(kill, of_an_empty_cgroup_is_fine)
+{
+	BOX(box);
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+}
+
+/* ---- events ---- */
+
+TEST(events, wake_a_waiter_when_the_last_process_ends)
+{
+	BOX(box);
+	auto_fd events = -1;
+	struct pollfd pollfd;
+	char text[256];
+	struct child child;
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	if (!box_is_v2(&box)) {
+		ASSERT_FAILS(cgroup_events_open(&box.cgroup, &err), ERROR_MISSING, "cgroup v1 reports no events");
+		return;
+	}
+	child = child_start(&box.cgroup, body_wait, NULL);
+	events = cgroup_events_open(&box.cgroup, &err);
+	cr_assert(events >= 0, "%s", err.text);
+	cr_assert(read(events, text, sizeof(text)) > 0);
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	pollfd = (struct pollfd){.fd = events, .events = POLLPRI};
+	cr_assert(poll(&pollfd, 1, GENEROUS_MS) == 1 && pollfd.revents & POLLPRI);
+	child_end(&child);
+}
