@@ -356,26 +356,47 @@ static bool key_fills(const char *key, const char *list)
 	       (!strcmp(list, "configs") && !strcmp(key, "secrets"));
 }
 
-/* The node that a fault is about, or NULL: the file does not say anything there. */
-static const struct json *fault_node(const struct json *merged, const struct spec_fault *fault)
+/* Item number *index of a list or object; NULL when it has fewer, and *index is less by those it has. */
+static const struct json *item_find(const struct json *list, size_t *index)
+{
+	for (const struct json *item = list->first; item; item = item->next)
+		if (!(*index)--)
+			return item;
+	return NULL;
+}
+
+static bool has_items(const struct json *node)
+{
+	return node->kind == JSON_ARRAY || node->kind == JSON_OBJECT;
+}
+
+/* The node that a fault is about and the key to name; NULL: the file does not say anything there. */
+static const struct json *fault_node(const struct json *merged, const struct spec_fault *fault, const char **key)
 {
 	size_t index = fault->index;
 
 	for (const struct json *member = merged->first; member; member = member->next) {
+		const struct json *node = member, *item;
+
 		if (!key_fills(member->key, fault->key))
 			continue;
-		if (index == NO_INDEX || (member->kind != JSON_ARRAY && member->kind != JSON_OBJECT))
-			return member;
-		for (const struct json *item = member->first; item; item = item->next)
-			if (!index--)
-				return item;
+		if (fault->member && json_get(member, fault->member))
+			node = json_get(member, fault->member);
+		*key = node->key;
+		if (fault->index == NO_INDEX || !has_items(node))
+			return node;
+		item = item_find(node, &index);
+		if (item)
+			return item;
 	}
+	*key = fault->key;
 	return json_get(merged, fault->key);
 }
 
 static int fail_at_fault(const struct reader *reader, const struct place *place, const struct spec_fault *fault)
 {
-	const struct json *node = fault_node(place->merged, fault);
+	const char *key;
+	const struct json *node = fault_node(place->merged, fault, &key);
 	struct error reason = *reader->err;
 
 	if (!strcmp(fault->key, "name"))
@@ -383,7 +404,7 @@ static int fail_at_fault(const struct reader *reader, const struct place *place,
 	if (!node)
 		return json_fail_key(
 			&reader->doc, place->entry, reader->err, "\"%s\": %s", place->entry->key, reason.text);
-	return json_fail(&reader->doc, node, reader->err, "\"%s\": %s", fault->key, reason.text);
+	return json_fail(&reader->doc, node, reader->err, "\"%s\": %s", key, reason.text);
 }
 
 static const char *path_join(const struct reader *reader, const char *path)
@@ -399,7 +420,7 @@ static int sources_resolve(const struct reader *reader, const struct place *plac
 	for (size_t i = 0; i < spec->env_file.count; i++) {
 		spec->env_file.items[i] = path_join(reader, spec->env_file.items[i]);
 		if (reader->check_sources && source_check(spec->env_file.items[i], reader->err) < 0)
-			return fail_at_fault(reader, place, &(struct spec_fault){"env_file", i});
+			return fail_at_fault(reader, place, &(struct spec_fault){"env_file", NULL, i});
 	}
 	for (size_t i = 0; i < spec->configs.count; i++) {
 		struct config_spec *config = &spec->configs.items[i];
@@ -408,7 +429,7 @@ static int sources_resolve(const struct reader *reader, const struct place *plac
 			continue;
 		config->source = path_join(reader, config->source);
 		if (reader->check_sources && source_check(config->source, reader->err) < 0)
-			return fail_at_fault(reader, place, &(struct spec_fault){"configs", i});
+			return fail_at_fault(reader, place, &(struct spec_fault){"configs", NULL, i});
 	}
 	return 0;
 }
@@ -509,7 +530,9 @@ static int instances_expand(struct reader *reader)
 
 static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
 {
-	const struct json *node = fault_node(reader->places[instance].merged, &(struct spec_fault){key, index});
+	const char *ignored;
+	const struct spec_fault fault = {key, NULL, index};
+	const struct json *node = fault_node(reader->places[instance].merged, &fault, &ignored);
 
 	return node ? node : reader->places[instance].entry;
 }
@@ -702,7 +725,7 @@ static int fail_circle(const struct reader *reader, const struct instance_spec *
 {
 	size_t i = (size_t)(culprit - reader->file->instances.items);
 
-	return fail_at_fault(reader, &reader->places[i], &(struct spec_fault){"depends_on", NO_INDEX});
+	return fail_at_fault(reader, &reader->places[i], &(struct spec_fault){"depends_on", NULL, NO_INDEX});
 }
 
 /* By dependency, then by priority (the higher starts first), then as written. The places are no more right afterwards.

@@ -216,61 +216,95 @@ static int check_hostname(const struct instance_spec *spec, size_t *index, struc
 
 /* ---- resources and limits ---- */
 
-static int check_range(
-	const char *what, const struct optional *value, int64_t least, const char *least_text, struct error *err)
+static int check_least(const struct optional *value, int64_t least, const char *least_text, struct error *err)
 {
 	if (value->set && value->value < least)
-		return fail(err, ERROR_USAGE, "%s is less than %s", what, least_text);
+		return fail(err, ERROR_USAGE, "less than %s", least_text);
 	return 0;
 }
 
-static int check_below_memory(
-	const char *what, const struct optional *value, const struct optional *memory, struct error *err)
+static int check_below_memory(const struct resources_spec *resources, const struct optional *value, struct error *err)
 {
+	const struct optional *memory = &resources->memory_bytes;
 	char part[24], whole[24];
 
 	if (!value->set || !memory->set || value->value <= memory->value)
 		return 0;
-	return fail(err, ERROR_USAGE, "%s %s is more than memory %s", what, size_format(value->value, part),
+	return fail(err, ERROR_USAGE, "%s is more than \"memory\", %s", size_format(value->value, part),
 		size_format(memory->value, whole));
 }
 
-static int check_io_max(const struct resources_spec *resources, struct error *err)
+static int check_cpus(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	for (size_t i = 0; i < resources->io_max.count; i++) {
-		const struct cgroup_io_max *limit = &resources->io_max.items[i];
+	(void)index;
+	return check_least(&spec->resources.cpus_milli, CPUS_LEAST_MILLI, "0.01", err);
+}
 
-		if (!limit->rbps.set && !limit->wbps.set && !limit->riops.set && !limit->wiops.set)
-			return fail(err, ERROR_USAGE, "io_max of %u:%u limits nothing: name rbps, wbps, riops or wiops",
-				limit->major, limit->minor);
-		if ((limit->rbps.set && !limit->rbps.value) || (limit->wbps.set && !limit->wbps.value))
-			return fail(err, ERROR_USAGE, "io_max of %u:%u: 0 bytes a second is no limit", limit->major,
-				limit->minor);
-		for (size_t j = 0; j < i; j++)
-			if (resources->io_max.items[j].major == limit->major &&
-				resources->io_max.items[j].minor == limit->minor)
-				return fail(err, ERROR_USAGE, "io_max names device %u:%u twice", limit->major,
-					limit->minor);
-	}
+static int check_cpuset(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->resources.cpuset ? cpulist_check(spec->resources.cpuset, err) : 0;
+}
+
+static int check_memory(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return check_least(&spec->resources.memory_bytes, MEMORY_LEAST_BYTES, "1M", err);
+}
+
+static int check_memory_high(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const struct resources_spec *resources = &spec->resources;
+
+	(void)index;
+	if (check_least(&resources->memory_high_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0)
+		return -1;
+	return check_below_memory(resources, &resources->memory_high_bytes, err);
+}
+
+static int check_memory_low(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return check_below_memory(&spec->resources, &spec->resources.memory_low_bytes, err);
+}
+
+static int check_swap(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->resources.swap_bytes.set && !spec->resources.memory_bytes.set)
+		return fail(err, ERROR_USAGE, "swap comes on top of memory: set \"memory\" too");
 	return 0;
 }
 
-static int check_resources(const struct instance_spec *spec, size_t *index, struct error *err)
+static bool is_zero(const struct optional *value)
 {
-	const struct resources_spec *r = &spec->resources;
+	return value->set && !value->value;
+}
 
-	(void)index;
-	if (check_range("cpus", &r->cpus_milli, CPUS_LEAST_MILLI, "0.01", err) < 0 ||
-		check_range("memory", &r->memory_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0 ||
-		check_range("memory_high", &r->memory_high_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0 ||
-		check_below_memory("memory_high", &r->memory_high_bytes, &r->memory_bytes, err) < 0 ||
-		check_below_memory("memory_low", &r->memory_low_bytes, &r->memory_bytes, err) < 0 ||
-		check_io_max(r, err) < 0)
-		return -1;
-	if (r->swap_bytes.set && !r->memory_bytes.set)
-		return fail(err, ERROR_USAGE, "swap comes on top of memory: set \"memory\" too");
-	if (r->cpuset && cpulist_check(r->cpuset, err) < 0)
-		return blame(err, "cpuset");
+static int check_io_limit(const struct cgroup_io_max *limit, struct error *err)
+{
+	if (!limit->rbps.set && !limit->wbps.set && !limit->riops.set && !limit->wiops.set)
+		return fail(err, ERROR_USAGE, "%u:%u is not limited: name rbps, wbps, riops or wiops", limit->major,
+			limit->minor);
+	if (is_zero(&limit->rbps) || is_zero(&limit->wbps))
+		return fail(err, ERROR_USAGE, "%u:%u: 0 bytes a second would stop it", limit->major, limit->minor);
+	return 0;
+}
+
+static int check_io_max(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	const struct resources_spec *resources = &spec->resources;
+
+	for (*index = 0; *index < resources->io_max.count; ++*index) {
+		const struct cgroup_io_max *limit = &resources->io_max.items[*index];
+
+		if (check_io_limit(limit, err) < 0)
+			return -1;
+		for (size_t i = 0; i < *index; i++)
+			if (resources->io_max.items[i].major == limit->major &&
+				resources->io_max.items[i].minor == limit->minor)
+				return fail(err, ERROR_USAGE, "%u:%u is limited twice", limit->major, limit->minor);
+	}
 	return 0;
 }
 
@@ -446,17 +480,23 @@ static int check_depends_on(const struct instance_spec *spec, size_t *index, str
 	return 0;
 }
 
-static int check_restart(const struct instance_spec *spec, size_t *index, struct error *err)
+static int check_restart_delay(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	const struct restart_spec *restart = &spec->restart;
-
 	(void)index;
-	if (restart->delay_ms < 1)
-		return fail(err, ERROR_USAGE, "delay is less than 1ms");
-	if (restart->max_delay_ms < restart->delay_ms)
-		return fail(err, ERROR_USAGE, "max_delay is less than delay");
-	if (restart->max_retries.set && restart->policy == RESTART_NO)
-		return fail(err, ERROR_USAGE, "max_retries without a policy that restarts");
+	return spec->restart.delay_ms < 1 ? fail(err, ERROR_USAGE, "less than 1ms") : 0;
+}
+
+static int check_restart_max_delay(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->restart.max_delay_ms < spec->restart.delay_ms ? fail(err, ERROR_USAGE, "less than \"delay\"") : 0;
+}
+
+static int check_restart_max_retries(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->restart.max_retries.set && spec->restart.policy == RESTART_NO)
+		return fail(err, ERROR_USAGE, "the policy \"no\" never tries again");
 	return 0;
 }
 
@@ -468,17 +508,25 @@ static int check_stop_signal(const struct instance_spec *spec, size_t *index, st
 	return signal_parse(spec->stop_signal, &number, err);
 }
 
-static int check_logging(const struct instance_spec *spec, size_t *index, struct error *err)
+static int check_log_driver(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	const struct logging_spec *logging = &spec->logging;
-
 	(void)index;
-	if (strcmp(logging->driver, "file") && strcmp(logging->driver, "none"))
-		return fail(err, ERROR_USAGE, "driver \"%s\" is not \"file\" or \"none\"", logging->driver);
-	if (logging->max_size_bytes < LOG_LEAST_BYTES)
-		return fail(err, ERROR_USAGE, "max_size is less than 4K");
-	if (logging->max_files < 1 || logging->max_files > 100)
-		return fail(err, ERROR_USAGE, "max_files is not between 1 and 100");
+	if (strcmp(spec->logging.driver, "file") && strcmp(spec->logging.driver, "none"))
+		return fail(err, ERROR_USAGE, "\"%s\" is not \"file\" or \"none\"", spec->logging.driver);
+	return 0;
+}
+
+static int check_log_size(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->logging.max_size_bytes < LOG_LEAST_BYTES ? fail(err, ERROR_USAGE, "less than 4K") : 0;
+}
+
+static int check_log_files(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->logging.max_files < 1 || spec->logging.max_files > 100)
+		return fail(err, ERROR_USAGE, "not between 1 and 100");
 	return 0;
 }
 
@@ -509,11 +557,11 @@ static int check_cap_drop(const struct instance_spec *spec, size_t *index, struc
 	CHECK_ITEMS(spec->cap_drop, index, check_capability(spec->cap_drop.items[*index], err));
 }
 
-static int check_security(const struct instance_spec *spec, size_t *index, struct error *err)
+static int check_seccomp(const struct instance_spec *spec, size_t *index, struct error *err)
 {
 	(void)index;
 	if (strcmp(spec->seccomp, "default") && strcmp(spec->seccomp, "unconfined"))
-		return fail(err, ERROR_USAGE, "seccomp \"%s\" is not \"default\" or \"unconfined\"", spec->seccomp);
+		return fail(err, ERROR_USAGE, "\"%s\" is not \"default\" or \"unconfined\"", spec->seccomp);
 	return 0;
 }
 
@@ -579,44 +627,55 @@ static int check_description(const struct instance_spec *spec, size_t *index, st
 
 /* ---- all of it ---- */
 
+/* member: the key inside the object that the key is. */
 static const struct {
-	const char *key;
+	const char *key, *member;
 	spec_checker *check;
 } checks[] = {
-	{"name", check_name},
-	{"image", check_image},
-	{"rootfs", check_rootfs},
-	{"etc_from_host", check_etc_from_host},
-	{"depends_on", check_depends_on},
-	{"command", check_command},
-	{"entrypoint", check_entrypoint},
-	{"environment", check_environment},
-	{"env_file", check_env_file},
-	{"user", check_user},
-	{"working_dir", check_working_dir},
-	{"hostname", check_hostname},
-	{"resources", check_resources},
-	{"ulimits", check_ulimits},
-	{"network", check_network},
-	{"address", check_address},
-	{"ports", check_ports},
-	{"volumes", check_volumes},
-	{"configs", check_configs},
-	{"restart", check_restart},
-	{"stop_signal", check_stop_signal},
-	{"logging", check_logging},
-	{"cap_add", check_cap_add},
-	{"cap_drop", check_cap_drop},
-	{"security", check_security},
-	{"sysctls", check_sysctls},
-	{"labels", check_labels},
-	{"description", check_description},
+	{"name", NULL, check_name},
+	{"image", NULL, check_image},
+	{"rootfs", NULL, check_rootfs},
+	{"etc_from_host", NULL, check_etc_from_host},
+	{"depends_on", NULL, check_depends_on},
+	{"command", NULL, check_command},
+	{"entrypoint", NULL, check_entrypoint},
+	{"environment", NULL, check_environment},
+	{"env_file", NULL, check_env_file},
+	{"user", NULL, check_user},
+	{"working_dir", NULL, check_working_dir},
+	{"hostname", NULL, check_hostname},
+	{"resources", "cpus", check_cpus},
+	{"resources", "cpuset", check_cpuset},
+	{"resources", "memory", check_memory},
+	{"resources", "memory_high", check_memory_high},
+	{"resources", "memory_low", check_memory_low},
+	{"resources", "swap", check_swap},
+	{"resources", "io_max", check_io_max},
+	{"ulimits", NULL, check_ulimits},
+	{"network", NULL, check_network},
+	{"address", NULL, check_address},
+	{"ports", NULL, check_ports},
+	{"volumes", NULL, check_volumes},
+	{"configs", NULL, check_configs},
+	{"restart", "delay", check_restart_delay},
+	{"restart", "max_delay", check_restart_max_delay},
+	{"restart", "max_retries", check_restart_max_retries},
+	{"stop_signal", NULL, check_stop_signal},
+	{"logging", "driver", check_log_driver},
+	{"logging", "max_size", check_log_size},
+	{"logging", "max_files", check_log_files},
+	{"cap_add", NULL, check_cap_add},
+	{"cap_drop", NULL, check_cap_drop},
+	{"security", "seccomp", check_seccomp},
+	{"sysctls", NULL, check_sysctls},
+	{"labels", NULL, check_labels},
+	{"description", NULL, check_description},
 };
 
 int instance_spec_find_fault(const struct instance_spec *spec, struct spec_fault *fault, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		*fault = (struct spec_fault){checks[i].key, NO_INDEX};
+		*fault = (struct spec_fault){checks[i].key, checks[i].member, NO_INDEX};
 		if (checks[i].check(spec, &fault->index, err) < 0)
 			return -1;
 	}
@@ -627,5 +686,7 @@ int instance_spec_check(const struct instance_spec *spec, struct error *err)
 {
 	struct spec_fault fault;
 
-	return instance_spec_find_fault(spec, &fault, err) < 0 ? blame(err, "%s", fault.key) : 0;
+	if (instance_spec_find_fault(spec, &fault, err) == 0)
+		return 0;
+	return blame(err, "%s%s%s", fault.key, fault.member ? "." : "", fault.member ? fault.member : "");
 }

@@ -16,10 +16,11 @@ extern const struct field instance_identity_fields[];
 /* For the rows of other tables of the fleet file. */
 #define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")
 
-/* Where in a specification a check failed. index: the item of a list or the member of an object; NO_INDEX: the key. */
+/* Where in a specification a check failed: the value of a key, or of a member of the object that it is; and there the
+ * item of a list or the member of an object by its number (NO_INDEX: all of it). */
 #define NO_INDEX SIZE_MAX
 struct spec_fault {
-	const char *key;
+	const char *key, *member;
 	size_t index;
 };
 /* instance_spec_check() for a caller that can show the place: the text lacks the key. volumes and tmpfs are one list,
