@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/rtnetlink.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,6 +16,7 @@
 #include "netns/networks.h"
 #include "netns/ruleset.h"
 #include "netns/slots.h"
+#include "netns/unreachable.h"
 
 #define UNFINISHED_FILE "unpublished"
 
@@ -40,15 +40,11 @@ static int gateway_change(uint16_t type, uint16_t flags, int tolerated, struct e
 
 /* --- up -------------------------------------------------------------------------------------------------------- */
 
-static int table_build(const struct net_state *state, const struct before *before, struct error *err)
+static int table_build(const struct network_list *networks, const struct before *before, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct network_list networks;
 	struct ruleset ruleset = {
-		.networks = &networks, .forward_foreign = before->forwarded, .routers = &before->routers};
+		.networks = networks, .forward_foreign = before->forwarded, .routers = &before->routers};
 
-	if (network_load_all(&arena, state, &networks, err) < 0)
-		return -1;
 	return ruleset_load(&ruleset, err);
 }
 
@@ -56,15 +52,17 @@ static int table_build(const struct net_state *state, const struct before *befor
 static int host_make(const struct net_state *state, struct netlink *netlink, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
+	struct network_list networks;
 	struct before before;
 	int current;
 
-	if (before_remember(&arena, state, &before, err) < 0 ||
+	if (before_remember(&arena, state, &before, err) < 0 || network_load_all(&arena, state, &networks, err) < 0 ||
 		file_replace(state->run, UNFINISHED_FILE, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
-		gateway_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0)
+		gateway_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0 ||
+		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
-	if (current < 0 || (current == 0 && table_build(state, &before, err) < 0))
+	if (current < 0 || (current == 0 && table_build(&networks, &before, err) < 0))
 		return -1;
 	return forwarding_enable(err);
 }
@@ -107,14 +105,16 @@ static int host_unmake(const struct net_state *state, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	AUTO(arena_drop) struct arena arena = {0};
+	struct network_list networks;
 	struct before before;
 	int remembered = before_load(&arena, state, &before, err);
 
-	if (remembered < 0 || netlink_open(&netlink, NETLINK_NETFILTER, err) < 0)
+	if (remembered < 0 || network_load_all(&arena, state, &networks, err) < 0 ||
+		netlink_open(&netlink, NETLINK_NETFILTER, err) < 0)
 		return -1;
 	if (remembered && before_restore(&before, err) < 0)
 		return -1;
-	if (ruleset_remove(&netlink, err) < 0)
+	if (ruleset_remove(&netlink, err) < 0 || networks_unreachable(&networks, RTM_DELROUTE, err) < 0)
 		return -1;
 	if (remembered && !before.had_gateway && gateway_change(RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;

@@ -19,6 +19,7 @@
 #include "netns/ruleset.h"
 #include "netns/slots.h"
 #include "netns/subnet.h"
+#include "netns/unreachable.h"
 
 #define RECORD_SUFFIX ".json"
 #define RECORD_VERSION 1
@@ -212,8 +213,10 @@ static int network_check(const struct network *network, struct error *err)
 	return 0;
 }
 
-/* Elements only when there is a table; else net_host_up() takes them from the records. */
-static int networks_sync(const struct network_list *list, struct error *err)
+/* Routes and elements only when there is a table; else net_host_up() takes them from the records. gone and come (NULL:
+ * none) are the subnets that this change takes away and brings. */
+static int networks_sync(
+	const struct network_list *list, const struct subnet *gone, const struct subnet *come, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	int current;
@@ -223,6 +226,10 @@ static int networks_sync(const struct network_list *list, struct error *err)
 	current = ruleset_is_current(&netlink, err);
 	if (current <= 0)
 		return current;
+	if (gone && subnet_unreachable(gone, RTM_DELROUTE, err) < 0)
+		return -1;
+	if (come && subnet_unreachable(come, RTM_NEWROUTE, err) < 0)
+		return -1;
 	return ruleset_sync_networks(&netlink, list, err);
 }
 
@@ -251,6 +258,7 @@ static int network_define_locked(const struct net_state *state, struct network *
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct network_list list;
+	struct subnet before = {0};
 	struct network *old;
 
 	if (network_load_all(&arena, state, &list, err) < 0)
@@ -261,10 +269,12 @@ static int network_define_locked(const struct net_state *state, struct network *
 			err, ERROR_BUSY, "it was defined by %s%s", *owner_of(old) ? "fleet " : "hand", owner_of(old));
 	if (network_change(state, &list, old, network, err) < 0)
 		return -1;
-	if (!old)
+	if (old)
+		before = old->subnet;
+	else
 		old = &list.items[list.count++];
 	*old = *network;
-	if (networks_sync(&list, err) < 0)
+	if (networks_sync(&list, before.prefix ? &before : NULL, &network->subnet, err) < 0)
 		return -1;
 	return record_write(state, network, err);
 }
@@ -294,6 +304,7 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 	const char *file = arena_format(&arena, "%s" RECORD_SUFFIX, name);
 	struct network_list list;
 	struct network *old;
+	struct subnet gone;
 	int freed;
 
 	if (network_load_all(&arena, state, &list, err) < 0)
@@ -306,8 +317,9 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 		return -1;
 	if (freed == 0)
 		return fail(err, ERROR_BUSY, "instances have addresses of it");
+	gone = old->subnet;
 	*old = list.items[--list.count];
-	if (networks_sync(&list, err) < 0 || hosts_forget(state, name, err) < 0)
+	if (networks_sync(&list, &gone, NULL, err) < 0 || hosts_forget(state, name, err) < 0)
 		return -1;
 	if (unlinkat(state->records, file, 0) < 0)
 		return fail_errno(err, "remove %s", file);

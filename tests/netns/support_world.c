@@ -244,6 +244,11 @@ bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16
 	return try_connect(world, from, address, port, SILENCE_MS) == ETIMEDOUT;
 }
 
+bool is_unreachable(struct world *world, int from, const char *address, uint16_t port)
+{
+	return try_connect(world, from, ip(address), port, SILENCE_MS) == EHOSTUNREACH;
+}
+
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port)
 {
 	return is_dropped_to(world, from, ip(address), port);

@@ -53,6 +53,8 @@ bool connects_to(struct world *world, int from, struct in_addr address, uint16_t
 /* True when a connection from there is neither established nor refused for a moment: its packets are dropped. */
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port);
 bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port);
+/* True when the answer to a connection from there is at once that there is no such host. */
+bool is_unreachable(struct world *world, int from, const char *address, uint16_t port);
 /* The address that the listener sees of the connection made last. */
 struct in_addr accepted_from(int listener);
 

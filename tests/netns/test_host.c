@@ -12,13 +12,23 @@
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"
 
+/* Appended without the word that comes and goes with the carrier of a link. */
+static void append_steady(struct text *all, const char *output)
+{
+	const char *word;
+
+	for (; (word = strstr(output, "linkdown ")); output = word + strlen("linkdown "))
+		text_append_bytes(all, output, (size_t)(word - output));
+	text_append(all, output);
+}
+
 /* What of the host's namespace we could change, as text. */
 static const char *host_look(struct arena *arena)
 {
 	static const char *const argvs[][6] = {
 		{"/usr/sbin/nft", "list", "ruleset", NULL},
-		{"/usr/sbin/ip", "-o", "addr", "show", NULL},
-		{"/usr/sbin/ip", "route", "show", "table", "all", NULL},
+		{"/usr/sbin/ip", "-4", "-o", "addr", "show", NULL},
+		{"/usr/sbin/ip", "-4", "route", "show", "table", "all", NULL},
 		{"/usr/bin/cat", FORWARD, "/proc/sys/net/ipv4/conf/all/accept_redirects",
 			"/proc/sys/net/ipv4/conf/default/forwarding", "/proc/sys/net/ipv4/conf/wan/forwarding", NULL},
 	};
@@ -30,7 +40,7 @@ static const char *host_look(struct arena *arena)
 		AUTO(text_drop) struct text output = {0};
 		struct helper helper = {.argv = argvs[i], .timeout_ms = 10000};
 		ASSERT_OK(process_run(&helper, &output, &status, &err));
-		text_append(&all, text_string(&output));
+		append_steady(&all, text_string(&output));
 	}
 	return arena_string(arena, text_string(&all));
 }

@@ -208,6 +208,29 @@ TEST(networks, a_damaged_record_is_named)
 	world_close(&world);
 }
 
+TEST(networks, an_address_that_nobody_has_is_refused_at_once)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct guest guest;
+	struct error err;
+	world_open(&world);
+	outside_open(&world);
+	command("/usr/sbin/ip route add default via " WAN_OUTSIDE);
+	struct network shop = network_of(&world, "shop", "10.44.0.0/16", false, true, &arena);
+	guest_open(&world, &shop, &guest);
+
+	cr_assert(is_unreachable(&world, world.host, "10.44.7.7", 80), "defined before the host was up");
+	cr_assert(is_unreachable(&world, guest.netns, "10.44.7.7", 80), "from an instance");
+	shop = network_of(&world, "bank", "10.45.0.0/16", false, true, &arena);
+	cr_assert(is_unreachable(&world, world.host, "10.45.7.7", 80), "defined afterwards");
+	ASSERT_OK(network_undefine(&world.state, "bank", &err));
+	cr_assert(!is_unreachable(&world, world.host, "10.45.7.7", 80), "gone with the network");
+	guest_close(&world, &guest);
+	world_close(&world);
+}
+
 static void count_one(const struct element *element, void *context)
 {
 	(void)element;

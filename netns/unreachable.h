@@ -1,0 +1,13 @@
+/* Addresses of a network that no instance has. */
+#ifndef WARREN_NETNS_UNREACHABLE_H
+#define WARREN_NETNS_UNREACHABLE_H
+
+#include <linux/rtnetlink.h>
+
+#include "netns/netns.h"
+
+/* RTM_NEWROUTE: makes them unreachable; RTM_DELROUTE: takes that back. Done already is fine. */
+MUST_CHECK int subnet_unreachable(const struct subnet *subnet, uint16_t type, struct error *err);
+MUST_CHECK int networks_unreachable(const struct network_list *networks, uint16_t type, struct error *err);
+
+#endif
