@@ -66,6 +66,7 @@ static int network_find(
 		return 0;
 	if (err->kind != ERROR_MISSING || strcmp(name, NETWORK_DEFAULT) != 0)
 		return -1;
+	forgive(err);
 	if (subnet_parse(NETWORK_DEFAULT_SUBNET, &subnet, err) < 0)
 		return -1;
 	*out = (struct network){
@@ -97,6 +98,7 @@ static int address_claim(struct host *host, int dir, const struct network *netwo
 		return 0;
 	if (wanted.s_addr || (first.s_addr && err->kind != ERROR_BUSY))
 		return -1;
+	forgive(err);
 	record->address.s_addr = 0;
 	if (address_take(&host->net, network, record->address, &record->address, err) < 0)
 		return -1;

@@ -222,8 +222,10 @@ static int joined_await(struct joining *joining, const struct launched *launched
 	relayed = stdio_relay_run(&relay, &relay_err);
 	if (relayed < 0) {
 		/* Nobody reads it any more: as with a closed terminal. */
-		if (process_signal(launched->pidfd, SIGHUP, err) < 0 && err->kind != ERROR_MISSING)
-			log_debug("%s", err->text);
+		struct error ignored;
+
+		if (process_signal(launched->pidfd, SIGHUP, &ignored) < 0)
+			log_debug("%s", ignored.text);
 	}
 	if (process_reap(launched->pidfd, &wait_status, err) < 0)
 		return -1;

@@ -90,7 +90,7 @@ static int instance_mark(struct host *host, int dir, struct error *err)
 	struct record record;
 
 	if (record_read(&arena, dir, &record, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	if (slot_mark(&host->net, record.slot, err) < 0)
 		return -1;
 	return record.network ? address_mark(&host->net, record.network, record.address, err) : 0;
@@ -122,8 +122,10 @@ static int boot_rebuild(struct host *host, struct error *err)
 
 		if (dir < 0)
 			continue;
-		if (instance_mark(host, dir, err) < 0)
+		if (instance_mark(host, dir, err) < 0) {
 			log_warn("instances/%s: %s", entries.items[i], err->text);
+			forgive(err);
+		}
 		if (*entries.items[i] != '.')
 			end_mark(dir);
 	}

@@ -170,11 +170,16 @@ static int cgroup_prepare(struct start *start, struct error *err)
 	const struct cgroup_host *host = &start->host->cgroups;
 	const char *path = instance_cgroup_path(&start->arena, start->host, start->monitor->instance.name);
 
-	if (start->again && cgroup_open(host, path, &start->cgroup, err) == 0)
+	struct error gone;
+
+	if (start->again && cgroup_open(host, path, &start->cgroup, &gone) == 0)
 		return cgroup_entrance_open(&start->cgroup, &start->entrance, err);
 	if (cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0) {
 		/* Left by a monitor that was killed: nothing of ours runs, so what is in it has no owner. */
-		if (err->kind != ERROR_BUSY || run_release(&start->monitor->instance, &start->monitor->run, err) < 0 ||
+		if (err->kind != ERROR_BUSY)
+			return -1;
+		forgive(err);
+		if (run_release(&start->monitor->instance, &start->monitor->run, err) < 0 ||
 			cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0)
 			return -1;
 	}

@@ -16,6 +16,8 @@
 #include "fleet/instance.h"
 
 #define ENTRIES_MAX 65536
+/* A `list` that asks whether the lock is held has it for a moment itself. */
+#define PROBE_MS 50
 
 /* --- a run whose monitor is gone ---------------------------------------------------------------------------------- */
 
@@ -30,16 +32,17 @@ int instance_repair(struct instance *instance, struct error *err)
 		return 0;
 	if (run_read(&arena, instance->live, &run, err) < 0) {
 		if (err->kind == ERROR_MISSING)
-			return 0;
+			return forgive(err);
 		/* Unreadable: what it held is found by the instance's name. */
 		log_warn("%s: %s", instance->name, err->text);
+		forgive(err);
 		run = (struct run){0};
 	}
-	auto_fd lock = lock_file(instance->live, "monitor.lock", 0, err);
-	if (lock < 0)
-		return err->kind == ERROR_BUSY ? 0 : blame(err, "lock the monitor of %s", instance->name);
 	if (run.started && run_is_alive(&run))
 		return 0;
+	auto_fd lock = lock_file(instance->live, "monitor.lock", PROBE_MS, err);
+	if (lock < 0)
+		return err->kind == ERROR_BUSY ? forgive(err) : blame(err, "lock the monitor of %s", instance->name);
 	if (!run.other_boot) {
 		end.desired = desired_read(instance->dir);
 		end.killed_by = killed_read(instance->live);

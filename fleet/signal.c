@@ -168,7 +168,7 @@ int instance_wait(struct host *host, const char *name, int *status, struct error
 		return last_status(&instance, status, err);
 	auto_fd pidfd = process_open(&running.run.init, err);
 	if (pidfd < 0)
-		return err->kind == ERROR_MISSING ? last_status(&instance, status, err) : -1;
+		return err->kind == ERROR_MISSING && forgive(err) == 0 ? last_status(&instance, status, err) : -1;
 	process_wait_end(pidfd, -1);
 	return end_await(&instance, &running.run, pidfd, changes, status, err);
 }

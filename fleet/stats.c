@@ -42,14 +42,16 @@ static int stats_take(struct host *host, const char *name, const struct link_cou
 
 	*out = (struct instance_stats){.name = name, .cpu_permille = -1, .at_ms = clock_ms()};
 	if (instance_find(host, name, &instance, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	if (instance_running_read(&arena, &instance, &running, err) < 0)
-		return err->kind == ERROR_BUSY ? 0 : -1;
+		return err->kind == ERROR_BUSY ? forgive(err) : -1;
 	if (cgroup_open(&host->cgroups, instance_cgroup_path(&arena, host, name), &cgroup, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	result = cgroup_stats_read(&cgroup, &out->cgroup, err);
 	cgroup_drop(&cgroup);
-	if (result == 0 && links && record_read(&arena, instance.dir, &record, err) == 0)
+	struct error ignored;
+
+	if (result == 0 && links && record_read(&arena, instance.dir, &record, &ignored) == 0)
 		out->link = links[record.slot];
 	return result < 0 ? -1 : 1;
 }

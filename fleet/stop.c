@@ -62,14 +62,15 @@ static int signal_all(struct stopping *stopping, struct cgroup *cgroup, pid_t in
 	struct cgroup_pids pids = {0};
 
 	if (process_signal(stopping->pidfd, signal, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
-	if (catches_signal(init, signal) || cgroup_processes(cgroup, &arena, &pids, err) < 0)
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
+	struct error ignored;
+
+	if (catches_signal(init, signal) || cgroup_processes(cgroup, &arena, &pids, &ignored) < 0)
 		return 0;
 	if (pids.count <= 1)
 		stopping->deadline_ms = clock_ms();
 	for (size_t i = 0; i < pids.count; i++) {
 		struct process_id id;
-		struct error ignored;
 
 		if (pids.items[i] == init || process_identify(pids.items[i], &id, &ignored) < 0)
 			continue;
@@ -141,7 +142,7 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 	unpublish(instance, &running.run);
 	stopping->pidfd = process_open(&running.run.init, err);
 	if (stopping->pidfd < 0)
-		return err->kind == ERROR_MISSING ? 0 : blame(err, "stop %s", instance->name);
+		return err->kind == ERROR_MISSING ? forgive(err) : blame(err, "stop %s", instance->name);
 	return ask_to_end(stopping, &running.run, signal, grace_ms, err);
 }
 
@@ -184,7 +185,7 @@ int stopping_expire(struct stopping *stopping, struct error *err)
 	AUTO(cgroup_drop) struct cgroup cgroup;
 
 	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : blame(err, "stop %s", instance->name);
+		return err->kind == ERROR_MISSING ? forgive(err) : blame(err, "stop %s", instance->name);
 	if (!stopping->killed) {
 		stopping->killed = true;
 		stopping->deadline_ms = clock_ms() + KILL_WAIT_MS;
