@@ -25,7 +25,7 @@ static void append_steady(struct text *all, const char *output)
 /* What of the host's namespace we could change, as text. */
 static const char *host_look(struct arena *arena)
 {
-	static const char *const argvs[][6] = {
+	static const char *const argvs[][8] = {
 		{"/usr/sbin/nft", "list", "ruleset", NULL},
 		{"/usr/sbin/ip", "-4", "-o", "addr", "show", NULL},
 		{"/usr/sbin/ip", "-4", "route", "show", "table", "all", NULL},
