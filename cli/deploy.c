@@ -85,6 +85,15 @@ static struct apply_options options_make(const struct deploy_options *chosen, st
 	};
 }
 
+static int file_read_and_warn(struct cli *cli, const char *path, struct fleet_file *file, struct error *err)
+{
+	if (fleet_file_read(&cli->arena, path, file, err) < 0)
+		return -1;
+	for (size_t i = 0; i < file->warnings.count; i++)
+		log_warn("%s", file->warnings.items[i]);
+	return 0;
+}
+
 static int validate_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	struct cli *cli = context;
@@ -93,7 +102,7 @@ static int validate_run(void *context, void *options, size_t count, char **opera
 	for (size_t i = 0; i < count; i++) {
 		struct fleet_file file = {0};
 
-		if (fleet_file_read(&cli->arena, operands[i], &file, err) < 0)
+		if (file_read_and_warn(cli, operands[i], &file, err) < 0)
 			return -1;
 		printf("%s: fleet \"%s\", %zu instance%s, %zu network%s: valid\n", operands[i], file.name,
 			file.instances.count, file.instances.count == 1 ? "" : "s", file.networks.count,
@@ -111,7 +120,7 @@ static int apply_run(void *context, void *options, size_t count, char **operands
 	int result;
 
 	(void)count;
-	if (fleet_file_read(&cli->arena, operands[0], &file, err) < 0 || cli_open(cli, err) < 0)
+	if (file_read_and_warn(cli, operands[0], &file, err) < 0 || cli_open(cli, err) < 0)
 		return -1;
 	result = fleet_apply(&cli->host, &file, &apply, err);
 	progress_finish(&progress, file.name);

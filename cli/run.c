@@ -502,13 +502,14 @@ static int run_detached(struct cli *cli, const struct instance_spec *spec, struc
 }
 
 /* As docker: the command's own status; 127 not found, 126 not executable, 125 our own failure. */
-static int run_attached(struct cli *cli, const struct instance_spec *spec, struct error *err)
+static int run_attached(struct cli *cli, const struct instance_spec *spec, bool *started, struct error *err)
 {
 	bool exec_failed = false;
 	int status = 0;
 	struct start_options start = {.foreground = true, .status = &status, .exec_failed = &exec_failed};
 
-	if (instance_start(&cli->host, spec->name, &start, err) == 0)
+	*started = instance_start(&cli->host, spec->name, &start, err) == 0;
+	if (*started)
 		return status;
 	log_error("%s", err->text);
 	return !exec_failed ? 125 : err->errnum == ENOENT ? 127 : 126;
@@ -520,6 +521,7 @@ static int run_run(void *context, void *options, size_t count, char **operands, 
 	const struct run_options *chosen = options;
 	struct instance_spec spec;
 	struct error ignored = {0};
+	bool started;
 	int status;
 
 	if (chosen->terminal && !chosen->detach && !isatty(STDIN_FILENO))
@@ -528,12 +530,12 @@ static int run_run(void *context, void *options, size_t count, char **operands, 
 		return -1;
 	if (chosen->detach) {
 		status = run_detached(cli, &spec, err);
+		started = status == 0;
 	} else {
-		status = run_attached(cli, &spec, err);
+		status = run_attached(cli, &spec, &started, err);
 	}
 	/* What could not start is not left behind: the same command can be given again. */
-	bool failed_to_start = err->kind != ERROR_NONE;
-	if ((failed_to_start || (spec.remove && !chosen->detach)) &&
+	if ((!started || (spec.remove && !chosen->detach)) &&
 		instance_remove(&cli->host, spec.name, true, &ignored) < 0 && ignored.kind != ERROR_MISSING)
 		log_warn("remove %s: %s", spec.name, ignored.text);
 	return status;

@@ -85,6 +85,7 @@ int cli_open(struct cli *cli, struct error *err)
 		return 0;
 	if (host_open(&cli->where, &cli->host, err) < 0)
 		return -1;
+	cli->host.caller_arena = &cli->arena; /* a monitor forked from here gives it back to the kernel */
 	cli->is_open = true;
 	return 0;
 }
@@ -124,7 +125,7 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	if (!command)
 		return -1;
 	void *options = arena_alloc(&cli->arena, command->options_size);
-	if (!help && options_parse(&cli->arena, command, argc, argv, options, &operands, &count, &help, err) < 0)
+	if (!help && options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
 		return -1;
 	if (help) {
 		command_help(stdout, PROGRAM, command);
