@@ -132,9 +132,11 @@ int run_release(struct instance *instance, const struct run *run, struct error *
 int run_finish(struct instance *instance, const struct run *run, const struct exit_record *exit, struct error *err)
 {
 	struct error record_err = {0};
+	struct exit_record with_count = *exit;
 	int released = run_release(instance, run, err);
 
-	if (exit_write(instance->dir, exit, &record_err) < 0) {
+	with_count.restarts = run->restarts;
+	if (exit_write(instance->dir, &with_count, &record_err) < 0) {
 		log_warn("%s: its end could not be recorded: %s", instance->name, record_err.text);
 		if (released == 0)
 			*err = record_err;

@@ -74,6 +74,7 @@ struct exit_record {
 	enum end_reason reason;
 	int status;	    /* as `$?`: 0 … 255, 128 + signal */
 	int64_t at_ms;	    /* CLOCK_REALTIME; 0: never ran */
+	int64_t restarts;   /* by the restart policy before this end */
 	const char *detail; /* one line, e.g. the start's error; may be NULL */
 };
 

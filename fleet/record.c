@@ -42,7 +42,7 @@ struct exit_file {
 	int64_t version;
 	enum end_reason reason;
 	int status;
-	int64_t at_ms;
+	int64_t at_ms, restarts;
 	const char *detail;
 };
 
@@ -92,6 +92,7 @@ static const struct field exit_fields[] = {
 	ENUM("reason", struct exit_file, reason, reason_words, REQUIRED),
 	INTEGER("status", struct exit_file, status, 0, 255, REQUIRED),
 	INTEGER("at_ms", struct exit_file, at_ms, 0, INT64_MAX, REQUIRED),
+	INTEGER("restarts", struct exit_file, restarts, 0, INT64_MAX, 0),
 	STRING("detail", struct exit_file, detail, 0),
 	END_OF_FIELDS,
 };
@@ -284,6 +285,7 @@ int exit_write(int dir, const struct exit_record *exit, struct error *err)
 		.reason = exit->reason,
 		.status = exit->status,
 		.at_ms = exit->at_ms,
+		.restarts = exit->restarts,
 		.detail = exit->detail,
 	};
 
@@ -298,7 +300,12 @@ static bool exit_read_one(struct arena *arena, int dir, const char *name, struct
 	if (fields_read(arena, dir, name, exit_fields, &file, &ignored) < 0)
 		return false;
 	*out = (struct exit_record){
-		.reason = file.reason, .status = file.status, .at_ms = file.at_ms, .detail = file.detail};
+		.reason = file.reason,
+		.status = file.status,
+		.at_ms = file.at_ms,
+		.restarts = file.restarts,
+		.detail = file.detail,
+	};
 	return true;
 }
 

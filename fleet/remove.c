@@ -10,7 +10,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/instance.h"
+#include "fleet/monitor.h"
 #include "fleet/stop.h"
+
+#define ENTRIES_MAX 65536
+#define MONITORS_TIMEOUT_MS 1000
 
 /* --- remove --------------------------------------------------------------------------------------------------------
  */
@@ -69,6 +73,35 @@ static void files_remove(struct instance *instance, const char *path, struct err
 			keep_first(first, &err);
 }
 
+static bool has_instances(const struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings entries = {0};
+	struct error ignored;
+
+	return dir_list(&arena, host->instances, ENTRIES_MAX, &entries, &ignored) < 0 || entries.count > 0;
+}
+
+/* After the last instance: the monitors' cgroup (whose last member may be ending just now) and the one above it, should
+ * it hold nobody else's. */
+static void cgroups_remove(struct host *host, struct error *first)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *monitors = instance_cgroup_path(&arena, host, MONITORS_CGROUP);
+	struct strings others = {0};
+	struct error err;
+
+	if (has_instances(host))
+		return;
+	if (cgroup_remove(&host->cgroups, monitors, MONITORS_TIMEOUT_MS, false, &err) < 0 ||
+		cgroup_children(&host->cgroups, host->cgroup_parent, &arena, &others, &err) < 0) {
+		log_debug("%s", err.text);
+		return;
+	}
+	if (!others.count && cgroup_remove(&host->cgroups, host->cgroup_parent, 0, false, &err) < 0)
+		keep_first(first, &err);
+}
+
 int instance_discard(struct instance *instance, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -90,6 +123,7 @@ int instance_discard(struct instance *instance, struct error *err)
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);
+	cgroups_remove(host, &first);
 	if (first.kind == ERROR_NONE)
 		return 0;
 	*err = first;

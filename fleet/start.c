@@ -90,6 +90,19 @@ int monitor_begin(struct monitor *monitor, bool adopt, bool *exec_failed, struct
 	return -1;
 }
 
+/* Back to where the host's other processes are, so that the monitors' cgroup can go with its last one. */
+static void monitors_leave(const struct host *host)
+{
+	struct error ignored;
+
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+		if (host->cgroups.hierarchy[i] >= 0 &&
+			file_write(host->cgroups.hierarchy[i], "tasks", "0", &ignored) < 0)
+			log_debug("%s", ignored.text);
+	if (host->cgroups.unified >= 0 && file_write(host->cgroups.unified, "cgroup.procs", "0", &ignored) < 0)
+		log_debug("%s", ignored.text);
+}
+
 void monitor_remove_instance(struct monitor *monitor)
 {
 	auto_instance instance = INSTANCE_EMPTY;
@@ -98,6 +111,8 @@ void monitor_remove_instance(struct monitor *monitor)
 	struct error err;
 
 	fd_drop(&monitor->lock);
+	if (!monitor->foreground)
+		monitors_leave(monitor->instance.host);
 	if (instance_take(monitor->instance.host, monitor->instance.name, &instance, &err) < 0)
 		return;
 	if (instance_running_read(&arena, &instance, &running, &err) == 0 || instance_is_monitored(&instance))

@@ -49,6 +49,7 @@ static void run_status(
 	exit_read(arena, instance->dir, &out->last, &over);
 	out->monitored = instance_is_monitored(instance);
 	out->state = out->last.reason == END_NONE ? INSTANCE_CREATED : INSTANCE_STOPPED;
+	out->restarts = over ? out->last.restarts : 0;
 	if (instance->live < 0 || run_read(arena, instance->live, &run, &ignored) < 0) {
 		if (out->monitored)
 			out->state = INSTANCE_STARTING;
