@@ -107,5 +107,8 @@ int configs_mount(const struct image_session *session, const struct config_file 
 			config_attach(tmpfs.mount, name, &files[i], parts, err) < 0)
 			return -1;
 	}
-	return superblock_lock(tmpfs.mount, err);
+	if (superblock_lock(tmpfs.mount, err) < 0)
+		return -1;
+	root_parts_retire(parts, &tmpfs);
+	return 0;
 }

@@ -138,6 +138,7 @@ static int request_check(const struct root_request *request, struct error *err)
 
 int root_create(const struct image_session *session, const struct root_request *request, struct error *err)
 {
+	char layer[LAYER_NAME_SIZE];
 	auto_fd upper = -1;
 	auto_fd work = -1;
 	auto_fd rootfs = -1;
@@ -155,6 +156,8 @@ int root_create(const struct image_session *session, const struct root_request *
 		return -1;
 	if (rootfs >= 0)
 		return rootfs_prepare(request, rootfs, upper, err);
+	if (host_layer_hold(session->store, request->instance, layer, err) < 0) /* so that no start has to */
+		return -1;
 	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
 }
 

@@ -76,9 +76,14 @@ struct root_part {
 	int mount;	    /* detached mount, ours until root_parts_drop() */
 	bool is_file;	    /* the mount point is a file, not a directory */
 };
+/* spent: clones that the parts were made from. Closing one waits for a grace period of the kernel (40 to 80 us each, a
+ * multiple under load), so it is left to root_parts_drop(), called when nobody waits any more. All zero: empty. */
+#define ROOT_SPENT_MAX 8
 struct root_parts {
 	struct root_part items[ROOT_PARTS_MAX];
 	size_t count;
+	int spent[ROOT_SPENT_MAX];
+	size_t spent_count;
 };
 void root_parts_drop(struct root_parts *parts);
 

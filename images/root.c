@@ -35,7 +35,17 @@ void root_parts_drop(struct root_parts *parts)
 {
 	for (size_t i = 0; i < parts->count; i++)
 		fd_drop(&parts->items[i].mount);
-	parts->count = 0;
+	for (size_t i = 0; i < parts->spent_count; i++)
+		fd_drop(&parts->spent[i]);
+	parts->count = parts->spent_count = 0;
+}
+
+/* An attached one must leave the scratch at once. */
+void root_parts_retire(struct root_parts *parts, struct layer_base *base)
+{
+	if (base->mount < 0 || base->attached || parts->spent_count == ROOT_SPENT_MAX)
+		return;
+	parts->spent[parts->spent_count++] = take_fd(&base->mount);
 }
 
 int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bool is_file, struct error *err)
@@ -198,6 +208,8 @@ int root_mount(const struct image_session *session, const struct root_request *r
 		return -1;
 	if (root_parts_adopt(parts, "/", root_overlay_mount(session, request, &layers, err), false, err) < 0)
 		return blame(err, "mount the root");
+	root_parts_retire(parts, &layers.lower_base);
+	root_parts_retire(parts, &layers.instance_base);
 	if (request->image && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
 		return blame(err, "mount %s", USR);
 	return 0;

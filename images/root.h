@@ -8,6 +8,10 @@
 MUST_CHECK int root_parts_adopt(
 	struct root_parts *parts, const char *target, int mount, bool is_file, struct error *err);
 
+/* Leaves the closing of a clone that has served to root_parts_drop(), where that is possible. */
+struct layer_base;
+void root_parts_retire(struct root_parts *parts, struct layer_base *base);
+
 /* A plain root directory of the host, checked as a volume's source is: O_PATH. */
 MUST_CHECK int rootfs_open(const struct image_session *session, const char *path, struct error *err);
 

@@ -188,7 +188,8 @@ static int plain_mount(int source, const struct volume *volume, int userns, stru
 }
 
 /* The directory as an overlay that cannot be written by anybody. */
-static int locked_directory_mount(const struct image_session *session, int directory, int userns, struct error *err)
+static int locked_directory_mount(
+	const struct image_session *session, int directory, int userns, struct root_parts *parts, struct error *err)
 {
 	AUTO(layer_base_drop) struct layer_base base = NO_LAYER_BASE;
 	auto_fd empty = empty_directory_open(session->store, err);
@@ -200,7 +201,11 @@ static int locked_directory_mount(const struct image_session *session, int direc
 		return -1;
 	overlay.lowers[0] = base.mount;
 	overlay.lowers[1] = empty;
-	return overlay_mount(session, &overlay, err);
+	auto_fd mount = overlay_mount(session, &overlay, err);
+	if (mount < 0)
+		return -1;
+	root_parts_retire(parts, &base);
+	return take_fd(&mount);
 }
 
 /* The name and the directory that the kernel has for an open file; checked to be that file. */
@@ -227,12 +232,13 @@ static int file_directory_open(int file, char name[NAME_MAX + 1], struct error *
 
 /* A file of the overlay over its directory. Kernels that do not clone from a detached mount get it attached for the
  * moment, as they do for layers. */
-static int locked_file_mount(const struct image_session *session, int file, int userns, struct error *err)
+static int locked_file_mount(
+	const struct image_session *session, int file, int userns, struct root_parts *parts, struct error *err)
 {
 	AUTO(layer_base_drop) struct layer_base base = NO_LAYER_BASE;
 	char name[NAME_MAX + 1];
 	auto_fd dir = file_directory_open(file, name, err);
-	auto_fd whole = dir < 0 ? -1 : locked_directory_mount(session, dir, userns, err);
+	auto_fd whole = dir < 0 ? -1 : locked_directory_mount(session, dir, userns, parts, err);
 	auto_fd mount = -1;
 
 	if (whole < 0)
@@ -243,11 +249,12 @@ static int locked_file_mount(const struct image_session *session, int file, int 
 	mount = mount_clone(base.mount, name, false, err);
 	if (mount < 0 || mount_change(mount, false, volume_attr | MOUNT_ATTR_RDONLY, 0, -1, err) < 0)
 		return -1;
+	root_parts_retire(parts, &base);
 	return take_fd(&mount);
 }
 
 static int bind_mount(const struct image_session *session, const struct volume *volume, int userns, bool lock_read_only,
-	bool *is_file, struct error *err)
+	bool *is_file, struct root_parts *parts, struct error *err)
 {
 	auto_free char *what = text_format("volume on %s: \"%s\"", volume->target, volume->source);
 	auto_fd source = volume_source_open(session, volume, is_file, err);
@@ -258,9 +265,9 @@ static int bind_mount(const struct image_session *session, const struct volume *
 	if (!volume->read_only || !lock_read_only)
 		mount = plain_mount(source, volume, map, err);
 	else if (*is_file)
-		mount = locked_file_mount(session, source, map, err);
+		mount = locked_file_mount(session, source, map, parts, err);
 	else
-		mount = locked_directory_mount(session, source, map, err);
+		mount = locked_directory_mount(session, source, map, parts, err);
 	return mount < 0 ? source_map_failed(source, what, map < 0 ? "" : WAY_OUT, err) : mount;
 }
 
@@ -295,8 +302,9 @@ int volume_mount(const struct image_session *session, const struct volume *volum
 	bool lock_read_only, struct root_parts *parts, struct error *err)
 {
 	bool is_file = false;
-	int mount = volume->type == VOLUME_TMPFS ? tmpfs_mount(volume, userns < 0 ? 0 : id_base, err)
-						 : bind_mount(session, volume, userns, lock_read_only, &is_file, err);
+	int mount = volume->type == VOLUME_TMPFS
+			    ? tmpfs_mount(volume, userns < 0 ? 0 : id_base, err)
+			    : bind_mount(session, volume, userns, lock_read_only, &is_file, parts, err);
 
 	return root_parts_adopt(parts, volume->target, mount, is_file, err);
 }

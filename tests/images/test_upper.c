@@ -17,7 +17,7 @@ static void layer_open(struct layer *layer)
 	struct root_request request = {.image = IMAGE_HOST, .userns = -1};
 	struct error err;
 
-	place_open(&layer->place);
+	place_open_with_host(&layer->place);
 	layer->instance = request.instance = place_instance(&layer->place, "one");
 	ASSERT_OK(root_create(&layer->place.session, &request, &err));
 }
