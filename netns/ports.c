@@ -13,188 +13,21 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "netns/elements.h"
 #include "netns/link.h"
+#include "netns/port_elements.h"
 #include "netns/ruleset.h"
 #include "netns/session.h"
 
-#define BATCH_PORTS 64
 #define MESSAGES_PER_PORT 3
-#define BATCH_SIZE 32768
 #define RETRIES_MAX 64 /* elements that vanish between a refusal and the look at who holds them */
 #define PORT_MAX 65535
 #define PORTS_FALLBACK_FIRST 32768
 #define PORTS_SPAN_MIN 512
 #define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
 
-/* --- elements -------------------------------------------------------------------------------------------------- */
-
-static const uint8_t protocol_numbers[] = {[PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP};
-
-static bool port_is_any(const struct port *port)
-{
-	return port->host_ip.s_addr == htonl(INADDR_ANY);
-}
-
 static bool port_needs_loopback(const struct port *port)
 {
 	return port_is_any(port) || ntohl(port->host_ip.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-static void element_add_port(struct element *element, const struct port *port)
-{
-	uint16_t published = htons(port->published);
-
-	element_add_key(element, &protocol_numbers[port->protocol], 1);
-	element_add_key(element, &published, sizeof(published));
-}
-
-static void element_lead_to(struct element *element, struct in_addr address, uint16_t port)
-{
-	uint16_t target = htons(port);
-
-	element_add_data(element, &address, sizeof(address));
-	element_add_data(element, &target, sizeof(target));
-}
-
-static struct element port_element(const struct port *port, struct in_addr address)
-{
-	struct element element = {.set = port_is_any(port) ? SET_ANY_PORTS : SET_ADDRESS_PORTS};
-
-	if (!port_is_any(port))
-		element_add_key(&element, &port->host_ip, sizeof(port->host_ip));
-	element_add_port(&element, port);
-	element_lead_to(&element, address, port->target);
-	return element;
-}
-
-/* The same port in the map of the other kind. */
-static struct element port_shadow(const struct port *port)
-{
-	struct element element = {.set = SET_ANY_PORTS};
-	struct in_addr nowhere = {0};
-
-	element_add_port(&element, port);
-	element_lead_to(&element, nowhere, 0);
-	return element;
-}
-
-static struct in_addr element_address(const struct element *element)
-{
-	struct in_addr address;
-
-	memcpy(&address, element->data, sizeof(address));
-	return address;
-}
-
-static bool elements_lead_to_same(const struct element *a, const struct element *b)
-{
-	return a->data_length == b->data_length && memcmp(a->data, b->data, a->data_length) == 0;
-}
-
-/* --- deleting -------------------------------------------------------------------------------------------------- */
-
-static int batch_of_deletes(struct netlink *netlink, const struct element *elements, size_t count, const bool *gone,
-	size_t *at, size_t *sent, struct request *request, struct error *err)
-{
-	uint64_t buffer[BATCH_SIZE / sizeof(uint64_t)];
-
-	*sent = 0;
-	batch_begin(request, netlink, buffer, sizeof(buffer));
-	for (size_t i = 0; i < count; i++) {
-		if (gone[i])
-			continue;
-		batch_delete(request, &elements[i]);
-		at[(*sent)++] = i;
-	}
-	batch_end(request);
-	return *sent == 0 ? 0 : request_exchange(netlink, request, NULL, NULL, err);
-}
-
-/* At most BATCH_PORTS. Those that are gone by then are left out, and the rest is tried again. */
-static int elements_delete_some(
-	struct netlink *netlink, const struct element *elements, size_t count, struct error *err)
-{
-	bool gone[BATCH_PORTS] = {false};
-	size_t at[BATCH_PORTS], sent;
-	struct request request;
-
-	for (size_t attempt = 0; attempt <= count; attempt++) {
-		if (batch_of_deletes(netlink, elements, count, gone, at, &sent, &request, err) == 0)
-			return 0;
-		if (request.errnum != ENOENT || request.failed < 1 || (size_t)request.failed > sent)
-			return -1;
-		gone[at[request.failed - 1]] = true;
-	}
-	return 0;
-}
-
-static int elements_delete(struct netlink *netlink, const struct element *elements, size_t count, struct error *err)
-{
-	for (size_t done = 0; done < count; done += BATCH_PORTS) {
-		size_t some = count - done < BATCH_PORTS ? count - done : BATCH_PORTS;
-
-		if (elements_delete_some(netlink, elements + done, some, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int ports_unpublish(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
-	size_t count, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct element *mine = arena_new_array(&arena, count, struct element);
-	size_t found_count = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		struct element wanted = port_element(&ports[i], endpoint->address), there = wanted;
-		int found = element_find(&session->filter, &there, err);
-
-		if (found < 0)
-			return blame(err, "unpublish ports");
-		if (found && elements_lead_to_same(&wanted, &there))
-			mine[found_count++] = wanted;
-	}
-	if (elements_delete(&session->filter, mine, found_count, err) < 0)
-		return blame(err, "unpublish ports");
-	return 0;
-}
-
-struct collection {
-	struct arena *arena;
-	struct in_addr address;
-	LIST_OF(struct element) found;
-	size_t room;
-};
-
-static void collect(const struct element *element, void *context)
-{
-	struct collection *collection = context;
-	struct element *larger;
-
-	if (element->data_length != ELEMENT_DATA_MAX || element_address(element).s_addr != collection->address.s_addr)
-		return;
-	if (collection->found.count == collection->room) {
-		collection->room = collection->room * 2 + 16;
-		larger = arena_new_array(collection->arena, collection->room, struct element);
-		if (collection->found.count)
-			memcpy(larger, collection->found.items, collection->found.count * sizeof(*larger));
-		collection->found.items = larger;
-	}
-	collection->found.items[collection->found.count++] = *element;
-}
-
-int ports_unpublish_address(struct net_session *session, struct in_addr address, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct collection collection = {.arena = &arena, .address = address};
-
-	if (elements_dump(&session->filter, SET_ADDRESS_PORTS, collect, &collection, err) < 0 ||
-		elements_dump(&session->filter, SET_ANY_PORTS, collect, &collection, err) < 0 ||
-		elements_delete(&session->filter, collection.found.items, collection.found.count, err) < 0)
-		return blame(err, "unpublish ports");
-	return 0;
 }
 
 /* --- who has a port -------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "netns/counters.h"
 #include "netns/elements.h"
+#include "netns/flows.h"
 #include "netns/overlap.h"
 #include "netns/request.h"
 
@@ -17,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct link_counters counters;
 	struct subnet subnet;
+	struct flow flow;
 	struct reply reply;
 	unsigned seen = 0, slot;
 	size_t offset = 0, before = 0;
@@ -33,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		elements_parse(reply.message, "any_ports", look, &seen);
 		seen += counters_read_message(reply.message, &slot, &counters);
 		seen += route_read(reply.message, &subnet, &index);
+		seen += flow_read(reply.message, (struct in_addr){0x0100580a}, &flow);
 		seen += address_read(reply.message, &subnet, &index);
 	}
 	FUZZ_ASSERT(seen <= 64 * size);

@@ -144,6 +144,42 @@ TEST(ruleset, udp_ports_are_published_and_answers_find_back)
 	scene_close(&s);
 }
 
+static bool datagram_arrives(int from, uint16_t port, int at)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = ip(WAN_HOST)};
+	struct pollfd poll_fd = {.fd = at, .events = POLLIN};
+	char byte;
+
+	cr_assert(sendto(from, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	return poll(&poll_fd, 1, 1000) == 1 && recv(at, &byte, 1, 0) == 1;
+}
+
+TEST(ruleset, a_udp_client_that_goes_on_sending_reaches_the_ports_next_instance)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	auto_fd first = udp_in(&s.world, s.a.netns, "0.0.0.0", 53);
+	auto_fd second = udp_in(&s.world, s.b.netns, "0.0.0.0", 53);
+	auto_fd client = udp_in(&s.world, s.world.outside, "0.0.0.0", 4000);
+
+	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
+	cr_assert(datagram_arrives(client, 5300, first));
+	ASSERT_OK(ports_unpublish_address(s.world.session, s.a.endpoint.address, &err));
+	publish(&s, &s.b, "0.0.0.0:5300:53/udp");
+	cr_assert(datagram_arrives(client, 5300, second));
+	struct port port;
+	ASSERT_OK(port_parse("0.0.0.0:5300:53/udp", &port, &err));
+	ASSERT_OK(ports_unpublish(s.world.session, &s.b.endpoint, &port, 1, &err));
+	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
+	cr_assert(datagram_arrives(client, 5300, first));
+	fd_drop(&first);
+	fd_drop(&second);
+	fd_drop(&client);
+	scene_close(&s);
+}
+
 TEST(ruleset, instances_of_an_isolated_network_do_not_see_one_another)
 {
 	NEEDS_ROOT();
