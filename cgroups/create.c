@@ -6,9 +6,10 @@
  *
  * A failure removes what this call has made, and nothing else. Controllers it enabled in parents stay enabled: somebody
  * else may rely on them by now. */
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cgroups/knobs.h"
@@ -95,26 +96,38 @@ static void controllers_format(unsigned controllers, char *text, size_t size)
 				cgroup_controller_name((enum cgroup_controller)c));
 }
 
-/* Hands controllers to the children of the cgroup that the first length bytes of path name. */
+/* True for a cgroup with processes of its own; the real root (without cgroup.type) may have them. */
+static bool is_inhabited(int dir)
+{
+	char text[32];
+
+	return faccessat(dir, "cgroup.type", F_OK, 0) == 0 && knob_read(dir, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
+/* Hands controllers to the children of the cgroup that the first length bytes of path name. Below a cgroup with
+ * processes the kernel refuses memory and io (EBUSY); cpu, cpuset and pids it hands down all the same, but makes the
+ * children "domain invalid", which nobody can enter (seen on 6.1). So that is looked for here. */
 static int controllers_hand_down(int base, const char *path, size_t length, unsigned controllers, struct error *err)
 {
-	char prefix[CGROUP_PATH_MAX + 1], file[CGROUP_PATH_MAX + 32], wanted[128];
+	static const char file[] = "cgroup.subtree_control";
+	char prefix[CGROUP_PATH_MAX + 1], wanted[128];
+	const char *name = length ? path_prefix(path, length, prefix) : ".";
+	auto_fd dir = cgroup_dir_open(base, name);
 	unsigned missing;
 
-	snprintf(
-		file, sizeof(file), "%s%scgroup.subtree_control", path_prefix(path, length, prefix), length ? "/" : "");
-	missing = controllers & ~controllers_read(base, file);
+	if (dir < 0)
+		return fail_errno(err, "open %s", name);
+	missing = controllers & ~controllers_read(dir, file);
 	if (!missing)
 		return 0;
 	controllers_format(missing, wanted, sizeof(wanted));
-	if (knob_write(base, file, wanted) == 0)
-		return 0;
-	if (errno == EBUSY)
+	if (is_inhabited(dir))
 		return fail(err, ERROR_BUSY,
-			"write \"%s\" to %s: a cgroup with processes of its own cannot hand controllers to children; "
+			"write \"%s\" to %s/%s: a cgroup with processes of its own cannot hand controllers to "
+			"children; "
 			"move them into a child first",
-			wanted, file);
-	return fail_errno(err, "write \"%s\" to %s", wanted, file);
+			wanted, name, file);
+	return knob_write(dir, file, wanted) < 0 ? fail_errno(err, "write \"%s\" to %s/%s", wanted, name, file) : 0;
 }
 
 /* From the base to the parent of the last component. */

@@ -2,7 +2,6 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "cgroups/layout.h"
 #include "tests/cgroups/support.h"
@@ -155,6 +154,82 @@ TEST(create, refuses_paths_that_could_leave_the_tree)
 		ASSERT_FAILS(cgroup_remove(&host, paths[i], 0, false, &err), ERROR_USAGE, "cgroup");
 	}
 	cgroup_host_drop(&host);
+}
+
+/* Makes and removes a child, and the parent that all share, again and again. */
+static int body_churn(const struct box *box, int index)
+{
+	char parent[96], path[128];
+
+	snprintf(parent, sizeof(parent), "%s/shared", box->path);
+	snprintf(path, sizeof(path), "%s/%d", parent, index);
+	for (int i = 0; i < 40; i++) {
+		struct cgroup_limits limits = {.pids_max = LIMIT_OF(5), .cpuset_cpus = index % 2 ? "0" : NULL};
+		struct cgroup cgroup;
+		struct error err;
+
+		if (cgroup_create(&box->host, path, &limits, CGROUP_ACCOUNTING, &cgroup, &err) < 0 ||
+			cgroup_remove(&box->host, path, 0, false, &err) < 0) {
+			fprintf(stderr, "%s\n", err.text);
+			return 1;
+		}
+		cgroup_drop(&cgroup);
+		if (box->host.unified >= 0)
+			unlinkat(box->host.unified, parent, AT_REMOVEDIR);
+		for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+			if (box->host.hierarchy[c] >= 0)
+				unlinkat(box->host.hierarchy[c], parent, AT_REMOVEDIR);
+	}
+	return 0;
+}
+
+TEST(create, holds_out_against_others_that_remove_the_parent)
+{
+	BOX(box);
+	pid_t pids[6];
+
+	for (int i = 0; i < (int)ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(body_churn(&box, i));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		int status;
+
+		cr_assert(waitpid(pids[i], &status, 0) == pids[i] && status == 0, "status %x", status);
+	}
+}
+
+static int body_race(const struct box *box)
+{
+	struct cgroup_limits limits = {.pids_max = LIMIT_OF(5)};
+	struct cgroup cgroup;
+	struct error err;
+
+	if (cgroup_create(&box->host, box->path, &limits, CGROUP_ACCOUNTING, &cgroup, &err) == 0)
+		return 1;
+	return err.kind == ERROR_BUSY ? 0 : 2;
+}
+
+TEST(create, has_one_winner_of_twenty)
+{
+	BOX(box);
+	pid_t pids[20];
+	int winners = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(body_race(&box));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		int status;
+
+		cr_assert(waitpid(pids[i], &status, 0) == pids[i] && WIFEXITED(status) && WEXITSTATUS(status) < 2);
+		winners += WEXITSTATUS(status);
+	}
+	cr_assert(winners == 1, "%d winners", winners);
+	cr_assert(box_is_v2(&box) || (exists_in(&box, CGROUP_PIDS) && exists_in(&box, CGROUP_MEMORY)));
 }
 
 /* ---- changing ---- */
@@ -311,25 +386,33 @@ TEST(create, on_v2_refuses_controllers_below_a_cgroup_with_processes)
 
 /* ---- io ---- */
 
+static bool find_disk(uint32_t *major, uint32_t *minor)
+{
+	DIR *dir = opendir("/sys/block");
+	bool found = false;
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry && !found; entry = readdir(dir)) {
+		char file[300], text[32];
+
+		snprintf(file, sizeof(file), "/sys/block/%s/dev", entry->d_name);
+		found = knob_read(AT_FDCWD, file, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", major, minor) == 2;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 TEST(set, limits_the_rates_of_a_device)
 {
 	BOX(box);
 	AUTO(arena_drop) struct arena arena = {0};
-	struct stat root;
 	struct cgroup_io_max io = {.rbps = LIMIT_OF(4 * MIB), .wiops = LIMIT_OF(100)};
 	struct cgroup_limits limits = {.io_max = {&io, 1}}, now;
-	struct cgroup made;
 	struct error err;
 
 	SKIP_UNLESS(box.host.available[CGROUP_IO], "no io controller");
-	cr_assert(stat("/", &root) == 0);
-	io.major = major(root.st_dev);
-	io.minor = minor(root.st_dev);
-	if (cgroup_create(&box.host, box.path, &limits, 0, &made, &err) < 0) {
-		SKIP_UNLESS(err.errnum != ENODEV, "the root file system is on no block device");
-		cr_assert_fail("%s", err.text);
-	}
-	box.cgroup = made;
+	SKIP_UNLESS(find_disk(&io.major, &io.minor), "no block device here");
+	box_create(&box, &limits, 0);
 	ASSERT_OK(cgroup_get(&box.cgroup, &arena, &now, &err));
 	cr_assert(now.io_max.count == 1 && now.io_max.items[0].major == io.major);
 	cr_assert(now.io_max.items[0].rbps.value == 4 * MIB && now.io_max.items[0].wiops.value == 100);
