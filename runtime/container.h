@@ -34,8 +34,9 @@ MUST_CHECK int container_cgroup_open(const char *path, struct container_cgroup *
 MUST_CHECK int container_spec(
 	struct arena *arena, const struct container *container, struct spec *out, struct error *err);
 
-/* Ends whatever there is of it and removes all that was made for it but the record. */
-MUST_CHECK int container_undo(const struct container_facts *facts, struct error *err);
+/* Ends whatever there is of it and removes all that was made for it but the record. cgroup: opened by
+ * container_cgroup_open(), or by making it. */
+MUST_CHECK int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err);
 
 MUST_CHECK int pid_file_write(const char *path, pid_t pid, struct error *err);
 

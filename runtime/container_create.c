@@ -70,12 +70,15 @@ int guard_if_needed(char *const *arguments, bool own_id_range, struct error *err
 static int bundle_resolve(struct creation *c, struct error *err)
 {
 	const char *bundle = c->options->bundle ? c->options->bundle : ".";
-	char absolute[PATH_MAX];
+	char here[PATH_MAX];
 
-	if (!realpath(bundle, absolute))
-		return fail_errno(err, "bundle %s", bundle);
-	c->facts.bundle = arena_string(&c->arena, absolute);
-	c->config = c->options->config ? c->options->config : arena_format(&c->arena, "%s/config.json", absolute);
+	if (*bundle != '/' && !getcwd(here, sizeof(here)))
+		return fail_errno(err, "bundle %s: working directory", bundle);
+	if (*bundle != '/')
+		bundle = text_equal(bundle, ".") ? arena_string(&c->arena, here)
+						 : arena_format(&c->arena, "%s/%s", here, bundle);
+	c->facts.bundle = bundle;
+	c->config = c->options->config ? c->options->config : arena_format(&c->arena, "%s/config.json", bundle);
 	return 0;
 }
 
@@ -238,6 +241,14 @@ static int start_gate_make(struct creation *c, struct error *err)
 	return c->listener < 0 ? -1 : 0;
 }
 
+static bool has_idmapped_mounts(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts.count; i++)
+		if (spec->mounts.items[i].idmap)
+			return true;
+	return false;
+}
+
 static int process_launch(struct creation *c, struct error *err)
 {
 	struct launch launch = {
@@ -249,6 +260,7 @@ static int process_launch(struct creation *c, struct error *err)
 		.preserve_fds = c->options->preserve_fds,
 		.hold = c->listener,
 		.hold_lock = c->start_lock,
+		.no_namespace_fds = !has_idmapped_mounts(&c->spec),
 		.keep_keyring = c->options->no_new_keyring,
 		.hooks = c->inside.state >= 0 ? &c->inside : NULL,
 	};
@@ -299,13 +311,13 @@ static void undo_all(struct creation *c)
 		process_reap(c->launched.pidfd, &status, &err) < 0)
 		log_warn("%s", err.text);
 	c->facts.init = (struct process_id){0};
-	if (container_undo(&c->facts, &err) < 0) {
+	if (container_undo(&c->facts, &c->cgroup, &err) < 0) {
 		log_warn("%s", err.text); /* the record stays, for delete */
 		return;
 	}
 	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, &err) < 0)
 		log_warn("%s", err.text);
-	if (state_remove(c->root, c->facts.id, &err) < 0)
+	if (state_remove(c->root, c->dir, c->facts.id, &err) < 0)
 		log_warn("%s", err.text);
 }
 
@@ -429,11 +441,12 @@ static int run_finish(struct creation *c, struct error *err)
 {
 	if (c->options->keep)
 		return 0;
-	if (container_undo(&c->facts, err) < 0)
+	c->facts.init = (struct process_id){0}; /* reaped */
+	if (container_undo(&c->facts, &c->cgroup, err) < 0)
 		return -1;
 	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, err) < 0)
 		log_warn("%s", err->text);
-	return state_remove(c->root, c->facts.id, err);
+	return state_remove(c->root, c->dir, c->facts.id, err);
 }
 
 int container_run(int root, const char *id, const struct container_create_options *options, bool detach, int *status,

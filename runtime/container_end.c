@@ -38,14 +38,21 @@ static int cgroup_end(struct cgroup *cgroup, struct error *err)
 	return cgroup_is_populated(cgroup) ? cgroup_kill(cgroup, err) : 0;
 }
 
-int container_undo(const struct container_facts *facts, struct error *err)
+/* The usual case: the process is gone and was the only one. */
+static bool cgroup_try_remove(struct container_cgroup *cgroup, const char *path)
 {
-	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+	struct error ignored;
+
+	return cgroup_remove(&cgroup->host, path, 0, false, &ignored) == 0;
+}
+
+int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err)
+{
 	int ended;
 
-	if (container_cgroup_open(facts->cgroup_path, &cgroup, err) < 0)
-		return -1;
-	if (cgroup.has_cgroup && cgroup_end(&cgroup.cgroup, err) < 0)
+	if (!facts->init.pid && cgroup->has_cgroup && cgroup_try_remove(cgroup, facts->cgroup_path))
+		return 0;
+	if (cgroup->has_cgroup && cgroup_end(&cgroup->cgroup, err) < 0)
 		return -1;
 	ended = end_first_process(&facts->init, err);
 	if (ended < 0)
@@ -53,9 +60,18 @@ int container_undo(const struct container_facts *facts, struct error *err)
 	if (ended > 0)
 		return fail(
 			err, ERROR_BUSY, "process %d does not end within %d s", facts->init.pid, END_WAIT_MS / 1000);
-	if (!cgroup.has_cgroup)
+	if (!cgroup->has_cgroup)
 		return 0;
-	return cgroup_remove(&cgroup.host, facts->cgroup_path, END_WAIT_MS, false, err);
+	return cgroup_remove(&cgroup->host, facts->cgroup_path, END_WAIT_MS, false, err);
+}
+
+static int undo(const struct container_facts *facts, struct error *err)
+{
+	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+
+	if (container_cgroup_open(facts->cgroup_path, &cgroup, err) < 0)
+		return -1;
+	return container_undo(facts, &cgroup, err);
 }
 
 /* --- delete
@@ -88,10 +104,10 @@ static int delete_held(int root, struct held *held, bool force, struct error *er
 	if (!may)
 		return fail(err, ERROR_BUSY, "cannot delete container \"%s\": it is %s; stop it first, or use --force",
 			container->facts.id, container_status_names[container->status]);
-	if (container_undo(&container->facts, err) < 0)
+	if (undo(&container->facts, err) < 0)
 		return blame(err, "delete container \"%s\"", container->facts.id);
 	poststop_run(&held->arena, container);
-	return state_remove(root, container->facts.id, err);
+	return state_remove(root, container->dir, container->facts.id, err);
 }
 
 /* A damaged record still has its two links, or else the cgroup that a container of that name has by default. Without
@@ -110,9 +126,9 @@ static int delete_damaged(int root, const char *id, struct error *err)
 	log_warn("%s", damage.text);
 	if (!facts.cgroup_path)
 		facts.cgroup_path = arena_format(&arena, CONTAINER_CGROUP_PARENT "/%s", id);
-	if (container_undo(&facts, err) < 0)
+	if (undo(&facts, err) < 0)
 		return blame(err, "delete container \"%s\"", id);
-	return state_remove(root, id, err);
+	return state_remove(root, dir, id, err);
 }
 
 int container_delete(int root, const char *id, bool force, struct error *err)

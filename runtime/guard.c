@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -14,8 +15,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mount.h"
+#include "runtime/runtime.h"
 
+#define CONFIG_MAX (8 << 20)
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 #ifndef MFD_EXEC
@@ -29,12 +33,11 @@ extern char **environ;
 
 int guard_is_in_place(struct error *err)
 {
-	auto_fd program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	auto_fd readable = -1;
 	struct statvfs status;
 	int seals;
 
-	if (program < 0 || fstatvfs(program, &status) < 0)
+	if (statvfs("/proc/self/exe", &status) < 0)
 		return fail_errno(err, "look at our own program file");
 	if (status.f_flag & ST_RDONLY)
 		return 1;
@@ -88,6 +91,25 @@ static int copy_sealed(struct error *err)
 	if (fchmod(copy, 0500) < 0 || fcntl(copy, F_ADD_SEALS, SEALS) < 0)
 		return fail_errno(err, "seal the copy of our own program file");
 	return take_fd(&copy);
+}
+
+/* Without reading it as JSON: a "user" too many costs one exec, and none is missed but one spelt with escapes, which
+ * container_create() finds. */
+static bool speaks_of_user_namespace(const char *config_path)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error ignored;
+	const char *text;
+
+	return config_path && file_read(&arena, AT_FDCWD, config_path, CONFIG_MAX, &text, NULL, &ignored) == 0 &&
+	       strstr(text, "\"uidMappings\"");
+}
+
+int runtime_guard_enter(char *const *arguments, const char *config_path, struct error *err)
+{
+	if (!getenv(MARK) && speaks_of_user_namespace(config_path))
+		return 0;
+	return guard_enter(arguments, err);
 }
 
 int guard_enter(char *const *arguments, struct error *err)

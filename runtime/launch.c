@@ -220,7 +220,7 @@ static int namespace_open(struct launching *l, enum spec_namespace ns, const cha
 {
 	const struct namespaces *namespaces = &l->child->namespaces;
 
-	if (namespaces_share_host(namespaces, ns))
+	if (namespaces_share_host(namespaces, ns) || l->launch->no_namespace_fds)
 		return 0;
 	if (namespaces->join[ns] >= 0) {
 		*out = fcntl(namespaces->join[ns], F_DUPFD_CLOEXEC, 3);

@@ -79,10 +79,7 @@ static int cover_try(struct cover *cover, const struct place *place, struct erro
 	if (mount < 0)
 		return -1;
 	if (move_mount(mount, "", place->dir, place->path, flags) == 0) {
-		if (mount == cover->original)
-			cover->attached = true;
-		else
-			close(mount);
+		cover->attached = true;
 		return 1;
 	}
 	if (mount != cover->original)
@@ -115,17 +112,10 @@ static int mask_one(struct cover *file, struct cover *directory, const struct pl
 	return cover_try(directory, place, err);
 }
 
-static void cover_drop(struct cover *cover)
-{
-	fd_drop(&cover->spare);
-	fd_drop(&cover->original);
-}
-
 int masks_apply(const struct spec *spec, const struct mounts *mounts, int root, int null, struct error *err)
 {
 	struct cover file = {.original = null, .spare = -1}; /* borrowed */
-	AUTO(cover_drop) struct cover directory = {.original = -1, .spare = -1};
-	auto_fd spare = -1;
+	struct cover directory = {.original = -1, .spare = -1};
 
 	for (size_t i = 0; i < spec->masked_paths.count; i++) {
 		const char *path = spec->masked_paths.items[i];
@@ -137,7 +127,6 @@ int masks_apply(const struct spec *spec, const struct mounts *mounts, int root, 
 		if (found < 0)
 			return blame(err, "%s", path);
 	}
-	spare = file.spare;
 	return 0;
 }
 
@@ -145,7 +134,7 @@ static int protect_one(const struct place *place, struct error *err)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW |
 			 (*place->path ? 0 : AT_EMPTY_PATH);
-	auto_fd mount = open_tree(place->dir, place->path, flags);
+	int mount = open_tree(place->dir, place->path, flags);
 
 	if (mount < 0 && errno == ENOENT)
 		return 0;

@@ -273,10 +273,21 @@ int mounts_ask_for_proc(struct child *child, struct error *err)
 	return 0;
 }
 
+static bool is_virtual(const char *type)
+{
+	static const char *const types[] = {"proc", "tmpfs", "sysfs", "devpts", "mqueue", "cgroup2"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (text_equal(type, types[i]))
+			return true;
+	return false;
+}
+
 static int new_make(struct child *child, struct mount_item *item, struct error *err)
 {
 	const char *source = item->spec->source ? item->spec->source : item->type;
-	bool virtual = text_equal(item->type, "tmpfs") || text_equal(item->type, "proc");
+	/* The kernel's own file systems have no source; of others it is the device. */
+	bool virtual = is_virtual(item->type);
 
 	item->mount = filesystem_mount(
 		item->type, virtual ? NULL : source, item->options, item->option_count, item->attr, err);
@@ -383,7 +394,7 @@ static int hierarchy_attach(int tmpfs, const struct hierarchy *hierarchy, uint64
 	char words[sizeof(hierarchy->controllers)], *rest = words, *word;
 	const char *name = hierarchy->controllers;
 	size_t count = 0;
-	auto_fd mount = -1;
+	int mount;
 
 	memcpy(words, hierarchy->controllers, sizeof(words));
 	while ((word = strsep(&rest, ",")) && count < ARRAY_SIZE(options) - 1) {
@@ -395,7 +406,7 @@ static int hierarchy_attach(int tmpfs, const struct hierarchy *hierarchy, uint64
 		}
 		options[count++] = (struct mount_option){.name = word, .fd = -1};
 	}
-	mount = filesystem_mount("cgroup", "cgroup", options, count, attr, err);
+	mount = filesystem_mount("cgroup", NULL, options, count, attr, err);
 	if (mount < 0)
 		return -1;
 	if (mkdirat(tmpfs, name, 0755) < 0)
@@ -440,7 +451,7 @@ static int copy_up(int destination, const struct mount_item *item, struct error 
 static int item_attach(struct child *child, const struct mount_item *item, struct error *err)
 {
 	const char *name = name_in_dev(&child->mounts, item);
-	auto_fd destination = -1;
+	int destination;
 
 	if (name)
 		return attach_in_dev(&child->mounts, item, name, err);

@@ -282,8 +282,17 @@ enum container_status state_status(int dir, const struct container_facts *facts,
 /* --- the state directory
  * ----------------------------------------------------------------------------------------------- */
 
-int state_remove(int root, const char *id, struct error *err)
+/* What a record usually holds goes by name; a directory that is not empty then is removed as a tree. */
+int state_remove(int root, int dir, const char *id, struct error *err)
 {
+	static const char *const files[] = {
+		PROCESS_LINK, STATE_START_SOCKET, STATE_START_LOCK, STATE_CONFIG, FACTS, CGROUP_LINK};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
+			break;
+	if (unlinkat(root, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
 	return tree_remove(root, id, err);
 }
 

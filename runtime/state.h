@@ -37,7 +37,7 @@ enum container_status state_status(int dir, const struct container_facts *facts,
 /* True when the record of this descriptor has been removed meanwhile. */
 bool state_is_removed(int dir);
 /* Removes the record. */
-MUST_CHECK int state_remove(int root, const char *id, struct error *err);
+MUST_CHECK int state_remove(int root, int dir, const char *id, struct error *err);
 /* Removes what creations left that were killed before they had claimed a name. */
 void state_sweep(int root);
 /* Names of all records. */
