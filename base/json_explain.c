@@ -127,12 +127,16 @@ static bool number_check(const struct view *view, size_t pos)
 	return span_digits(view, pos) > 0;
 }
 
+static bool is_word_letter(char letter)
+{
+	return isalnum((unsigned char)letter) || letter == '_' || letter == '-' || letter == '+' || letter == '.';
+}
+
 static size_t span_word(const struct view *view, size_t pos)
 {
 	size_t start = pos;
 
-	while (pos < view->length && pos - start < WORD_SHOWN &&
-		(isalnum((unsigned char)view->text[pos]) || memchr("_-+.", view->text[pos], 4)))
+	while (pos < view->length && pos - start < WORD_SHOWN && is_word_letter(view->text[pos]))
 		pos++;
 	return pos - start;
 }

@@ -166,7 +166,7 @@ static bool duration_take(const char **text, size_t *next, int64_t *ms, bool *ov
 		return false;
 	letters = strspn(*text, "dhms");
 	while (i < UNIT_COUNT &&
-		(strlen(duration_units[i].name) != letters || memcmp(*text, duration_units[i].name, letters)))
+		(strlen(duration_units[i].name) != letters || memcmp(*text, duration_units[i].name, letters) != 0))
 		i++;
 	if (i == UNIT_COUNT)
 		return false;

@@ -13,6 +13,15 @@
 
 enum source { FROM_NOTHING, FROM_PATHS, FROM_DIRECTORIES, FROM_WORDS, FROM_INSTANCES };
 
+/* As the scripts of bash and zsh call them. */
+static const char *const source_names[] = {
+	[FROM_NOTHING] = "none",
+	[FROM_PATHS] = "paths",
+	[FROM_DIRECTORIES] = "directories",
+	[FROM_WORDS] = "words",
+	[FROM_INSTANCES] = "instances",
+};
+
 /* A word of the help, whole: "FILE" is in "[options] FILE…" and "SRC|FILE", not in "PROFILE". */
 static bool mentions(const char *text, const char *word)
 {
@@ -102,38 +111,27 @@ static void print_option_list(FILE *out, const struct option *table)
 /* A line of the inner "case $prev" per option with a value. */
 static void print_value_cases(FILE *out, const struct option *table)
 {
-	static const char *const from[] = {
-		[FROM_NOTHING] = "none",
-		[FROM_PATHS] = "paths",
-		[FROM_DIRECTORIES] = "directories",
-	};
-
 	for (; table->kind != OPTION_KIND_END; table++) {
+		enum source source = value_source(table);
+
 		if (!option_takes_value(table))
 			continue;
 		fputs("\t\t", out);
 		print_pattern(out, table);
-		if (value_source(table) == FROM_WORDS) {
-			fputs(") from=words; list='", out);
+		fprintf(out, ") from=%s", source_names[source]);
+		if (source == FROM_WORDS) {
+			fputs("; list='", out);
 			print_words(out, table->argument);
-			fputs("' ;;\n", out);
-		} else {
-			fprintf(out, ") from=%s ;;\n", from[value_source(table)]);
+			fputc('\'', out);
 		}
+		fputs(" ;;\n", out);
 	}
 }
 
 static void print_command_case(FILE *out, const struct command *command, bool instances)
 {
-	static const char *const from[] = {
-		[FROM_NOTHING] = "none",
-		[FROM_PATHS] = "paths",
-		[FROM_DIRECTORIES] = "directories",
-		[FROM_INSTANCES] = "instances",
-	};
-
 	fprintf(out, "\t%s%s%s)\n\t\tfrom=%s\n\t\toptions='", command->name, command->alias ? "|" : "",
-		command->alias ? command->alias : "", from[operands_source(command, instances)]);
+		command->alias ? command->alias : "", source_names[operands_source(command, instances)]);
 	print_option_list(out, command->options);
 	fputs("'\n\t\tcase $prev in\n", out);
 	print_value_cases(out, command->options);
@@ -272,27 +270,35 @@ static void print_quoted(FILE *out, const char *text)
 	fputc('\'', out);
 }
 
+static void print_fish_value(FILE *out, const struct option *option)
+{
+	switch (value_source(option)) {
+	case FROM_WORDS:
+		fputs(" -x -a '", out);
+		print_words(out, option->argument);
+		fputc('\'', out);
+		break;
+	case FROM_PATHS:
+		fputs(" -r -F", out);
+		break;
+	case FROM_DIRECTORIES:
+		fputs(" -x -a '(__fish_complete_directories)'", out);
+		break;
+	default:
+		fputs(" -x", out);
+	}
+}
+
 static void print_fish_options(FILE *out, const char *program, const char *condition, const struct option *table)
 {
-	static const char *const from[] = {
-		[FROM_NOTHING] = " -x",
-		[FROM_PATHS] = " -r -F",
-		[FROM_DIRECTORIES] = " -x -a '(__fish_complete_directories)'",
-	};
-
 	for (; table->kind != OPTION_KIND_END; table++) {
 		if (!is_shown(table))
 			continue;
 		fprintf(out, "complete -c %s -n '%s' -l %s", program, condition, table->name);
 		if (table->letter)
 			fprintf(out, " -s %c", table->letter);
-		if (value_source(table) == FROM_WORDS) {
-			fputs(" -x -a '", out);
-			print_words(out, table->argument);
-			fputc('\'', out);
-		} else if (option_takes_value(table)) {
-			fputs(from[value_source(table)], out);
-		}
+		if (option_takes_value(table))
+			print_fish_value(out, table);
 		fputs(" -d ", out);
 		print_quoted(out, table->help);
 		fputc('\n', out);

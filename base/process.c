@@ -63,7 +63,7 @@ static int stat_parse(const char *stat, char *state, uint64_t *start_time, struc
 
 int process_identify(pid_t pid, struct process_id *out, struct error *err)
 {
-	char path[32], stat[1024], state;
+	char path[32], stat[1024], state = '\0';
 	auto_fd fd = -1;
 	ssize_t length;
 

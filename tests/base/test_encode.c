@@ -103,7 +103,6 @@ TEST(encode, what_was_left_open_is_closed)
 
 TEST(encode, depth_beyond_the_bound_is_left_out_alone)
 {
-	AUTO(arena_drop) struct arena arena = {0};
 	size_t length;
 	auto_free char *text = NULL;
 	ENCODER(e, ENCODE_COMPACT);

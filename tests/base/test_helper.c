@@ -104,10 +104,11 @@ TEST(helper, starts_clean_whatever_we_are)
 		.timeout_ms = 10000};
 	struct text output AUTO(text_drop) = {0};
 	struct error err;
-	auto_fd stray = fcntl(0, F_DUPFD, 50);
+	auto_fd stray = fcntl(0, F_DUPFD, 50); /* not close-on-exec */
 	sigset_t all;
 	int status;
 
+	cr_assert_geq(stray, 50);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	signal(SIGPIPE, SIG_IGN);

@@ -56,6 +56,7 @@ TEST(path, links_and_dots_stay_inside_the_root)
 	struct error err;
 	auto_fd file = openat(jail.root, "secret", O_WRONLY | O_CREAT | O_CLOEXEC, 0600), up = -1, absolute = -1;
 
+	cr_assert_geq(file, 0);
 	symlinkat("/secret", jail.root, "absolute");
 	up = path_open(jail.root, "../../../../secret", O_RDONLY, 0, &err);
 	cr_assert(up >= 0 && same_file(up, jail.root, "secret"), "%s", err.text);
@@ -143,6 +144,7 @@ TEST(path, make_dirs_gives_up_on_circles_and_files)
 	struct error err;
 	auto_fd file = openat(jail.root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
+	cr_assert_geq(file, 0);
 	symlinkat("b/x", jail.root, "a");
 	symlinkat("a/y", jail.root, "b");
 	ASSERT_FAILS(path_make_dirs(jail.root, "a/z", 0755, &err), ERROR_SYSTEM,

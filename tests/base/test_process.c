@@ -67,9 +67,7 @@ TEST(process, clone_makes_namespaces)
 
 TEST(process, clone_with_the_parents_parent)
 {
-	struct error err;
 	int numbers[2], status;
-	auto_fd pidfd = -1;
 	pid_t grandchild, child;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -88,7 +86,6 @@ TEST(process, clone_with_the_parents_parent)
 	cr_assert_eq(status, 0);
 	cr_assert_eq(waitpid(grandchild, &status, 0), grandchild, "our own child: %s", strerror(errno));
 	cr_assert_eq(WEXITSTATUS(status), 7);
-	(void)err;
 }
 
 TEST(process, identity_is_pid_and_start_time)
