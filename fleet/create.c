@@ -118,10 +118,10 @@ static int record_make(
 	struct network network;
 
 	*record = (struct record){.created_ms = clock_real_ms()};
-	if (slot_take(&host->net, 0, &record->slot, err) < 0)
+	if (file_replace(dir, STAGING_TAKING, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
+		slot_take(&host->net, 0, &record->slot, err) < 0 || record_write(dir, record, err) < 0)
 		return -1;
-	if (record_write(dir, record, err) < 0)
-		return -1;
+	unlinkat(dir, STAGING_TAKING, 0);
 	if (!has_network(spec))
 		return 0;
 	if (network_find(&arena, host, spec->network, &network, err) < 0)

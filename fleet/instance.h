@@ -103,7 +103,9 @@ int pidfd_exit_status(int pidfd);
 
 /* Of a stopped one that we hold; its files, slot, address, logs. */
 MUST_CHECK int instance_discard(struct instance *instance, struct error *err);
-/* Staged directories ".<name>.<random>": makes one, locked. */
+/* Staged directories ".<name>.<random>": makes one, locked. In one that has no record yet, a file STAGING_TAKING says
+ * that a slot may have been taken. */
+#define STAGING_TAKING "taking"
 MUST_CHECK int staging_make(
 	struct host *host, const char *name, struct instance *out, char path[96], struct error *err);
 

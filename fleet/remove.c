@@ -46,7 +46,8 @@ static void claims_release(struct host *host, const struct record *record, struc
 	if (record->network) {
 		AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
 
-		if (!session || ports_unpublish_address(session, record->address, &err) < 0)
+		/* ENOENT: there is no table, because nothing with a network has been started yet. */
+		if ((!session || ports_unpublish_address(session, record->address, &err) < 0) && err.errnum != ENOENT)
 			keep_first(first, &err);
 		if (hosts_remove(&host->net, record->network, record->address, &err) < 0)
 			keep_first(first, &err);

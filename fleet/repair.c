@@ -66,13 +66,15 @@ int staging_make(struct host *host, const char *name, struct instance *out, char
 			return fail_errno(err, "getrandom");
 		snprintf(path, 96, ".%s.%016llx", name, (unsigned long long)random);
 		out->dir = dir_create(host->instances, path, 0700, err);
+		if (out->dir < 0 && err->errnum == ENOENT)
+			continue; /* taken for a leftover between making and opening */
 		if (out->dir < 0)
 			return -1;
 		out->lock = openat(out->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		/* Between making and locking it looks dead: a sweeper may have taken it. */
 		if (out->lock >= 0 && lock_exclusive(out->lock, 0, err) == 0 && fstat(out->lock, &held) == 0 &&
 			fstatat(host->instances, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino)
-			return 0;
+			return forgive(err);
 		instance_drop(out);
 	}
 	return fail(err, ERROR_SYSTEM, "make a directory for %s: it keeps being removed", name);
@@ -169,8 +171,12 @@ static int staged_undo(struct host *host, const char *entry, struct error *err)
 		return 0; /* its maker lives */
 	if (record_read(&arena, dir, &record, &ignored) == 0)
 		return staged_release(host, entry, &record, err) < 0 ? -1 : tree_remove(host->instances, entry, err);
-	/* Killed between taking a slot and writing it down. */
-	return tree_remove(host->instances, entry, err) < 0 ? -1 : host_recover_slots(host, err);
+	/* Killed between taking a slot and writing it down? */
+	bool taking = faccessat(dir, STAGING_TAKING, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (tree_remove(host->instances, entry, err) < 0)
+		return -1;
+	return taking ? host_recover_slots(host, err) : 0;
 }
 
 void host_sweep(struct host *host)
