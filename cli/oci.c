@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,10 +65,22 @@ static struct command commands[ARRAY_SIZE(order) + 1];
 
 int oci_cli_open(struct oci_cli *cli, struct error *err)
 {
-	if (cli->root_dir >= 0)
-		return 0;
-	cli->root_dir = dir_create_all(cli->root, 0700, err);
-	return cli->root_dir < 0 ? blame(err, "state root %s", cli->root) : 0;
+	struct error missing = {0};
+	struct stat status;
+
+	/* It is absent but once per boot, and making it costs a call or three for each level. */
+	cli->root_dir = dir_open(AT_FDCWD, cli->root, &missing);
+	if (cli->root_dir < 0)
+		cli->root_dir = dir_create_all(cli->root, 0700, err);
+	if (cli->root_dir < 0)
+		return blame(err, "state root %s", cli->root);
+	if (fstat(cli->root_dir, &status) < 0)
+		return fail_errno(err, "state root %s", cli->root);
+	/* What stands in it is believed: pids to signal, cgroups to remove. */
+	if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))
+		return fail(err, ERROR_USAGE, "state root %s: must belong to uid %u and be writable by nobody else",
+			cli->root, geteuid());
+	return 0;
 }
 
 int oci_check_preserved(const struct oci_cli *cli, int64_t count, struct error *err)

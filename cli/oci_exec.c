@@ -184,7 +184,9 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 	struct spec_process process;
 	int status = 0;
 
-	if (id_check(operands[0], err) < 0 || unsupported_check(exec, err) < 0 || oci_cli_open(cli, err) < 0)
+	if (id_check(operands[0], err) < 0 || unsupported_check(exec, err) < 0)
+		return -1;
+	if (runtime_guard_enter(cli->arguments, NULL, err) < 0 || oci_cli_open(cli, err) < 0)
 		return -1;
 	if (oci_check_preserved(cli, exec->preserve_fds.value, err) < 0)
 		return -1;

@@ -45,6 +45,13 @@ static const struct option run_table[] = {
 	END_OF_OPTIONS,
 };
 
+/* Executes this program anew where that is needed, before anything is opened (runtime_guard_enter()). */
+static int guard_enter_for(struct oci_cli *cli, const char *bundle, const char *config, struct error *err)
+{
+	return runtime_guard_enter(
+		cli->arguments, config ? config : arena_format(&cli->arena, "%s/config.json", bundle), err);
+}
+
 static int create_prepare(
 	struct oci_cli *cli, const struct create_options *from, struct container_create_options *out, struct error *err)
 {
@@ -61,7 +68,7 @@ static int create_prepare(
 		.keep = from->keep,
 		.guard_arguments = cli->arguments,
 	};
-	if (oci_cli_open(cli, err) < 0)
+	if (guard_enter_for(cli, out->bundle, out->config, err) < 0 || oci_cli_open(cli, err) < 0)
 		return -1;
 	return oci_check_preserved(cli, out->preserve_fds, err);
 }
