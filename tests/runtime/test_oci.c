@@ -1,0 +1,630 @@
+/* config.json → struct spec: what is understood, and every refusal with its text. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "runtime/oci.h"
+#include "runtime/runtime.h"
+#include "tests/test.h"
+
+/* A whole config.json of four pieces, each the default when NULL. */
+struct pieces {
+	const char *top, *process, *root, *system;
+};
+
+static const char *config_text(struct arena *arena, const struct pieces *pieces)
+{
+	return arena_format(arena, "{%s, \"process\": %s, \"root\": %s, \"linux\": %s}",
+		pieces->top ? pieces->top : "\"ociVersion\": \"1.0.2\"",
+		pieces->process ? pieces->process : "{\"args\": [\"/bin/true\"], \"cwd\": \"/\"}",
+		pieces->root ? pieces->root : "{\"path\": \"rootfs\"}",
+		pieces->system ? pieces->system
+			       : "{\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"uts\"}, {\"type\": "
+				 "\"ipc\"}, {\"type\": \"network\"}]}");
+}
+
+static int decode_text(struct arena *arena, const char *text, size_t length, struct spec *spec, struct error *err)
+{
+	struct json_doc doc;
+
+	if (json_parse(arena, "config.json", text, length, JSON_PLAIN, &doc, err) < 0)
+		return -1;
+	return oci_spec_decode(arena, &doc, "/bundle", spec, err);
+}
+
+static int decode(struct arena *arena, const struct pieces *pieces, struct spec *spec, struct error *err)
+{
+	const char *text = config_text(arena, pieces);
+
+	return decode_text(arena, text, strlen(text), spec, err);
+}
+
+#define NAMESPACES "\"namespaces\": [{\"type\": \"mount\"}]"
+#define OWN_USERS                                                                                                      \
+	"\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"user\"}],"                                               \
+	"\"uidMappings\": [{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}],"                                \
+	"\"gidMappings\": [{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}]"
+#define PROCESS(more) "{\"args\": [\"/bin/true\"], \"cwd\": \"/\", " more "}"
+#define LINUX(more) "{" NAMESPACES ", " more "}"
+#define RESOURCES(more) LINUX("\"resources\": {" more "}")
+#define MOUNT(more) "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/x\", " more "}]"
+#define SECCOMP(more) LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ERRNO\", " more "}")
+
+/* --- understood
+ * ---------------------------------------------------------------------------------------------------------- */
+
+TEST(oci, understands_the_process)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {
+		.process =
+			"{\"terminal\": true, \"consoleSize\": {\"height\": 25, \"width\": 80},"
+			"\"user\": {\"uid\": 33, \"gid\": 34, \"umask\": 63, \"additionalGids\": [5, 6]},"
+			"\"args\": [\"nginx\", \"-g\", \"daemon off;\"], \"env\": [\"A=1\", \"B=\"], \"cwd\": \"/srv\","
+			"\"capabilities\": {\"bounding\": [\"CAP_CHOWN\", \"CAP_KILL\"], \"permitted\": "
+			"[\"CAP_CHOWN\"],"
+			"\"effective\": [\"CAP_CHOWN\"]},"
+			"\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": 100, \"hard\": 18446744073709551615}],"
+			"\"noNewPrivileges\": true, \"oomScoreAdj\": -500, \"apparmorProfile\": \"\", "
+			"\"selinuxLabel\": null}",
+		.system = "{" OWN_USERS "}",
+	};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	const struct spec_process *process = &spec.process;
+	cr_assert(process->terminal && process->console_height == 25 && process->console_width == 80);
+	cr_assert(process->uid == 33 && process->gid == 34 && process->umask.set && process->umask.value == 077);
+	cr_assert(process->groups.count == 2 && process->groups.items[1] == 6);
+	cr_assert(process->args.count == 3 && strcmp(process->args.items[2], "daemon off;") == 0);
+	cr_assert(process->env.count == 2 && strcmp(process->cwd, "/srv") == 0);
+	cr_assert(process->capabilities[CAPS_BOUNDING] == ((1ull << CAP_CHOWN) | (1ull << CAP_KILL)));
+	cr_assert(process->capabilities[CAPS_EFFECTIVE] == 1ull << CAP_CHOWN);
+	cr_assert(process->capabilities[CAPS_INHERITABLE] == 0 && process->capabilities[CAPS_AMBIENT] == 0);
+	cr_assert(process->rlimits.count == 1 && process->rlimits.items[0].resource == RLIMIT_NOFILE);
+	cr_assert(process->rlimits.items[0].limit.rlim_max == RLIM_INFINITY);
+	cr_assert(process->no_new_privileges && process->oom_score_adj.value == -500);
+	cr_assert(spec.uid_maps.count == 1 && spec.uid_maps.items[0].host == 100000);
+}
+
+TEST(oci, completes_relative_paths_with_the_bundle)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {.top = MOUNT("\"source\": \"data\", \"type\": \"bind\""),
+		.root = "{\"path\": \"rootfs\", \"readonly\": true}"};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert_str_eq(spec.root, "/bundle/rootfs");
+	cr_assert_str_eq(spec.bundle, "/bundle");
+	cr_assert(spec.root_read_only && spec.mounts.items[0].bind);
+	cr_assert_str_eq(spec.mounts.items[0].source, "/bundle/data");
+	pieces.root = "{\"path\": \"/srv/root\"}";
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert_str_eq(spec.root, "/srv/root");
+}
+
+static struct spec_mount mount_with(struct arena *arena, const char *options)
+{
+	struct pieces pieces = {
+		.top = arena_format(arena,
+			"\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/x\", \"type\": \"tmpfs\", "
+			"\"source\": \"s\", \"options\": [%s]}]",
+			options),
+		.system = "{" OWN_USERS "}"};
+	struct error err = {0};
+	struct spec spec;
+
+	ASSERT_OK(decode(arena, &pieces, &spec, &err));
+	return spec.mounts.items[0];
+}
+
+TEST(oci, understands_mount_options_and_the_last_word_wins)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec_mount mount =
+		mount_with(&arena, "\"ro\", \"nosuid\", \"noatime\", \"mode=755\", \"size=1k\", \"huge\"");
+
+	cr_assert(mount.attr_set == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME));
+	cr_assert(mount.attr_clear == MOUNT_ATTR__ATIME, "%#llx", (unsigned long long)mount.attr_clear);
+	cr_assert(mount.data.count == 3 && strcmp(pairs_get(&mount.data, "mode"), "755") == 0);
+	cr_assert(strcmp(pairs_get(&mount.data, "huge"), "") == 0 && !mount.bind);
+
+	mount = mount_with(&arena, "\"ro\", \"noexec\", \"rw\", \"exec\", \"nodev\"");
+	cr_assert(mount.attr_set == MOUNT_ATTR_NODEV && mount.attr_clear == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC));
+	mount = mount_with(&arena, "\"noatime\", \"strictatime\", \"relatime\"");
+	cr_assert(mount.attr_set == 0 && mount.attr_clear == MOUNT_ATTR__ATIME);
+	mount = mount_with(&arena, "\"tmpcopyup\", \"defaults\", \"\"");
+	cr_assert(mount.copy_up && mount.data.count == 0);
+}
+
+TEST(oci, understands_recursive_and_propagation_options)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec_mount mount =
+		mount_with(&arena, "\"rbind\", \"rro\", \"rnosuid\", \"rdev\", \"rslave\", \"ridmap\"");
+
+	cr_assert(mount.bind && mount.recursive && mount.idmap && mount.idmap_recursive);
+	cr_assert(mount.attr_set == 0 && mount.attr_clear == 0);
+	cr_assert(mount.attr_set_recursive == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID));
+	cr_assert(mount.attr_clear_recursive == MOUNT_ATTR_NODEV);
+	cr_assert(mount.propagation == MS_SLAVE && mount.propagation_recursive);
+	mount = mount_with(&arena, "\"bind\", \"private\", \"idmap\"");
+	cr_assert(mount.bind && !mount.recursive && mount.idmap && !mount.idmap_recursive);
+	cr_assert(mount.propagation == MS_PRIVATE && !mount.propagation_recursive);
+}
+
+static struct cgroup_limits limits_with(struct arena *arena, const char *resources)
+{
+	struct pieces pieces = {.system = arena_format(arena, "{" NAMESPACES ", \"resources\": {%s}}", resources)};
+	struct error err = {0};
+	struct spec spec;
+
+	ASSERT_OK(decode(arena, &pieces, &spec, &err));
+	return spec.limits;
+}
+
+#define IS(optional, expected) ((optional).set && (optional).value == (expected))
+
+TEST(oci, converts_memory_where_swap_counts_with_it)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_limits limits =
+		limits_with(&arena, "\"memory\": {\"limit\": 1000, \"swap\": 1500, \"reservation\": 700}");
+
+	cr_assert(IS(limits.memory_max, 1000) && IS(limits.swap_max, 500) && IS(limits.memory_low, 700));
+	limits = limits_with(&arena, "\"memory\": {\"limit\": 1000, \"swap\": 1000}");
+	cr_assert(IS(limits.swap_max, 0));
+	limits = limits_with(&arena, "\"memory\": {\"limit\": 1000, \"swap\": -1}");
+	cr_assert(IS(limits.swap_max, -1));
+	limits = limits_with(&arena, "\"memory\": {\"limit\": -1}");
+	cr_assert(IS(limits.memory_max, -1) && IS(limits.swap_max, -1));
+	limits = limits_with(
+		&arena, "\"memory\": {\"limit\": 0, \"swap\": 0, \"disableOOMKiller\": false, \"kernel\": 0}");
+	cr_assert(!limits.memory_max.set && !limits.swap_max.set);
+}
+
+TEST(oci, converts_cpu_pids_and_block_devices)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_limits limits = limits_with(&arena,
+		"\"cpu\": {\"shares\": 512, \"quota\": 50000, \"period\": 100000, \"cpus\": \"0-1\", \"mems\": \"0\", "
+		"\"idle\": 1},"
+		"\"pids\": {\"limit\": 64},"
+		"\"blockIO\": {\"weight\": 10, \"throttleReadBpsDevice\": [{\"major\": 8, \"minor\": 0, \"rate\": "
+		"1048576}],"
+		"\"throttleWriteIOPSDevice\": [{\"major\": 8, \"minor\": 0, \"rate\": 100}, {\"major\": 8, \"minor\": "
+		"16, "
+		"\"rate\": 7}]},"
+		"\"unified\": {\"memory.high\": \"1G\"}, \"hugepageLimits\": [], \"network\": {\"classID\": null}");
+
+	cr_assert(IS(limits.cpu_shares, 512) && IS(limits.cpu_quota_us, 50000) && IS(limits.cpu_period_us, 100000));
+	cr_assert(strcmp(limits.cpuset_cpus, "0-1") == 0 && strcmp(limits.cpuset_mems, "0") == 0 &&
+		  IS(limits.cpu_idle, 1));
+	cr_assert(IS(limits.pids_max, 64) && IS(limits.io_weight, 1));
+	cr_assert(limits.io_max.count == 2 && limits.io_max.items[0].minor == 0 && limits.io_max.items[1].minor == 16);
+	cr_assert(IS(limits.io_max.items[0].rbps, 1048576) && IS(limits.io_max.items[0].wiops, 100));
+	cr_assert(!limits.io_max.items[0].wbps.set && IS(limits.io_max.items[1].wiops, 7));
+	cr_assert_str_eq(pairs_get(&limits.unified, "memory.high"), "1G");
+	limits = limits_with(
+		&arena, "\"blockIO\": {\"weight\": 1000}, \"pids\": {\"limit\": -1}, \"cpu\": {\"quota\": -1}");
+	cr_assert(IS(limits.io_weight, 10000) && IS(limits.pids_max, -1) && IS(limits.cpu_quota_us, -1));
+}
+
+TEST(oci, puts_device_rules_between_nothing_and_the_standard_nodes)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_limits limits =
+		limits_with(&arena, "\"devices\": [{\"allow\": false, \"access\": \"rwm\"}, {\"allow\": true, "
+				    "\"type\": \"c\", \"major\": 10, \"minor\": "
+				    "200, \"access\": \"rw\"}]");
+	const struct cgroup_device_rule *rules = limits.devices.items;
+
+	cr_assert(limits.devices.count == 13, "%zu", limits.devices.count);
+	cr_assert(!rules[0].allow && rules[0].type == 'a' && !rules[1].allow && rules[1].major == -1);
+	cr_assert(rules[2].allow && rules[2].major == 10 && rules[2].minor == 200 &&
+		  rules[2].access == (CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE));
+	cr_assert(rules[3].allow && rules[3].access == CGROUP_DEVICE_MKNOD);
+	cr_assert(rules[12].major == 136 && rules[12].minor == -1);
+	limits = limits_with(&arena, "");
+	cr_assert(limits.devices.count == 11 && !limits.devices.items[0].allow);
+}
+
+TEST(oci, understands_the_linux_object)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {
+		.system = "{\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"network\", "
+			  "\"path\": "
+			  "\"/run/netns/a\"}, {\"type\": \"cgroup\"}, {\"type\": \"time\"}], \"cgroupsPath\": \"/a/b\","
+			  "\"devices\": [{\"type\": \"c\", \"path\": \"/dev/net/tun\", \"major\": 10, \"minor\": 200, "
+			  "\"fileMode\": "
+			  "8630}, {\"type\": \"p\", \"path\": \"/x\", \"uid\": 5}],"
+			  "\"maskedPaths\": [\"/proc/kcore\"], \"readonlyPaths\": [\"/proc/sys\"], \"sysctl\": "
+			  "{\"net.core.somaxconn\": \"100\"}, \"rootfsPropagation\": \"rslave\","
+			  "\"personality\": {\"domain\": \"LINUX\"}, \"timeOffsets\": {}, \"mountLabel\": \"\", "
+			  "\"newKey\": {\"a\": 1}}",
+	};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert(spec.namespaces.create[NS_PID] && !spec.namespaces.create[NS_NET] && spec.namespaces.create[NS_TIME]);
+	cr_assert_str_eq(spec.namespaces.path[NS_NET], "/run/netns/a");
+	cr_assert_str_eq(spec.cgroup_path, "/a/b");
+	cr_assert(spec.devices.count == 2 && spec.devices.items[0].mode == 0666 && spec.devices.items[0].minor == 200);
+	cr_assert(spec.devices.items[1].type == 'p' && spec.devices.items[1].uid == 5 &&
+		  spec.devices.items[1].mode == 0666);
+	cr_assert(spec.masked_paths.count == 1 && spec.read_only_paths.count == 1);
+	cr_assert_str_eq(pairs_get(&spec.sysctls, "net.core.somaxconn"), "100");
+	cr_assert(spec.root_propagation == (MS_SLAVE | MS_REC));
+}
+
+TEST(oci, understands_seccomp)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {
+		.system = SECCOMP(
+			"\"defaultErrnoRet\": 38, \"architectures\": [\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\"],"
+			"\"flags\": [\"SECCOMP_FILTER_FLAG_LOG\"], \"syscalls\": ["
+			"{\"names\": [\"read\", \"write\"], \"action\": \"SCMP_ACT_ALLOW\"},"
+			"{\"names\": [\"clone\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": 0, \"value\": "
+			"2114060288, \"valueTwo\": 0, \"op\": \"SCMP_CMP_MASKED_EQ\"}]},"
+			"{\"names\": [\"bpf\"], \"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": 1}]")};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert(spec.seccomp->default_action == SCMP_ACT_ERRNO(38) && spec.seccomp->architectures.count == 2);
+	cr_assert(spec.seccomp->rules.count == 3 && spec.seccomp->flags == 2 && !spec.seccomp->refuse_foreign_abi);
+	const struct seccomp_rule *clone_rule = &spec.seccomp->rules.items[1];
+	cr_assert(clone_rule->args.count == 1 && clone_rule->args.items[0].op == SCMP_CMP_MASKED_EQ &&
+		  clone_rule->args.items[0].value == 2114060288);
+	cr_assert(spec.seccomp->rules.items[2].action == SCMP_ACT_ERRNO(1));
+}
+
+TEST(oci, understands_hooks_and_annotations)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {.top = "\"ociVersion\": \"1.2.0\", \"hostname\": \"web\", \"annotations\": {\"a/b\": "
+				       "\"c\"}, \"hooks\": {\"prestart\": "
+				       "[{\"path\": \"/bin/a\", \"args\": [\"a\", \"b\"], \"env\": [\"X=1\"], "
+				       "\"timeout\": 5}], \"poststop\": "
+				       "[{\"path\": \"/bin/b\"}, {\"path\": \"/bin/c\"}]}"};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert(spec.hooks.of[HOOK_PRESTART].count == 1 && spec.hooks.of[HOOK_POSTSTOP].count == 2);
+	const struct spec_hook *hook = &spec.hooks.of[HOOK_PRESTART].items[0];
+	cr_assert(strcmp(hook->path, "/bin/a") == 0 && hook->args.count == 2 && IS(hook->timeout_s, 5));
+	cr_assert_str_eq(pairs_get(&spec.annotations, "a/b"), "c");
+	cr_assert_str_eq(spec.hostname, "web");
+}
+
+TEST(oci, passes_over_unknown_keys_and_empty_platforms)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {
+		.top = "\"ociVersion\": \"1.0.2\", \"future\": [1, {\"x\": null}], \"vm\": {}, \"windows\": null",
+		.process = PROCESS("\"future\": 7, \"user\": {\"username\": \"x\"}")};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+}
+
+TEST(oci, leaves_out_capabilities_that_cannot_be_had)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct error err = {0};
+	struct spec spec;
+	struct pieces pieces = {
+		.process = PROCESS("\"capabilities\": {\"bounding\": [\"CAP_CHOWN\", \"CAP_FUTURE\"], "
+				   "\"permitted\": [\"CAP_CHOWN\"], \"effective\": [\"CAP_CHOWN\", \"CAP_KILL\"], "
+				   "\"ambient\": [\"CAP_CHOWN\"]}"),
+		.system = "{" OWN_USERS "}"};
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert(spec.process.capabilities[CAPS_BOUNDING] == 1ull << CAP_CHOWN);
+	cr_assert(spec.process.capabilities[CAPS_EFFECTIVE] == 1ull << CAP_CHOWN);
+	cr_assert(spec.process.capabilities[CAPS_AMBIENT] == 0);
+}
+
+/* --- refused
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	struct pieces pieces;
+	const char *text; /* the message's end, after "config.json:line:column: " where there is one */
+} refusals[] = {
+	/* whole */
+	{{.top = "\"ociVersion\": \"2.0.0\""}, "\"ociVersion\": \"2.0.0\" is not a version of 1.x"},
+	{{.top = "\"ociVersion\": 1"}, "\"ociVersion\": expected a string, found a number"},
+	{{.top = "\"hostname\": \"x\""}, "missing key \"ociVersion\""},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"hostname\": \"a\", \"hostname\": \"b\""},
+		"repeated key \"hostname\" (first at line 1)"},
+	{{.process = "null"}, "missing key \"process\""},
+	{{.process = "\"sh\""}, "\"process\": expected an object, found a string"},
+	{{.root = "null"}, "missing key \"root\""},
+	{{.root = "{}"}, "missing key \"path\""},
+	{{.root = "{\"path\": \"\"}"}, "root.path is empty"},
+	{{.system = "null"}, "missing key \"linux\""},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"windows\": {\"x\": 1}"}, "\"windows\": this is a Linux runtime"},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"vm\": {\"hypervisor\": {\"path\": \"/x\"}}"},
+		"\"vm\": virtual machines are not supported"},
+	/* process */
+	{{.process = "{\"cwd\": \"/\"}"}, "missing key \"args\""},
+	{{.process = "{\"args\": [\"x\"]}"}, "missing key \"cwd\""},
+	{{.process = "{\"args\": \"x\", \"cwd\": \"/\"}"}, "\"args\": expected an array, found a string"},
+	{{.process = "{\"args\": 1, \"cwd\": \"/\"}"}, "\"args\": expected an array, found a number"},
+	{{.process = "{\"args\": [1], \"cwd\": \"/\"}"}, "expected a string, found a number"},
+	{{.process = "{\"args\": [], \"cwd\": \"/\"}"}, "process.args: no program to execute"},
+	{{.process = "{\"args\": [\"x\"], \"cwd\": \"tmp\"}"}, "process.cwd \"tmp\": must be an absolute path"},
+	{{.process = PROCESS("\"env\": [\"NAME\"]")}, "process.env[0] \"NAME\": is not NAME=value"},
+	{{.process = PROCESS("\"terminal\": \"yes\"")}, "\"terminal\": expected a boolean, found a string"},
+	{{.process = PROCESS("\"user\": {\"uid\": \"0\"}")}, "\"uid\": expected a number, found a string"},
+	{{.process = PROCESS("\"user\": {\"uid\": -1}")}, "\"uid\": -1 is not between 0 and 4294967294"},
+	{{.process = PROCESS("\"user\": {\"uid\": 4294967295}")},
+		"\"uid\": 4294967295 is not between 0 and 4294967294"},
+	{{.process = PROCESS("\"user\": {\"uid\": 4294967296}")},
+		"\"uid\": 4294967296 is not between 0 and 4294967294"},
+	{{.process = PROCESS("\"user\": {\"gid\": 1.5}")}, "\"gid\": expected a whole number, found 1.5"},
+	{{.process = PROCESS("\"user\": {\"uid\": 1e3}")}, "\"uid\": expected a whole number, found 1e3"},
+	{{.process = PROCESS("\"user\": {\"umask\": 512}")}, "\"umask\": 512 is not between 0 and 511"},
+	{{.process = PROCESS("\"user\": {\"additionalGids\": [-5]}")}, "-5 is not between 0 and 4294967294"},
+	{{.process = PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": 1, \"hard\": 2}, {\"type\": "
+			     "\"RLIMIT_NOFILE\", "
+			     "\"soft\": 1, \"hard\": 2}]")},
+		"process.rlimits[1]: RLIMIT_NOFILE is set twice"},
+	{{.process = PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_FOO\", \"soft\": 1, \"hard\": 2}]")},
+		"\"process\": rlimits[0]: unknown resource limit \"RLIMIT_FOO\""},
+	{{.process = PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": -1, \"hard\": 2}]")},
+		"\"soft\": -1 is not between 0 and 18446744073709551615"},
+	{{.process = PROCESS("\"oomScoreAdj\": 1001")}, "\"oomScoreAdj\": 1001 is not between -1000 and 1000"},
+	{{.process = PROCESS("\"apparmorProfile\": \"docker-default\"")},
+		"\"apparmorProfile\": AppArmor profiles are not supported"},
+	{{.process = PROCESS("\"selinuxLabel\": \"a:b:c\"")}, "\"selinuxLabel\": SELinux labels are not supported"},
+	{{.process = PROCESS("\"scheduler\": {\"policy\": \"SCHED_FIFO\"}")},
+		"\"scheduler\": scheduling policies are not supported"},
+	{{.process = PROCESS("\"ioPriority\": {\"class\": \"IOPRIO_CLASS_RT\", \"priority\": 0}")},
+		"\"ioPriority\": I/O priorities are not supported"},
+	{{.process = PROCESS("\"execCPUAffinity\": {\"initial\": \"0\"}")},
+		"\"execCPUAffinity\": CPU affinities of exec are not supported; resources.cpu.cpus is"},
+	/* mounts */
+	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": {}"}, "\"mounts\": expected an array, found an object"},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"type\": \"tmpfs\"}]"}, "missing key \"destination\""},
+	{{.top = MOUNT("\"type\": \"tmpfs\", \"options\": [\"remount\"]")},
+		"mount option \"remount\" is not supported"},
+	{{.top = MOUNT("\"source\": \"/a\", \"options\": [\"rbind\", \"size=5\"]")},
+		"option \"size\" of /x means nothing to a bind mount"},
+	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\", \"uidMappings\": [{\"containerID\": 0}]")},
+		"\"uidMappings\": a mapping of its own for one mount is not supported; option idmap uses the "
+		"container's"},
+	{{.top = MOUNT("\"source\": \"/a\", \"options\": [\"bind\", \"idmap\"]")},
+		"mounts[0]: idmap needs a user namespace"},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/../../x\", \"type\": \"tmpfs\"}]"},
+		"mounts[0]: destination \"/../../x\": must not contain \"..\""},
+	/* hooks */
+	{{.top = "\"ociVersion\": \"1.0.2\", \"hooks\": {\"prestart\": [{\"path\": \"x\"}]}"},
+		"hooks.prestart[0].path \"x\": must be absolute"},
+	{{.top = "\"ociVersion\": \"1.0.2\", \"hooks\": {\"poststop\": [{\"path\": \"/x\", \"timeout\": 0}]}"},
+		"\"timeout\": 0 is not between 1 and 2147483647"},
+	/* linux */
+	{{.system = "{}"},
+		"linux.namespaces: a mount namespace is missing; without one all mounts would be the host's"},
+	{{.system = "{\"namespaces\": []}"}, "linux.namespaces: a mount namespace is missing"},
+	{{.system = "{\"namespaces\": [{\"type\": \"net\"}]}"},
+		"\"net\" is not one of user, mount, pid, uts, ipc, network, cgroup, time"},
+	{{.system = "{\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"mount\"}]}"},
+		"namespace \"mount\" is listed twice"},
+	{{.system = LINUX("\"uidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 1}]")},
+		"linux.uidMappings: id maps need a user namespace"},
+	{{.system = LINUX("\"devices\": [{\"type\": \"c\", \"path\": \"/dev/x\"}]")}, "major and minor are missing"},
+	{{.system = LINUX("\"devices\": [{\"type\": \"char\", \"path\": \"/dev/x\"}]")},
+		"type \"char\": must be c, b, u or p"},
+	{{.system = LINUX("\"devices\": [{\"type\": \"c\", \"path\": \"../../x\", \"major\": 1, \"minor\": 3}]")},
+		"linux.devices[0]: path \"../../x\": must be an absolute path"},
+	{{.system = LINUX("\"maskedPaths\": [\"../..\"]")}, "linux.maskedPaths \"../..\": must be an absolute path"},
+	{{.system = LINUX("\"sysctl\": {\"kernel.core_pattern\": \"|/x\"}")},
+		"linux.sysctl: kernel.core_pattern: belongs to the host and not to a namespace"},
+	{{.system = LINUX("\"sysctl\": {\"net.core.somaxconn\": 5}")},
+		"\"net.core.somaxconn\": expected a string, found a number"},
+	{{.system = LINUX("\"rootfsPropagation\": \"both\"")},
+		"\"rootfsPropagation\": \"both\" is not one of private, shared, slave, unbindable, or these with an r"},
+	{{.system = LINUX("\"cgroupsPath\": \"system.slice:docker:abc\"")},
+		"slice:prefix:name is for cgroups made by systemd"},
+	{{.system = LINUX("\"cgroupsPath\": \"/../..\"")},
+		"linux.cgroupsPath \"/../..\": must not contain \".\" or \"..\""},
+	{{.system = LINUX("\"mountLabel\": \"x\"")}, "\"mountLabel\": SELinux labels are not supported"},
+	{{.system = LINUX("\"intelRdt\": {\"closID\": \"x\"}")}, "\"intelRdt\": Intel RDT is not supported"},
+	{{.system = LINUX("\"timeOffsets\": {\"monotonic\": {\"secs\": 5}}")},
+		"\"timeOffsets\": offsets of a time namespace are not supported"},
+	{{.system = LINUX("\"memoryPolicy\": {\"mode\": \"MPOL_BIND\"}")},
+		"\"memoryPolicy\": memory policies are not supported; resources.cpu.mems is"},
+	{{.system = LINUX("\"netDevices\": {\"eth0\": {\"name\": \"x\"}}")},
+		"\"netDevices\": moving network devices is not supported"},
+	{{.system = LINUX("\"personality\": {\"domain\": \"LINUX32\"}")},
+		"\"personality\": only the domain LINUX without flags is supported"},
+	/* resources */
+	{{.system = RESOURCES("\"memory\": {\"limit\": \"1M\"}")}, "\"limit\": expected a number, found a string"},
+	{{.system = RESOURCES("\"memory\": {\"limit\": -5}")},
+		"\"limit\": -5 is not between -1 and 9223372036854775807"},
+	{{.system = RESOURCES("\"memory\": {\"limit\": 10, \"swap\": 5}")},
+		"\"memory\": swap 5: is memory and swap together and cannot be below the limit 10"},
+	{{.system = RESOURCES("\"memory\": {\"swap\": 5}")},
+		"\"memory\": swap 5: is memory and swap together and needs a memory limit"},
+	{{.system = RESOURCES("\"memory\": {\"swappiness\": 10}")},
+		"\"swappiness\": swappiness of a group is not supported"},
+	{{.system = RESOURCES("\"memory\": {\"kernel\": 10}")},
+		"\"kernel\": limits of kernel memory no longer exist in the kernel"},
+	{{.system = RESOURCES("\"memory\": {\"kernelTCP\": 10}")},
+		"\"kernelTCP\": limits of TCP memory are not supported"},
+	{{.system = RESOURCES("\"memory\": {\"disableOOMKiller\": true}")},
+		"\"memory\": disableOOMKiller: the kernel cannot do that with cgroup v2"},
+	{{.system = RESOURCES("\"pids\": {\"limit\": 0}")},
+		"\"pids\": limit 0: not even the first process could start; -1 means no limit"},
+	{{.system = RESOURCES("\"pids\": {}")}, "missing key \"limit\""},
+	{{.system = RESOURCES("\"cpu\": {\"shares\": 262145}")}, "\"shares\": 262145 is not between 0 and 262144"},
+	{{.system = RESOURCES("\"cpu\": {\"cpus\": \"0-x\"}")}, "\"cpu\": cpus: "},
+	{{.system = RESOURCES("\"cpu\": {\"realtimeRuntime\": 5}")},
+		"\"realtimeRuntime\": real-time scheduling of groups is not supported"},
+	{{.system = RESOURCES("\"blockIO\": {\"weight\": 5}")}, "\"blockIO\": weight 5: must be between 10 and 1000"},
+	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8}]}")},
+		"\"weightDevice\": weights of single devices are not supported"},
+	{{.system = RESOURCES("\"blockIO\": {\"leafWeight\": 100}")},
+		"\"leafWeight\": leaf weights no longer exist in the kernel"},
+	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"2MB\", \"limit\": 1}]")},
+		"\"hugepageLimits\": limits of huge pages are not supported; with cgroup v2 \"unified\" can write "
+		"them"},
+	{{.system = RESOURCES("\"network\": {\"classID\": 5}")},
+		"\"network\": classes and priorities of network traffic are not supported"},
+	{{.system = RESOURCES("\"rdma\": {\"mlx\": {\"hcaHandles\": 1}}")},
+		"\"rdma\": limits of RDMA are not supported"},
+	{{.system = RESOURCES("\"devices\": [{\"allow\": true, \"access\": \"rx\"}]")},
+		"access: 'x' is none of r, w, m"},
+	{{.system = RESOURCES("\"devices\": [{\"allow\": true, \"type\": \"d\"}]")}, "type \"d\": must be a, b or c"},
+	{{.system = RESOURCES("\"devices\": [{\"type\": \"c\"}]")}, "missing key \"allow\""},
+	/* seccomp */
+	{{.system = LINUX("\"seccomp\": {}")}, "missing key \"defaultAction\""},
+	{{.system = LINUX("\"seccomp\": {\"defaultAction\": \"ALLOW\"}")},
+		"\"seccomp\": defaultAction: unknown seccomp action \"ALLOW\""},
+	{{.system = SECCOMP("\"architectures\": [\"SCMP_ARCH_VAX\"]")},
+		"\"seccomp\": unknown seccomp architecture \"SCMP_ARCH_VAX\""},
+	{{.system = SECCOMP("\"syscalls\": [{\"names\": [\"write\"], \"action\": \"SCMP_ACT_NOTIFY\"}]")},
+		"\"seccomp\": syscalls[0]: SCMP_ACT_NOTIFY: handing system calls to a listener is not supported"},
+	{{.system = SECCOMP("\"listenerPath\": \"/run/x\"")},
+		"linux.seccomp.listenerPath: handing system calls to a listener is not supported"},
+	{{.system = SECCOMP(
+		  "\"syscalls\": [{\"names\": [\"x\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": "
+		  "6, \"value\": 0, "
+		  "\"op\": \"SCMP_CMP_EQ\"}]}]")},
+		"\"index\": 6 is not between 0 and 5"},
+	{{.system = SECCOMP(
+		  "\"syscalls\": [{\"names\": [\"x\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": "
+		  "0, \"value\": 0, "
+		  "\"op\": \"==\"}]}]")},
+		"\"seccomp\": syscalls[0]: args[0]: unknown seccomp operator \"==\""},
+};
+
+TEST(oci, refuses_each_mistake_with_its_own_message)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		AUTO(arena_drop) struct arena arena = {0};
+		struct error err = {0};
+		struct spec spec;
+
+		cr_assert(
+			decode(&arena, &refusals[i].pieces, &spec, &err) < 0, "%zu accepted: %s", i, refusals[i].text);
+		cr_assert(err.kind == ERROR_USAGE && strstr(err.text, refusals[i].text),
+			"%zu: got \"%s\", expected \"%s\"", i, err.text, refusals[i].text);
+		cr_assert(text_starts_with(err.text, "config.json"), "%s", err.text);
+	}
+}
+
+TEST(oci, refuses_what_is_no_single_json_document)
+{
+	static const struct {
+		const char *text;
+		size_t length; /* 0: strlen */
+		const char *expected;
+	} cases[] = {
+		{"", 0, "config.json:1:1: "},
+		{"null", 0, "expected an object, found null"},
+		{"[]", 0, "expected an object, found an array"},
+		{"{} {}", 0, "config.json:1:4: "},
+		{"{}x", 0, "config.json:1:3: "},
+		{"{\"ociVersion\": \"1.0.2\xff\"}", 0, "config.json:1:"},
+		{"{\"ociVersion\": \"1.0\\u0000.2\"}", 0, "config.json:1:"},
+		{"{\"ociVersion\": \"1.0\0.2\"}", 24, "config.json:1:"},
+		{"{\"ociVersion\": \"1.0.2\"", 0, "config.json:1:"},
+		{"// comment\n{}", 0, "config.json:1:1: "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(arena_drop) struct arena arena = {0};
+		struct error err = {0};
+		struct spec spec;
+
+		cr_assert(decode_text(&arena, cases[i].text, cases[i].length ? cases[i].length : strlen(cases[i].text),
+				  &spec, &err) < 0,
+			"%zu accepted", i);
+		cr_assert(strstr(err.text, cases[i].expected), "%zu: %s", i, err.text);
+	}
+}
+
+/* --- files
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+TEST(oci, reads_the_config_of_a_bundle_or_another_file)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	char bundle[] = "/tmp/warren-oci-XXXXXX";
+	struct pieces pieces = {0};
+	struct error err = {0};
+	struct spec spec;
+
+	cr_assert(mkdtemp(bundle));
+	auto_fd dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_FAILS(oci_spec_read(&arena, bundle, NULL, &spec, &err), ERROR_MISSING, "config.json");
+	const char *text = config_text(&arena, &pieces);
+	ASSERT_OK(file_replace(dir, "config.json", 0644, FILE_VOLATILE, text, strlen(text), &err));
+	ASSERT_OK(oci_spec_read(&arena, bundle, NULL, &spec, &err));
+	cr_assert_str_eq(spec.root, arena_format(&arena, "%s/rootfs", bundle));
+	pieces.process = "{\"args\": [\"other\"], \"cwd\": \"/\"}";
+	text = config_text(&arena, &pieces);
+	ASSERT_OK(file_replace(dir, "other.json", 0644, FILE_VOLATILE, text, strlen(text), &err));
+	ASSERT_OK(oci_spec_read(&arena, bundle, arena_format(&arena, "%s/other.json", bundle), &spec, &err));
+	cr_assert_str_eq(spec.process.args.items[0], "other");
+	/* A FIFO in its place must not hang the reader. */
+	cr_assert(mkfifoat(dir, "fifo", 0600) == 0);
+	cr_assert(oci_spec_read(&arena, bundle, arena_format(&arena, "%s/fifo", bundle), &spec, &err) < 0);
+	ASSERT_OK(tree_remove(AT_FDCWD, bundle, &err));
+	ASSERT_FAILS(oci_spec_read(&arena, "/nonesuch", NULL, &spec, &err), ERROR_SYSTEM,
+		"bundle /nonesuch: No such file or directory");
+}
+
+TEST(oci, reads_a_process_for_exec)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	char path[] = "/tmp/warren-oci-XXXXXX";
+	int fd = mkstemp(path);
+	static const char text[] = "{\"args\": [\"id\"], \"cwd\": \"/\", \"user\": {\"uid\": 5}, \"future\": 1}";
+	struct spec_process process;
+	struct error err = {0};
+
+	cr_assert(fd >= 0 && write_all(fd, text, strlen(text)) == 0);
+	close(fd);
+	ASSERT_OK(oci_process_read(&arena, path, &process, &err));
+	cr_assert(process.uid == 5 && strcmp(process.args.items[0], "id") == 0);
+	unlink(path);
+}
+
+TEST(oci, default_config_is_one_that_it_reads)
+{
+	for (int rootless = 0; rootless < 2; rootless++) {
+		AUTO(arena_drop) struct arena arena = {0};
+		AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
+		auto_free char *text = NULL;
+		struct error err = {0};
+		struct spec spec;
+		size_t length;
+
+		oci_default_config(encoder, rootless);
+		text = encoder_take(encoder, &length);
+		ASSERT_OK(decode_text(&arena, text, length, &spec, &err));
+		cr_assert(spec.mounts.count == 7 && spec.process.terminal && spec.root_read_only);
+		cr_assert(spec.namespaces.create[NS_USER] == rootless && spec.namespaces.create[NS_NET] == !rootless);
+	}
+}
