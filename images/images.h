@@ -28,9 +28,9 @@ struct image_session {
 	int outside;	      /* the mount namespace the session left, entered again by drop; 0: none */
 	int store;	      /* the store's directory, opened inside the session's namespace */
 };
-/* run: directory for the remembered probe (/run/warren). store_path: /var/lib/warren, made when missing (0700). May
- * unshare the caller's mount namespace (propagation private), so the caller must be a process of its own for this, or
- * not mind: `warren` calls it in the monitor, before it opens directories. */
+/* run: directory for the remembered probe (/run/warren). store_path: /var/lib/warren, made when missing (0700). On
+ * older kernels it unshares the caller's mount namespace (slave of the one it leaves) until the session is dropped, so
+ * directories whose mounts are cloned must be opened in between; the drop moves the working directory to "/". */
 MUST_CHECK int image_session_open(int run, const char *store_path, struct image_session *out, struct error *err);
 void image_session_drop(struct image_session *session);
 
@@ -72,7 +72,7 @@ struct root_request {
  * itself ("/"). */
 #define ROOT_PARTS_MAX 80
 struct root_part {
-	const char *target; /* absolute, inside the root */
+	const char *target; /* absolute, inside the root; borrowed from the request, volume or config */
 	int mount;	    /* detached mount, ours until root_parts_drop() */
 	bool is_file;	    /* the mount point is a file, not a directory */
 };

@@ -47,13 +47,15 @@ static bool kernel_takes_detached_layers(void)
 static bool detached_layers_ask(int run)
 {
 	bool yes;
+	int answer;
 
 	if (faccessat(run, ANSWER_DETACHED, F_OK, 0) == 0)
 		return true;
 	if (faccessat(run, ANSWER_ATTACHED, F_OK, 0) == 0)
 		return false;
 	yes = kernel_takes_detached_layers();
-	auto_fd answer = openat(run, yes ? ANSWER_DETACHED : ANSWER_ATTACHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	answer = openat(run, yes ? ANSWER_DETACHED : ANSWER_ATTACHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd_drop(&answer);
 	return yes;
 }
 

@@ -82,6 +82,11 @@ char *place_file(const struct place *place, const char *path, mode_t mode, const
 	return whole;
 }
 
+void place_put(const struct place *place, const char *path, mode_t mode, const char *content)
+{
+	free(place_file(place, path, mode, content));
+}
+
 /* --- inside ------------------------------------------------------------------------------------------------------ */
 
 struct message {

@@ -21,6 +21,9 @@ void place_drop(struct place *place);
 /* Also image_prepare("host"). */
 void place_open_with_host(struct place *place);
 
+/* place_file() where nobody needs the path. */
+void place_put(const struct place *place, const char *path, mode_t mode, const char *content);
+
 /* store/instances/NAME, opened. */
 int place_instance(const struct place *place, const char *name);
 /* Writes a file below the place's directory, parents made; returns its absolute path (malloc()ed). */

@@ -65,11 +65,9 @@ TEST(dpkg, knows_the_paths_of_packages_once_each_and_sorted)
 	struct error err;
 
 	place_open(&place);
-	auto_free char *first =
-		place_file(&place, "var/lib/dpkg/info/a.list", 0644, "/.\n/etc\n/var/lib/z\n/etc/a\n/usr/x\n");
-	auto_free char *second = place_file(
-		&place, "var/lib/dpkg/info/b:amd64.list", 0644, "/etc/a\n/etc/../b\n/var/log/y/\n/var/log/x");
-	auto_free char *third = place_file(&place, "var/lib/dpkg/info/b.md5sums", 0644, "/etc/never\n");
+	place_put(&place, "var/lib/dpkg/info/a.list", 0644, "/.\n/etc\n/var/lib/z\n/etc/a\n/usr/x\n");
+	place_put(&place, "var/lib/dpkg/info/b:amd64.list", 0644, "/etc/a\n/etc/../b\n/var/log/y/\n/var/log/x");
+	place_put(&place, "var/lib/dpkg/info/b.md5sums", 0644, "/etc/never\n");
 	ASSERT_OK(dpkg_paths(&arena, place.dir, &paths, &err));
 	cr_assert_eq(paths.count, 3);
 	cr_assert_str_eq(paths.items[0], "/etc/a");

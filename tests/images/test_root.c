@@ -138,13 +138,13 @@ static bool is_empty(const char *path)
 static void probe_whitelist(const void *nothing)
 {
 	static const char *const empty[] = {"/usr/local", "/usr/src", "/usr/lib/modules", "/usr/lib/debug", "/home",
-		"/srv", "/opt", "/mnt", "/boot", "/proc", "/sys", "/etc/ssl/certs/../private/.."};
+		"/srv", "/opt", "/mnt", "/boot", "/proc", "/sys"};
 	static const char *const absent[] = {"/etc/gshadow", "/etc/machine-id", "/etc/ssh", "/etc/ssl/private",
 		"/etc/sudoers", "/etc/shadow-", "/etc/passwd-", "/etc/fstab", "/etc/subuid", "/work", "/vmlinuz"};
 	struct stat about;
 
 	(void)nothing;
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(empty); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
 		if (!is_empty(empty[i])) {
 			fprintf(stderr, "%s is not empty\n", empty[i]);
 			_exit(1);
@@ -321,7 +321,7 @@ TEST(root, plain_directory_is_a_lower_layer_and_its_links_lead_nowhere)
 	NEEDS_ROOT();
 	place_open(&outside);
 	auto_free char *page = place_file(&outside, "rootfs/page", 0644, "hello");
-	auto_free char *secret = place_file(&outside, "secrets/secret", 0644, "secret");
+	place_put(&outside, "secrets/secret", 0644, "secret");
 	auto_free char *rootfs = text_format("%s/rootfs", outside.path);
 	auto_free char *link = text_format("%s/rootfs/etc", outside.path);
 	auto_free char *secrets = text_format("%s/secrets", outside.path);

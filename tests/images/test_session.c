@@ -35,7 +35,7 @@ TEST(session, works_over_attached_layers_and_returns_to_the_namespace_it_left)
 	place_open(&place);
 	image_session_drop(&place.session);
 	unlinkat(place.run, "overlay-takes-detached-layers", 0);
-	auto_fd answer = openat(place.run, "overlay-needs-attached-layers", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	place_put(&place, "run/overlay-needs-attached-layers", 0600, "");
 	auto_free char *store = text_format("%s/store", place.path);
 	cr_assert(stat("/proc/self/ns/mnt", &before) == 0);
 	ASSERT_OK(image_session_open(place.run, store, &session, &err));

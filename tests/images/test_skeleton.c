@@ -18,7 +18,7 @@ struct made {
 static void host_file(struct made *made, const char *path, mode_t mode, const char *content)
 {
 	auto_free char *below = text_format("host%s", path);
-	auto_free char *whole = place_file(&made->place, below, mode, content);
+	place_put(&made->place, below, mode, content);
 }
 
 static void host_link(struct made *made, const char *path, const char *target)

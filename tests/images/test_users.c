@@ -26,8 +26,8 @@ static void files_open(struct files *files)
 {
 	*files = (struct files){0};
 	place_open(&files->place);
-	auto_free char *first = place_file(&files->place, "etc/passwd", 0644, passwd);
-	auto_free char *second = place_file(&files->place, "etc/group", 0644, group);
+	place_put(&files->place, "etc/passwd", 0644, passwd);
+	place_put(&files->place, "etc/group", 0644, group);
 }
 
 static void files_drop(struct files *files)
@@ -182,7 +182,7 @@ TEST(users, lines_that_are_too_long_are_passed_over)
 	for (int i = 0; i < 5000; i++)
 		text_append(&text, "x");
 	text_append(&text, ":/:/bin/sh\nafter:x:2:2::/home/after:/bin/sh");
-	auto_free char *file = place_file(&files.place, "etc/passwd", 0644, text_string(&text));
+	place_put(&files.place, "etc/passwd", 0644, text_string(&text));
 	ASSERT_FAILS(
 		image_user_find(&files.arena, files.place.dir, "long", &found, &err), ERROR_MISSING, "user \"long\"");
 	ASSERT_OK(image_user_find(&files.arena, files.place.dir, "after", &found, &err));

@@ -155,7 +155,7 @@ static void volumes_open(struct volumes *volumes)
 	*volumes = (struct volumes){0};
 	place_open(&volumes->place);
 	inside_open(&volumes->inside);
-	auto_free char *file = place_file(&volumes->place, "data/file", 0644, "content");
+	place_put(&volumes->place, "data/file", 0644, "content");
 	volumes->directory = text_format("%s/data", volumes->place.path);
 	struct volume root = {.type = VOLUME_TMPFS, .target = "/root-of-the-test", .mode = 0755};
 	ASSERT_OK(volume_mount(
