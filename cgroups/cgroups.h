@@ -53,7 +53,7 @@ MUST_CHECK int cgroup_host_open(struct cgroup_host *host, struct error *err);
 void cgroup_host_drop(struct cgroup_host *host);
 
 /* Limits, in the units of cgroup v2; unset members are left as they are (on creation: no limit). value -1 means "max":
- * the limit is removed. Conversions to v1 are a table in limits.c. */
+ * the limit is removed (of memory_low and memory_min: no protection). Conversions to v1 are explained in limits.c. */
 struct cgroup_io_max {
 	uint32_t major, minor;
 	struct optional rbps, wbps, riops, wiops;

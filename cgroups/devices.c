@@ -6,9 +6,10 @@
  * than was asked for, which is what writing the rules one by one does. */
 #include "cgroups/devices.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cgroups/knobs.h"
@@ -185,28 +186,42 @@ void device_list_parse(struct arena *arena, const char *text, struct device_list
 	}
 }
 
-static int list_line(int dir, bool allow, const char *line, struct error *err)
+static const char *list_file(bool allow)
 {
-	const char *file = allow ? "devices.allow" : "devices.deny";
+	return allow ? "devices.allow" : "devices.deny";
+}
 
-	if (knob_write(dir, file, line) < 0)
-		return fail_errno(err, "devices: write \"%s\" to %s", line, file);
+/* The kernel takes one rule a write. */
+static int list_line(int fd, bool allow, const char *line, struct error *err)
+{
+	if (write(fd, line, strlen(line)) < 0)
+		return fail_errno(err, "devices: write \"%s\" to %s", line, list_file(allow));
 	return 0;
+}
+
+static int list_open(int dir, bool allow, struct error *err)
+{
+	int fd = openat(dir, list_file(allow), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? fail_errno(err, "devices: open %s", list_file(allow)) : fd;
 }
 
 /* What is in list and not in other: allowed or denied. */
 static int list_difference(
 	int dir, const struct device_list *list, const struct device_list *other, bool allow, struct error *err)
 {
+	auto_fd fd = list->exceptions.count ? list_open(dir, allow, err) : -1;
 	char text[RULE_TEXT];
 
+	if (list->exceptions.count && fd < 0)
+		return -1;
 	for (size_t i = 0; i < list->exceptions.count; i++) {
 		struct cgroup_device_rule rule = list->exceptions.items[i];
 
 		for (size_t j = 0; other && j < other->exceptions.count; j++)
 			if (rule_is_same(&rule, &other->exceptions.items[j]))
 				rule.access &= ~other->exceptions.items[j].access;
-		if (rule.access && list_line(dir, allow, rule_text(&rule, text), err) < 0)
+		if (rule.access && list_line(fd, allow, rule_text(&rule, text), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -214,7 +229,9 @@ static int list_difference(
 
 static int list_write_whole(int dir, const struct device_list *list, struct error *err)
 {
-	if (list_line(dir, list->allow, "a", err) < 0)
+	auto_fd fd = list_open(dir, list->allow, err);
+
+	if (fd < 0 || list_line(fd, list->allow, "a", err) < 0)
 		return -1;
 	return list_difference(dir, list, NULL, !list->allow, err);
 }

@@ -12,15 +12,13 @@
  * cgroup2 beside v1 controllers is "hybrid" and treated as v1, but a v1 mount that carries none of cpu, memory and pids
  * (VPN programs mount net_cls, systemd its named one) does not make a v2 host hybrid.
  *
- * A mount may be hidden by a later one at the same place: every descriptor is asked for its file system's type, as a
- * cgroup made on a tmpfs would limit nothing. */
+ * A mount may be hidden by a later one at the same place. Nothing is limited silently then: the kernel's files are
+ * opened without O_CREAT, so the first limit or `tasks` is missing and says so. */
 #include "cgroups/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -242,15 +240,15 @@ static int self_open(int root, const struct found *found)
 	return openat(root, below + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* The base directory of a hierarchy; -1: its mount cannot be reached. */
-static int base_open(const struct found *found)
+/* The base directory of a hierarchy; -1: its mount cannot be reached. *roots_are_ours: what was found for the
+ * hierarchies before; one that answers yes is believed for all, as a failing mkdir says the rest. */
+static int base_open(const struct found *found, bool *roots_are_ours)
 {
 	auto_fd root = open(found->mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct statfs fs;
 
-	if (root < 0 || fstatfs(root, &fs) < 0 || (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
+	if (root < 0)
 		return -1;
-	if (!is_writable(root)) {
+	if (!*roots_are_ours && !(*roots_are_ours = is_writable(root))) {
 		auto_fd self = self_open(root, found);
 
 		if (self >= 0 && is_writable(self))
@@ -261,10 +259,12 @@ static int base_open(const struct found *found)
 
 static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
 {
+	bool roots_are_ours = false;
+
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
 		if (!layout->v1[c].mount)
 			continue;
-		host->hierarchy[c] = base_open(&layout->v1[c]);
+		host->hierarchy[c] = base_open(&layout->v1[c], &roots_are_ours);
 		host->number[c] = layout->v1[c].number;
 		host->available[c] = host->hierarchy[c] >= 0;
 	}
@@ -312,7 +312,8 @@ int cgroup_host_open(struct cgroup_host *host, struct error *err)
 		return blame(err, "find the cgroup hierarchies");
 	host->mode = mode_choose(&layout);
 	if (host->mode == CGROUP_V2) {
-		int base = base_open(&layout.v2);
+		bool root_is_ours = false;
+		int base = base_open(&layout.v2, &root_is_ours);
 
 		if (base < 0)
 			host->mode = CGROUP_NONE;
