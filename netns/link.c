@@ -13,7 +13,6 @@
 #include <linux/veth.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -27,21 +26,6 @@
 enum attach_step { ATTACH_LINK, ATTACH_IPV6, ATTACH_ROUTE, ATTACH_NEIGHBOUR };
 
 /* --- looking --------------------------------------------------------------------------------------------------- */
-
-/* 0: no such link. */
-static int link_find(unsigned slot)
-{
-	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {0};
-
-	link_name(slot, request.ifr_name);
-	return fd >= 0 && ioctl(fd, SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
-}
-
-bool link_is_there(unsigned slot)
-{
-	return link_find(slot) == (int)link_index(slot);
-}
 
 struct link_sight {
 	const char *name;
@@ -60,8 +44,8 @@ static void link_note(const struct nlmsghdr *message, void *context)
 	sight->seen |= name && strcmp(name, sight->name) == 0;
 }
 
-/* Not by link_find(): the session's sockets may belong to another namespace than the caller is in now. */
-bool endpoint_exists(struct net_session *session, unsigned slot)
+/* Asked for by index: asking for a name that does not exist makes the kernel look for a module of that name. */
+static bool link_is_seen(struct netlink *netlink, unsigned slot)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct error ignored = {0};
@@ -69,11 +53,24 @@ bool endpoint_exists(struct net_session *session, unsigned slot)
 	char name[IFNAMSIZ];
 	struct link_sight sight = {.name = link_name(slot, name)};
 
-	request_begin(&request, &session->route, buffer, sizeof(buffer));
+	request_begin(&request, netlink, buffer, sizeof(buffer));
 	struct nlmsghdr *message = request_message(&request, RTM_GETLINK, 0, "look for the link");
 	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
 	head->ifi_index = (int)link_index(slot);
-	return request_exchange(&session->route, &request, link_note, &sight, &ignored) == 0 && sight.seen;
+	return request_exchange(netlink, &request, link_note, &sight, &ignored) == 0 && sight.seen;
+}
+
+bool link_is_there(unsigned slot)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	struct error ignored = {0};
+
+	return netlink_open(&netlink, NETLINK_ROUTE, &ignored) == 0 && link_is_seen(&netlink, slot);
+}
+
+bool endpoint_exists(struct net_session *session, unsigned slot)
+{
+	return link_is_seen(&session->route, slot);
 }
 
 /* --- creating -------------------------------------------------------------------------------------------------- */

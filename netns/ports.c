@@ -119,8 +119,8 @@ struct publication {
 	bool present[BATCH_PORTS]; /* led here already */
 	bool chosen[BATCH_PORTS];  /* the number is ours to choose */
 	uint32_t tries[BATCH_PORTS];
-	uint16_t first, span; /* where ports are chosen from */
-	struct narrow narrow; /* filled when some port is on any address */
+	uint16_t first, span;  /* where ports are chosen from */
+	struct narrow *narrow; /* NULL when no port is on any address */
 	uint16_t at[BATCH_PORTS * MESSAGES_PER_PORT];
 	size_t messages;
 };
@@ -135,18 +135,23 @@ static bool publication_has_any(const struct publication *publication)
 
 static int narrow_look(struct publication *publication, struct error *err)
 {
-	memset(&publication->narrow, 0, sizeof(publication->narrow));
-	if (!publication_has_any(publication))
+	if (!publication->narrow)
 		return 0;
-	return elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, &publication->narrow, err);
+	memset(publication->narrow, 0, sizeof(*publication->narrow));
+	return elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, publication->narrow, err);
 }
 
 static int narrow_refuse(struct publication *publication, const struct port *port, struct error *err)
 {
-	publication->narrow.port = port;
-	if (elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, &publication->narrow, err) < 0)
+	char where[40];
+
+	publication->narrow->port = port;
+	if (elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, publication->narrow, err) < 0)
 		return -1;
-	return port_refuse_instance(port, publication->narrow.holder, err);
+	if (!publication->narrow->found)
+		return fail(err, ERROR_BUSY, "port %s was published by an instance that has just gone; try again",
+			port_where(port, where));
+	return port_refuse_instance(port, publication->narrow->holder, err);
 }
 
 /* Another port of the same call that has this number already, NULL: none. */
@@ -199,7 +204,7 @@ static int port_choose(struct publication *publication, size_t i, struct error *
 		int errnum;
 
 		port->published = (uint16_t)(publication->first + offset);
-		if (port_twin(publication, i) || (port_is_any(port) && narrow_has(&publication->narrow, port)))
+		if (port_twin(publication, i) || (port_is_any(port) && narrow_has(publication->narrow, port)))
 			continue;
 		errnum = port_try_bind(port);
 		if (errnum == 0)
@@ -233,7 +238,7 @@ static int port_check(struct publication *publication, size_t i, struct error *e
 	errnum = port_try_bind(port);
 	if (errnum)
 		return port_refuse_host(port, errnum, err);
-	if (port_is_any(port) && narrow_has(&publication->narrow, port))
+	if (port_is_any(port) && narrow_has(publication->narrow, port))
 		return narrow_refuse(publication, port, err);
 	return 0;
 }
@@ -332,7 +337,7 @@ static int publication_check(struct publication *publication, struct error *err)
 	if (narrow_look(publication, err) < 0)
 		return -1;
 	for (size_t i = 0; i < publication->count; i++)
-		if (port_is_any(&publication->ports[i]) && narrow_has(&publication->narrow, &publication->ports[i]))
+		if (port_is_any(&publication->ports[i]) && narrow_has(publication->narrow, &publication->ports[i]))
 			return narrow_refuse(publication, &publication->ports[i], err);
 	return 0;
 }
@@ -400,6 +405,8 @@ int ports_publish(struct net_session *session, const struct endpoint *endpoint, 
 		all[b].endpoint = endpoint;
 		all[b].ports = ports + b * BATCH_PORTS;
 		all[b].count = left < BATCH_PORTS ? left : BATCH_PORTS;
+		if (publication_has_any(&all[b]))
+			all[b].narrow = arena_new(&arena, struct narrow);
 		if (publication_do(&all[b], err) == 0)
 			continue;
 		publication_forget(&all[b]);
