@@ -158,7 +158,7 @@ struct run_directory run_directory_new(void)
 {
 	struct run_directory directory;
 
-	snprintf(directory.path, sizeof(directory.path), "/tmp/warren-test-XXXXXX");
+	snprintf(directory.path, sizeof(directory.path), "/tmp/warren-e2e-XXXXXX");
 	cr_assert(mkdtemp(directory.path));
 	return directory;
 }

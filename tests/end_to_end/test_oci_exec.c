@@ -1,0 +1,138 @@
+/* warren-oci exec from the outside. */
+#include <stdlib.h>
+
+#include "tests/end_to_end/support_bundle.h"
+#include "tests/test.h"
+
+static void start(struct bundle *bundle, const struct bundle_config *config)
+{
+	bundle_write(bundle, config);
+	auto_run run = OCI(bundle, "run", "-d", "ID");
+	cr_assert(run.status == 0, "%s", run.err);
+}
+#define START(bundle, ...) start(bundle, &(struct bundle_config){.args = "[\"/bin/sleep\", \"100\"]", __VA_ARGS__})
+
+static void assert_output(struct run_result run, const char *expected)
+{
+	cr_assert(run.status == 0 && strcmp(run.out, expected) == 0, "status %d, got \"%s\" \"%s\", expected \"%s\"",
+		run.status, run.out, run.err, expected);
+	run_result_drop(&run);
+}
+
+static void assert_refused(struct run_result run, const char *text)
+{
+	cr_assert(run.status == 1 && strstr(run.err, text), "status %d, got \"%s\", expected \"%s\"", run.status,
+		run.err, text);
+	run_result_drop(&run);
+}
+
+TEST(oci_exec, runs_beside_the_first_process_and_gives_its_status)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle);
+	assert_output(OCI(&bundle, "exec", "ID", "sh", "-c", "hostname; cat /proc/1/comm"), "inside\nsleep\n");
+	auto_run status = OCI(&bundle, "exec", "ID", "sh", "-c", "exit 9");
+	cr_assert(status.status == 9);
+	auto_run signal = OCI(&bundle, "exec", "ID", "sh", "-c", "kill -9 $$");
+	cr_assert(signal.status == 128 + 9, "%d", signal.status);
+	assert_refused(OCI(&bundle, "exec", "ID", "nonesuch"), "execute nonesuch: No such file or directory");
+	assert_refused(OCI(&bundle, "exec", "ID"), "no command to execute");
+	assert_refused(OCI(&bundle, "exec", "nonesuch", "true"), "nonesuch");
+}
+
+TEST(oci_exec, takes_user_groups_environment_and_directory)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle, .process = "\"user\": {\"uid\": 0, \"gid\": 7}");
+	assert_output(OCI(&bundle, "exec", "ID", "id"), "uid=0 gid=7\n");
+	assert_output(OCI(&bundle, "exec", "-u", "5", "ID", "id"), "uid=5 gid=7\n");
+	assert_output(
+		OCI(&bundle, "exec", "--user", "5:6", "-g", "8", "-g", "9", "ID", "id"), "uid=5 gid=6 groups=8,9\n");
+	assert_output(OCI(&bundle, "exec", "--cwd", "/bin", "ID", "pwd"), "/bin\n");
+	/* PATH of the container stays, or sh would not be found. */
+	assert_output(
+		OCI(&bundle, "exec", "-e", "A=1", "--env", "B=x y", "-e", "A=2", "ID", "sh", "-c", "echo $A $B $PATH"),
+		"2 x y /bin\n");
+	assert_refused(OCI(&bundle, "exec", "-e", "A", "ID", "true"), "--env A: must be NAME=VALUE");
+	assert_refused(OCI(&bundle, "exec", "--cwd", "bin", "ID", "true"), "--cwd bin: must be an absolute path");
+}
+
+TEST(oci_exec, never_takes_a_wrong_user_for_root)
+{
+	NEEDS_ROOT();
+	static const char *const users[] = {"-1", "4294967295", "4294967296", "1e3", "0x1", " 1", "1 ", "", "+1", "01",
+		"root", "1:", ":1", "1:1:1", "1:-1", "0:4294967295", "18446744073709551616"};
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle);
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		auto_free char *option = text_format("--user=%s", users[i]);
+		auto_free char *text = text_format("--user %s: ", users[i]);
+
+		assert_refused(OCI(&bundle, "exec", option, "ID", "id"), text);
+	}
+	assert_output(OCI(&bundle, "exec", "-u", "4294967294", "ID", "id", "-u"), "4294967294\n");
+	assert_output(OCI(&bundle, "exec", "-u", "1:1", "ID", "id", "-u"), "1\n");
+	assert_output(OCI(&bundle, "exec", "-u", "0:5", "ID", "id", "-g"), "5\n");
+}
+
+TEST(oci_exec, never_asks_the_image_who_a_number_is)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	run_write_file(bundle.path, "rootfs/etc/passwd", 0644, "1000:x:0:0::/:/bin/sh\n");
+	START(&bundle);
+	assert_output(OCI(&bundle, "exec", "-u", "1000", "ID", "id", "-u"), "1000\n");
+}
+
+TEST(oci_exec, has_no_inherited_capabilities)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle,
+		.process =
+			"\"noNewPrivileges\": true, \"capabilities\": {\"bounding\": [\"CAP_CHOWN\"], \"permitted\": "
+			"[\"CAP_CHOWN\"], \"effective\": [\"CAP_CHOWN\"]}");
+	assert_output(OCI(&bundle, "exec", "ID", "grep", "-E", "Cap|NoNew", "/proc/self/status"),
+		"CapInh:\t0000000000000000\nCapPrm:\t0000000000000001\nCapEff:\t0000000000000001\n"
+		"CapBnd:\t0000000000000001\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+	assert_output(OCI(&bundle, "exec", "-c", "CAP_KILL", "-u", "9", "ID", "grep", "-E", "CapEff|CapAmb",
+			      "/proc/self/status"),
+		"CapEff:\t0000000000000020\nCapAmb:\t0000000000000020\n");
+	assert_refused(OCI(&bundle, "exec", "--cap", "CAP_KIL", "ID", "true"),
+		"--cap: unknown capability \"CAP_KIL\"; did you mean CAP_KILL?");
+}
+
+TEST(oci_exec, reads_the_process_from_a_file)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle);
+	run_write_file(bundle.path, "process.json", 0644,
+		"{\"args\": [\"sh\", \"-c\", \"id -u; pwd; echo $X\"], \"cwd\": \"/bin\", \"env\": [\"PATH=/bin\", "
+		"\"X=5\"], \"user\": "
+		"{\"uid\": 12, \"gid\": 13}}");
+	assert_output(OCI(&bundle, "exec", "--process", "process.json", "ID"), "12\n/bin\n5\n");
+	assert_refused(
+		OCI(&bundle, "exec", "-p", "process.json", "ID", "true"), "--process and a command exclude each other");
+	run_write_file(bundle.path, "process.json", 0644,
+		"{\"args\": [\"sh\"], \"cwd\": \"/\", \"user\": {\"uid\": 4294967296}}");
+	assert_refused(OCI(&bundle, "exec", "-p", "process.json", "ID"), "4294967296 is not between 0 and 4294967294");
+}
+
+TEST(oci_exec, refuses_labels_profiles_and_other_cgroups)
+{
+	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--apparmor", "x", "y", "true"),
+		"--apparmor: AppArmor profiles are not supported");
+	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--process-label", "x", "y", "true"),
+		"--process-label: SELinux labels are not supported");
+	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--cgroup", "x", "y", "true"),
+		"--cgroup: the process always runs in the container's own cgroup");
+}
