@@ -251,8 +251,7 @@ static int tmpfs_parse(struct arena *arena, const char *text, struct volume *out
 	return 0;
 }
 
-/* Parses each word of a list option into the spec's list; later entries for the same target of a volume replace
- * defaults. */
+/* Parses each word of a list option and appends it to the spec's list. */
 #define FILL_LIST(words, list, parse_one)                                                                              \
 	do {                                                                                                           \
 		size_t old = (list).count;                                                                             \
@@ -267,44 +266,15 @@ static int tmpfs_parse(struct arena *arena, const char *text, struct volume *out
 				(list).count++;                                                                        \
 	} while (0)
 
-static int volume_option(struct arena *arena, const char *text, struct volume *out, struct error *err)
-{
-	return volume_parse(arena, text, out, err) < 0 ? blame(err, "--volume \"%s\"", text) : 0;
-}
-
-static int port_option(const char *text, struct port *out, struct error *err)
-{
-	return port_parse(text, out, err) < 0 ? blame(err, "--publish \"%s\"", text) : 0;
-}
-
-/* A volume the user names takes the place of a default one (/tmp, /run) on the same target. */
-static void volumes_drop_replaced(struct instance_spec *spec, size_t defaults)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < spec->volumes.count; i++) {
-		bool replaced = false;
-
-		for (size_t j = defaults; i < defaults && j < spec->volumes.count; j++)
-			replaced |= text_equal(spec->volumes.items[i].target, spec->volumes.items[j].target);
-		if (!replaced)
-			spec->volumes.items[kept++] = spec->volumes.items[i];
-	}
-	spec->volumes.count = kept;
-}
-
 static int lists_fill(
 	struct arena *arena, const struct run_options *options, struct instance_spec *spec, struct error *err)
 {
-	size_t defaults = spec->volumes.count;
-
-	FILL_LIST(options->publish, spec->ports, port_option(options->publish.items[i], &items[old + i], err));
+	FILL_LIST(options->publish, spec->ports, port_parse(options->publish.items[i], &items[old + i], err));
 	FILL_LIST(
-		options->volumes, spec->volumes, volume_option(arena, options->volumes.items[i], &items[old + i], err));
+		options->volumes, spec->volumes, volume_parse(arena, options->volumes.items[i], &items[old + i], err));
 	FILL_LIST(options->tmpfs, spec->volumes, tmpfs_parse(arena, options->tmpfs.items[i], &items[old + i], err));
 	FILL_LIST(
 		options->ulimits, spec->ulimits, ulimit_parse(arena, options->ulimits.items[i], &items[old + i], err));
-	volumes_drop_replaced(spec, defaults);
 	for (size_t i = 0; i < options->labels.count; i++)
 		if (pair_split(arena, "--label", options->labels.items[i], "", &spec->labels, err) < 0)
 			return -1;
@@ -314,13 +284,20 @@ static int lists_fill(
 	return environment_fill(arena, &options->environment, &spec->environment, err);
 }
 
+static int fail_path(struct error *err, const char *option, const char *path)
+{
+	enum error_kind kind = errno == ENOENT ? ERROR_MISSING : ERROR_SYSTEM;
+
+	return fail(err, kind, "%s %s: %s", option, path, strerror(errno));
+}
+
 static int env_files_fill(struct arena *arena, const struct strings *files, struct strings *out, struct error *err)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		auto_free char *whole = realpath(files->items[i], NULL);
 
 		if (!whole)
-			return fail_errno(err, "--env-file %s", files->items[i]);
+			return fail_path(err, "--env-file", files->items[i]);
 		strings_add(arena, out, arena_string(arena, whole));
 	}
 	return 0;
@@ -395,7 +372,7 @@ static int operands_fill(struct arena *arena, const struct run_options *options,
 	if (options->rootfs) {
 		auto_free char *whole = realpath(options->rootfs, NULL);
 		if (!whole)
-			return fail_errno(err, "--rootfs %s", options->rootfs);
+			return fail_path(err, "--rootfs", options->rootfs);
 		spec->rootfs = arena_string(arena, whole);
 		spec->image = NULL;
 	} else {
