@@ -163,17 +163,18 @@ static int process_build(struct oci_cli *cli, const char *id, const struct exec_
 	return process_change(&cli->arena, options, count, words, out, err);
 }
 
-static int paused_check(struct oci_cli *cli, const char *id, struct error *err)
+/* What the container says about the process: nothing may run in a paused one, and one without a user namespace of its
+ * own can give no capability that we lack. */
+static int process_fit(
+	struct oci_cli *cli, const char *id, bool ignore_paused, struct spec_process *process, struct error *err)
 {
-	struct container container;
-	enum container_status status;
+	AUTO(container_close) struct container container = {.dir = -1};
 
 	if (container_open(&cli->arena, cli->root_dir, id, &container, err) < 0)
 		return -1;
-	status = container.status;
-	container_close(&container);
-	if (status == CONTAINER_PAUSED)
+	if (container.status == CONTAINER_PAUSED && !ignore_paused)
 		return fail(err, ERROR_BUSY, "%s is paused; resume it, or use --ignore-paused", id);
+	oci_process_fit(process, container.facts.own_id_range);
 	return 0;
 }
 
@@ -190,9 +191,8 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 		return -1;
 	if (oci_check_preserved(cli, exec->preserve_fds.value, err) < 0)
 		return -1;
-	if (!exec->ignore_paused && paused_check(cli, operands[0], err) < 0)
-		return -1;
-	if (process_build(cli, operands[0], exec, count - 1, operands + 1, &process, err) < 0)
+	if (process_build(cli, operands[0], exec, count - 1, operands + 1, &process, err) < 0 ||
+		process_fit(cli, operands[0], exec->ignore_paused, &process, err) < 0)
 		return -1;
 
 	struct container_exec_options call = {

@@ -226,8 +226,10 @@ static void set_reduce(uint64_t *set, uint64_t possible, const char *name, const
 }
 
 /* A new user namespace grants all of them; without one nobody can give what he lacks. */
-static void capabilities_reduce(uint64_t *sets, bool own_user_namespace)
+void oci_process_fit(struct spec_process *process, bool own_user_namespace)
 {
+	uint64_t *sets = process->capabilities;
+
 	if (!own_user_namespace) {
 		uint64_t own = own_capabilities();
 
@@ -360,7 +362,7 @@ int oci_spec_decode(
 	if (text_is_empty(spec->root))
 		return fail(err, ERROR_USAGE, "%s: root.path is empty", doc->name);
 	paths_complete(arena, spec);
-	capabilities_reduce(spec->process.capabilities, has_own_users(spec));
+	oci_process_fit(&spec->process, has_own_users(spec));
 	oci_add_default_devices(arena, &spec->limits);
 	if (spec_check(spec, err) < 0)
 		return blame(err, "%s", doc->name);
@@ -388,9 +390,7 @@ int oci_process_read(struct arena *arena, const char *path, struct spec_process 
 	struct json_doc doc;
 	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
 
-	if (json_read(arena, AT_FDCWD, path, JSON_PLAIN, &doc, err) < 0 ||
-		process_decode(&decoder, doc.root, process, err) < 0)
+	if (json_read(arena, AT_FDCWD, path, JSON_PLAIN, &doc, err) < 0)
 		return -1;
-	capabilities_reduce(process->capabilities, true);
-	return 0;
+	return process_decode(&decoder, doc.root, process, err);
 }

@@ -116,6 +116,9 @@ MUST_CHECK int oci_spec_read(
 	struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err);
 /* The same from a decoded tree: for the manager's `oci` key and for exec --process. */
 MUST_CHECK int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err);
+/* Leaves out, with a warning, capabilities that the process could not get: what is not permitted, and without a user
+ * namespace of its own also what we lack ourselves. oci_spec_read() has done it already. */
+void oci_process_fit(struct spec_process *process, bool own_user_namespace);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
 

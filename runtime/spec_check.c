@@ -45,6 +45,19 @@ static int inside_paths_check(const char *what, const struct strings *list, stru
 /* --- process --------------------------------------------------------------------------------------------------------
  */
 
+/* execve(2): MAX_ARG_STRLEN, with the NUL. */
+#define ARGUMENT_MAX (128 * 1024 - 1)
+
+static int lengths_check(const char *key, const struct strings *list, struct error *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (strlen(list->items[i]) > ARGUMENT_MAX)
+			return fail(err, ERROR_USAGE, "process.%s[%zu]: %zu bytes, at most %d", key, i,
+				strlen(list->items[i]), ARGUMENT_MAX);
+	}
+	return 0;
+}
+
 static int environment_check(const struct spec *spec, struct error *err)
 {
 	const struct strings *env = &spec->process.env;
@@ -64,6 +77,8 @@ static int program_check(const struct spec *spec, struct error *err)
 		return fail(err, ERROR_USAGE, "process.args: no program to execute");
 	if (*args->items[0] == '\0')
 		return fail(err, ERROR_USAGE, "process.args[0]: is an empty string");
+	if (lengths_check("args", args, err) < 0)
+		return -1;
 	return inside_path_check("process.cwd", spec->process.cwd, err);
 }
 

@@ -109,6 +109,13 @@ static void bad_env(struct spec *spec, struct arena *arena)
 	strings_add(arena, &spec->process.env, "A=1");
 	strings_add(arena, &spec->process.env, "B");
 }
+static void argument_long(struct spec *spec, struct arena *arena)
+{
+	char *text = arena_alloc(arena, 131073);
+
+	memset(text, 'x', 131072);
+	strings_add(arena, &spec->process.args, text);
+}
 static void uid_none(struct spec *spec, struct arena *arena)
 {
 	(void)arena;
@@ -355,6 +362,7 @@ static const struct {
 	{relative_cwd, "process.cwd \"tmp\": must be an absolute path"},
 	{climbing_cwd, "process.cwd \"/a/../../b\": must not contain \"..\""},
 	{bad_env, "process.env[1] \"B\": is not NAME=value"},
+	{argument_long, "process.args[1]: 131072 bytes, at most 131071"},
 	{uid_none, "process.user.uid 4294967295: means \"no change\" to the kernel"},
 	{gid_none, "process.user.gid 4294967295: means \"no change\" to the kernel"},
 	{group_none, "process.user.additionalGids[0] 4294967295: is not a group"},
@@ -426,6 +434,9 @@ TEST(spec_check, takes_the_limits_themselves)
 	struct error err = {0};
 
 	spec.hostname = "0123456789012345678901234567890123456789012345678901234567890123";
+	char *longest = arena_alloc(&arena, 131072);
+	memset(longest, 'x', 131071);
+	strings_add(&arena, &spec.process.args, longest);
 	spec.process.uid = 65535;
 	spec.process.oom_score_adj = (struct optional){true, -1000};
 	spec.uid_maps.items[1] = (struct id_map){65536, 200000, 1};
