@@ -121,6 +121,9 @@ static int rule_add_names(scmp_filter_ctx context, const struct spec_seccomp *sp
 				return -1;
 			continue;
 		}
+		/* Negative: a call of other architectures only. libseccomp would test for it all the same. */
+		if (number < 0 && native_only)
+			continue;
 		result = rule_add(context, rule, number);
 		if (result < 0)
 			return library_fail(result, err, name);

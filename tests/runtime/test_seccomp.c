@@ -385,6 +385,18 @@ TEST(seccomp, refuses_an_unknown_call_that_was_to_be_refused)
 	seccomp_program_drop(&program);
 }
 
+TEST(seccomp, spends_nothing_on_calls_of_other_architectures)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec_seccomp plain = one_rule(&arena, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW, "read");
+	struct spec_seccomp foreign = one_rule(&arena, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW, "read");
+
+	strings_add(&arena, &foreign.rules.items[0].names, "s390_pci_mmio_read");
+	AUTO(seccomp_program_drop) struct seccomp_program *a = compile(&plain);
+	AUTO(seccomp_program_drop) struct seccomp_program *b = compile(&foreign);
+	cr_assert(a->length == b->length, "%u, %u", a->length, b->length);
+}
+
 TEST(seccomp, takes_several_comparisons_of_one_argument_as_alternatives)
 {
 	AUTO(arena_drop) struct arena arena = {0};
