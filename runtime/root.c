@@ -19,14 +19,10 @@ int root_clone(const struct spec *spec, struct error *err)
 	/* A slave still sees what the host mounts later; asked for, it must be one from the beginning. */
 	bool follows = spec->root_propagation & (MS_SLAVE | MS_SHARED);
 	struct mount_attr attr = {.propagation = follows ? MS_SLAVE : MS_PRIVATE};
-	auto_fd directory = openat(AT_FDCWD, spec->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_fd root = -1;
+	auto_fd root = open_tree(AT_FDCWD, spec->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
-	if (directory < 0)
-		return fail_errno(err, "root %s", spec->root);
-	root = mount_clone(directory, "", true, err);
 	if (root < 0)
-		return blame(err, "root %s", spec->root);
+		return fail_errno(err, "root %s", spec->root);
 	if (mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return fail_errno(err, "root %s: set the propagation", spec->root);
 	return take_fd(&root);
