@@ -95,7 +95,7 @@ static size_t draft_append(char draft[DRAFT_SIZE], size_t length, const char *mo
 	return length + more_length;
 }
 
-int fail(struct error *err, enum error_kind kind, const char *format, ...)
+int(fail)(struct error *err, enum error_kind kind, const char *format, ...)
 {
 	char draft[DRAFT_SIZE];
 	size_t length;
@@ -111,7 +111,7 @@ int fail(struct error *err, enum error_kind kind, const char *format, ...)
 	return -1;
 }
 
-int fail_errno(struct error *err, const char *format, ...)
+int(fail_errno)(struct error *err, const char *format, ...)
 {
 	int errnum = errno;
 	char draft[DRAFT_SIZE], unknown[32];
@@ -135,7 +135,7 @@ int fail_errno(struct error *err, const char *format, ...)
 	return -1;
 }
 
-int blame(struct error *err, const char *format, ...)
+int(blame)(struct error *err, const char *format, ...)
 {
 	int saved = errno;
 	char draft[DRAFT_SIZE];

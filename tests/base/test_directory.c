@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -180,9 +181,11 @@ static void make_deep(int top, int levels)
 
 TEST(tree, remove_copes_with_any_depth_on_few_descriptors)
 {
+	const struct rlimit few = {200, 200};
 	SCRATCH(scratch);
 	struct error err;
 
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	mkdirat(scratch.fd, "t", 0755);
 	mkdirat(scratch.fd, "t/.deeper.0~", 0755); /* a name the removal would like to use itself */
 	{
