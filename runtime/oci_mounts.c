@@ -193,6 +193,14 @@ static int bind_check(
 		mount->data.items[0].name, mount->destination);
 }
 
+/* A new file system has nothing below it: the recursive attributes are its own. */
+static void attributes_fold(struct spec_mount *mount)
+{
+	mount->attr_set = (mount->attr_set & ~mount->attr_clear_recursive) | mount->attr_set_recursive;
+	mount->attr_clear |= mount->attr_clear_recursive;
+	mount->attr_set_recursive = mount->attr_clear_recursive = 0;
+}
+
 static int mount_decode(
 	const struct decoder *decoder, const struct json *node, struct spec_mount *mount, struct error *err)
 {
@@ -211,7 +219,10 @@ static int mount_decode(
 		mount->bind = true;
 		mount->recursive |= text_equal(from.type, "rbind");
 	}
-	return mount->bind ? bind_check(decoder, node, mount, err) : 0;
+	if (mount->bind)
+		return bind_check(decoder, node, mount, err);
+	attributes_fold(mount);
+	return 0;
 }
 
 int oci_decode_mounts(const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err)

@@ -318,7 +318,7 @@ static int device_check(const struct spec_device *device, struct error *err)
 		return -1;
 	if (strcmp(device->path, "/") == 0 || text_ends_with(device->path, "/"))
 		return fail(err, ERROR_USAGE, "path \"%s\": names no file", device->path);
-	if (!memchr("cbp", device->type, 3))
+	if (!device->type || !strchr("cbp", device->type))
 		return fail(err, ERROR_USAGE, "type '%c': must be c, b or p", device->type);
 	if (device->mode > 07777)
 		return fail(err, ERROR_USAGE, "fileMode %#o: at most 07777", device->mode);

@@ -145,6 +145,8 @@ TEST(oci, understands_mount_options_and_the_last_word_wins)
 	cr_assert(mount.attr_set == MOUNT_ATTR_NODEV && mount.attr_clear == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC));
 	mount = mount_with(&arena, "\"noatime\", \"strictatime\", \"relatime\"");
 	cr_assert(mount.attr_set == 0 && mount.attr_clear == MOUNT_ATTR__ATIME);
+	mount = mount_with(&arena, "\"nosuid\", \"noexec\", \"rro\", \"rexec\"");
+	cr_assert(mount.attr_set == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) && mount.attr_set_recursive == 0);
 	mount = mount_with(&arena, "\"tmpcopyup\", \"defaults\", \"\"");
 	cr_assert(mount.copy_up && mount.data.count == 0);
 }
