@@ -8,14 +8,17 @@
 #include "runtime/child.h"
 #include "runtime/terminal.h"
 
-/* What the caller blocked or ignored is not the container's business. Handlers go with execve. */
+/* What the caller blocked or ignored is not the container's business: nohup(1), a shell's background jobs and language
+ * runtimes ignore some, and a shell inside could not even trap those. Handlers go with execve. */
 void child_reset_signals(void)
 {
+	static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGCHLD};
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	for (size_t i = 0; i < ARRAY_SIZE(often_ignored); i++)
+		signal(often_ignored[i], SIG_DFL);
 }
 
 /* Descriptors below 3 that are wanted at another place move away first. */

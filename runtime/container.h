@@ -20,6 +20,10 @@ struct held {
 void held_drop(struct held *held);
 MUST_CHECK int container_hold(int root, const char *id, struct held *out, struct error *err);
 
+/* container_open() without asking the cgroup whether it is frozen: running may mean paused. */
+MUST_CHECK int container_open_record(
+	struct arena *arena, int root, const char *id, struct container *out, struct error *err);
+
 /* The host's hierarchies and one cgroup in them; all zero: empty. */
 struct container_cgroup {
 	bool has_host, has_cgroup;

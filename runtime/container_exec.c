@@ -14,7 +14,7 @@ int container_exec_defaults(struct arena *arena, int root, const char *id, struc
 	struct spec spec;
 	int result;
 
-	if (container_open(arena, root, id, &container, err) < 0)
+	if (container_open_record(arena, root, id, &container, err) < 0)
 		return -1;
 	result = container_spec(arena, &container, &spec, err);
 	container_close(&container);
@@ -57,7 +57,12 @@ static int entrance_get(struct execution *e, struct error *err)
 {
 	if (container_cgroup_open(e->container.facts.cgroup_path, &e->cgroup, err) < 0)
 		return -1;
-	return e->cgroup.has_cgroup ? cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err) : 0;
+	if (!e->cgroup.has_cgroup)
+		return 0;
+	/* A process that was born frozen would wait for somebody to thaw it, and we for its execve. */
+	if (e->container.status == CONTAINER_RUNNING && cgroup_is_frozen(&e->cgroup.cgroup))
+		e->container.status = CONTAINER_PAUSED;
+	return cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err);
 }
 
 static int filter_get(struct execution *e, int root, struct error *err)
@@ -88,13 +93,13 @@ static int console_check(struct execution *e, const struct container_exec_option
 static int execution_prepare(
 	struct execution *e, int root, const char *id, const struct container_exec_options *options, struct error *err)
 {
-	if (container_open(&e->arena, root, id, &e->container, err) < 0 || check_running(e, err) < 0)
+	if (container_open_record(&e->arena, root, id, &e->container, err) < 0)
 		return -1;
 	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range, err) < 0)
 		return -1;
-	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0)
+	if (entrance_get(e, err) < 0 || check_running(e, err) < 0)
 		return -1;
-	if (console_check(e, options, err) < 0 || entrance_get(e, err) < 0)
+	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0 || console_check(e, options, err) < 0)
 		return -1;
 	return filter_get(e, root, err);
 }

@@ -59,6 +59,11 @@ static int open_it(struct arena *arena, int root, const char *id, bool lock, str
 	return 0;
 }
 
+int container_open_record(struct arena *arena, int root, const char *id, struct container *out, struct error *err)
+{
+	return open_it(arena, root, id, false, out, err);
+}
+
 int container_open(struct arena *arena, int root, const char *id, struct container *out, struct error *err)
 {
 	if (open_it(arena, root, id, false, out, err) < 0)

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "runtime/guard.h"
 #include "tests/runtime/support_runtime.h"
 
 struct running {
@@ -158,6 +159,7 @@ TEST(join, refuses_to_enter_unprotected_where_protection_is_asked_for)
 	struct error err;
 
 	NEEDS_ROOT();
+	SKIP_UNLESS(guard_is_in_place(&err) == 0, "this test program lies on a read-only file system");
 	running_make(&running, false);
 	struct join join = {.target = &running.id,
 		.process = &running.box.spec.process,

@@ -253,6 +253,26 @@ TEST(launch, gives_the_process_user_directory_and_privileges)
 		"NoNewPrivs:\t1\n");
 }
 
+TEST(launch, does_not_pass_on_what_the_caller_ignores_or_blocks)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	sigset_t blocked;
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	strings_add(&box.arena, &box.spec.process.args, "/bin/grep");
+	strings_add(&box.arena, &box.spec.process.args, "-E");
+	strings_add(&box.arena, &box.spec.process.args, "SigBlk|SigIgn");
+	strings_add(&box.arena, &box.spec.process.args, "/proc/self/status");
+	EXPECT_RUN(&box, 0, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
 /* Trap: a pipe of the host's root is closed to an open() of /dev/stderr by another user. */
 TEST(launch, lets_a_user_open_its_output_anew)
 {

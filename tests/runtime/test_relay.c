@@ -243,6 +243,7 @@ static pid_t console_relay_fork(int *user, const char *script)
 			dup2(slave, i);
 		inner = forkpty(&relay.console, NULL, NULL, NULL);
 		if (inner == 0) {
+			signal(SIGINT, SIG_DFL); /* ignored in a background job, and then a shell cannot trap it */
 			execl("/bin/sh", "sh", "-c", script, NULL);
 			_exit(127);
 		}
