@@ -30,8 +30,6 @@
 /* Set for the second execution, so that a protection that does not hold cannot make us go round for ever. */
 #define MARK "WARREN_GUARDED"
 
-extern char **environ;
-
 int guard_is_in_place(struct error *err)
 {
 	auto_fd readable = -1;

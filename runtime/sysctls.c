@@ -52,10 +52,12 @@ int sysctls_write(const struct spec *spec, int proc, struct error *err)
 
 	if (!spec->sysctls.count)
 		return 0;
-	if (proc < 0)
-		proc = detached = filesystem_mount("proc", NULL, NULL, 0, 0, err);
-	if (proc < 0)
-		return -1;
+	if (proc < 0) {
+		detached = filesystem_mount("proc", NULL, NULL, 0, 0, err);
+		if (detached < 0)
+			return -1;
+		proc = detached;
+	}
 	for (size_t i = 0; i < spec->sysctls.count; i++)
 		if (sysctl_write(proc, &spec->sysctls.items[i], err) < 0)
 			return -1;

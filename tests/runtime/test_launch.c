@@ -479,6 +479,45 @@ TEST(launch, keeps_destinations_inside_the_root)
 	cr_assert(entries(host) == 0);
 }
 
+/* Somebody with a hand in the image (a shared volume) swaps a directory for a link to the host's while it is mounted
+ * on. */
+static pid_t racer_fork(const char *a, const char *b)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+	}
+	return pid;
+}
+
+TEST(launch, keeps_destinations_inside_the_root_while_somebody_swaps_them, .timeout = 60)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	struct error err;
+	char host[128], a[128], b[128], output[256];
+	int before = host_mounts(), started = 0;
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	snprintf(host, sizeof(host), "%s/host", box.directory);
+	snprintf(a, sizeof(a), "%s/vol", box.root);
+	snprintf(b, sizeof(b), "%s/link", box.root);
+	cr_assert(mkdir(host, 0755) == 0 && mkdir(a, 0755) == 0 && symlink(host, b) == 0);
+	sandbox_add_mount(&box, (struct spec_mount){.destination = "/vol/a/b", .type = "tmpfs"});
+	sandbox_script(&box, "touch /vol/a/b/x; true");
+	pid_t racer = racer_fork(a, b);
+	for (int i = 0; i < 60; i++)
+		started += sandbox_run(&box, NULL, output, sizeof(output), &err) == 0;
+	kill(racer, SIGKILL);
+	waitpid(racer, NULL, 0);
+	cr_assert(started > 0, "%s", err.text);
+	cr_assert(entries(host) == 0, "%d entries on the host", entries(host));
+	cr_assert(host_mounts() == before);
+}
+
 TEST(launch, does_not_mask_with_what_the_image_has_at_dev_null)
 {
 	AUTO(sandbox_drop) struct sandbox box;
