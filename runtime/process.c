@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -210,19 +211,21 @@ int process_enter_directory(const struct process_plan *plan, struct error *err)
 }
 
 /* Where only the user may go (a volume that keeps root out), root's chdir failed with EACCES and we are still at "/".
- */
-static int directory_enter_as_user(const struct process_plan *plan, struct error *err)
+ * Asked before a filter is loaded, which may refuse getcwd(2). */
+static bool directory_waits_for_user(const struct process_plan *plan)
 {
-	const char *cwd = plan->process->cwd;
 	char place[PATH_MAX];
 
-	if (plan->process->uid == 0 || strcmp(cwd, "/") == 0)
-		return 0;
-	if (syscall(SYS_getcwd, place, sizeof(place)) < 0 || strcmp(place, "/") != 0)
-		return 0;
-	if (chdir(cwd) < 0)
-		return fail_errno(err, "working directory %s", cwd);
-	return directory_check(cwd, err);
+	if (plan->process->uid == 0 || strcmp(plan->process->cwd, "/") == 0)
+		return false;
+	return syscall(SYS_getcwd, place, sizeof(place)) > 0 && strcmp(place, "/") == 0;
+}
+
+static int directory_enter_as_user(const struct process_plan *plan, struct error *err)
+{
+	if (chdir(plan->process->cwd) < 0)
+		return fail_errno(err, "working directory %s", plan->process->cwd);
+	return directory_check(plan->process->cwd, err);
 }
 
 /* --- identity and rights -------------------------------------------------------------------------------------------
@@ -302,6 +305,7 @@ static int privileges_forgo(const struct spec_process *process, struct error *er
 int process_become(const struct process_plan *plan, const struct seccomp_program *seccomp, struct error *err)
 {
 	const struct spec_process *process = plan->process;
+	bool directory_waits = directory_waits_for_user(plan);
 
 	if (process_set_rlimits(process, err) < 0)
 		return -1;
@@ -310,7 +314,9 @@ int process_become(const struct process_plan *plan, const struct seccomp_program
 		return -1;
 	if (!process->no_new_privileges && seccomp_program_install(seccomp, 0, err) < 0)
 		return -1;
-	if (process_set_ids(process, err) < 0 || directory_enter_as_user(plan, err) < 0)
+	if (process_set_ids(process, err) < 0)
+		return -1;
+	if (directory_waits && directory_enter_as_user(plan, err) < 0)
 		return -1;
 	if (process_set_capabilities(process, err) < 0)
 		return -1;

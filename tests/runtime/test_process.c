@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -13,6 +14,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "runtime/process.h"
+#include "runtime/runtime.h"
+#include "runtime/seccomp.h"
 #include "tests/test.h"
 
 static struct spec_process plain_process(struct arena *arena, const char *program)
@@ -438,6 +441,35 @@ TEST(process_become, enters_as_the_user_where_root_may_not)
 		CHILD_ASSERT(getcwd(place, sizeof(place)) && strcmp(place, directory) == 0);
 	});
 	rmdir(directory);
+	cr_assert(status == 0, "%d", status);
+}
+
+/* Without no_new_privs the filter is loaded first; it must not be asked for what a program may not do. */
+TEST(process_become, asks_nothing_of_the_filter_that_a_profile_may_refuse)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec_process process = plain_process(&arena, "true");
+	struct spec_seccomp profile = {.default_action = SCMP_ACT_ALLOW};
+	struct seccomp_rule rule = {.action = SCMP_ACT_KILL_PROCESS};
+	struct seccomp_program *program = NULL;
+	struct error err = {0};
+
+	strings_add(&arena, &rule.names, "getcwd");
+	strings_add(&arena, &rule.names, "umask");
+	strings_add(&arena, &rule.names, "setrlimit");
+	profile.rules.items = &rule;
+	profile.rules.count = 1;
+	ASSERT_OK(seccomp_program_compile(&profile, &program, &err));
+	process.uid = process.gid = 1234;
+	process.cwd = "/tmp";
+	struct process_plan plan = plan_of(&arena, &process);
+	int status = IN_CHILD({
+		CHILD_ASSERT(process_enter_directory(&plan, &err) == 0);
+		CHILD_ASSERT(process_become(&plan, program, &err) == 0);
+		CHILD_ASSERT(prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2);
+	});
+	seccomp_program_drop(&program);
 	cr_assert(status == 0, "%d", status);
 }
 
