@@ -1,0 +1,123 @@
+/* The command lines that the engines above an OCI runtime use, word by word, each through a whole life. */
+#include <stdlib.h>
+
+#include "tests/end_to_end/support_bundle.h"
+#include "tests/test.h"
+
+#define STEPS_MAX 16
+#define WORDS_MAX 20
+
+/* "ID", "BUNDLE", "LOG" and "PID" stand for the test's own. */
+struct step {
+	const char *words[WORDS_MAX];
+	const char *output; /* what it prints, when that is plain */
+};
+struct client {
+	const char *name;
+	struct step steps[STEPS_MAX];
+};
+
+#define CONTAINERD "--log", "LOG", "--log-format", "json"
+#define CONMON "--log-format=json", "--log", "LOG"
+
+static const struct client clients[] = {
+	{"containerd and docker",
+		{
+			{{CONTAINERD, "create", "--bundle", "BUNDLE", "--pid-file", "PID", "ID"}, ""},
+			{{CONTAINERD, "start", "ID"}, ""},
+			{{CONTAINERD, "exec", "--process", "process.json", "--detach", "--pid-file", "PID", "ID"},
+				NULL},
+			{{CONTAINERD, "ps", "--format", "json", "ID"}, NULL},
+			{{CONTAINERD, "pause", "ID"}, ""},
+			{{CONTAINERD, "resume", "ID"}, ""},
+			{{CONTAINERD, "state", "ID"}, NULL},
+			{{CONTAINERD, "kill", "ID", "15"}, ""},
+			{{CONTAINERD, "kill", "--all", "ID", "9"}, ""},
+			{{CONTAINERD, "delete", "--force", "ID"}, ""},
+		}},
+	{"podman by conmon",
+		{
+			{{CONMON, "--cgroup-manager", "cgroupfs", "create", "--bundle", "BUNDLE", "--pid-file", "PID",
+				 "ID"},
+				""},
+			{{CONMON, "start", "ID"}, ""},
+			{{CONMON, "exec", "--pid-file", "PID", "--process", "process.json", "-d", "ID"}, NULL},
+			{{CONMON, "kill", "ID", "9"}, ""},
+			{{CONMON, "delete", "--force", "ID"}, ""},
+		}},
+	{"the suite of crun",
+		{
+			{{"--cgroup-manager", "cgroupfs", "run", "--config", "config.json", "--detach", "--pid-file",
+				 "PID", "ID"},
+				""},
+			{{"list", "-q"}, NULL},
+			{{"exec", "--env", "A=1", "--cwd", "/bin", "ID", "pwd"}, "/bin\n"},
+			{{"delete", "-f", "ID"}, ""},
+		}},
+	{"people",
+		{
+			{{"run", "-d", "ID", "-b", "BUNDLE"}, ""},
+			{{"exec", "ID", "true"}, ""},
+			{{"kill", "ID", "SIGKILL"}, ""},
+			{{"delete", "--force", "ID"}, ""},
+		}},
+};
+
+static const char *word_fill(struct arena *arena, const struct bundle *bundle, const char *word)
+{
+	if (strcmp(word, "BUNDLE") == 0)
+		return bundle->path;
+	if (strcmp(word, "LOG") == 0)
+		return arena_format(arena, "%s/log", bundle->directory.path);
+	if (strcmp(word, "PID") == 0)
+		return arena_format(arena, "%s/pid", bundle->directory.path);
+	return word;
+}
+
+static void step_run(struct bundle *bundle, const char *client, const struct step *step)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *words[WORDS_MAX + 1] = {0};
+	struct text line AUTO(text_drop) = {0};
+
+	for (size_t i = 0; i < WORDS_MAX && step->words[i]; i++) {
+		words[i] = word_fill(&arena, bundle, step->words[i]);
+		text_appendf(&line, " %s", words[i]);
+	}
+	auto_run run = bundle_oci(bundle, words, NULL);
+	cr_assert(run.status == 0 && run.err_length == 0, "%s:%s: %d: %s", client, line.data, run.status, run.err);
+	cr_assert(!step->output || strcmp(run.out, step->output) == 0, "%s:%s: %s", client, line.data, run.out);
+}
+
+TEST(oci_clients, go_through_a_whole_life)
+{
+	NEEDS_ROOT();
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		auto_bundle bundle = bundle_new();
+
+		BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"100\"]");
+		run_write_file(bundle.path, "process.json", 0644,
+			"{\"args\": [\"sleep\", \"50\"], \"cwd\": \"/\", \"env\": [\"PATH=/bin\"], \"user\": {\"uid\": "
+			"0, \"gid\": 0}}");
+		for (size_t k = 0; k < STEPS_MAX && clients[i].steps[k].words[0]; k++)
+			step_run(&bundle, clients[i].name, &clients[i].steps[k]);
+		auto_run list = OCI(&bundle, "list", "-q");
+		cr_assert_str_eq(list.out, "");
+		cr_assert(bundle_cgroups(&bundle) == 0, "%s", clients[i].name);
+	}
+}
+
+/* What they look for in messages to tell "it is gone" from a failure. */
+TEST(oci_clients, find_the_words_they_look_for)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	auto_run missing = OCI(&bundle, "kill", "nonesuch", "9");
+	cr_assert(missing.status == 1 && strstr(missing.err, "does not exist"), "%s", missing.err);
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/true\"]");
+	auto_run run = OCI(&bundle, "run", "--keep", "ID");
+	cr_assert(run.status == 0, "%s", run.err);
+	auto_run ended = OCI(&bundle, "kill", "ID", "9");
+	cr_assert(ended.status == 1 && strstr(ended.err, "container not running"), "%s", ended.err);
+}
