@@ -5,6 +5,7 @@
 #include "fleet/instance.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -32,7 +33,7 @@ static enum end_reason end_reason(const struct end *end)
 	if (end->killed_by && end->wait_status >= 0 && was_killed(end->wait_status, end->killed_by))
 		return END_KILLED;
 	if (end->desired == DESIRED_STOPPED)
-		return end->killed_by ? END_KILLED : END_STOPPED;
+		return end->killed_by == SIGKILL ? END_KILLED : END_STOPPED;
 	if (end->oom_kills > 0 && (end->wait_status < 0 || was_killed(end->wait_status, SIGKILL)))
 		return END_OUT_OF_MEMORY;
 	if (end->wait_status < 0)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@
 #include "fleet/monitor.h"
 
 #define DEFAULT_GRACE_MS 10000
-#define KILL_WAIT_MS 10000
+#define KILL_WAIT_MS 5000
+#define PROCESSES_MAX 4194304
 
 /* --- telling it ----------------------------------------------------------------------------------------------------
  */
@@ -149,31 +151,49 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 /* --- when it does not ----------------------------------------------------------------------------------------------
  */
 
-/* "; waiting for process 17 to be reaped by process 12": start of a stat line after the name is "STATE PPID". */
-static void stuck_describe(const struct cgroup *cgroup, struct text *out)
+/* The number after a label of /proc/PID/status, -1 when it is not there. */
+static int64_t status_number(const char *status, const char *label)
+{
+	const char *line = strstr(status, label);
+
+	return line ? strtoll(line + strlen(label), NULL, 10) : -1;
+}
+
+/* A process is the instance's when its uid lies in the instance's range, which nobody else has. */
+static void stuck_describe_one(const char *pid, uint32_t id_base, struct text *out)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids pids = {0};
+	const char *path = arena_format(&arena, "/proc/%s/status", pid), *status;
 	struct error ignored;
 
-	if (cgroup_processes(cgroup, &arena, &pids, &ignored) < 0)
+	if (file_read(&arena, AT_FDCWD, path, 65536, &status, NULL, &ignored) < 0)
 		return;
-	for (size_t i = 0; i < pids.count && i < 3; i++) {
-		char path[64], state;
-		const char *stat, *after_name;
-		int parent;
+	int64_t uid = status_number(status, "\nUid:");
 
-		snprintf(path, sizeof(path), "/proc/%d/stat", pids.items[i]);
-		if (file_read(&arena, AT_FDCWD, path, 4096, &stat, NULL, &ignored) < 0)
-			continue;
-		after_name = strrchr(stat, ')');
-		if (!after_name || sscanf(after_name, ") %c %d", &state, &parent) != 2)
-			continue;
-		if (state == 'Z')
-			text_appendf(out, "; process %d waits to be reaped by process %d", pids.items[i], parent);
-		else
-			text_appendf(out, "; process %d is in state %c", pids.items[i], state);
-	}
+	if (uid < id_base || uid >= (int64_t)id_base + SLOT_ID_COUNT)
+		return;
+	if (strstr(status, "\nState:\tZ"))
+		text_appendf(out, "; process %s waits to be reaped by process %lld", pid,
+			(long long)status_number(status, "\nPPid:"));
+	else
+		text_appendf(out, "; process %s has not ended", pid);
+}
+
+/* Who holds up the end: a dead process is in no cgroup any more, so /proc is searched. */
+static void stuck_describe(const struct instance *instance, struct text *out)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct strings names = {0};
+	struct record record;
+	struct error ignored;
+
+	if (proc < 0 || record_read(&arena, instance->dir, &record, &ignored) < 0 ||
+		dir_list(&arena, proc, PROCESSES_MAX, &names, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names.count && out->length < 200; i++)
+		if (*names.items[i] >= '1' && *names.items[i] <= '9')
+			stuck_describe_one(names.items[i], record_id_base(&record), out);
 }
 
 int stopping_expire(struct stopping *stopping, struct error *err)
@@ -191,7 +211,7 @@ int stopping_expire(struct stopping *stopping, struct error *err)
 		stopping->deadline_ms = clock_ms() + KILL_WAIT_MS;
 		return cgroup_kill(&cgroup, err) < 0 ? blame(err, "kill %s", instance->name) : 0;
 	}
-	stuck_describe(&cgroup, &stuck);
+	stuck_describe(instance, &stuck);
 	return fail(err, ERROR_SYSTEM, "stop %s: killed, but the kernel has not ended it within %d s%s", instance->name,
 		KILL_WAIT_MS / 1000, text_string(&stuck));
 }
