@@ -143,6 +143,22 @@ static int boot_check(struct host *host, struct error *err)
 	return is_current_boot(host) ? 0 : boot_rebuild(host, err);
 }
 
+static int cgroup_parent_check(const char *parent, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings parts = strings_split(&arena, parent, '/');
+
+	if (line_check("--cgroup-parent", parent, err) < 0)
+		return -1;
+	for (size_t i = 0; i < parts.count; i++)
+		if (text_is_empty(parts.items[i]) || text_equal(parts.items[i], ".") ||
+			text_equal(parts.items[i], ".."))
+			return fail(err, ERROR_USAGE,
+				"--cgroup-parent \"%s\": must be a relative path without empty, \".\" or \"..\" parts",
+				parent);
+	return 0;
+}
+
 /* --- public ------------------------------------------------------------------------------------------------------ */
 
 int host_open(const struct host_options *options, struct host *out, struct error *err)
@@ -151,6 +167,8 @@ int host_open(const struct host_options *options, struct host *out, struct error
 	if (geteuid() != 0)
 		return fail(err, ERROR_SYSTEM, "warren needs root; try again with sudo");
 	if (options && options->root && path_check_absolute("--root", options->root, err) < 0)
+		return -1;
+	if (options && options->cgroup_parent && cgroup_parent_check(options->cgroup_parent, err) < 0)
 		return -1;
 	paths_set(out, options);
 	if (directories_open(out, err) == 0 && cgroup_host_open(&out->cgroups, err) == 0 && boot_check(out, err) == 0)

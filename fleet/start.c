@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,7 +149,7 @@ static _Noreturn void monitor_main(struct instance *instance, bool adopt, int re
 	}
 	/* The lock first: whoever acts on the report finds it free. */
 	fd_drop(&monitor.instance.lock);
-	report_send(&monitor, report, false, &err);
+	report_send(&monitor, report, false, &(struct error){0});
 	fd_drop(&report);
 	monitor_protect(&monitor);
 	monitor_shrink(host->caller_arena);
@@ -259,6 +260,15 @@ static void ports_copy(const struct report *report, const struct start_options *
 	*options->port_count = report->port_count;
 }
 
+/* It ends after reporting a failure; then it is reaped, should we live on. */
+static void monitor_await_end(pid_t monitor)
+{
+	auto_fd pidfd = pidfd_open(monitor, 0);
+
+	if (pidfd >= 0 && process_wait_end(pidfd, INSTANCE_END_TIMEOUT_MS))
+		waitpid(monitor, NULL, WNOHANG);
+}
+
 int starting_end(struct starting *starting, const struct start_options *options, struct error *err)
 {
 	struct report report;
@@ -277,7 +287,7 @@ int starting_end(struct starting *starting, const struct start_options *options,
 	ports_copy(&report, options);
 	if (report.err.kind == ERROR_NONE)
 		return 0;
-	waitpid(starting->monitor, NULL, 0); /* it ends after its report */
+	monitor_await_end(starting->monitor);
 	*err = report.err;
 	return blame(err, "start %s", starting->name);
 }
