@@ -57,6 +57,8 @@ void bundle_drop(struct bundle *bundle)
 {
 	auto_run run = OCI(bundle, "delete", "--force", "ID");
 
+	if (run.status != 0)
+		fprintf(stderr, "%s", run.err);
 	run_directory_drop(&bundle->directory);
 }
 

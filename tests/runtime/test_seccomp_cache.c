@@ -105,6 +105,7 @@ TEST(seccomp_cache, tells_profiles_apart)
 	struct spec_seccomp changed = *seccomp_default_profile(&arena, 0);
 
 	AUTO(seccomp_program_drop) struct seccomp_program *program = get(&cache, &changed);
+	cr_assert(program);
 	cr_assert(hits(&cache, &changed));
 	cr_assert(!hits(&cache, seccomp_default_profile(&arena, SECCOMP_SETID_GUARD)));
 	changed.default_action = SCMP_ACT_ERRNO(EACCES);
@@ -160,6 +161,7 @@ TEST(seccomp_cache, believes_only_a_directory_and_files_that_are_ours_alone)
 	AUTO(seccomp_program_drop) struct seccomp_program *program = get(&cache, spec);
 	const char *name = only_file(&cache, &arena);
 
+	cr_assert(program);
 	cr_assert(fchmod(cache.dir, 0750) == 0 && !hits(&cache, spec));
 	cr_assert(fchmod(cache.dir, 0700) == 0 && hits(&cache, spec));
 	cr_assert(fchown(cache.dir, 1234, 0) == 0 && !hits(&cache, spec));
@@ -183,6 +185,7 @@ TEST(seccomp_cache, writes_nothing_where_it_would_not_read)
 
 	cr_assert(fchmod(cache.dir, 0755) == 0);
 	AUTO(seccomp_program_drop) struct seccomp_program *program = get(&cache, seccomp_default_profile(&arena, 0));
+	cr_assert(program);
 	ASSERT_OK(dir_list(&arena, cache.dir, 10, &names, &err));
 	cr_assert(names.count == 0);
 }
