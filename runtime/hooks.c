@@ -39,32 +39,20 @@ static int fail_status(const struct spec_hook *hook, int status, struct text *ou
 		*words ? ": " : "", words);
 }
 
-/* The path is what is executed, whatever args[0] says. */
-static const char **arguments_make(const struct spec_hook *hook)
-{
-	const char **arguments = calloc(hook->args.count + 2, sizeof(*arguments));
-
-	if (!arguments)
-		memory_exhausted();
-	arguments[0] = hook->path;
-	for (size_t i = 1; i < hook->args.count; i++)
-		arguments[i] = hook->args.items[i];
-	return arguments;
-}
-
 static int hook_run(const struct spec_hook *hook, const char *state, size_t length, struct error *err)
 {
 	AUTO(text_drop) struct text output = {0};
+	const char *path_only[] = {hook->path, NULL};
 	struct helper helper = {
+		.program = hook->path,
+		.argv = hook->args.count ? hook->args.items : path_only,
 		.env = hook->env.count ? hook->env.items : NULL,
 		.input = state,
 		.input_length = length,
 		.timeout_ms = hook->timeout_s.set ? hook->timeout_s.value * 1000 : DEFAULT_TIMEOUT_MS,
 	};
-	auto_free const char **arguments = arguments_make(hook);
 	int status;
 
-	helper.argv = arguments;
 	if (process_run(&helper, &output, &status, err) < 0)
 		return blame(err, "hook %s", hook->path);
 	return status ? fail_status(hook, status, &output, err) : 0;
