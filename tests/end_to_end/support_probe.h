@@ -1,0 +1,36 @@
+/* What this test program does when it is started inside an instance, as `test-end_to_end --probe NAME [ARGUMENT…]`: it
+ * tries what an instance must not be able to do, and prints what it found.
+ *
+ *   identity           namespaces, ids, capabilities and the like, one "NAME VALUE" a line
+ *   calls              "N refused", or one line for each system call that did not end as it must
+ *   files              the same for files that must be hidden or read-only
+ *   admin              the same for what CAP_SYS_ADMIN without a filter must not reach: the host's files
+ *   descriptors        one line for each open descriptor: "NUMBER TARGET"
+ *   connect IP:PORT…   one "IP:PORT WORD" a line: connected, refused, unreachable, silent …
+ *   abstract NAME      the WORD for a unix socket of the abstract name space
+ *   serve PORT         says "serving", then accepts connections for ever
+ *   fork               "N processes, then Resource temporarily unavailable"
+ *   spin               uses a processor for ever
+ *   touch              uses memory without end */
+#ifndef WARREN_TESTS_END_TO_END_SUPPORT_PROBE_H
+#define WARREN_TESTS_END_TO_END_SUPPORT_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+int probe_calls(void);
+int probe_files(void);
+int probe_admin(void);
+/* Also of use outside: the same words as the probe prints. */
+const char *probe_connect(const char *address, int port);
+
+/* Counts attempts and prints those that did not end as expected. */
+struct probe_count {
+	int tried, wrong;
+};
+/* result as a system call gives it, with errno; expected_errno 0: must succeed. */
+void probe_check(struct probe_count *count, const char *name, long result, int expected_errno);
+void probe_wrong(struct probe_count *count, const char *name, const char *what);
+int probe_count_print(const struct probe_count *count);
+
+#endif
