@@ -32,10 +32,23 @@ int fail_errno(struct error *err, const char *format, ...) PRINTF(2, 3);
 /* Puts "what I was doing: " in front of the text that is there; returns -1. */
 int blame(struct error *err, const char *format, ...) PRINTF(2, 3);
 
-/* Callers and the compiler alike shall see that these come back as -1: a path that fails does not go on with a value. */
-#define fail(...) ({ (fail)(__VA_ARGS__); -1; })
-#define fail_errno(...) ({ (fail_errno)(__VA_ARGS__); -1; })
-#define blame(...) ({ (blame)(__VA_ARGS__); -1; })
+/* Callers and the compiler alike shall see that these come back as -1: a path that fails does not go on with a value.
+ */
+#define fail(...)                                                                                                      \
+	({                                                                                                             \
+		(fail)(__VA_ARGS__);                                                                                   \
+		-1;                                                                                                    \
+	})
+#define fail_errno(...)                                                                                                \
+	({                                                                                                             \
+		(fail_errno)(__VA_ARGS__);                                                                             \
+		-1;                                                                                                    \
+	})
+#define blame(...)                                                                                                     \
+	({                                                                                                             \
+		(blame)(__VA_ARGS__);                                                                                  \
+		-1;                                                                                                    \
+	})
 
 /* The exit status of `warren` for this error: 1, 2, 3 or 4; 0 for ERROR_NONE. */
 int error_exit_status(const struct error *err);

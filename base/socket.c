@@ -1,6 +1,7 @@
 /* Unix sockets: whole messages with descriptors, and stream sockets named below a directory descriptor. */
 #include "base/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,12 +41,14 @@ int socket_send(int fd, const void *bytes, size_t length, const int *fds, size_t
 	if (fd_count) {
 		message.msg_control = control.bytes;
 		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-		*CMSG_FIRSTHDR(&message) = (struct cmsghdr){
+		struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+		assert(head); /* the room was just given */
+		*head = (struct cmsghdr){
 			.cmsg_len = CMSG_LEN(fd_count * sizeof(int)),
 			.cmsg_level = SOL_SOCKET,
 			.cmsg_type = SCM_RIGHTS,
 		};
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), fds, fd_count * sizeof(int));
+		memcpy(CMSG_DATA(head), fds, fd_count * sizeof(int));
 	}
 	do
 		sent = sendmsg(fd, &message, MSG_NOSIGNAL);

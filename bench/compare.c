@@ -65,10 +65,10 @@ static void run_once(struct figures *figures, int round)
 
 	words_split(figures->command, buffer, sizeof(buffer), words);
 	double start = now_ms();
-	pid_t pid = vfork();
-	if (pid == 0) {
-		execv(words[0], words);
-		_exit(127);
+	pid_t pid;
+	if (!words[0] || posix_spawn(&pid, words[0], NULL, NULL, words, environ) != 0) {
+		fprintf(stderr, "compare: cannot execute %s\n", figures->command);
+		exit(1);
 	}
 	while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;

@@ -37,7 +37,6 @@
 static struct {
 	const char *rootfs, *filter;
 	char *hierarchies;
-	char **program;
 	char cgroup[HIERARCHIES_MAX][256];
 	int tasks[HIERARCHIES_MAX];
 	int cgroup_count, into;
@@ -203,7 +202,7 @@ static void privileges_drop(void)
 	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
-static void child(void)
+static void child(char **program)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID};
 
@@ -238,11 +237,11 @@ static void child(void)
 	privileges_drop();
 	if (plan.filter)
 		check(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan.bpf), "seccomp");
-	execv(plan.program[0], plan.program);
-	check(-1, plan.program[0]);
+	execv(program[0], program);
+	check(-1, "execute");
 }
 
-static int start_and_wait(void)
+static int start_and_wait(char **program)
 {
 	struct clone_args args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
 		.exit_signal = SIGCHLD};
@@ -256,7 +255,7 @@ static int start_and_wait(void)
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	check(pid, "clone3");
 	if (pid == 0)
-		child();
+		child(program);
 	check(waitpid(pid, &status, 0), "wait");
 	for (int i = 0; i < plan.cgroup_count; i++) {
 		while (rmdir(plan.cgroup[i]) < 0 && errno == EBUSY)
@@ -268,7 +267,7 @@ static int start_and_wait(void)
 
 /* Runs the whole of it under ptrace and counts entries into the kernel, of the parent from here on and of the child up
  * to exec and its end. */
-static int count_calls(void)
+static int count_calls(char **program)
 {
 	long calls = 0;
 	int status, result = 0;
@@ -277,7 +276,7 @@ static int count_calls(void)
 	if (first == 0) {
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 		raise(SIGSTOP);
-		_exit(start_and_wait());
+		_exit(start_and_wait(program));
 	}
 	waitpid(first, &status, 0);
 	ptrace(PTRACE_SETOPTIONS, first, 0,
@@ -332,8 +331,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	plan.rootfs = argv[at];
-	plan.program = argv + at + 1;
 	if (plan.filter)
 		filter_read();
-	return count ? count_calls() : start_and_wait();
+	return count ? count_calls(argv + at + 1) : start_and_wait(argv + at + 1);
 }

@@ -228,7 +228,7 @@ static void request_take_reply(struct request *request, const struct reply *repl
 /* One datagram from the kernel; others (only a privileged process could send one) are passed over. */
 static ssize_t netlink_receive(int fd, void *buffer, size_t size)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = {0};
 	socklen_t from_length;
 	ssize_t length;
 
