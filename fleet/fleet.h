@@ -32,8 +32,7 @@ struct host {
 	struct cgroup_host cgroups;
 	/* The caller's own arena, or NULL: monitors are forks of the caller and give back what they do not need. */
 	struct arena *caller_arena;
-	bool net_checked; /* the network's host part was seen to be up by this process */
-	bool swept;	  /* leftovers of killed commands were looked for by this process */
+	bool swept; /* leftovers of killed commands were looked for by this process */
 };
 
 /* Opens, making what is missing (0700 root). After a reboot rebuilds the bitmaps from the records. Read-only commands
@@ -124,8 +123,8 @@ MUST_CHECK int instance_pause(struct host *host, const char *name, bool paused, 
 /* Removes a stopped one with all that is its own; force: kills first. protect is respected. Works on damaged ones. */
 MUST_CHECK int instance_remove(struct host *host, const char *name, bool force, struct error *err);
 /* Gives an instance a new specification of the same name and image; its files, slot and (where it still fits) address
- * stay. A running one goes on as it is: the new values count from its next start. Its network can change only while it is
- * stopped (ERROR_BUSY). */
+ * stay. A running one goes on as it is: the new values count from its next start. Its network can change only while it
+ * is stopped (ERROR_BUSY). */
 MUST_CHECK int instance_update(struct host *host, const struct instance_spec *spec, struct error *err);
 MUST_CHECK int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err);
 /* Waits for the end of the present run; *status as `$?`. Not running: the last run's at once. */

@@ -72,8 +72,9 @@ static int line_print(const struct reading *reading, const char *line, size_t le
 /* --- files ---------------------------------------------------------------------------------------------------------
  */
 
-/* 1 opened, 0 there is none of that name or it is open already. */
-static int file_add(struct reading *reading, const char *name, struct error *err)
+/* 1: go on with the next older one; 0: there is none of that name, or it is the file `until`. One that is open already
+ * is not opened twice. */
+static int file_add(struct reading *reading, const char *name, ino_t until, struct error *err)
 {
 	struct stat status;
 	auto_fd fd = openat(reading->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -82,27 +83,31 @@ static int file_add(struct reading *reading, const char *name, struct error *err
 		return errno == ENOENT ? 0 : fail_errno(err, "open %s", name);
 	if (fstat(fd, &status) < 0)
 		return fail_errno(err, "stat %s", name);
+	if (until && status.st_ino == until)
+		return 0;
 	for (size_t i = 0; i < reading->count; i++)
 		if (reading->files[i].inode == status.st_ino)
-			return 0;
+			return 1;
 	if (reading->count == FILES_MAX)
 		return 0;
 	reading->files[reading->count++] = (struct log_file){.fd = take_fd(&fd), .inode = status.st_ino};
 	return 1;
 }
 
-static int files_open(struct reading *reading, struct error *err)
+/* From the newest to the oldest, or to the file `until` (0: none), which was read before. */
+static int files_open(struct reading *reading, ino_t until, struct error *err)
 {
 	char name[16] = "log";
-	int added = file_add(reading, name, err);
+	int more = file_add(reading, name, until, err);
 
-	for (int i = 1; added >= 0 && i < FILES_MAX; i++) {
+	/* Between the two names of a rotation there is no "log" for a moment. */
+	if (more == 0 && !until)
+		more = 1;
+	for (int i = 1; more > 0 && i < FILES_MAX; i++) {
 		snprintf(name, sizeof(name), "log.%d", i);
-		if (faccessat(reading->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			break;
-		added = file_add(reading, name, err);
+		more = file_add(reading, name, until, err);
 	}
-	return added < 0 ? -1 : 0;
+	return more < 0 ? -1 : 0;
 }
 
 /* Prints the whole lines from file->at on; a last line without end only when `rest`. */
@@ -208,7 +213,7 @@ static int print_new(struct reading *reading, struct error *err)
 	/* What came between the look above and the rotation. */
 	if (reading->count && file_print(reading, &reading->files[0], true, err) < 0)
 		return -1;
-	if (files_open(reading, err) < 0)
+	if (files_open(reading, reading->count ? reading->files[0].inode : 0, err) < 0)
 		return -1;
 	/* Those added stand behind the old ones, newest first. */
 	for (size_t i = reading->count; i-- > before;)
@@ -290,7 +295,7 @@ static int driver_check(const struct instance *instance, struct error *err)
 static int logs_print(struct reading *reading, const struct instance *instance, struct error *err)
 {
 	reading->dir = dir_create(instance->host->log, instance->name, 0700, err);
-	if (reading->dir < 0 || files_open(reading, err) < 0 || tail_find(reading, err) < 0)
+	if (reading->dir < 0 || files_open(reading, 0, err) < 0 || tail_find(reading, err) < 0)
 		return -1;
 	for (size_t i = reading->count; i-- > 0;)
 		if (file_print(reading, &reading->files[i], i > 0 || !reading->options->follow, err) < 0)

@@ -120,7 +120,7 @@ MUST_CHECK int instance_start_held(struct instance *instance, const struct start
  */
 
 /* The host's part of the network is up; if its table had to be made anew, the ports of all running instances are in it
- * again. Once per process. */
+ * again. The slot of whoever asks is taken, so nobody takes it down from here on. */
 MUST_CHECK int host_network_up(struct host *host, struct error *err);
 
 #endif

@@ -42,13 +42,10 @@ static int all_publish_again(struct host *host, struct error *err)
 
 int host_network_up(struct host *host, struct error *err)
 {
-	int rebuilt;
+	/* Asked each time: somebody may have removed the last other instance, and the table with it, a moment ago. */
+	int rebuilt = net_host_up(&host->net, err);
 
-	if (host->net_checked)
-		return 0;
-	rebuilt = net_host_up(&host->net, err);
 	if (rebuilt < 0 || (rebuilt > 0 && all_publish_again(host, err) < 0))
 		return blame(err, "bring up the network");
-	host->net_checked = true;
 	return 0;
 }

@@ -136,7 +136,7 @@ int monitor_watch(struct monitor *monitor)
 static void stack_shrink(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = 4096, depth = (uintptr_t)1 << 20;
-	uintptr_t end = (here & ~(page - 1)) - 2 * page;
+	uintptr_t end = (here & ~(page - 1)) - page;
 
 	for (uintptr_t at = end - page; at > end - depth; at -= page)
 		if (madvise((void *)at, page, MADV_DONTNEED) < 0)

@@ -200,6 +200,39 @@ TEST(start, a_killed_create_is_swept_up)
 	test_host_close(&test);
 }
 
+/* A start that is killed, command and monitor, somewhere on its way. Where exactly is chance; that nothing is left, or
+ * that it runs, holds everywhere. */
+TEST(start, killed_at_any_moment_it_can_be_removed)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", "exec sleep 1000");
+	struct port port;
+
+	ASSERT_OK(port_parse("18080:80", &port, &err));
+	spec.network = NETWORK_DEFAULT;
+	spec.ports.items = &port;
+	spec.ports.count = 1;
+	for (useconds_t i = 0; i < 25; i++) {
+		auto_instance instance = INSTANCE_EMPTY;
+		AUTO(starting_drop) struct starting starting = STARTING_EMPTY;
+
+		ASSERT_OK(instance_create(&test.host, &spec, &err));
+		ASSERT_OK(instance_take(&test.host, "web", &instance, &err));
+		ASSERT_OK(starting_begin(&instance, &starting, &err));
+		usleep(i * 2500);
+		kill(starting.monitor, SIGKILL);
+		cr_assert(waitpid(starting.monitor, NULL, 0) == starting.monitor);
+		instance_drop(&instance);
+		ASSERT_OK(instance_remove(&test.host, "web", true, &err));
+	}
+	test_run(&test, &spec);
+	cr_assert(test_status(&test, "web").monitored);
+	test_host_close(&test);
+}
+
 TEST(start, a_living_create_is_left_alone_by_the_sweeper)
 {
 	struct test_host test;
