@@ -159,31 +159,38 @@ static int spec_write(int dir, const struct instance_spec *spec, struct error *e
 	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
 }
 
-static int root_make(struct host *host, int dir, const struct instance_spec *spec, struct error *err)
+/* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
+ * linked or cloned from one into the other. */
+static int root_make(struct host *host, const char *staged, const struct instance_spec *spec, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	AUTO(image_session_drop) struct image_session session = {.scratch = -1, .store = -1};
+	AUTO(image_session_drop) struct image_session session = {.scratch = -1, .outside = -1, .store = -1};
+	auto_free char *path = text_format("instances/%s", staged);
+	auto_fd dir = -1;
 	struct image_config config;
 	struct root_request request = {
 		.image = spec->image,
 		.rootfs = spec->rootfs,
 		.etc_from_host = &spec->etc_from_host,
-		.instance = dir,
 		.userns = -1,
 		.read_only = spec->read_only,
 	};
 
 	if (image_session_open(host->run, host->lib_path, &session, err) < 0)
 		return -1;
+	dir = openat(session.store, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return fail_errno(err, "open %s", path);
+	request.instance = dir;
 	if (spec->image && image_prepare(session.store, spec->image, &arena, &config, err) < 0)
 		return -1;
 	return root_create(&session, &request, err);
 }
 
-static int staged_fill(struct host *host, struct instance *staged, const struct instance_spec *spec,
+static int staged_fill(struct host *host, struct instance *staged, const char *path, const struct instance_spec *spec,
 	struct record *record, struct error *err)
 {
-	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, staged->dir, spec, err) < 0 ||
+	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, path, spec, err) < 0 ||
 		spec_write(staged->dir, spec, err) < 0)
 		return -1;
 	return desired_write(staged->dir, DESIRED_STOPPED, err);
@@ -210,7 +217,7 @@ int instance_create(struct host *host, const struct instance_spec *spec, struct 
 		return -1;
 	if (staging_make(host, spec->name, &staged, path, err) < 0)
 		return blame(err, "create %s", spec->name);
-	if (staged_fill(host, &staged, spec, &record, err) == 0 && name_claim(host, path, spec->name, err) == 0)
+	if (staged_fill(host, &staged, path, spec, &record, err) == 0 && name_claim(host, path, spec->name, err) == 0)
 		return 0;
 	/* Record last: whoever is killed here leaves a directory that still says what it held. */
 	record_undo(host, &record);
