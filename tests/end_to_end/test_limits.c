@@ -1,0 +1,277 @@
+/* Limits bite, and only the instance that they are for. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/process.h"
+#include "base/text.h"
+#include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_probe.h"
+#include "tests/test.h"
+
+static const struct json *stats_entry(struct playground *playground, const char *name)
+{
+	auto_run stats = WARREN(playground, "stats", "--no-stream", "--json", name);
+	struct json_doc doc;
+	struct error err;
+
+	ASSERT_OK(json_parse(&playground->arena, "stats", stats.out, stats.out_length, JSON_PLAIN, &doc, &err));
+	return doc.root->first;
+}
+
+static int64_t number_of(const char *text)
+{
+	int64_t number;
+	struct error err;
+	auto_free char *line = strndup(text, strcspn(text, "\n"));
+
+	ASSERT_OK(number_parse(line, 0, INT64_MAX, &number, &err));
+	return number;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+static void assert_says_out_of_memory(struct playground *playground, const char *name)
+{
+	const struct json *end = json_get(instance_inspect(playground, name), "last_exit");
+	auto_run table = WARREN(playground, "list", name);
+
+	cr_assert_str_eq(json_get(end, "reason")->text, "out of memory");
+	cr_assert_str_eq(json_get(end, "status")->text, "137");
+	cr_assert(strstr(table.out, "out of memory"), "%s", table.out);
+}
+
+TEST(limits, memory_hog_is_killed_and_said_to_be_out_of_memory, .fini = playground_rescue, .timeout = 120)
+{
+	auto_playground playground = playground_new();
+
+	WARREN_OK(&playground, "run", "-d", "--name", "neighbour", "host", "--", "sleep", "1000");
+	WARREN_OK(&playground, "run", "-d", "--name", "hog", "--memory", "48M", "-v",
+		playground_probe_volume(&playground), "host", "--", PROBE, "touch");
+	auto_run waited = WARREN(&playground, "wait", "hog");
+	cr_assert_str_eq(waited.out, "137\n", "%s%s", waited.out, waited.err);
+	assert_says_out_of_memory(&playground, "hog");
+	cr_assert_str_eq(instance_fact(&playground, "neighbour", "state"), "running");
+}
+
+TEST(limits, memory_hog_in_the_foreground_gives_137, .fini = playground_rescue, .timeout = 120)
+{
+	auto_playground playground = playground_new();
+
+	auto_run run = WARREN(&playground, "run", "--name", "hog", "--memory", "48M", "-v",
+		playground_probe_volume(&playground), "host", "--", PROBE, "touch");
+	cr_assert(run.status == 137, "status %d: %s%s", run.status, run.out, run.err);
+	assert_says_out_of_memory(&playground, "hog");
+}
+
+/* The kernel takes the hog, not the server beside it; who looks at the instance can see that it happened. */
+TEST(limits, memory_hog_by_exec_dies_and_the_server_lives, .fini = playground_rescue, .timeout = 120)
+{
+	auto_playground playground = playground_new();
+
+	WARREN_OK(&playground, "run", "-d", "--name", "inside", "--memory", "48M", "-v",
+		playground_probe_volume(&playground), "host", "--", "sleep", "1000");
+	auto_run exec = WARREN(&playground, "exec", "inside", PROBE, "touch");
+	cr_assert(exec.status == 137, "status %d: %s%s", exec.status, exec.out, exec.err);
+	cr_assert_str_eq(instance_fact(&playground, "inside", "state"), "running");
+	cr_assert(number_of(json_get(stats_entry(&playground, "inside"), "oom_kills")->text) >= 1);
+}
+
+/* --- processes ---------------------------------------------------------------------------------------------------- */
+
+#define PIDS "32"
+#define PIDS_MAX 32
+
+/* others: what else runs there, the probe included. */
+static void assert_forks_are_bounded(const struct run_result *run, int others)
+{
+	int count = -1;
+	char reason[64] = "";
+
+	cr_assert(sscanf(run->out, "%d processes, then %63[^\n]", &count, reason) == 2, "%s%s", run->out, run->err);
+	cr_assert_str_eq(reason, "Resource temporarily unavailable");
+	cr_assert(count == PIDS_MAX - others, "%d processes beside %d", count, others);
+}
+
+TEST(limits, processes_end_at_the_limit_by_run_and_by_exec, .fini = playground_rescue, .timeout = 120)
+{
+	auto_playground playground = playground_new();
+	const char *volume = playground_probe_volume(&playground);
+
+	auto_run run =
+		WARREN(&playground, "run", "--rm", "--pids-limit", PIDS, "-v", volume, "host", "--", PROBE, "fork");
+	assert_forks_are_bounded(&run, 1);
+	WARREN_OK(&playground, "run", "-d", "--name", "inside", "--pids-limit", PIDS, "-v", volume, "host", "--",
+		"sleep", "1000");
+	auto_run exec = WARREN(&playground, "exec", "inside", PROBE, "fork");
+	assert_forks_are_bounded(&exec, 2);
+	cr_assert_str_eq(instance_fact(&playground, "inside", "state"), "running");
+}
+
+static int64_t cgroup_number(struct playground *playground, const char *name, const char *controller, const char *file)
+{
+	const char *text = instance_cgroup_file(playground, name, controller, file, file);
+
+	cr_assert(*text, "%s of %s is not there", file, name);
+	return number_of(text);
+}
+
+static bool limit_was_hit(struct playground *playground, const char *name)
+{
+	const char *events = instance_cgroup_file(playground, name, "pids", "pids.events", "pids.events");
+
+	return text_starts_with(events, "max ") && number_of(events + 4) > 0;
+}
+
+TEST(limits, fork_bomb_stays_inside_and_can_be_removed, .fini = playground_rescue, .timeout = 180)
+{
+	auto_playground playground = playground_new();
+	int64_t deadline_ms = clock_ms() + 20000;
+
+	WARREN_OK(&playground, "run", "-d", "--name", "neighbour", "host", "--", "sleep", "1000");
+	WARREN_OK(&playground, "run", "-d", "--name", "bomb", "--pids-limit", PIDS, "--cpus", "0.5", "host", "--",
+		"bash", "-c", "bomb() { bomb | bomb & }; bomb; sleep 1000");
+	while (!limit_was_hit(&playground, "bomb"))
+		cr_assert(clock_ms() < deadline_ms, "the bomb does not burst");
+	for (int i = 0; i < 20; i++)
+		cr_assert(cgroup_number(&playground, "bomb", "pids", "pids.current") <= PIDS_MAX);
+	auto_run beside = WARREN(&playground, "exec", "neighbour", "echo", "fine");
+	cr_assert_str_eq(beside.out, "fine\n", "%s", beside.err);
+	/* With no process to spare inside, a command says so and ends; it is taken away from outside. */
+	int64_t before_ms = clock_ms();
+	WARREN_OK(&playground, "rm", "-f", "bomb");
+	cr_assert(clock_ms() - before_ms < 20000, "%lld ms", (long long)(clock_ms() - before_ms));
+	cr_assert_str_eq(instance_fact(&playground, "neighbour", "state"), "running");
+}
+
+/* --- processors --------------------------------------------------------------------------------------------------- */
+
+#define CPUS "0.2"
+#define SHARE 0.2
+#define SPIN_MS 2000
+
+/* Nanoseconds of processor time. */
+static int64_t cpu_time(struct playground *playground, const char *name)
+{
+	const char *text = instance_cgroup_file(playground, name, "cpuacct", "cpuacct.usage", "cpu.stat");
+
+	return text_starts_with(text, "usage_usec ") ? 1000 * number_of(text + strlen("usage_usec ")) : number_of(text);
+}
+
+static double share_measure(struct playground *playground, const char *name)
+{
+	int64_t time_before = clock_ms(), used_before = cpu_time(playground, name);
+
+	poll(NULL, 0, SPIN_MS);
+	double used_ms = (double)(cpu_time(playground, name) - used_before) / 1e6;
+	return used_ms / (double)(clock_ms() - time_before);
+}
+
+TEST(limits, spinning_instance_gets_its_share_and_no_more, .fini = playground_rescue, .timeout = 120)
+{
+	auto_playground playground = playground_new();
+
+	WARREN_OK(&playground, "run", "-d", "--name", "spin", "--cpus", CPUS, "-v",
+		playground_probe_volume(&playground), "host", "--", PROBE, "spin");
+	double alone = share_measure(&playground, "spin");
+	cr_assert(alone < SHARE * 1.15 && alone > SHARE * 0.5, "%.3f processors", alone);
+	/* A second one by exec shares what there is. */
+	WARREN_OK(&playground, "exec", "-d", "spin", PROBE, "spin");
+	double both = share_measure(&playground, "spin");
+	cr_assert(both < SHARE * 1.15 && both > SHARE * 0.5, "%.3f processors", both);
+}
+
+/* --- logs --------------------------------------------------------------------------------------------------------- */
+
+#define FLOOD_BYTES "300M"
+#define LOG_BOUND (3 << 20)
+#define ANSWER_MS 3000
+
+static const char nginx_conf[] = "events {}\nerror_log /dev/stderr;\npid /run/nginx.pid;\n"
+				 "http { access_log /dev/stdout;\n"
+				 " server { listen 80; location / { return 200 \"served\\n\"; } } }\n";
+
+/* The whole answer of a GET, "" when there is none in time. */
+static const char *page_fetch(struct playground *playground, int port)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+	auto_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval timeout = {.tv_sec = ANSWER_MS / 1000};
+	char answer[1024];
+	size_t length = 0;
+	ssize_t got;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) < 0 || write(fd, request, strlen(request)) < 0)
+		return "";
+	while (length < sizeof(answer) && (got = read(fd, answer + length, sizeof(answer) - length)) > 0)
+		length += (size_t)got;
+	return arena_bytes(&playground->arena, answer, length);
+}
+
+static void assert_serves(struct playground *playground)
+{
+	int64_t before_ms = clock_ms();
+	const char *page = page_fetch(playground, 8090);
+
+	cr_assert(strstr(page, "\r\n\r\nserved\n"), "after %lld ms: %s", (long long)(clock_ms() - before_ms), page);
+}
+
+static int64_t log_bytes(const struct playground *playground)
+{
+	auto_free char *path = text_format("%s/log", playground->root);
+	auto_run files = RUN("find", path, "-type", "f", "-printf", "%s\n");
+	int64_t sum = 0;
+
+	for (const char *line = files.out; *line; line = strchr(line, '\n') + 1)
+		sum += number_of(line);
+	return sum;
+}
+
+static bool flood_is_over(struct playground *playground)
+{
+	auto_run test = WARREN(playground, "exec", "web", "test", "-e", "/tmp/flooded");
+
+	return test.status == 0;
+}
+
+static void web_start(struct playground *playground)
+{
+	auto_free char *volume =
+		text_format("%s/nginx.conf:/etc/nginx/nginx.conf:ro,noidmap", playground->directory.path);
+	int64_t deadline_ms = clock_ms() + 20000;
+
+	run_write_file(playground->directory.path, "nginx.conf", 0644, nginx_conf);
+	WARREN_OK(playground, "run", "-d", "--name", "web", "-p", "8090:80", "--log-opt", "max-size=1M", "--log-opt",
+		"max-file=3", "-v", volume, "host", "--", "nginx", "-g", "daemon off;");
+	while (!strstr(page_fetch(playground, 8090), "served"))
+		cr_assert(clock_ms() < deadline_ms, "nginx never answered");
+}
+
+/* nginx writes a line to the same pipe for each answer, and would wait there if nobody read it. */
+TEST(limits, log_flood_is_bounded_and_the_server_goes_on, .fini = playground_rescue, .timeout = 300)
+{
+	auto_playground playground = playground_new();
+	int served = 0;
+
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	web_start(&playground);
+	WARREN_OK(&playground, "exec", "-d", "web", "sh", "-c",
+		"yes a line of the flood that fills the log | head -c " FLOOD_BYTES
+		" > /proc/1/fd/1; echo > /tmp/flooded");
+	while (!flood_is_over(&playground)) {
+		assert_serves(&playground);
+		served++;
+		int64_t bytes = log_bytes(&playground);
+		cr_assert(bytes <= LOG_BOUND, "%lld bytes of logs", (long long)bytes);
+	}
+	cr_assert(served > 0, "the flood was over too soon");
+	assert_serves(&playground);
+	WARREN_OK(&playground, "exec", "web", "sh", "-c", "echo behind the flood > /proc/1/fd/1");
+	instance_await_log(&playground, "web", "behind the flood");
+	cr_assert(log_bytes(&playground) <= LOG_BOUND && log_bytes(&playground) > LOG_BOUND / 3);
+}
