@@ -58,20 +58,26 @@ static void claims_release(struct host *host, const struct record *record, struc
 		keep_first(first, &err);
 }
 
+/* What is found by the instance's name goes while the name is still taken: a moment later somebody may make a new one.
+ */
+static void named_remove(struct instance *instance, struct error *first)
+{
+	const int dirs[] = {instance->host->live, instance->host->log};
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (tree_remove(dirs[i], instance->name, &err) < 0)
+			keep_first(first, &err);
+}
+
 static void files_remove(struct instance *instance, const char *path, struct error *first)
 {
-	struct host *host = instance->host;
-	const struct {
-		int dir;
-		const char *name;
-	} trees[] = {{host->live, instance->name}, {host->log, instance->name}, {host->instances, path}};
 	struct error err;
 
 	if (root_remove(instance->dir, &err) < 0)
 		keep_first(first, &err);
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
-		if (tree_remove(trees[i].dir, trees[i].name, &err) < 0)
-			keep_first(first, &err);
+	if (tree_remove(instance->host->instances, path, &err) < 0)
+		keep_first(first, &err);
 }
 
 static bool has_instances(const struct host *host)
@@ -115,6 +121,7 @@ int instance_discard(struct instance *instance, struct error *err)
 
 	if (run_release(instance, &none, &later) < 0)
 		keep_first(&first, &later);
+	named_remove(instance, &first);
 	if (name_give_up(instance, path, err) < 0)
 		return -1;
 	if (known)
@@ -173,11 +180,13 @@ int instance_remove(struct host *host, const char *name, bool force, struct erro
 /* --- rename --------------------------------------------------------------------------------------------------------
  */
 
-static int directory_rename(int dir, const char *name, const char *new_name, struct error *err)
+/* While neither name may be touched (the old one is given up and the new one claimed in one step) the log waits under a
+ * third one. Of a directory that is not there nothing is moved. */
+static int log_move(struct host *host, const char *from, const char *to, struct error *err)
 {
-	if (renameat2(dir, name, dir, new_name, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+	if (renameat(host->log, from, host->log, to) == 0 || errno == ENOENT)
 		return 0;
-	return fail_errno(err, "rename %s to %s", name, new_name);
+	return fail_errno(err, "rename the log directory %s to %s", from, to);
 }
 
 static int fleet_check(const struct instance *instance, struct error *err)
@@ -193,6 +202,30 @@ static int fleet_check(const struct instance *instance, struct error *err)
 	return 0;
 }
 
+/* Under the old name before, under the new one after: between the two the names are others' as well as ours. */
+static int rename_held(struct instance *instance, const char *new_name, struct error *err)
+{
+	struct host *host = instance->host;
+	auto_free char *aside = text_format(".%s.%s", instance->name, new_name);
+	struct error ignored;
+	int saved;
+
+	if (tree_remove(host->live, instance->name, err) < 0 || log_move(host, instance->name, aside, err) < 0)
+		return -1;
+	if (renameat2(host->instances, instance->name, host->instances, new_name, RENAME_NOREPLACE) < 0) {
+		saved = errno;
+		if (log_move(host, aside, instance->name, &ignored) < 0)
+			log_warn("%s", ignored.text);
+		errno = saved;
+		return errno == EEXIST ? fail(err, ERROR_BUSY, "the name %s is taken by another instance", new_name)
+				       : fail_errno(err, "rename %s to %s", instance->name, new_name);
+	}
+	/* What a killed command may have left under the new name is nobody's. */
+	if (tree_remove(host->live, new_name, err) < 0 || tree_remove(host->log, new_name, err) < 0)
+		return -1;
+	return log_move(host, aside, new_name, err);
+}
+
 int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err)
 {
 	auto_instance instance = INSTANCE_EMPTY;
@@ -202,15 +235,5 @@ int instance_rename(struct host *host, const char *name, const char *new_name, s
 		return -1;
 	if (is_running(&instance))
 		return fail(err, ERROR_BUSY, "%s is running; stop it first", name);
-	/* Leftovers of an instance that once had the new name would be taken for its own. */
-	if (tree_remove(host->live, new_name, err) < 0)
-		return blame(err, "rename %s", name);
-	if (renameat2(host->instances, name, host->instances, new_name, RENAME_NOREPLACE) < 0)
-		return errno == EEXIST ? fail(err, ERROR_BUSY, "the name %s is taken by another instance", new_name)
-				       : fail_errno(err, "rename %s to %s", name, new_name);
-	/* The claim is made; live and log directories follow. Killed here: a new run makes them anew. */
-	if (directory_rename(host->live, name, new_name, err) < 0 ||
-		directory_rename(host->log, name, new_name, err) < 0)
-		return blame(err, "rename %s", name);
-	return 0;
+	return rename_held(&instance, new_name, err);
 }

@@ -71,12 +71,12 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_instance instance = INSTANCE_EMPTY;
-	AUTO(cgroup_drop) struct cgroup cgroup;
 	struct running running;
 
 	if (instance_take(host, name, &instance, err) < 0 ||
 		instance_running_read(&arena, &instance, &running, err) < 0)
 		return -1;
+	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
 	if (cgroup_open(&host->cgroups, instance_cgroup_path(&arena, host, name), &cgroup, err) < 0 ||
 		cgroup_freeze(&cgroup, paused, FREEZE_TIMEOUT_MS, err) < 0 ||
 		desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)

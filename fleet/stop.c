@@ -88,7 +88,7 @@ static int ask_to_end(struct stopping *stopping, const struct run *run, int sign
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance *instance = &stopping->instance;
 	const char *path = instance_cgroup_path(&arena, instance->host, instance->name);
-	AUTO(cgroup_drop) struct cgroup cgroup;
+	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
 	int told;
 
 	stopping->deadline_ms = clock_ms() + grace_ms;
@@ -202,7 +202,7 @@ int stopping_expire(struct stopping *stopping, struct error *err)
 	AUTO(text_drop) struct text stuck = {0};
 	struct instance *instance = &stopping->instance;
 	const char *path = instance_cgroup_path(&arena, instance->host, instance->name);
-	AUTO(cgroup_drop) struct cgroup cgroup;
+	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
 
 	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : blame(err, "stop %s", instance->name);
