@@ -1,0 +1,284 @@
+/* What the parts of a fleet file must be to each other: each checked with the place in the file at hand. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleet/file_reader.h"
+
+/* ---- networks of the file ---- */
+
+static bool subnets_overlap(const struct subnet *a, const struct subnet *b)
+{
+	unsigned prefix = a->prefix < b->prefix ? a->prefix : b->prefix;
+	uint32_t mask = prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
+
+	return (ntohl(a->base.s_addr) & mask) == (ntohl(b->base.s_addr) & mask);
+}
+
+static int check_subnet(const struct reader *reader, const struct json *node, size_t index)
+{
+	const struct network_spec *networks = reader->top.networks.items;
+	struct subnet own, other;
+
+	if (!networks[index].subnet)
+		return 0;
+	node = json_get(node, "subnet");
+	if (subnet_parse(networks[index].subnet, &own, reader->err) < 0) {
+		struct error reason = *reader->err;
+
+		return json_fail(&reader->doc, node, reader->err, "\"subnet\": %s", reason.text);
+	}
+	for (size_t i = 0; i < index; i++)
+		if (networks[i].subnet && subnet_parse(networks[i].subnet, &other, reader->err) == 0 &&
+			subnets_overlap(&own, &other))
+			return json_fail(&reader->doc, node, reader->err,
+				"\"subnet\": %s overlaps %s of the network \"%s\"", networks[index].subnet,
+				networks[i].subnet, networks[i].name);
+	return 0;
+}
+
+static int check_allow(const struct reader *reader, const struct json *node, const struct network_spec *network)
+{
+	const struct json *list = json_get(node, "allow");
+
+	for (const struct json *item = list ? list->first : NULL; item; item = item->next) {
+		if (!strcmp(item->text, network->name))
+			return json_fail(&reader->doc, item, reader->err,
+				"\"allow\": \"%s\" is the network itself; see \"isolated\"", item->text);
+		if (strcmp(item->text, NETWORK_DEFAULT) && !json_get(reader->top.networks_node, item->text))
+			return fail_unknown(reader, item, "network", item->text, reader->top.networks_node,
+				"is not one of this file");
+	}
+	return 0;
+}
+
+static bool network_is_built_in(const char *name)
+{
+	return !strcmp(name, NETWORK_DEFAULT) || !strcmp(name, "host") || !strcmp(name, "none");
+}
+
+int check_networks(const struct reader *reader)
+{
+	const struct json *node = reader->top.networks_node ? reader->top.networks_node->first : NULL;
+
+	for (size_t i = 0; node; i++, node = node->next) {
+		if (name_check("network", node->key, reader->err) < 0)
+			return fail_at_key(reader, node);
+		if (network_is_built_in(node->key))
+			return json_fail_key(&reader->doc, node, reader->err, "network \"%s\" is built in", node->key);
+		if (check_subnet(reader, node, i) < 0 || check_allow(reader, node, &reader->top.networks.items[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- what spans instances ---- */
+
+static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
+{
+	const char *ignored;
+	const struct spec_fault fault = {key, NULL, index};
+	const struct json *node = fault_node(reader->places[instance].merged, &fault, &ignored);
+
+	return node ? node : reader->places[instance].entry;
+}
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct instance_spec *one = *(const struct instance_spec *const *)a;
+	const struct instance_spec *other = *(const struct instance_spec *const *)b;
+	int order = strcmp(one->name, other->name);
+
+	return order ? order : (one > other) - (one < other);
+}
+
+/* "site-1" beside "site" with replicas. */
+static int check_names(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+	size_t count = reader->file->instances.count;
+	const struct instance_spec **sorted = arena_new_array(reader->arena, count, const struct instance_spec *);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &items[i];
+	qsort(sorted, count, sizeof(*sorted), compare_named);
+	for (size_t i = 1; i < count; i++)
+		if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
+			return json_fail_key(&reader->doc, reader->places[sorted[i] - items].entry, reader->err,
+				"instance \"%s\" is also a replica of \"%s\"", sorted[i]->name,
+				sorted[i]->index ? sorted[i]->base_name : sorted[i - 1]->base_name);
+	return 0;
+}
+
+static const struct network_spec *network_find(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->top.networks.count; i++)
+		if (!strcmp(reader->top.networks.items[i].name, name))
+			return &reader->top.networks.items[i];
+	return NULL;
+}
+
+static int check_network_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+	const struct network_spec *network = network_find(reader, spec->network);
+	const char *subnet_text = network ? network->subnet : NETWORK_DEFAULT_SUBNET;
+	struct subnet subnet;
+
+	if (!network && !network_is_built_in(spec->network))
+		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX),
+			"\"network\":", spec->network, reader->top.networks_node, "is not one of this file");
+	if (!spec->address.s_addr || !subnet_text)
+		return 0;
+	if (subnet_parse(subnet_text, &subnet, reader->err) < 0)
+		return -1;
+	if (!subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
+		return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
+			"\"address\": not inside %s of the network \"%s\"", subnet_text, spec->network);
+	return 0;
+}
+
+static int check_volumes_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+
+	for (size_t i = 0; i < spec->volumes.count; i++)
+		if (spec->volumes.items[i].type == VOLUME_NAMED &&
+			!strings_contain(&reader->top.volumes, spec->volumes.items[i].source))
+			return fail_unknown(reader, item_at(reader, instance, "volumes", i),
+				"\"volumes\":", spec->volumes.items[i].source, json_get(reader->doc.root, "volumes"),
+				"is not declared under \"volumes\" at the top");
+	return 0;
+}
+
+static int check_dependencies_of(const struct reader *reader, size_t instance)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+
+	for (size_t i = 0; i < spec->depends_on.count; i++)
+		if (!json_get(reader->top.instances, spec->depends_on.items[i].name))
+			return fail_unknown(reader, item_at(reader, instance, "depends_on", i),
+				"\"depends_on\":", spec->depends_on.items[i].name, reader->top.instances,
+				"is not an instance of this file");
+	return 0;
+}
+
+/* Replicas say the same but for ${index}, so what names something is looked up once for each entry that differs in
+ * nothing but its number. */
+static int check_references(const struct reader *reader)
+{
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		bool same = i && reader->places[i].entry == reader->places[i - 1].entry &&
+			    reader->places[i].merged == reader->places[i - 1].merged;
+
+		if (same)
+			continue;
+		if (check_network_of(reader, i) < 0 || check_volumes_of(reader, i) < 0 ||
+			check_dependencies_of(reader, i) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct claim {
+	const struct port *port;
+	size_t instance, index;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *one = a, *other = b;
+	int order = (one->port->published > other->port->published) - (one->port->published < other->port->published);
+
+	if (!order)
+		order = (one->port->protocol > other->port->protocol) - (one->port->protocol < other->port->protocol);
+	if (!order)
+		order = (one->instance > other->instance) - (one->instance < other->instance);
+	return order ? order : (one->index > other->index) - (one->index < other->index);
+}
+
+static bool claims_collide(const struct claim *a, const struct claim *b)
+{
+	return a->port->host_ip.s_addr == b->port->host_ip.s_addr || !a->port->host_ip.s_addr ||
+	       !b->port->host_ip.s_addr;
+}
+
+static int fail_claimed(const struct reader *reader, const struct claim *claim, const struct claim *by)
+{
+	char buffer[40];
+
+	return json_fail(&reader->doc, item_at(reader, claim->instance, "ports", claim->index), reader->err,
+		"\"ports\": %s of %s: port %u is published by %s already", port_format(claim->port, buffer),
+		reader->file->instances.items[claim->instance].name, claim->port->published,
+		reader->file->instances.items[by->instance].name);
+}
+
+static int check_published(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+	size_t total = 0, count = 0;
+
+	for (size_t i = 0; i < reader->file->instances.count; i++)
+		total += items[i].ports.count;
+	struct claim *claims = arena_new_array(reader->arena, total, struct claim);
+	for (size_t i = 0; i < reader->file->instances.count; i++)
+		for (size_t j = 0; j < items[i].ports.count; j++)
+			if (items[i].ports.items[j].published)
+				claims[count++] = (struct claim){&items[i].ports.items[j], i, j};
+	qsort(claims, count, sizeof(*claims), compare_claims);
+	for (size_t i = 1; i < count; i++)
+		for (size_t j = i; j-- > 0 && claims[j].port->published == claims[i].port->published &&
+				   claims[j].port->protocol == claims[i].port->protocol;)
+			if (claims_collide(&claims[i], &claims[j]))
+				return fail_claimed(reader, &claims[i], &claims[j]);
+	return 0;
+}
+
+static int check_addresses(const struct reader *reader)
+{
+	const struct instance_spec *items = reader->file->instances.items;
+
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		if (!items[i].address.s_addr)
+			continue;
+		for (size_t j = 0; j < i; j++)
+			if (items[j].address.s_addr == items[i].address.s_addr)
+				return json_fail(&reader->doc, item_at(reader, i, "address", NO_INDEX), reader->err,
+					"\"address\": %s has it already", items[j].name);
+	}
+	return 0;
+}
+
+int check_across(const struct reader *reader)
+{
+	if (check_names(reader) < 0 || check_references(reader) < 0 || check_published(reader) < 0)
+		return -1;
+	return check_addresses(reader);
+}
+
+/* ---- warnings ---- */
+
+static void warn_at(struct reader *reader, size_t instance, const char *key, const char *text)
+{
+	struct error line;
+
+	json_fail(&reader->doc, item_at(reader, instance, key, NO_INDEX), &line, "\"%s\": %s", key, text);
+	if (!strings_contain(&reader->file->warnings, line.text))
+		strings_add(reader->arena, &reader->file->warnings, arena_string(reader->arena, line.text));
+}
+
+void warnings_collect(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
+		const struct instance_spec *spec = &reader->file->instances.items[i];
+
+		if (spec->resources.memory_high_bytes.set && spec->resources.swap_bytes.set &&
+			!spec->resources.swap_bytes.value)
+			warn_at(reader, i, "resources",
+				"\"memory_high\" without swap: above it the instance is slowed down until it stands "
+				"still");
+		if (!strcmp(spec->seccomp, "unconfined"))
+			warn_at(reader, i, "security",
+				"without the filter every system call of the host's kernel can be tried");
+	}
+}

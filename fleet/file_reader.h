@@ -1,0 +1,55 @@
+/* A fleet file while it is read: what file.c decodes and file_check.c looks at. Only these two include this header. */
+#ifndef WARREN_FLEET_FILE_READER_H
+#define WARREN_FLEET_FILE_READER_H
+
+#include "base/decode.h"
+#include "fleet/spec.h"
+#include "fleet/spec_fields.h"
+
+/* The layers stay trees until they are merged. */
+struct file_top {
+	int64_t version;
+	const char *name;
+	const struct json *defaults, *profiles, *instances, *networks_node;
+	LIST_OF(struct network_spec) networks;
+	struct strings volumes;
+};
+
+/* Where an instance stands in the file, beside fleet_file.instances until they are sorted. */
+struct place {
+	const struct json *entry;  /* its member of "instances" */
+	const struct json *merged; /* what it came to */
+};
+
+struct reader {
+	struct arena *arena;
+	struct json_doc doc;
+	const char *directory; /* of the file: where relative sources begin */
+	bool check_sources;
+	struct file_top top;
+	struct fleet_file *file;
+	struct place *places;
+	size_t room;
+	size_t expanded_bytes;
+	struct error *err;
+};
+
+/* The node that a fault is about and the key to name; NULL: the file does not say anything there. */
+const struct json *fault_node(const struct json *merged, const struct spec_fault *fault, const char **key);
+/* The error in reader->err, at the key of a node; -1. */
+int fail_at_key(const struct reader *reader, const struct json *node);
+/* "what "x" …; did you mean "y"?", y being a member of among (NULL: none); -1. */
+int fail_unknown(const struct reader *reader, const struct json *node, const char *what, const char *name,
+	const struct json *among, const char *why);
+
+/* --- file_check.c ------------------------------------------------------------------------------------------------ */
+
+/* The networks that the file names, before any instance is looked at. */
+MUST_CHECK int check_networks(const struct reader *reader);
+/* What one instance cannot know alone: names, networks, volumes and dependencies it refers to, addresses and ports that
+ * two want. */
+MUST_CHECK int check_across(const struct reader *reader);
+/* What is allowed and hardly meant, into file->warnings. */
+void warnings_collect(struct reader *reader);
+
+#endif
