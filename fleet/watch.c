@@ -143,12 +143,26 @@ static void stack_shrink(void)
 			return; /* below what the stack has grown to */
 }
 
+/* From the linker: the program's image, and the end of what in it is only read (code and constants). */
+extern const char __executable_start[], __init_array_start[];
+
+/* Code that the start has used and waiting does not: it comes back from the page cache, page by page, when needed. */
+static void program_shrink(void)
+{
+	uintptr_t page = 4096, start = (uintptr_t)__executable_start & ~(page - 1);
+	uintptr_t end = (uintptr_t)__init_array_start & ~(page - 1);
+
+	if (start < end)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 void monitor_shrink(struct arena *caller_arena)
 {
 	if (caller_arena)
 		arena_drop(caller_arena);
 	malloc_trim(0);
 	stack_shrink();
+	program_shrink();
 }
 
 static void oom_score_write(int score)
