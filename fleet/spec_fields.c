@@ -37,8 +37,10 @@ const char *const restart_policy_names[] = {"no", "on-failure", "always", "unles
 static int decode_scalar(const struct decoder *decoder, const struct json *node, const char *expected, const char **out,
 	struct error *err)
 {
-	if (node->kind != JSON_STRING && node->kind != JSON_NUMBER)
-		return decode_fail(decoder, node, err, "expected %s, found %s", expected, json_kind_name(node->kind));
+	if (node->kind != JSON_STRING && node->kind != JSON_NUMBER) {
+		decode_fail(decoder, node, err, "expected %s, found %s", expected, json_kind_name(node->kind));
+		return -1;
+	}
 	*out = arena_string(decoder->arena, node->text);
 	return 0;
 }
@@ -110,7 +112,7 @@ static int decode_mode_bits(const struct decoder *decoder, const struct json *no
 static int decode_mode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct optional *mode = member;
-	unsigned bits;
+	unsigned bits = 0;
 
 	if (decode_mode_bits(decoder, node, &bits, err) < 0)
 		return -1;
@@ -161,7 +163,7 @@ static int decode_words(const struct decoder *decoder, const struct json *node, 
 static int decode_name_and_value(
 	const struct decoder *decoder, const struct json *item, struct pairs *pairs, struct error *err)
 {
-	const char *text, *equals, *name;
+	const char *text = NULL, *equals, *name;
 
 	if (decode_string(decoder, item, &text, err) < 0)
 		return -1;
@@ -629,7 +631,7 @@ static int decode_security(const struct decoder *decoder, const struct json *nod
 /* What there is, one range of 65,536 ids for each instance, may be said; nothing is kept of it. */
 static int decode_userns_mode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	const char *mode;
+	const char *mode = NULL;
 
 	(void)member;
 	if (decode_string(decoder, node, &mode, err) < 0)
@@ -641,7 +643,7 @@ static int decode_userns_mode(const struct decoder *decoder, const struct json *
 
 static int decode_userns_size(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	int64_t size;
+	int64_t size = 0;
 
 	(void)member;
 	if (decode_integer(decoder, node, 1, UINT32_MAX, &size, err) < 0)
