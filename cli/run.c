@@ -50,8 +50,8 @@ struct run_options {
 			memory_high),                                                                                  \
 		OPTION_SIZE("memory-low", 0, "SIZE", "keep this much from being reclaimed", struct run_options,        \
 			memory_low),                                                                                   \
-		OPTION_SIZE("swap", 0, "SIZE", "swap on top of memory (default: 0 with --memory)", struct run_options, \
-			swap),                                                                                         \
+		OPTION_SIZE("swap", 0, "SIZE", "swap on top of memory (default: as much as --memory)",                 \
+			struct run_options, swap),                                                                     \
 		OPTION_TEXT("cpus", 0, "NUMBER", "processors, as in 0.5", struct run_options, cpus),                   \
 		OPTION_INTEGER("cpu-weight", 0, "WEIGHT", "share of busy processors, 1 to 10000 (default: 100)",       \
 			struct run_options, cpu_weight, 1, 10000),                                                     \

@@ -24,7 +24,22 @@ static const struct option stats_table[] = {
 	END_OF_OPTIONS,
 };
 
-enum { NAME, CPU, MEMORY, LIMIT, CACHE, PIDS, NET_IN, NET_OUT, READ, WRITTEN, OOM };
+enum {
+	NAME,
+	CPU,
+	MEMORY,
+	LIMIT,
+	CACHE,
+	PIDS,
+	NET_IN,
+	NET_OUT,
+	READ,
+	WRITTEN,
+	OOM,
+	CPU_PRESSURE,
+	MEMORY_PRESSURE,
+	IO_PRESSURE
+};
 
 static const struct column stats_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
@@ -38,6 +53,10 @@ static const struct column stats_columns[] = {
 	[READ] = {.title = "READ", .key = "read_bytes", .kind = COLUMN_NUMBER},
 	[WRITTEN] = {.title = "WRITTEN", .key = "written_bytes", .kind = COLUMN_NUMBER},
 	[OOM] = {.title = "OOM-KILLS", .key = "oom_kills", .kind = COLUMN_NUMBER},
+	/* cgroup v2: the share of the last ten seconds in which somebody waited. */
+	[CPU_PRESSURE] = {.title = "", .key = "cpu_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
+	[MEMORY_PRESSURE] = {.title = "", .key = "memory_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
+	[IO_PRESSURE] = {.title = "", .key = "io_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
 };
 
 static void bytes_cell(struct arena *arena, struct cell *cell, struct optional bytes)
@@ -54,6 +73,13 @@ static void count_cell(struct arena *arena, struct cell *cell, struct optional c
 {
 	if (count.set)
 		cell->text = arena_format(arena, "%lld", (long long)count.value);
+}
+
+static void hundredths_cell(struct arena *arena, struct cell *cell, struct optional hundredths)
+{
+	if (hundredths.set)
+		cell->text = arena_format(
+			arena, "%lld.%02lld", (long long)hundredths.value / 100, (long long)hundredths.value % 100);
 }
 
 static struct optional link_bytes(const struct link_counters *link, uint64_t bytes)
@@ -83,6 +109,9 @@ static void stats_row(struct table *table, const struct instance_stats *stats)
 	bytes_cell(arena, &row[READ], cgroup->io_read_bytes);
 	bytes_cell(arena, &row[WRITTEN], cgroup->io_write_bytes);
 	count_cell(arena, &row[OOM], cgroup->oom_kills);
+	hundredths_cell(arena, &row[CPU_PRESSURE], cgroup->cpu_pressure_10s);
+	hundredths_cell(arena, &row[MEMORY_PRESSURE], cgroup->memory_pressure_10s);
+	hundredths_cell(arena, &row[IO_PRESSURE], cgroup->io_pressure_10s);
 }
 
 /* One sample and its table; `before` gives the processor figures their base. */

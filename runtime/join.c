@@ -176,6 +176,12 @@ static int cgroup_step(struct joining *j, struct error *err)
 	return j->join->entrance ? cgroup_enter(j->join->entrance, err) : 0;
 }
 
+/* Before the user namespace: a hard limit is raised only with CAP_SYS_RESOURCE over the host. */
+static int limits_step(struct joining *j, struct error *err)
+{
+	return process_raise_rlimits(0, j->join->process, err);
+}
+
 static int namespaces_step(struct joining *j, struct error *err)
 {
 	/* The pid namespace is the one we were born in. */
@@ -251,6 +257,7 @@ static const struct {
 	bool says_itself;
 } steps[] = {
 	{"enter the cgroup", cgroup_step, false},
+	{"raise limits", limits_step, false},
 	{"join the namespaces", namespaces_step, false},
 	{"become root inside", root_ids_step, false},
 	{"open the terminal", terminal_step, false},

@@ -187,6 +187,14 @@ static int proc_open(struct launching *l, struct error *err)
 	return l->proc < 0 ? fail_errno(err, "open %s", path) : 0;
 }
 
+/* A hard limit is raised only with CAP_SYS_RESOURCE over the host, which a child in a user namespace has not. */
+static int limits_raise(struct launching *l, struct error *err)
+{
+	if (!l->child->namespaces.own_ids)
+		return 0;
+	return process_raise_rlimits(l->made.pid, &l->launch->spec->process, err);
+}
+
 static int maps_write(struct launching *l, struct error *err)
 {
 	char message = CHANNEL_MAPS;
@@ -194,8 +202,6 @@ static int maps_write(struct launching *l, struct error *err)
 	if (!l->child->namespaces.new_user)
 		return 0;
 	if (proc_open(l, err) < 0 || namespaces_write_maps(l->launch->spec, l->proc, err) < 0)
-		return -1;
-	if (process_raise_rlimits(l->made.pid, &l->launch->spec->process, err) < 0)
 		return -1;
 	/* A child that died meanwhile is found out below, with its reason. */
 	if (socket_send(l->channel, &message, 1, NULL, 0) < 0 && errno != EPIPE)
@@ -329,7 +335,7 @@ static int parts_make(struct launching *l, struct error *err)
 
 static int serve_setup(struct launching *l, struct error *err)
 {
-	if (maps_write(l, err) < 0 || oom_score_write(l, err) < 0)
+	if (limits_raise(l, err) < 0 || maps_write(l, err) < 0 || oom_score_write(l, err) < 0)
 		return -1;
 	if (namespace_open(l, NS_USER, "ns/user", &l->made.userns, err) < 0 ||
 		namespace_open(l, NS_NET, "ns/net", &l->made.netns, err) < 0)
