@@ -239,6 +239,23 @@ static int probe_connect_all(int count, char **places)
 	return 0;
 }
 
+static int probe_send_all(int count, char **places)
+{
+	for (int i = 0; i < count; i++) {
+		struct sockaddr_in in = {.sin_family = AF_INET};
+		auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		char address[INET_ADDRSTRLEN] = "";
+		int port = 0;
+
+		sscanf(places[i], "%15[0-9.]:%d", address, &port);
+		inet_pton(AF_INET, address, &in.sin_addr);
+		in.sin_port = htons((uint16_t)port);
+		sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof(in));
+		printf("%s tried\n", places[i]);
+	}
+	return 0;
+}
+
 static int probe_abstract(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -326,6 +343,8 @@ static int probe_run(int argc, char **argv)
 	}
 	if (!strcmp(argv[0], "connect"))
 		return probe_connect_all(argc - 1, argv + 1);
+	if (!strcmp(argv[0], "send"))
+		return probe_send_all(argc - 1, argv + 1);
 	if (!strcmp(argv[0], "abstract") && argc == 2)
 		return probe_abstract(argv[1]);
 	if (!strcmp(argv[0], "serve") && argc == 2)

@@ -7,6 +7,7 @@
  *   admin              the same for what CAP_SYS_ADMIN without a filter must not reach: the host's files
  *   descriptors        one line for each open descriptor: "NUMBER TARGET"
  *   connect IP:PORT…   one "IP:PORT WORD" a line: connected, refused, unreachable, silent …
+ *   send IP:PORT…      a datagram to each, "IP:PORT tried" a line
  *   abstract NAME      the WORD for a unix socket of the abstract name space
  *   serve PORT         says "serving", then accepts connections for ever
  *   fork               "N processes, then Resource temporarily unavailable"

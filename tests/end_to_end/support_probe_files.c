@@ -114,11 +114,12 @@ int probe_files(void)
 
 /* The read-only flag of a mount that came by descriptor is not locked: its owner may take it off. What lies below must
  * refuse by itself. */
-static void flag_clear(const char *path)
+static void flag_clear(struct probe_count *count, const char *path)
 {
 	struct mount_attr attr = {.attr_clr = MOUNT_ATTR_RDONLY};
 
-	mount_setattr(AT_FDCWD, path, 0, &attr, sizeof(attr));
+	if (mount_setattr(AT_FDCWD, path, 0, &attr, sizeof(attr)) < 0 && errno != EPERM)
+		probe_wrong(count, path, "the flag could not even be tried");
 	mount(NULL, path, NULL, MS_REMOUNT | MS_BIND, NULL);
 	mount(NULL, path, NULL, MS_REMOUNT, NULL);
 }
@@ -128,7 +129,7 @@ static void below_cannot_be_changed(struct probe_count *count, const char *direc
 	static const char *const names[] = {"made", "bin/made", "share/made"};
 	char path[256];
 
-	flag_clear(directory);
+	flag_clear(count, directory);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
 		making_is_refused(count, path, EROFS);

@@ -1,7 +1,5 @@
 /* What an instance sees and can do, asked from inside: as its first process, through exec and through shell. */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -9,81 +7,11 @@
 #include <sys/un.h>
 
 #include "base/text.h"
-#include "tests/end_to_end/support_instance.h"
-#include "tests/end_to_end/support_probe.h"
+#include "tests/end_to_end/support_ways.h"
 #include "tests/test.h"
 
 #define CAPABILITIES "00000000000405fb" /* 0 1 3 4 5 6 7 8 10 18, see capabilities(7) */
 #define NONE "0000000000000000"
-
-enum way { BY_RUN, BY_EXEC, BY_SHELL };
-static const char *const way_names[] = {"run", "exec", "shell"};
-
-#define WORDS_MAX 16
-
-/* words…, then what `more` has between spaces */
-static void words_add(struct playground *playground, const char **words, const char *more)
-{
-	struct strings parts = strings_split(&playground->arena, more, ' ');
-	size_t count = 0;
-
-	while (words[count])
-		count++;
-	cr_assert(count + parts.count < WORDS_MAX);
-	for (size_t i = 0; i <= parts.count; i++)
-		words[count + i] = i < parts.count ? parts.items[i] : NULL;
-}
-
-/* Runs the probe ("NAME ARGUMENT…") that way; for exec and shell the instance "inside" must run. */
-static struct run_result probe_with(
-	struct playground *playground, enum way way, const char *probe, struct run_options options)
-{
-	const char *volume = playground_probe_volume(playground);
-	const char *run[WORDS_MAX] = {"run", "--rm", "--name", "first", "-v", volume, "host", "--", PROBE};
-	const char *exec[WORDS_MAX] = {"exec", "inside", PROBE};
-	const char *shell[WORDS_MAX] = {"shell", "inside"};
-	const char *const *words[] = {run, exec, shell};
-
-	words_add(playground, run, probe);
-	words_add(playground, exec, probe);
-	if (way == BY_SHELL)
-		options.input = arena_format(&playground->arena, "exec /probe/test-end_to_end --probe %s\n", probe);
-	return playground_warren(playground, words[way], &options);
-}
-
-static struct run_result probe_by(struct playground *playground, enum way way, const char *probe)
-{
-	return probe_with(playground, way, probe, (struct run_options){0});
-}
-
-static void instance_start(struct playground *playground, const char *name)
-{
-	WARREN_OK(playground, "run", "-d", "--name", name, "-v", playground_probe_volume(playground), "host", "--",
-		"sleep", "1000");
-}
-
-#define FOR_EACH_WAY(way) for (enum way way = BY_RUN; way <= BY_SHELL; way++)
-
-/* "key value" lines of the probe: the first value of a key, "" when absent. */
-static const char *value_of(struct playground *playground, const char *lines, const char *key)
-{
-	const char *line = arena_format(&playground->arena, "\n%s", lines);
-	const char *found = strstr(line, arena_format(&playground->arena, "\n%s ", key));
-
-	if (!found)
-		return "";
-	found += strlen(key) + 2;
-	return arena_bytes(&playground->arena, found, strcspn(found, "\n"));
-}
-
-static int count_of(const char *lines, const char *key)
-{
-	int count = 0;
-
-	for (const char *at = lines; (at = strstr(at, key)); at++)
-		count += at == lines || at[-1] == '\n';
-	return count;
-}
 
 static void assert_values(struct playground *playground, const struct run_result *run, const char *const (*table)[2])
 {
@@ -310,7 +238,7 @@ TEST(isolation, descriptors_of_the_caller_do_not_get_in, .fini = playground_resc
 	cr_assert(started.status == 0, "%s", started.err);
 	FOR_EACH_WAY(way)
 	{
-		auto_run got = probe_with(&playground, way, "descriptors", options);
+		auto_run got = probe_in(&playground, way, "inside", "descriptors", &options);
 
 		for (int fd = 0; fd < 250; fd++) {
 			auto_free char *number = text_format("%d ", fd);
@@ -400,141 +328,4 @@ TEST(isolation, abstract_sockets_of_the_host_are_not_there, .fini = playground_r
 	}
 	auto_run table = WARREN(&playground, "exec", "inside", "cat", "/proc/net/unix");
 	cr_assert(table.status == 0 && !strstr(table.out, MARK), "%s", table.out);
-}
-
-/* --- what it cannot reach ------------------------------------------------------------------------------------------
- */
-
-#define HOST_ADDRESS "203.0.113.1"
-#define OUTSIDE_ADDRESS "203.0.113.2"
-#define METADATA_ADDRESS "169.254.169.254"
-#define GATEWAY_ADDRESS "169.254.1.1"
-#define HOST_PORT 8099
-#define PORT 80
-
-static int listener_new(int port)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert(bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(fd, 64) == 0);
-	return fd;
-}
-
-static int netns_here(void)
-{
-	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	cr_assert(fd >= 0);
-	return fd;
-}
-
-/* A machine beyond the host's outer interface that answers on port 80 of two addresses, one of them the address under
- * which clouds hand out keys. Gives the listening socket, which keeps its network alive. */
-static int outside_open(void)
-{
-	auto_fd host = netns_here();
-
-	cr_assert(unshare(CLONE_NEWNET) == 0);
-	auto_fd outside = netns_here();
-	auto_free char *veth = text_format("link add lan type veth peer name wan netns /proc/%d/fd/%d", getpid(), host);
-	host_ip(veth);
-	host_ip("addr add " OUTSIDE_ADDRESS "/24 dev lan");
-	host_ip("addr add " METADATA_ADDRESS "/32 dev lan");
-	host_ip("link set lan up");
-	auto_fd listener = listener_new(PORT);
-	cr_assert(setns(host, CLONE_NEWNET) == 0);
-	host_ip("addr add " HOST_ADDRESS "/24 dev wan");
-	host_ip("link set wan up");
-	host_ip("route add " METADATA_ADDRESS "/32 dev wan");
-	return take_fd(&listener);
-}
-
-/* north-1 and north-2 see one another, south-1 is elsewhere; lone-1 and lone-2 are on the isolated default network. All
- * answer on port 80. */
-static void fleet_up(struct playground *playground)
-{
-	auto_free char *server = text_format("\"image\": \"host\", \"volumes\": [\"%s\"], \"command\": "
-					     "[\"/probe/test-end_to_end\", \"--probe\", \"serve\", \"80\"]",
-		playground_probe_volume(playground));
-	auto_free char *fleet = text_format("{\"version\": 1, \"name\": \"compass\","
-					    "\"networks\": {\"north\": {}, \"south\": {}}, \"defaults\": {%s},"
-					    "\"instances\": {\"north\": {\"network\": \"north\", \"replicas\": 2},"
-					    "\"south\": {\"network\": \"south\", \"replicas\": 1},"
-					    "\"lone\": {\"replicas\": 2}}}",
-		server);
-	auto_free char *path = text_format("%s/fleet.json", playground->directory.path);
-	static const char *const names[] = {"north-1", "north-2", "south-1", "lone-1", "lone-2"};
-
-	run_write_file(playground->directory.path, "fleet.json", 0600, fleet);
-	WARREN_OK(playground, "apply", path);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		instance_await_log(playground, names[i], "serving");
-}
-
-/* From an instance to another one, or to an address and port: those that answer, and those that must not. */
-static const struct reach {
-	const char *from, *open[4], *closed[8];
-} reaches[] = {
-	{"north-1", {"north-2", OUTSIDE_ADDRESS ":80"},
-		{"south-1", "lone-1", METADATA_ADDRESS ":80", HOST_ADDRESS ":8099", GATEWAY_ADDRESS ":8099"}},
-	{"lone-1", {OUTSIDE_ADDRESS ":80"},
-		{"lone-2", "north-1", METADATA_ADDRESS ":80", HOST_ADDRESS ":8099", GATEWAY_ADDRESS ":8099",
-			"127.0.0.1:8099"}},
-	{"south-1", {OUTSIDE_ADDRESS ":80"}, {"north-1", "north-2", "lone-2"}},
-};
-
-static const char *address_of(struct playground *playground, const char *place)
-{
-	if (strchr(place, ':'))
-		return place;
-	return arena_format(&playground->arena, "%s:%d", instance_fact(playground, place, "address"), PORT);
-}
-
-static void assert_places(struct playground *playground, const struct reach *reach, const char *const *places,
-	bool open, const char *lines)
-{
-	for (; *places; places++) {
-		const char *address = address_of(playground, *places);
-		const char *word = value_of(playground, lines, address);
-
-		cr_expect(*word && !strcmp(word, "connected") == open, "%s to %s %s: %s", reach->from, *places, address,
-			word);
-	}
-}
-
-static void assert_reach(struct playground *playground, const struct reach *reach)
-{
-	AUTO(text_drop) struct text line = {0};
-	const char *words[WORDS_MAX] = {"exec", reach->from, PROBE, "connect"};
-	struct run_options options = {0};
-
-	text_append(&line, "connect");
-	for (const char *const *place = reach->open; *place; place++)
-		text_appendf(&line, " %s", address_of(playground, *place));
-	for (const char *const *place = reach->closed; *place; place++)
-		text_appendf(&line, " %s", address_of(playground, *place));
-	words_add(playground, words, strchr(line.data, ' ') + 1);
-	auto_run exec = playground_warren(playground, words, NULL);
-	options.input = arena_format(&playground->arena, "exec /probe/test-end_to_end --probe %s\n", line.data);
-	auto_run shell = playground_warren(playground, (const char *const[]){"shell", reach->from, NULL}, &options);
-	assert_places(playground, reach, reach->open, true, exec.out);
-	assert_places(playground, reach, reach->closed, false, exec.out);
-	cr_expect_str_eq(exec.out, shell.out, "%s%s", exec.err, shell.err);
-}
-
-TEST(isolation, networks_the_host_and_the_metadata_address_cannot_be_reached, .fini = playground_rescue, .timeout = 180)
-{
-	static const char *const names[] = {"north-1", "north-2", "south-1", "lone-1", "lone-2"};
-	auto_playground playground = playground_new();
-	auto_fd outside = outside_open(), service = listener_new(HOST_PORT);
-
-	fleet_up(&playground);
-	/* Each of them does answer: the host itself reaches all. */
-	cr_assert_str_eq(probe_connect(METADATA_ADDRESS, PORT), "connected");
-	cr_assert_str_eq(probe_connect(HOST_ADDRESS, HOST_PORT), "connected");
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		cr_assert_str_eq(probe_connect(instance_fact(&playground, names[i], "address"), PORT), "connected");
-	for (size_t i = 0; i < ARRAY_SIZE(reaches); i++)
-		assert_reach(&playground, &reaches[i]);
 }
