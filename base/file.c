@@ -150,6 +150,10 @@ int file_writef(int dir, const char *path, struct error *err, const char *format
 	return file_write(dir, path, text_string(&content), err);
 }
 
+#define TEMPORARY_FORMAT ".%s.%08x~"
+#define TEMPORARY_SUFFIX_LENGTH 10 /* ".01234567~" */
+#define ENTRIES_MAX 65536
+
 /* A file being written beside the one that it will replace. */
 struct replacement {
 	int dir; /* open on the directory of both */
@@ -184,7 +188,7 @@ static int replacement_open(struct replacement *new, int dir, const char *path, 
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return -1;
 		memory_drop(&new->temporary);
-		new->temporary = text_format(".%s.%08x~", new->name, random);
+		new->temporary = text_format(TEMPORARY_FORMAT, new->name, random);
 		new->fd = openat(new->dir, new->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	} while (new->fd < 0 && errno == EEXIST);
 	if (new->fd < 0)
@@ -213,5 +217,28 @@ int file_replace(int dir, const char *path, mode_t mode, enum file_durability du
 	if (replacement_open(&new, dir, path, mode) < 0 ||
 		replacement_write(&new, mode, durability == FILE_DURABLE, content, length) < 0)
 		return fail_errno(err, "write %s", path);
+	return 0;
+}
+
+static bool is_temporary(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (*name != '.' || length <= 1 + TEMPORARY_SUFFIX_LENGTH)
+		return false;
+	const char *suffix = name + length - TEMPORARY_SUFFIX_LENGTH;
+	return *suffix == '.' && strspn(suffix + 1, "0123456789abcdef") == 8 && suffix[9] == '~';
+}
+
+int file_leftovers_remove(int dir, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings names = {0};
+
+	if (dir_list(&arena, dir, ENTRIES_MAX, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++)
+		if (is_temporary(names.items[i]) && unlinkat(dir, names.items[i], 0) < 0 && errno != ENOENT)
+			return fail_errno(err, "remove %s", names.items[i]);
 	return 0;
 }

@@ -29,6 +29,8 @@ MUST_CHECK int file_writef(int dir, const char *path, struct error *err, const c
 enum file_durability { FILE_VOLATILE, FILE_DURABLE };
 MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability,
 	const char *content, size_t length, struct error *err);
+/* Removes such temporary files from the directory. The caller holds the lock under which its files are replaced. */
+MUST_CHECK int file_leftovers_remove(int dir, struct error *err);
 
 /* Writes all of it; restarts on EINTR and short writes. -1 with errno. */
 MUST_CHECK int write_all(int fd, const void *bytes, size_t length);

@@ -261,7 +261,7 @@ static int network_define_locked(const struct net_state *state, struct network *
 	struct subnet before = {0};
 	struct network *old;
 
-	if (network_load_all(&arena, state, &list, err) < 0)
+	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
 		return -1;
 	old = list_find(&list, network->name);
 	if (old && !text_equal(owner_of(old), owner_of(network)))
@@ -307,7 +307,7 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 	struct subnet gone;
 	int freed;
 
-	if (network_load_all(&arena, state, &list, err) < 0)
+	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
 		return -1;
 	old = list_find(&list, name);
 	if (!old)

@@ -161,6 +161,26 @@ TEST(file, replace_works_below_a_directory_and_replaces_a_link_itself)
 		AT_FDCWD, arena_format(&arena, "%s/sub/abs", scratch.path), 0600, FILE_VOLATILE, "x", 1, &err));
 }
 
+TEST(file, what_killed_replacements_left_is_removed_and_nothing_else)
+{
+	static const char *const kept[] = {"record", ".record", ".record.0123abcd", "record.0123abcd~", ".0123abcd~",
+		".record.0123abcx~", ".record.123abcd~"};
+	AUTO(arena_drop) struct arena arena = {0};
+	SCRATCH(scratch);
+	struct error err;
+	struct strings names;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		put(scratch.fd, kept[i], "x", 1);
+	put(scratch.fd, ".record.0123abcd~", "x", 1);
+	put(scratch.fd, ".a.b.json.ffffffff~", "x", 1);
+	ASSERT_OK(file_leftovers_remove(scratch.fd, &err));
+	ASSERT_OK(dir_list(&arena, scratch.fd, 20, &names, &err));
+	cr_assert_eq(names.count, ARRAY_SIZE(kept));
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		cr_assert(strings_contain(&names, kept[i]), "%s was removed", kept[i]);
+}
+
 TEST(file, replace_that_fails_leaves_the_old_file_and_nothing_else)
 {
 	AUTO(arena_drop) struct arena arena = {0};

@@ -156,6 +156,23 @@ TEST(networks, subnets_do_not_change_and_networks_do_not_go_while_addresses_are_
 	world_close(&world);
 }
 
+TEST(networks, half_written_records_go_with_the_next_change)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16");
+	world_open(&world);
+
+	for (int define = 1; define >= 0; define--) {
+		close(openat(world.state.records, ".shop.json.0123abcd~", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		ASSERT_OK(define ? network_define(&world.state, &shop, &err)
+				 : network_undefine(&world.state, "shop", &err));
+		cr_assert(faccessat(world.state.records, ".shop.json.0123abcd~", F_OK, 0) < 0);
+	}
+	world_close(&world);
+}
+
 TEST(networks, bad_names_touch_no_file)
 {
 	NEEDS_ROOT();
