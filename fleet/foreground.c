@@ -69,6 +69,9 @@ int foreground_start(struct instance *instance, const struct start_options *opti
 		return blame(err, "start %s", instance->name);
 	}
 	fd_drop(&instance->lock);
+	/* Whoever sits in front of it sees it end, and decides: an interrupt that is passed on must not bring it back.
+	 */
+	monitor.restart.policy = RESTART_NO;
 	exit = monitor_stay(&monitor, relay_watch);
 	if (options->status)
 		*options->status = exit.status;
