@@ -258,7 +258,7 @@ TEST(isolation, descriptors_of_the_caller_do_not_get_in, .fini = playground_resc
 static void host_fill_with_secrets(const char *fakes)
 {
 	static const char *const secrets[] = {"hostname", "hosts", "motd", "machine-id", "ssh/ssh_host_ed25519_key",
-		"ssl/private/site.key", "nginx/sites-enabled/" MARK, "nginx/nginx.conf", "nginx/conf.d/secret.conf",
+		"ssl/private/site.key", ("nginx/sites-enabled/" MARK), "nginx/nginx.conf", "nginx/conf.d/secret.conf",
 		"environment", "profile.d/secret.sh", "cron.d/job", "sudoers.d/people", "mysql/debian.cnf", "fstab",
 		"crypttab", "network/interfaces", "default/secret", "issue"};
 	static const char *const places[] = {"/root", "/home", "/srv", "/opt", "/mnt", "/media", "/boot"};

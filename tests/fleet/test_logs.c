@@ -143,7 +143,6 @@ TEST(logs, one_file_alone_is_a_bound_too)
 
 TEST(logs, removes_files_of_a_higher_bound)
 {
-	AUTO(arena_drop) struct arena arena = {0};
 	int dir = directory_make(), count;
 	int64_t greatest;
 	struct log_writer writer = writer_open(dup(dir), 100, 5);

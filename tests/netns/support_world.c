@@ -246,7 +246,7 @@ bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16
 
 bool is_unreachable(struct world *world, int from, const char *address, uint16_t port)
 {
-	return try_connect(world, from, ip(address), port, SILENCE_MS) == EHOSTUNREACH;
+	return try_connect(world, from, ip(address), port, REACH_MS) == EHOSTUNREACH;
 }
 
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port)

@@ -136,7 +136,6 @@ TEST(link, a_foreign_link_is_never_taken_for_ours)
 TEST(link, the_host_side_answers_no_arp)
 {
 	NEEDS_ROOT();
-	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	const char *flags;
 	struct error err;
