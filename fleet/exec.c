@@ -258,6 +258,8 @@ int instance_exec(
 	*status = 125;
 	if (!options->args.count)
 		return fail(err, ERROR_USAGE, "exec: no command given");
+	if (options->user && !*options->user)
+		return fail(err, ERROR_USAGE, "exec: the user is empty; leave it out for the instance's own");
 	if (exec_run(&joining, name, status, err) == 0)
 		return 0;
 	return err->kind == ERROR_MISSING ? -1 : blame(err, "exec in %s", name);

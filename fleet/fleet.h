@@ -39,6 +39,10 @@ struct host {
  * may run without root: then ERROR_SYSTEM says that warren needs root. */
 MUST_CHECK int host_open(const struct host_options *options, struct host *out, struct error *err);
 void host_close(struct host *host);
+/* Removes what killed commands left behind: half-made and half-removed instances, and, when no instance is left at all,
+ * what the last one would have taken with it (the network's host part, control groups). For commands that find nothing
+ * to do; the others do it by themselves. Failures are logged. */
+void host_clean(struct host *host);
 
 /* --- one instance ----------------------------------------------------------------------------------------------------
  */

@@ -149,6 +149,20 @@ static int protection_check(const struct instance *instance, struct error *err)
 	return 0;
 }
 
+void host_clean(struct host *host)
+{
+	struct error first = {0}, err;
+
+	host_sweep(host);
+	if (has_instances(host))
+		return;
+	if (net_host_down_if_unused(&host->net, &err) < 0)
+		keep_first(&first, &err);
+	cgroups_remove(host, &first);
+	if (first.kind != ERROR_NONE)
+		log_warn("remove leftovers: %s", first.text);
+}
+
 static bool is_running(struct instance *instance)
 {
 	AUTO(arena_drop) struct arena arena = {0};

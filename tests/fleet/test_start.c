@@ -200,6 +200,34 @@ TEST(start, a_killed_create_is_swept_up)
 	test_host_close(&test);
 }
 
+TEST(start, what_a_killed_command_left_goes_without_any_instance_too)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct instance staged;
+		struct record record = {.created_ms = 1};
+		char path[96];
+
+		if (staging_make(&test.host, "web", &staged, path, &err) < 0 ||
+			slot_take(&test.host.net, 0, &record.slot, &err) < 0 ||
+			record_write(staged.dir, &record, &err) < 0 || host_network_up(&test.host, &err) < 0)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, NULL, 0);
+	cr_assert(net_host_up(&test.host.net, &err) == 0, "the table is there");
+	host_clean(&test.host);
+	cr_assert(net_host_up(&test.host.net, &err) == 1, "it was gone");
+	test.host.swept = false;
+	host_clean(&test.host);
+	test_host_close(&test);
+}
+
 /* A start that is killed, command and monitor, somewhere on its way. Where exactly is chance; that nothing is left, or
  * that it runs, holds everywhere. */
 TEST(start, killed_at_any_moment_it_can_be_removed)
