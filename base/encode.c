@@ -12,6 +12,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "base/cleanup.h"
+#include "base/yajl_memory.h"
 
 /* Below the generator's own bound (YAJL_MAX_DEPTH, 128). What is deeper is left out. */
 #define DEPTH_MAX 100
@@ -24,37 +25,10 @@ struct encoder {
 	enum json_kind open[DEPTH_MAX];
 };
 
-static void *yajl_malloc(void *context, size_t size)
-{
-	void *memory = malloc(size);
-
-	(void)context;
-	if (!memory)
-		memory_exhausted();
-	return memory;
-}
-
-static void *yajl_realloc(void *context, void *old, size_t size)
-{
-	void *memory = realloc(old, size);
-
-	(void)context;
-	if (!memory)
-		memory_exhausted();
-	return memory;
-}
-
-static void yajl_release(void *context, void *memory)
-{
-	(void)context;
-	free(memory);
-}
-
 static void encoder_begin(struct encoder *encoder)
 {
-	static yajl_alloc_funcs memory = {.malloc = yajl_malloc, .realloc = yajl_realloc, .free = yajl_release};
 
-	encoder->gen = yajl_gen_alloc(&memory);
+	encoder->gen = yajl_gen_alloc(&yajl_memory);
 	if (encoder->style == ENCODE_PRETTY) {
 		yajl_gen_config(encoder->gen, yajl_gen_beautify, 1);
 		yajl_gen_config(encoder->gen, yajl_gen_indent_string, "  ");

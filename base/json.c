@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/json_explain.h"
 #include "base/text.h"
+#include "base/yajl_memory.h"
 
 #define TEXT_MAX ((size_t)8 << 20)
 #define DEPTH_MAX 64
@@ -318,32 +319,6 @@ static const yajl_callbacks callbacks = {
 
 /* ---- parsing ---- */
 
-static void *yajl_malloc(void *context, size_t size)
-{
-	void *memory = malloc(size);
-
-	(void)context;
-	if (!memory)
-		memory_exhausted();
-	return memory;
-}
-
-static void *yajl_realloc(void *context, void *old, size_t size)
-{
-	void *memory = realloc(old, size);
-
-	(void)context;
-	if (!memory)
-		memory_exhausted();
-	return memory;
-}
-
-static void yajl_release(void *context, void *memory)
-{
-	(void)context;
-	free(memory);
-}
-
 static void parser_drop(yajl_handle *parser)
 {
 	if (*parser)
@@ -382,8 +357,7 @@ static int fail_explained(const struct builder *b)
 
 static int tree_build(struct builder *b)
 {
-	yajl_alloc_funcs memory = {.malloc = yajl_malloc, .realloc = yajl_realloc, .free = yajl_release};
-	AUTO(parser_drop) yajl_handle parser = yajl_alloc(&callbacks, &memory, b);
+	AUTO(parser_drop) yajl_handle parser = yajl_alloc(&callbacks, &yajl_memory, b);
 	struct json_stop stop;
 	yajl_status status;
 

@@ -100,12 +100,18 @@ static int kill_run(void *context, void *options, size_t count, char **operands,
 	return verb_run(context, options, count, operands, bulk, err);
 }
 
+/* A command that was killed before its instance had a name left things without one: who says "rm" wants them gone too.
+ */
 static int rm_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
+	struct cli *cli = context;
 	const struct verb_options *chosen = options;
-
-	return verb_run(context, options, count, operands,
+	int result = verb_run(context, options, count, operands,
 		(struct bulk){.verb = chosen->force ? VERB_REMOVE_FORCE : VERB_REMOVE}, err);
+
+	if (cli->is_open)
+		host_clean(&cli->host);
+	return result;
 }
 
 /* Verbs without a bulk form: one after the other. each() gives -1 with *err for a failure. */

@@ -125,21 +125,9 @@ static int keyring_step(struct child *child, struct error *err)
 	return errno == ENOSYS || errno == EDQUOT ? 0 : fail_errno(err, "keyctl");
 }
 
-/* Raw calls: the C library's would tell other threads. */
 static int become_root_step(struct child *child, struct error *err)
 {
-	if (child->namespaces.own_ids) {
-		if (syscall(SYS_setgroups, 0, NULL) < 0)
-			return fail_errno(err, "drop supplementary groups");
-		if (syscall(SYS_setresgid, 0, 0, 0) < 0)
-			return fail_errno(err, "set gid 0");
-		if (syscall(SYS_setresuid, 0, 0, 0) < 0)
-			return fail_errno(err, "set uid 0");
-	}
-	/* Only now: setresuid clears it (prctl(2)). A parent that died before is noticed by the end of the channel. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return fail_errno(err, "set the parent-death signal");
-	return 0;
+	return namespaces_become_root(child->namespaces.own_ids, err);
 }
 
 /* --- file systems ---------------------------------------------------------------------------------------------------

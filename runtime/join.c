@@ -192,17 +192,7 @@ static int namespaces_step(struct joining *j, struct error *err)
 
 static int root_ids_step(struct joining *j, struct error *err)
 {
-	if (j->flags & CLONE_NEWUSER) {
-		if (syscall(SYS_setgroups, 0, NULL) < 0)
-			return fail_errno(err, "drop supplementary groups");
-		if (syscall(SYS_setresgid, 0, 0, 0) < 0)
-			return fail_errno(err, "set gid 0");
-		if (syscall(SYS_setresuid, 0, 0, 0) < 0)
-			return fail_errno(err, "set uid 0");
-	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return fail_errno(err, "set the parent-death signal");
-	return 0;
+	return namespaces_become_root(j->flags & CLONE_NEWUSER, err);
 }
 
 static int terminal_step(struct joining *j, struct error *err)

@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -220,4 +222,21 @@ int namespaces_write_maps(const struct spec *spec, int proc_dir, struct error *e
 	if (map_write(proc_dir, "gid_map", spec->gid_maps.items, spec->gid_maps.count, err) < 0)
 		return -1;
 	return map_write(proc_dir, "uid_map", spec->uid_maps.items, spec->uid_maps.count, err);
+}
+
+/* Raw calls: the C library's would tell other threads. */
+int namespaces_become_root(bool own_ids, struct error *err)
+{
+	if (own_ids) {
+		if (syscall(SYS_setgroups, 0, NULL) < 0)
+			return fail_errno(err, "drop supplementary groups");
+		if (syscall(SYS_setresgid, 0, 0, 0) < 0)
+			return fail_errno(err, "set gid 0");
+		if (syscall(SYS_setresuid, 0, 0, 0) < 0)
+			return fail_errno(err, "set uid 0");
+	}
+	/* Only now: setresuid clears it (prctl(2)). A parent that died before is noticed by the end of the channel. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail_errno(err, "set the parent-death signal");
+	return 0;
 }

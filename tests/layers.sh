@@ -41,10 +41,10 @@ for folder in base cgroups netns images runtime fleet cli; do
 	done
 done
 
-# yajl stays behind two files, so that it can be replaced in two files.
+# yajl stays behind the parser and the generator, so that it can be replaced there.
 for file in $(grep -l 'yajl/' base/*.[ch] cgroups/*.[ch] netns/*.[ch] images/*.[ch] runtime/*.[ch] fleet/*.[ch] cli/*.[ch] 2>/dev/null); do
 	case $file in
-	base/json.c | base/encode.c) ;;
+	base/json.c | base/encode.c | base/yajl_memory.*) ;;
 	*)
 		echo "$file: only base/json.c and base/encode.c may include yajl"
 		bad=1
