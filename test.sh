@@ -84,10 +84,10 @@ unit_tests() {
 fuzz() {
 	bad=0
 	for source in tests/fuzz/fuzz_*.c; do
-		name=$(basename "$source" .c)
-		mkdir -p "build/corpus/$name"
-		"build/fuzz/tests/fuzz/$name" -max_total_time=$fuzz_seconds -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
-			"build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" || bad=1
+		target=$(basename "$source" .c)
+		mkdir -p "build/corpus/$target"
+		"build/fuzz/tests/fuzz/$target" -max_total_time=$fuzz_seconds -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
+			"build/corpus/$target" "tests/fuzz/corpus/${name#fuzz_}" || bad=1
 	done
 	return $bad
 }
