@@ -87,7 +87,7 @@ fuzz() {
 		target=$(basename "$source" .c)
 		mkdir -p "build/corpus/$target"
 		"build/fuzz/tests/fuzz/$target" -max_total_time=$fuzz_seconds -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
-			"build/corpus/$target" "tests/fuzz/corpus/${name#fuzz_}" || bad=1
+			"build/corpus/$target" "tests/fuzz/corpus/${target#fuzz_}" || bad=1
 	done
 	return $bad
 }
