@@ -478,16 +478,34 @@ static int run_detached(struct cli *cli, const struct instance_spec *spec, struc
 	return 0;
 }
 
+/* 137 alone says nothing: killed by whom? */
+static void explain_end(const struct instance_spec *spec, enum end_reason reason)
+{
+	const struct optional *memory = &spec->resources.memory_bytes;
+	char limit[24];
+
+	if (reason != END_OUT_OF_MEMORY)
+		return;
+	if (memory->set)
+		log_error("%s: out of memory; its limit is %s", spec->name, size_format(memory->value, limit));
+	else
+		log_error("%s: out of memory", spec->name);
+}
+
 /* As docker: the command's own status; 127 not found, 126 not executable, 125 our own failure. */
 static int run_attached(struct cli *cli, const struct instance_spec *spec, bool *started, struct error *err)
 {
 	bool exec_failed = false;
 	int status = 0;
-	struct start_options start = {.foreground = true, .status = &status, .exec_failed = &exec_failed};
+	enum end_reason reason = END_NONE;
+	struct start_options start = {
+		.foreground = true, .status = &status, .reason = &reason, .exec_failed = &exec_failed};
 
 	*started = instance_start(&cli->host, spec->name, &start, err) == 0;
-	if (*started)
+	if (*started) {
+		explain_end(spec, reason);
 		return status;
+	}
 	log_error("%s", err->text);
 	return !exec_failed ? 125 : err->errnum == ENOENT ? 127 : 126;
 }

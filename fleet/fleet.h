@@ -110,6 +110,7 @@ MUST_CHECK int instance_create(struct host *host, const struct instance_spec *sp
 struct start_options {
 	bool foreground; /* the caller is the monitor itself and relays stdio to its own 0, 1, 2 until the end */
 	int *status;	 /* foreground: the process's exit status */
+	enum end_reason *reason; /* foreground: why it ended; may be NULL */
 	bool *exec_failed;
 	struct port *ports; /* may be NULL; filled with the bound ports, room for 64 */
 	size_t *port_count;

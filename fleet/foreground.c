@@ -75,6 +75,8 @@ int foreground_start(struct instance *instance, const struct start_options *opti
 	exit = monitor_stay(&monitor, relay_watch);
 	if (options->status)
 		*options->status = exit.status;
+	if (options->reason)
+		*options->reason = exit.reason;
 	if (monitor.remove)
 		monitor_remove_instance(&monitor);
 	monitor_drop(&monitor);

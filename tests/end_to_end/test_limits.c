@@ -55,13 +55,14 @@ TEST(limits, memory_hog_is_killed_and_said_to_be_out_of_memory, .fini = playgrou
 	cr_assert_str_eq(instance_fact(&playground, "neighbour", "state"), "running");
 }
 
-TEST(limits, memory_hog_in_the_foreground_gives_137, .fini = playground_rescue, .timeout = 120)
+TEST(limits, memory_hog_in_the_foreground_gives_137_and_says_why, .fini = playground_rescue, .timeout = 120)
 {
 	auto_playground playground = playground_new();
 
 	auto_run run = WARREN(&playground, "run", "--name", "hog", "--memory", "48M", "-v",
 		playground_probe_volume(&playground), "host", "--", PROBE, "touch");
 	cr_assert(run.status == 137, "status %d: %s%s", run.status, run.out, run.err);
+	cr_assert_str_eq(run.err, "warren: hog: out of memory; its limit is 48M\n");
 	assert_says_out_of_memory(&playground, "hog");
 }
 
