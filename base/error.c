@@ -111,11 +111,20 @@ int(fail)(struct error *err, enum error_kind kind, const char *format, ...)
 	return -1;
 }
 
+/* What the C library says, but where that leaves the reader alone. NULL: unknown. */
+static const char *reason_of(int errnum)
+{
+	if (errnum == ENOSYS)
+		return "Function not implemented; Linux 6.1 or newer is needed, with no filter around that hides the "
+		       "call";
+	return strerrordesc_np(errnum);
+}
+
 int(fail_errno)(struct error *err, const char *format, ...)
 {
 	int errnum = errno;
 	char draft[DRAFT_SIZE], unknown[32];
-	const char *reason = strerrordesc_np(errnum);
+	const char *reason = reason_of(errnum);
 	size_t length;
 	va_list args;
 

@@ -223,5 +223,6 @@ int instance_create(struct host *host, const struct instance_spec *spec, struct 
 	record_undo(host, &record);
 	if (tree_remove(host->instances, path, &ignored) < 0)
 		log_warn("remove instances/%s: %s", path, ignored.text);
+	host_clean(host);
 	return blame(err, "create %s", spec->name);
 }

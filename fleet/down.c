@@ -46,7 +46,6 @@ int fleet_down(struct host *host, const char *name, const struct apply_options *
 	/* What a killed apply left half made has addresses of the fleet's networks. */
 	host_clean(host);
 	all.no_prune = false;
-	host_clean(host); /* what killed commands left half-made would hold addresses of the fleet's networks */
 	auto_fd dir = fleet_lock(host, name, false, err);
 	if (dir < 0 && err->kind == ERROR_MISSING && fleet_has_leftovers(arena, host, name))
 		dir = fleet_lock(host, name, true, err);

@@ -120,7 +120,7 @@ static int host_unmake(const struct net_state *state, struct error *err)
 		return -1;
 	if (hosts_forget(state, NULL, err) < 0 || addresses_forget_unused(state, err) < 0 ||
 		net_host_republished(state, err) < 0 || before_forget(state, err) < 0 ||
-		file_leftovers_remove(state->run, err) < 0)
+		file_leftovers_remove(state->run, err) < 0 || file_leftovers_remove(state->records, err) < 0)
 		return -1;
 	return slots_forget(state, err);
 }

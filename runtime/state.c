@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -310,14 +311,29 @@ int state_names(struct arena *arena, int root, struct strings *names, struct err
 	return 0;
 }
 
-/* A directory whose maker lives is locked, but for the moment between mkdir and flock: the very young are spared. */
-static bool is_abandoned(int root, const char *name)
+/* A process of its maker's number is there. */
+static bool has_maker(struct arena *arena, const char *name)
+{
+	struct strings parts = strings_split(arena, name + strlen(HIDDEN), '.');
+	struct error ignored;
+	int64_t pid;
+
+	if (number_parse(parts.items[0], 1, INT_MAX, &pid, &ignored) < 0)
+		return false;
+	return kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+}
+
+/* A directory whose maker lives is locked, but for the moment between mkdir and flock: the very young of those who live
+ * are spared. */
+static bool is_abandoned(struct arena *arena, int root, const char *name)
 {
 	struct stat status;
 
 	if (fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode))
 		return false;
-	return time(NULL) - status.st_mtime > 2 && !lock_is_held(root, name);
+	if (time(NULL) - status.st_mtime <= 2 && has_maker(arena, name))
+		return false;
+	return !lock_is_held(root, name);
 }
 
 void state_sweep(int root)
@@ -329,7 +345,7 @@ void state_sweep(int root)
 	if (dir_list(&arena, root, CONTAINERS_MAX, &all, &err) < 0)
 		return;
 	for (size_t i = 0; i < all.count; i++) {
-		if (!text_starts_with(all.items[i], HIDDEN) || !is_abandoned(root, all.items[i]))
+		if (!text_starts_with(all.items[i], HIDDEN) || !is_abandoned(&arena, root, all.items[i]))
 			continue;
 		if (tree_remove(root, all.items[i], &err) < 0)
 			log_warn("%s", err.text);

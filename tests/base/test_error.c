@@ -27,6 +27,17 @@ TEST(error, fail_errno_appends_the_reason_and_keeps_errno)
 	cr_assert_eq(errno, ENOENT);
 }
 
+TEST(error, a_call_that_the_kernel_lacks_says_what_would_be_right)
+{
+	struct error err;
+
+	errno = ENOSYS;
+	fail_errno(&err, "make namespaces");
+	cr_assert_str_eq(err.text,
+		"make namespaces: Function not implemented; Linux 6.1 or newer is needed, with no filter around that "
+		"hides the call");
+}
+
 TEST(error, an_unknown_errno_is_shown_as_a_number)
 {
 	struct error err;
