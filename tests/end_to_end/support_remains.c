@@ -1,0 +1,141 @@
+#include "tests/end_to_end/support_remains.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "tests/end_to_end/support_run.h"
+#include "tests/test.h"
+
+#define END_MS 5000
+#define AGAIN_MS 2
+
+/* Tables differ in order and in counters from time to time: sorted, without counters. */
+static const char script[] =
+	"find \"$1\" -path \"*/lib/layers/*/*\" -prune -o -printf 'file %P %y\\n' | sort\n"
+	"find \"/sys/fs/cgroup/$2\" /sys/fs/cgroup/*/\"$2\" -type d -printf 'cgroup %p\\n' 2>/dev/null | sort\n"
+	"ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/' | sort\n"
+	"ip -4 route show table all | sed 's/^/route /' | sort\n"
+	"nft -s list ruleset | sed 's/^/nft /'\n"
+	"sed 's/.*/mount/' /proc/self/mountinfo\n"
+	"echo forward $(cat /proc/sys/net/ipv4/ip_forward)\n";
+
+void remains_adopt(void)
+{
+	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+}
+
+/* True when there is none any more. */
+static bool processes_await(void)
+{
+	int64_t deadline_ms = clock_ms() + END_MS;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (pid == 0 && clock_ms() > deadline_ms)
+			return false;
+		if (pid == 0)
+			poll(NULL, 0, AGAIN_MS);
+	}
+	return true;
+}
+
+static struct strings children_list(struct arena *arena)
+{
+	const char *text;
+	struct error err;
+
+	ASSERT_OK(file_read(arena, AT_FDCWD, "/proc/thread-self/children", 1 << 20, &text, NULL, &err));
+	return strings_split(arena, text, ' ');
+}
+
+static void processes_append(struct text *text)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings pids = children_list(&arena);
+	struct error ignored;
+
+	for (size_t i = 0; i < pids.count; i++) {
+		const char *path = arena_format(&arena, "/proc/%s/cmdline", pids.items[i]), *command;
+
+		if (!*pids.items[i])
+			continue;
+		if (file_read(&arena, AT_FDCWD, path, 1 << 16, &command, NULL, &ignored) < 0)
+			command = ignored.text;
+		text_appendf(text, "process %s %s\n", pids.items[i], command);
+	}
+}
+
+char *remains_describe(const char *state, const char *cgroup)
+{
+	struct text text = {0};
+
+	if (!processes_await())
+		processes_append(&text);
+	auto_run run = RUN("sh", "-c", script, "sh", state, cgroup);
+	cr_assert(run.status == 0 && !*run.err, "%s", run.err);
+	text_append(&text, run.out);
+	return text.data;
+}
+
+static bool has_line(const struct strings *lines, const char *line)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		if (text_equal(lines->items[i], line))
+			return true;
+	return false;
+}
+
+static const char *first_only_in(const struct strings *these, const struct strings *those)
+{
+	for (size_t i = 0; i < these->count; i++)
+		if (!has_line(those, these->items[i]))
+			return these->items[i];
+	return NULL;
+}
+
+static char *difference_find(const char *before, const char *after)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings old = strings_split(&arena, before, '\n'), now = strings_split(&arena, after, '\n');
+	const char *more = first_only_in(&now, &old), *less = first_only_in(&old, &now);
+
+	if (more)
+		return text_format("+%s", more);
+	return less ? text_format("-%s", less) : text_format("%zu lines became %zu", old.count, now.count);
+}
+
+char *remains_await(const char *state, const char *cgroup, const char *before)
+{
+	int64_t deadline_ms = clock_ms() + END_MS;
+
+	for (;;) {
+		auto_free char *now = remains_describe(state, cgroup);
+
+		if (!strcmp(before, now))
+			return NULL;
+		if (clock_ms() > deadline_ms)
+			return difference_find(before, now);
+		poll(NULL, 0, AGAIN_MS);
+	}
+}
+
+void remains_end(void)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings pids = children_list(&arena);
+
+	for (size_t i = 0; i < pids.count; i++)
+		if (*pids.items[i])
+			kill(atoi(pids.items[i]), SIGKILL);
+	processes_await();
+}

@@ -1,0 +1,190 @@
+#include "tests/end_to_end/support_sweep.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "tests/end_to_end/support_remains.h"
+#include "tests/test.h"
+
+#define USUAL_WIDTH 8
+#define POINTS_MAX 20000
+#define ARGUMENTS_MAX (8 + SWEEP_WORDS)
+
+struct sweeping {
+	const struct sweep *sweep;
+	struct arena arena;
+	char *before; /* what is there when nothing is */
+	int points, faults;
+	int at;
+	struct step_result killed; /* there */
+};
+
+static const char *const where_names[] = {"alone", "its children", "with its children"};
+
+/* --- commands -------------------------------------------------------------------------------------------------------
+ */
+
+static const char *word_put(const struct sweep *sweep, const char *word)
+{
+	for (size_t i = 0; i + 1 < SWEEP_WORDS && sweep->words[i]; i += 2)
+		if (!strcmp(sweep->words[i], word))
+			return sweep->words[i + 1];
+	return word;
+}
+
+static void command_make(const struct sweep *sweep, const char *const *words, const char *argv[ARGUMENTS_MAX + 1])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sweep->program) && sweep->program[i]; i++)
+		argv[count++] = sweep->program[i];
+	for (size_t i = 0; i < SWEEP_WORDS && words[i]; i++)
+		argv[count++] = word_put(sweep, words[i]);
+	argv[count] = NULL;
+}
+
+static struct run_result run(const struct sweeping *sweeping, const char *const *words)
+{
+	struct run_options options = {.directory = sweeping->sweep->directory};
+	const char *argv[ARGUMENTS_MAX + 1];
+
+	command_make(sweeping->sweep, words, argv);
+	return run_program(argv, &options);
+}
+
+static void fault_add(struct sweeping *sweeping, const char *what, const char *detail)
+{
+	sweeping->faults++;
+	fprintf(stderr, "%s killed %s at point %d (call %ld of task %d): %s: %s\n", sweeping->sweep->command[0],
+		where_names[sweeping->sweep->where], sweeping->at, sweeping->killed.call, sweeping->killed.tracee, what,
+		detail);
+}
+
+static void expect_success(struct sweeping *sweeping, const char *what, const struct run_result *result)
+{
+	auto_free char *said = text_format("status %d: %s", result->status, result->err);
+
+	if (result->status || result->timed_out)
+		fault_add(sweeping, what, said);
+}
+
+/* --- after the kill
+ * --------------------------------------------------------------------------------------------------- */
+
+static void item_check(struct sweeping *sweeping, const struct json *item)
+{
+	const char *state = json_get(item, sweeping->sweep->state_key)->text;
+	const struct json *pid = json_get(item, "pid");
+
+	if (!strstr(sweeping->sweep->states, state))
+		fault_add(sweeping, "list says", state);
+	if (!strcmp(state, "running") && (!pid || !pid->text || kill(atoi(pid->text), 0) < 0))
+		fault_add(sweeping, "list says running", "there is no such process");
+}
+
+static void list_check(struct sweeping *sweeping)
+{
+	auto_run result = run(sweeping, sweeping->sweep->list);
+	struct json_doc doc;
+	struct error err;
+
+	expect_success(sweeping, "list", &result);
+	if (*result.err)
+		fault_add(sweeping, "list", result.err);
+	ASSERT_OK(json_parse(&sweeping->arena, "list", result.out, result.out_length, JSON_PLAIN, &doc, &err));
+	for (const struct json *item = doc.root->first; item; item = item->next)
+		item_check(sweeping, item);
+}
+
+/* What may or may not be there. */
+static void clear(struct sweeping *sweeping)
+{
+	auto_run result = run(sweeping, sweeping->sweep->clear);
+
+	if (!result.status || result.status != sweeping->sweep->missing_status)
+		expect_success(sweeping, "clear", &result);
+}
+
+static char *describe(const struct sweeping *sweeping)
+{
+	return remains_describe(sweeping->sweep->state, sweeping->sweep->cgroup);
+}
+
+static void nothing_left(struct sweeping *sweeping)
+{
+	auto_free char *difference = remains_await(sweeping->sweep->state, sweeping->sweep->cgroup, sweeping->before);
+
+	if (!difference)
+		return;
+	fault_add(sweeping, "left", difference);
+	/* The next points are judged by themselves. */
+	remains_end();
+	free(sweeping->before);
+	sweeping->before = describe(sweeping);
+}
+
+static void do_again(struct sweeping *sweeping)
+{
+	auto_run again = run(sweeping, sweeping->sweep->again);
+	expect_success(sweeping, "again", &again);
+	auto_run cleared = run(sweeping, sweeping->sweep->clear);
+	expect_success(sweeping, "clear after again", &cleared);
+}
+
+/* --- the sweep
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* False when the command ended before. */
+static bool kill_at(struct sweeping *sweeping, int at)
+{
+	const struct sweep *sweep = sweeping->sweep;
+	const char *argv[ARGUMENTS_MAX + 1];
+	struct step step = {.argv = argv, .directory = sweep->directory, .where = sweep->where, .at = at};
+
+	if (sweep->before[0]) {
+		auto_run made = run(sweeping, sweep->before);
+		expect_success(sweeping, "before", &made);
+	}
+	command_make(sweep, sweep->command, argv);
+	step_result_drop(&sweeping->killed);
+	sweeping->at = at;
+	sweeping->killed = step_run(&step);
+	if (sweeping->killed.timed_out)
+		fault_add(sweeping, "did not end", sweeping->killed.err);
+	return sweeping->killed.reached;
+}
+
+static void sweeping_drop(struct sweeping *sweeping)
+{
+	step_result_drop(&sweeping->killed);
+	free(sweeping->before);
+	arena_drop(&sweeping->arena);
+}
+
+void sweep_run(const struct sweep *sweep)
+{
+	AUTO(sweeping_drop) struct sweeping sweeping = {.sweep = sweep};
+	int width = step_width(USUAL_WIDTH);
+	bool reached = true;
+
+	remains_adopt();
+	/* Undisturbed first: what a host keeps once it has had a container. */
+	do_again(&sweeping);
+	sweeping.before = describe(&sweeping);
+	for (int at = 1; reached && at < POINTS_MAX; at += width) {
+		reached = kill_at(&sweeping, at);
+		sweeping.points += reached;
+		list_check(&sweeping);
+		clear(&sweeping);
+		nothing_left(&sweeping);
+		do_again(&sweeping);
+		nothing_left(&sweeping);
+	}
+	fprintf(stderr, "%s killed %s: %d points, %d faults\n", sweep->command[0], where_names[sweep->where],
+		sweeping.points, sweeping.faults);
+	cr_assert(sweeping.faults == 0 && sweeping.points > 0, "%d faults at %d points", sweeping.faults,
+		sweeping.points);
+}

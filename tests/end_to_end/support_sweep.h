@@ -1,0 +1,32 @@
+/* Kills a command at one system call after the other, and each time has the next commands say what is there, clear it
+ * away without a trace, and make it again. */
+#ifndef WARREN_TESTS_END_TO_END_SUPPORT_SWEEP_H
+#define WARREN_TESTS_END_TO_END_SUPPORT_SWEEP_H
+
+#include "tests/end_to_end/support_stepper.h"
+
+#define SWEEP_WORDS 24
+
+struct sweep {
+	/* What all commands begin with: program and global options; and where they run. */
+	const char *program[8];
+	const char *directory;		/* NULL: ours */
+	const char *state, *cgroup;	/* of their own: what remains is looked for there */
+	const char *list[6];		/* says what is there, as a JSON array of objects */
+	const char *state_key;		/* of such an object: a word of `states` */
+	int missing_status;		/* of `clear` when nothing is there */
+	const char *words[SWEEP_WORDS]; /* pairs: a word of the commands below, and what to put in its place */
+
+	const char *before[SWEEP_WORDS];  /* makes what the command works on; empty: nothing */
+	const char *command[SWEEP_WORDS]; /* is killed */
+	const char *again[SWEEP_WORDS];	  /* must succeed after all was cleared away */
+	const char *clear[SWEEP_WORDS];
+	const char *states; /* those that may be listed after the kill */
+	enum step_where where;
+};
+
+/* Every eighth point, or as the environment says (step_width). Fails the test at its end when anything was wrong; each
+ * fault is a line on stderr, and so is the number of points. */
+void sweep_run(const struct sweep *sweep);
+
+#endif

@@ -1,0 +1,72 @@
+/* SIGKILL at any system call of `warren`, of the processes it made, or of all of them at once: the next commands list
+ * what is there, clear it away without a trace, and make it again. */
+#include "base/text.h"
+#include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_sweep.h"
+#include "tests/test.h"
+
+#define RUN_SLEEP                                                                                                      \
+	{                                                                                                              \
+		"run", "-d", "--name", "a", "-p", "8090:80", "-v", "VOLUME", "host", "sleep", "1000"                   \
+	}
+#define APPLY                                                                                                          \
+	{                                                                                                              \
+		"apply", "-q", "-j", "3", "FLEET"                                                                      \
+	}
+#define REMOVE                                                                                                         \
+	{                                                                                                              \
+		"rm", "-f", "a"                                                                                        \
+	}
+#define DOWN                                                                                                           \
+	{                                                                                                              \
+		"down", "-q", "shop"                                                                                   \
+	}
+
+static const char fleet[] = "{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
+			    "{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], \"replicas\": 3, "
+			    "\"network\": \"inside\", \"stop_grace_period\": 0}}}\n";
+
+static void sweep_warren(struct sweep sweep)
+{
+	auto_playground playground = playground_new();
+	const char *directory = playground.directory.path;
+	auto_free char *volume = text_format("%s/volume:/data", directory),
+		       *file = text_format("%s/shop.json", directory);
+	const char *const program[] = {WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent};
+	const char *const words[] = {"VOLUME", volume, "FLEET", file};
+
+	run_write_file(directory, "shop.json", 0600, fleet);
+	run_write_file(directory, "volume/file", 0600, "");
+	memcpy(sweep.program, program, sizeof(program));
+	memcpy(sweep.words, words, sizeof(words));
+	sweep.state = playground.root;
+	sweep.cgroup = playground.parent;
+	sweep.list[0] = "list";
+	sweep.list[1] = "--json";
+	sweep.state_key = "state";
+	sweep.missing_status = 3;
+	sweep_run(&sweep);
+}
+
+#define KILL_TEST(name, ...)                                                                                           \
+	TEST(kill, name, .fini = playground_rescue, .timeout = 7200)                                                   \
+	{                                                                                                              \
+		sweep_warren((struct sweep){__VA_ARGS__});                                                             \
+	}
+
+#define KILLED_RUN                                                                                                     \
+	.command = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE, .states = "created starting running stopped"
+KILL_TEST(run_alone, KILLED_RUN, .where = STEP_COMMAND)
+KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN)
+KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL)
+
+#define ON_RUNNING .before = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE
+KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = "running stopped")
+KILL_TEST(rm, ON_RUNNING, .command = REMOVE, .states = "running stopped")
+KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running")
+KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running", .where = STEP_CHILDREN)
+
+#define KILLED_APPLY .command = APPLY, .again = APPLY, .clear = DOWN, .states = "created starting running stopped"
+KILL_TEST(apply_alone, KILLED_APPLY, .where = STEP_COMMAND)
+KILL_TEST(apply_with_all_it_made, KILLED_APPLY, .where = STEP_ALL)
+KILL_TEST(down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = "running stopped")
