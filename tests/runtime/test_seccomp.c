@@ -129,6 +129,12 @@ TEST(seccomp_default, allows_what_servers_and_shells_do)
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%#x", status);
 }
 
+/* Asked without a filter: the list has calls that are younger than the oldest kernel we run on. */
+static bool kernel_lacks(long number)
+{
+	return syscall(number, -1, -1, -1, -1, -1, -1) == -1 && errno == ENOSYS;
+}
+
 TEST(seccomp_default, allows_every_call_of_its_list)
 {
 	/* Without arguments that would do something: only those that are harmless with -1 everywhere. */
@@ -145,6 +151,8 @@ TEST(seccomp_default, allows_every_call_of_its_list)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		int got = OUTCOME(program, calls[i], -1, -1, -1, -1, -1, -1);
 
+		if (got == ENOSYS && kernel_lacks(calls[i]))
+			continue;
 		cr_assert(got != EPERM && got != ENOSYS && got < 1000, "%ld: %d", calls[i], got);
 	}
 }
