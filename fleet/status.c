@@ -66,7 +66,10 @@ static void run_status(
 		out->ports = run.ports;
 		out->port_count = run.port_count;
 	} else if (out->monitored) {
-		out->state = over ? INSTANCE_RESTARTING : INSTANCE_STARTING;
+		/* Ended, and its monitor is about to write that down. */
+		bool stops = run.started && out->desired == DESIRED_STOPPED;
+
+		out->state = over ? INSTANCE_RESTARTING : stops ? INSTANCE_STOPPED : INSTANCE_STARTING;
 	} else {
 		out->state = INSTANCE_STOPPED;
 		if (!over)

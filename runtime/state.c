@@ -283,12 +283,17 @@ enum container_status state_status(int dir, const struct container_facts *facts,
 /* --- the state directory
  * ----------------------------------------------------------------------------------------------- */
 
-/* What a record usually holds goes by name; a directory that is not empty then is removed as a tree. */
+/* Under a hidden name first, so that nobody ever sees half of it. What a record usually holds goes by name; a directory
+ * that is not empty then is removed as a tree. */
 int state_remove(int root, int dir, const char *id, struct error *err)
 {
 	static const char *const files[] = {
 		PROCESS_LINK, STATE_START_SOCKET, STATE_START_LOCK, STATE_CONFIG, FACTS, CGROUP_LINK};
+	char hidden[32];
 
+	snprintf(hidden, sizeof(hidden), HIDDEN "%d.end", getpid());
+	if (renameat(root, id, root, hidden) == 0)
+		id = hidden;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
 			break;
