@@ -34,6 +34,12 @@ void remains_adopt(void)
 	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
 }
 
+void remains_reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 /* True when there is none any more. */
 static bool processes_await(void)
 {
@@ -75,7 +81,7 @@ static void processes_append(struct text *text)
 	}
 }
 
-char *remains_describe(const char *state, const char *cgroup)
+static char *describe_now(const char *state, const char *cgroup)
 {
 	struct text text = {0};
 
@@ -85,6 +91,19 @@ char *remains_describe(const char *state, const char *cgroup)
 	cr_assert(run.status == 0 && !*run.err, "%s", run.err);
 	text_append(&text, run.out);
 	return text.data;
+}
+
+char *remains_describe(const char *state, const char *cgroup)
+{
+	int64_t deadline_ms = clock_ms() + END_MS;
+
+	for (;;) {
+		auto_free char *now = describe_now(state, cgroup);
+
+		if (!strstr(now, "\nlink w") || clock_ms() > deadline_ms)
+			return take_ptr(&now);
+		poll(NULL, 0, AGAIN_MS);
+	}
 }
 
 static bool has_line(const struct strings *lines, const char *line)
@@ -119,7 +138,7 @@ char *remains_await(const char *state, const char *cgroup, const char *before)
 	int64_t deadline_ms = clock_ms() + END_MS;
 
 	for (;;) {
-		auto_free char *now = remains_describe(state, cgroup);
+		auto_free char *now = describe_now(state, cgroup);
 
 		if (!strcmp(before, now))
 			return NULL;

@@ -4,13 +4,16 @@
 
 /* From now on what any of our commands leaves running becomes our child, so that none can hide. */
 void remains_adopt(void);
-/* Waits a while for such processes to end; then, one a line: those that are left, every file and directory below
- * `state` (but the content of layers), control groups of that name or below it, links, routes, packet filter rules,
- * mounts and the sysctl that lets packets pass. malloc()ed. */
+/* Waits a while for such processes and the links of instances (w…) to end; then, one a line: those that are left, every
+ * file and directory below `state` (but the content of layers), control groups of that name or below it, links, routes,
+ * packet filter rules, mounts and the sysctl that lets packets pass. malloc()ed. */
 char *remains_describe(const char *state, const char *cgroup);
 /* Until that is as it was before: namespaces of ended processes die, and their links with them, a moment later. NULL;
  * or after a while the first line that differs, with a sign in front: '+' left behind, '-' missing. malloc()ed. */
 char *remains_await(const char *state, const char *cgroup, const char *before);
+/* Takes leave of those that have ended: a pid namespace ends only when all of its processes are reaped. To be called
+ * while no child of our own is awaited. */
+void remains_reap(void);
 /* Ends the processes that are left, so that a test can go on after having found some. */
 void remains_end(void);
 

@@ -357,6 +357,20 @@ static void end_handle(struct tracing *tracing, pid_t pid, int status)
 	tracing->result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* The command has ended, and whoever was killed is gone, not just dying. */
+static bool is_over(const struct tracing *tracing)
+{
+	const struct step *step = tracing->step;
+	bool was_killed = tracing->result.reached && !step->error;
+
+	if (!tracing->is_ended)
+		return false;
+	for (int i = 0; i < tracing->known && was_killed; i++)
+		if (tracing->tasks[i] && (step->where == STEP_ALL || i == tracing->result.tracee))
+			return false;
+	return true;
+}
+
 static volatile sig_atomic_t is_late;
 
 static void on_alarm(int signal)
@@ -382,7 +396,7 @@ static _Noreturn void trace_all(struct tracing *tracing, const int *stdio)
 		_exit(1);
 	sigaction(SIGALRM, &alarmed, NULL);
 	alarm(TIMEOUT_S);
-	while (!tracing->is_ended) {
+	while (!is_over(tracing)) {
 		pid = waitpid(-1, &status, __WALL);
 		if (is_late && !tracing->result.timed_out) {
 			tracing->result.timed_out = true;

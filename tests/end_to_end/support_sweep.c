@@ -52,6 +52,7 @@ static struct run_result run(const struct sweeping *sweeping, const char *const 
 	const char *argv[ARGUMENTS_MAX + 1];
 
 	command_make(sweeping->sweep, words, argv);
+	remains_reap();
 	return run_program(argv, &options);
 }
 
@@ -167,7 +168,7 @@ static void sweeping_drop(struct sweeping *sweeping)
 void sweep_run(const struct sweep *sweep)
 {
 	AUTO(sweeping_drop) struct sweeping sweeping = {.sweep = sweep};
-	int width = step_width(USUAL_WIDTH);
+	int width = step_width(sweep->width ? sweep->width : USUAL_WIDTH);
 	bool reached = true;
 
 	remains_adopt();

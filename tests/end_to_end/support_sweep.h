@@ -23,10 +23,11 @@ struct sweep {
 	const char *clear[SWEEP_WORDS];
 	const char *states; /* those that may be listed after the kill */
 	enum step_where where;
+	int width; /* from one point to the next; 0: 8 */
 };
 
-/* Every eighth point, or as the environment says (step_width). Fails the test at its end when anything was wrong; each
- * fault is a line on stderr, and so is the number of points. */
+/* Every `width`th point, or as the environment says (step_width). Fails the test at its end when anything was wrong;
+ * each fault is a line on stderr, and so is the number of points. */
 void sweep_run(const struct sweep *sweep);
 
 #endif

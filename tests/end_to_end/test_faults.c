@@ -140,12 +140,12 @@ static void fault_try(const struct fault *fault)
 			.name = #call_, .call = SYS_##call_, .width = width_, .errors = {__VA_ARGS__}});               \
 	}
 
-FAULT_TEST(openat, 12, EMFILE, ENOMEM, EIO)
-FAULT_TEST(mkdirat, 5, ENOSPC, ENOMEM, EIO)
+FAULT_TEST(openat, 29, EMFILE, ENOMEM, EIO)
+FAULT_TEST(mkdirat, 11, ENOSPC, ENOMEM, EIO)
 FAULT_TEST(clone3, 1, ENOMEM, ENOSPC, EMFILE)
 FAULT_TEST(fsopen, 4, EMFILE, ENOMEM)
 FAULT_TEST(mount_setattr, 4, ENOMEM, EIO)
-FAULT_TEST(write, 4, ENOSPC, EIO)
+FAULT_TEST(write, 5, ENOSPC, EIO)
 FAULT_TEST(renameat, 3, ENOSPC)
 FAULT_TEST(sendto, 3, ENOBUFS)
 

@@ -57,8 +57,8 @@ static void sweep_warren(struct sweep sweep)
 #define KILLED_RUN                                                                                                     \
 	.command = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE, .states = "created starting running stopped"
 KILL_TEST(run_alone, KILLED_RUN, .where = STEP_COMMAND)
-KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN)
-KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL)
+KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN, .width = 12)
+KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16)
 
 #define ON_RUNNING .before = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE
 KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = "running stopped")
@@ -67,6 +67,7 @@ KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "r
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running", .where = STEP_CHILDREN)
 
 #define KILLED_APPLY .command = APPLY, .again = APPLY, .clear = DOWN, .states = "created starting running stopped"
-KILL_TEST(apply_alone, KILLED_APPLY, .where = STEP_COMMAND)
-KILL_TEST(apply_with_all_it_made, KILLED_APPLY, .where = STEP_ALL)
-KILL_TEST(down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = "running stopped")
+KILL_TEST(apply_alone, KILLED_APPLY, .where = STEP_COMMAND, .width = 16)
+KILL_TEST(apply_with_all_it_made, KILLED_APPLY, .where = STEP_ALL, .width = 48)
+KILL_TEST(
+	down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = "running stopped", .width = 16)
