@@ -20,6 +20,9 @@
 #define TEXTS "generations"
 #define TEXT_MAX_BYTES ((size_t)1 << 20)
 #define LOCK_TRIES 16
+/* A monitor that was forked a moment ago by a command that was killed has the lock until it closes what is not its own.
+ */
+#define LOCK_TIMEOUT_MS 1000
 
 /* ---- locking ---- */
 
@@ -54,7 +57,7 @@ int fleet_lock(struct host *host, const char *name, bool create, struct error *e
 
 		if (dir < 0)
 			return err->errnum == ENOENT || err->kind == ERROR_MISSING ? fail_missing(host, name, err) : -1;
-		if (lock_exclusive(dir, 0, err) < 0)
+		if (lock_exclusive(dir, LOCK_TIMEOUT_MS, err) < 0)
 			return err->kind == ERROR_BUSY
 				       ? fail(err, ERROR_BUSY, "another command is at work on the fleet %s", name)
 				       : blame(err, "lock the fleet %s", name);
