@@ -13,7 +13,7 @@
 /* Objects with more members than this are sorted to find repeated keys. */
 #define COMPARE_ALL_MAX 16
 
-/* ---- failing ---- */
+/* --- failing ------------------------------------------------------------------------------------------------------ */
 
 int decode_fail(const struct decoder *decoder, const struct json *node, struct error *err, const char *format, ...)
 {
@@ -62,7 +62,7 @@ static int fail_unknown_key(
 	return json_fail_key(decoder->doc, node, err, "unknown key \"%s\"", node->key);
 }
 
-/* ---- repeated keys ---- */
+/* --- repeated keys ------------------------------------------------------------------------------------------------ */
 
 static size_t line_of(const struct json_doc *doc, size_t offset)
 {
@@ -115,7 +115,7 @@ int decode_keys_check(const struct decoder *decoder, const struct json *object, 
 	return 0;
 }
 
-/* ---- single values ---- */
+/* --- single values ------------------------------------------------------------------------------------------------ */
 
 int decode_string(const struct decoder *decoder, const struct json *node, const char **out, struct error *err)
 {
@@ -160,7 +160,7 @@ int decode_strings(const struct decoder *decoder, const struct json *node, struc
 	return 0;
 }
 
-/* ---- one function per kind of row; member points into the struct ---- */
+/* --- one function per kind of row; member points into the struct -------------------------------------------------- */
 
 static int string_row(const struct decoder *decoder, const struct json *node, const struct field *field, void *member,
 	struct error *err)
@@ -387,7 +387,7 @@ static row_decoder *const row_decoders[] = {
 	[FIELD_REFUSED] = refused_row,
 };
 
-/* ---- objects ---- */
+/* --- objects ------------------------------------------------------------------------------------------------------ */
 
 static const struct field *field_find(const struct field *fields, const char *key)
 {

@@ -60,7 +60,7 @@ const struct json *json_get(const struct json *object, const char *key)
 	return NULL;
 }
 
-/* ---- positions ---- */
+/* --- positions ---------------------------------------------------------------------------------------------------- */
 
 static int PRINTF(4, 0)
 	failv_at(const struct json_doc *doc, size_t offset, struct error *err, const char *format, va_list args)
@@ -126,7 +126,7 @@ static size_t string_start(const char *text, size_t end)
 	return pos;
 }
 
-/* ---- strings ---- */
+/* --- strings ------------------------------------------------------------------------------------------------------ */
 
 static unsigned hex_value(const char *digits)
 {
@@ -174,7 +174,7 @@ static const char *string_take(struct builder *b, const unsigned char *string, s
 	return arena_bytes(b->arena, (const char *)string, length);
 }
 
-/* ---- building; each returns 0 to stop the parser ---- */
+/* --- building; each returns 0 to stop the parser ------------------------------------------------------------------ */
 
 static void place_after_value(struct builder *b)
 {
@@ -317,7 +317,7 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-/* ---- parsing ---- */
+/* --- parsing ------------------------------------------------------------------------------------------------------ */
 
 static void parser_drop(yajl_handle *parser)
 {

@@ -59,7 +59,7 @@ static const struct option *find_letter(const struct option *table, char letter)
 	return letter == 'h' ? &help_option : NULL;
 }
 
-/* ---- storing one option ---- */
+/* --- storing one option ------------------------------------------------------------------------------------------- */
 
 static int flag_store(const struct option *option, struct walk *walk, const char *value, void *member)
 {
@@ -173,7 +173,7 @@ static int store_with_value(const struct option *option, bool is_long, struct wa
 	return store(option, is_long, walk, value);
 }
 
-/* ---- one word ---- */
+/* --- one word ----------------------------------------------------------------------------------------------------- */
 
 static const char *next_name(const void *context, size_t i)
 {
@@ -238,7 +238,7 @@ static int take_option(struct walk *walk, const char *word)
 	return word[1] == '-' ? take_long(walk, word + 2) : take_letters(walk, word + 1);
 }
 
-/* ---- whole command lines ---- */
+/* --- whole command lines ------------------------------------------------------------------------------------------ */
 
 static int check_operand_count(const struct command *command, size_t count, struct error *err)
 {

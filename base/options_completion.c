@@ -98,7 +98,7 @@ static bool is_shown(const struct option *option)
 	return option->help != NULL;
 }
 
-/* ---- bash and zsh: one function, a "case" of what each command has ---- */
+/* --- bash and zsh: one function, a "case" of what each command has ------------------------------------------------ */
 
 static void print_option_list(FILE *out, const struct option *table)
 {
@@ -257,7 +257,7 @@ static void print_zsh(FILE *out, const char *program, const struct command *comm
 		program, id, id, id, program);
 }
 
-/* ---- fish: one "complete" line each ---- */
+/* --- fish: one "complete" line each ------------------------------------------------------------------------------- */
 
 static void print_quoted(FILE *out, const char *text)
 {

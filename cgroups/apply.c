@@ -118,7 +118,7 @@ int limits_write(const struct cgroup *cgroup, const struct cgroup_limits *limits
 	return limits->devices.count ? devices_write(cgroup, limits, live, err) : 0;
 }
 
-/* ---- reading back ---- */
+/* --- reading back ------------------------------------------------------------------------------------------------- */
 
 static void set(struct optional *out, int64_t value)
 {

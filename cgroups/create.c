@@ -76,7 +76,7 @@ static int make_all_v1(struct making *making, unsigned controllers, struct error
 	return 0;
 }
 
-/* ---- v2: controllers ---- */
+/* --- v2: controllers ---------------------------------------------------------------------------------------------- */
 
 static unsigned controllers_read(int dir, const char *file)
 {
@@ -158,7 +158,7 @@ static int make_v2(struct making *making, unsigned controllers, struct error *er
 	return controllers_enable(cgroup, controllers, err);
 }
 
-/* ---- create and set ---- */
+/* --- create and set ----------------------------------------------------------------------------------------------- */
 
 /* Where figures come from. On v1 a directory each; on v2 controllers without a limit cost next to nothing. */
 static unsigned accounting_controllers(const struct cgroup_host *host)

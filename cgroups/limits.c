@@ -91,7 +91,7 @@ const struct optional *limit_value(const struct cgroup_limits *limits, const str
 	return (const struct optional *)((const char *)limits + limit->offset);
 }
 
-/* ---- the check ---- */
+/* --- the check ---------------------------------------------------------------------------------------------------- */
 
 static int controller_check(
 	const struct cgroup_host *host, const char *limit, enum cgroup_controller controller, struct error *err)
@@ -234,7 +234,7 @@ int cgroup_limits_check(const struct cgroup_host *host, const struct cgroup_limi
 	return devices_check(limits, !host_is_v2(host), err);
 }
 
-/* ---- limits → writes ---- */
+/* --- limits → writes ---------------------------------------------------------------------------------------------- */
 
 struct compiler {
 	const struct cgroup_host *host;

@@ -32,7 +32,7 @@
 #define FREEZE_FOR_KILL_MS 1000
 #define BATCH 256
 
-/* ---- listing ---- */
+/* --- listing ------------------------------------------------------------------------------------------------------ */
 
 /* Adds the paths of the directories below path; relative to dir. */
 static int children_add(int dir, const char *path, struct arena *arena, struct strings *list, struct error *err)
@@ -182,7 +182,7 @@ int cgroup_events_open(const struct cgroup *cgroup, struct error *err)
 	return fd < 0 ? fail_errno(err, "cgroup %s: open cgroup.events", cgroup->path) : fd;
 }
 
-/* ---- moving (v1) ---- */
+/* --- moving (v1) -------------------------------------------------------------------------------------------------- */
 
 /* One round: gives how many had to be moved. A process that ended meanwhile (ESRCH) needs no moving. */
 static int move_round(const struct cgroup *cgroup, int to, struct error *err)
@@ -220,7 +220,7 @@ int processes_move(const struct cgroup *cgroup, int to, struct error *err)
 	return fail(err, ERROR_BUSY, "its processes multiply faster than they can be moved");
 }
 
-/* ---- freezing ---- */
+/* --- freezing ----------------------------------------------------------------------------------------------------- */
 
 /* v1's state now; "" when there is no freezer directory. Another process may have made it since the handle was opened,
  * hence by path. */
@@ -306,7 +306,7 @@ int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct
 		(long long)timeout_ms);
 }
 
-/* ---- killing (v1) ---- */
+/* --- killing (v1) ------------------------------------------------------------------------------------------------- */
 
 /* SIGKILL to those of at most BATCH pids that are still in the cgroup when their pidfd is open. */
 static int kill_batch(const struct cgroup *cgroup, const pid_t *pids, size_t count, struct error *err)

@@ -35,7 +35,22 @@ static const char *state_colour(const char *state)
 	return NULL;
 }
 
-enum { NAME, STATE, IMAGE, ADDRESS, PORTS, UPTIME, RESTARTS, NOTE, FLEET, PID, MONITOR, MONITORED, EXIT_STATUS, REASON };
+enum {
+	NAME,
+	STATE,
+	IMAGE,
+	ADDRESS,
+	PORTS,
+	UPTIME,
+	RESTARTS,
+	NOTE,
+	FLEET,
+	PID,
+	MONITOR,
+	MONITORED,
+	EXIT_STATUS,
+	REASON
+};
 
 static const struct column list_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},

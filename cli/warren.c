@@ -125,7 +125,8 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	if (!command)
 		return -1;
 	void *options = arena_alloc(&cli->arena, command->options_size);
-	if (!help && options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
+	if (!help &&
+		options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
 		return -1;
 	if (help) {
 		command_help(stdout, PROGRAM, command);

@@ -273,8 +273,7 @@ static void stop_all(struct work *work, const struct strings *names, enum stop_p
 		log_debug("the limit of open files stays raised");
 }
 
-/* --- the others ------------------------------------------------------------------------------------------------------
- */
+/* --- the others --------------------------------------------------------------------------------------------------- */
 
 /* Those that could be stopped; failures are reported, successes are not the end yet. */
 struct restart {

@@ -33,7 +33,7 @@ struct compiler {
 	struct error *err;
 };
 
-/* ---- program and environment ---- */
+/* --- program and environment -------------------------------------------------------------------------------------- */
 
 static void strings_append(struct arena *arena, struct strings *to, const struct strings *from)
 {
@@ -103,7 +103,7 @@ static void compile_user(const struct compiler *c)
 		process->cwd = c->facts->image->working_dir;
 }
 
-/* ---- rights ---- */
+/* --- rights ------------------------------------------------------------------------------------------------------- */
 
 static int capabilities_named(const struct strings *names, uint64_t *mask, struct error *err)
 {
@@ -144,7 +144,7 @@ static void compile_security(const struct compiler *c)
 		c->spec->seccomp = NULL;
 }
 
-/* ---- limits ---- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
 /* capget(2): whether a hard limit can be raised at all. */
 static bool may_raise_limits(void)
@@ -239,7 +239,7 @@ void resources_limits(const struct resources_spec *resources, struct cgroup_limi
 	out->cpu_period_us = (struct optional){true, CPU_PERIOD_US};
 }
 
-/* ---- mounts ---- */
+/* --- mounts ------------------------------------------------------------------------------------------------------- */
 
 static bool target_is_used(const struct instance_spec *spec, const char *target)
 {
@@ -317,7 +317,7 @@ static void compile_mounts(const struct compiler *c)
 	mounts_sort(c->spec->mounts.items + first, c->spec->mounts.count - first);
 }
 
-/* ---- namespaces ---- */
+/* --- namespaces --------------------------------------------------------------------------------------------------- */
 
 static void compile_namespaces(const struct compiler *c)
 {
@@ -333,7 +333,7 @@ static void compile_namespaces(const struct compiler *c)
 	c->spec->uid_maps.count = c->spec->gid_maps.count = 1;
 }
 
-/* ---- all of it ---- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 int instance_compile(struct arena *arena, const struct instance_spec *spec, const struct compile_facts *facts,
 	struct spec *out, struct error *err)
@@ -369,7 +369,7 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	return spec_check(out, err);
 }
 
-/* ---- configs and secrets ---- */
+/* --- configs and secrets ------------------------------------------------------------------------------------------ */
 
 static int config_read(struct arena *arena, const struct config_spec *config, const struct image_user *user,
 	struct config_file *out, struct error *err)

@@ -54,8 +54,7 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 	return 0;
 }
 
-/* --- slot and address ----------------------------------------------------------------------------------------------
- */
+/* --- slot and address --------------------------------------------------------------------------------------------- */
 
 static int network_find(
 	struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)
@@ -146,8 +145,7 @@ static void record_undo(struct host *host, const struct record *record)
 		log_warn("give the slot back: %s", err.text);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------
- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static int spec_write(int dir, const struct instance_spec *spec, struct error *err)
 {

@@ -155,8 +155,7 @@ static int filter_get(struct joining *joining, struct error *err)
 	return cache < 0 ? -1 : seccomp_program_get(joining->spec.seccomp, cache, &joining->seccomp, err);
 }
 
-/* --- its 0, 1 and 2 ------------------------------------------------------------------------------------------------
- */
+/* --- its 0, 1 and 2 ----------------------------------------------------------------------------------------------- */
 
 static int pipe_make(struct joining *joining, int index, struct error *err)
 {
@@ -182,8 +181,7 @@ static int stdio_make(struct joining *joining, struct error *err)
 	return 0;
 }
 
-/* --- running it ----------------------------------------------------------------------------------------------------
- */
+/* --- running it --------------------------------------------------------------------------------------------------- */
 
 static int joining_start(struct joining *joining, struct launched *out, int *status, struct error *err)
 {

@@ -26,7 +26,7 @@
 #define EXPANDED_MAX_BYTES                                                                                             \
 	((size_t)256 << 20) /* replicas times what each says: bounds the memory a small file can ask for */
 
-/* ---- the top of the file ---- */
+/* --- the top of the file ------------------------------------------------------------------------------------------ */
 
 static int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -111,7 +111,7 @@ static const struct field top_fields[] = {
 	END_OF_FIELDS,
 };
 
-/* ---- reading ---- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 int fail_at_key(const struct reader *reader, const struct json *node)
 {
@@ -156,7 +156,7 @@ static int check_top(const struct reader *reader)
 	return 0;
 }
 
-/* ---- layers ---- */
+/* --- layers ------------------------------------------------------------------------------------------------------- */
 
 static struct decoder strict_decoder(const struct reader *reader)
 {
@@ -249,7 +249,7 @@ static const struct json *entry_merge(const struct reader *reader, const struct 
 	return layers_merge(reader->arena, &reader->doc, layers, count, reader->err);
 }
 
-/* ---- one instance ---- */
+/* --- one instance ------------------------------------------------------------------------------------------------- */
 
 /* Lists that are filled from two keys: an index counts through both. */
 static bool key_fills(const char *key, const char *list)
@@ -427,7 +427,7 @@ static int instances_expand(struct reader *reader)
 	return 0;
 }
 
-/* ---- start order ---- */
+/* --- start order -------------------------------------------------------------------------------------------------- */
 
 struct ranked {
 	size_t level, position;
@@ -479,7 +479,7 @@ static int instances_sort(struct reader *reader)
 	return 0;
 }
 
-/* ---- all of it ---- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 static const char *directory_of(struct arena *arena, const char *path)
 {

@@ -5,7 +5,7 @@
 
 #include "fleet/file_reader.h"
 
-/* ---- networks of the file ---- */
+/* --- networks of the file ----------------------------------------------------------------------------------------- */
 
 static bool subnets_overlap(const struct subnet *a, const struct subnet *b)
 {
@@ -72,7 +72,7 @@ int check_networks(const struct reader *reader)
 	return 0;
 }
 
-/* ---- what spans instances ---- */
+/* --- what spans instances ----------------------------------------------------------------------------------------- */
 
 static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
 {
@@ -256,7 +256,7 @@ int check_across(const struct reader *reader)
 	return check_addresses(reader);
 }
 
-/* ---- warnings ---- */
+/* --- warnings ----------------------------------------------------------------------------------------------------- */
 
 static void warn_at(struct reader *reader, size_t instance, const char *key, const char *text)
 {

@@ -42,7 +42,7 @@ int fail_at_key(const struct reader *reader, const struct json *node);
 int fail_unknown(const struct reader *reader, const struct json *node, const char *what, const char *name,
 	const struct json *among, const char *why);
 
-/* --- file_check.c ------------------------------------------------------------------------------------------------ */
+/* --- file_check.c ------------------------------------------------------------------------------------------------- */
 
 /* The networks that the file names, before any instance is looked at. */
 MUST_CHECK int check_networks(const struct reader *reader);

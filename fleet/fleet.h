@@ -14,8 +14,7 @@
 #include "fleet/spec.h"
 #include "netns/netns.h"
 
-/* --- the host's directories -----------------------------------------------------------------------------------------
- */
+/* --- the host's directories --------------------------------------------------------------------------------------- */
 
 struct host_options {
 	const char *root;	   /* NULL: /run/warren, /var/lib/warren, /var/log/warren; else <root>/{run,lib,log} */
@@ -44,8 +43,7 @@ void host_close(struct host *host);
  * to do; the others do it by themselves. Failures are logged. */
 void host_clean(struct host *host);
 
-/* --- one instance ----------------------------------------------------------------------------------------------------
- */
+/* --- one instance ------------------------------------------------------------------------------------------------- */
 
 enum instance_state {
 	INSTANCE_CREATED,

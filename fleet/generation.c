@@ -24,7 +24,7 @@
  */
 #define LOCK_TIMEOUT_MS 1000
 
-/* ---- locking ---- */
+/* --- locking ------------------------------------------------------------------------------------------------------ */
 
 static int fail_missing(struct host *host, const char *name, struct error *err)
 {
@@ -67,7 +67,7 @@ int fleet_lock(struct host *host, const char *name, bool create, struct error *e
 	return fail(err, ERROR_BUSY, "the fleet %s is removed again and again", name);
 }
 
-/* ---- the record ---- */
+/* --- the record --------------------------------------------------------------------------------------------------- */
 
 static const struct field record_fields[] = {
 	INTEGER("generation", struct generation, number, 0, INT32_MAX, REQUIRED),
@@ -112,7 +112,7 @@ int generation_write(int dir, const char *fleet, const struct generation *genera
 	return file_replace(dir, RECORD_FILE, 0600, FILE_DURABLE, text, length, err);
 }
 
-/* ---- the texts ---- */
+/* --- the texts ---------------------------------------------------------------------------------------------------- */
 
 static bool text_is_kept(int texts, int64_t number, const char *text, size_t length)
 {

@@ -45,7 +45,7 @@ static void paths_set(struct host *host, const struct host_options *options)
 	host->cgroup_parent = text_format("%s", parent);
 }
 
-/* --- directories ------------------------------------------------------------------------------------------------- */
+/* --- directories -------------------------------------------------------------------------------------------------- */
 
 static int directories_open(struct host *host, struct error *err)
 {
@@ -73,7 +73,7 @@ static int directories_open(struct host *host, struct error *err)
 	return 0;
 }
 
-/* --- after a reboot ---------------------------------------------------------------------------------------------- */
+/* --- after a reboot ----------------------------------------------------------------------------------------------- */
 
 static bool is_current_boot(const struct host *host)
 {
@@ -159,7 +159,7 @@ static int cgroup_parent_check(const char *parent, struct error *err)
 	return 0;
 }
 
-/* --- public ------------------------------------------------------------------------------------------------------ */
+/* --- public ------------------------------------------------------------------------------------------------------- */
 
 int host_open(const struct host_options *options, struct host *out, struct error *err)
 {

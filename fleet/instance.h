@@ -79,8 +79,7 @@ void host_sweep(struct host *host);
 /* Gives back every slot that no instance's record claims; nothing while some create is between slot and record. */
 MUST_CHECK int host_recover_slots(struct host *host, struct error *err);
 
-/* --- finish.c: the end of a run -------------------------------------------------------------------------------------
- */
+/* --- finish.c: the end of a run ----------------------------------------------------------------------------------- */
 
 /* Everything a run took from the host but the instance's own slot and address: processes, cgroup, published ports, its
  * name for others. Bounded in time; goes on after a failure and reports the first. Doing it twice is fine. */
@@ -99,7 +98,7 @@ struct exit_record end_judge(const struct end *end);
 /* The status of an ended process that was not our child: pidfd opened before its end (PIDFD_GET_INFO, 6.15); -1. */
 int pidfd_exit_status(int pidfd);
 
-/* --- removing --------------------------------------------------------------------------------------------------- */
+/* --- removing ----------------------------------------------------------------------------------------------------- */
 
 /* Of a stopped one that we hold; its files, slot, address, logs. */
 MUST_CHECK int instance_discard(struct instance *instance, struct error *err);

@@ -74,8 +74,7 @@ static void start_drop(struct start *start)
 	arena_drop(&start->arena);
 }
 
-/* --- before there is a process --------------------------------------------------------------------------------------
- */
+/* --- before there is a process ------------------------------------------------------------------------------------ */
 
 static int session_open(struct start *start, struct error *err)
 {
@@ -228,8 +227,7 @@ static int network_prepare(struct start *start, struct error *err)
 	return start->net ? 0 : -1;
 }
 
-/* --- while the child waits -----------------------------------------------------------------------------------------
- */
+/* --- while the child waits ---------------------------------------------------------------------------------------- */
 
 /* The names of an isolated network are nobody's business in it: each instance has a file with its own alone. */
 static bool shares_hosts(const struct start *start)
@@ -378,8 +376,7 @@ static int configure_network(void *context, struct error *err)
 	return endpoint_configure_inside(&start->endpoint, err);
 }
 
-/* --- the process ----------------------------------------------------------------------------------------------------
- */
+/* --- the process -------------------------------------------------------------------------------------------------- */
 
 static int process_start(struct start *start, bool *exec_failed, struct error *err)
 {

@@ -17,7 +17,7 @@
 #define READS_PER_DRAIN 64
 #define FILES_LIMIT 10000
 
-/* --- time ------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 /* Days since 1970-01-01 ↔ year, month, day in the Gregorian calendar, with years that begin in March, so that the leap
  * day is a year's last. An era is 400 years, 146,097 days. */
@@ -119,8 +119,7 @@ static void files_trim(struct log_writer *writer)
 	}
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------------------
- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 struct batch {
 	struct iovec parts[BATCH_LINES * 3];

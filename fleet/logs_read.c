@@ -44,8 +44,7 @@ static void reading_drop(struct reading *reading)
 	fd_drop(&reading->dir);
 }
 
-/* --- one line ------------------------------------------------------------------------------------------------------
- */
+/* --- one line ----------------------------------------------------------------------------------------------------- */
 
 static const char stdout_word[] = " stdout ", stderr_word[] = " stderr ";
 
@@ -69,8 +68,7 @@ static int line_print(const struct reading *reading, const char *line, size_t le
 	return write_all(fd, line + skip, length - skip) < 0 ? fail_errno(err, "write") : 0;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------
- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 /* 1: go on with the next older one; 0: there is none of that name, or it is the file `until`. One that is open already
  * is not opened twice. */
@@ -137,8 +135,7 @@ static int file_print(struct reading *reading, struct log_file *file, bool rest,
 	}
 }
 
-/* --- tail ----------------------------------------------------------------------------------------------------------
- */
+/* --- tail --------------------------------------------------------------------------------------------------------- */
 
 /* Sets file->at so that at most *lines lines follow, and takes those off *lines. */
 static int file_tail(struct reading *reading, struct log_file *file, int64_t *lines, struct error *err)
@@ -196,8 +193,7 @@ static int tail_find(struct reading *reading, struct error *err)
 	return 0;
 }
 
-/* --- following -----------------------------------------------------------------------------------------------------
- */
+/* --- following ---------------------------------------------------------------------------------------------------- */
 
 /* What is new in the newest file; when it was rotated, its end and then the files after it. */
 static int print_new(struct reading *reading, struct error *err)
@@ -275,8 +271,7 @@ static int follow(struct reading *reading, const struct instance *instance, stru
 	}
 }
 
-/* --- public --------------------------------------------------------------------------------------------------------
- */
+/* --- public ------------------------------------------------------------------------------------------------------- */
 
 static int driver_check(const struct instance *instance, struct error *err)
 {

@@ -201,7 +201,7 @@ const struct json *layers_merge(struct arena *arena, const struct json_doc *doc,
 	return merged;
 }
 
-/* ---- ${name} and ${index} ---- */
+/* --- ${name} and ${index} ----------------------------------------------------------------------------------------- */
 
 static bool tree_has_placeholder(const struct json *node)
 {

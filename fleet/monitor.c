@@ -50,8 +50,7 @@ void monitor_kick(const struct run *run)
 		log_debug("%s", ignored.text);
 }
 
-/* --- the end of a run ----------------------------------------------------------------------------------------------
- */
+/* --- the end of a run --------------------------------------------------------------------------------------------- */
 
 static int64_t oom_kills_now(const struct monitor *monitor)
 {
@@ -95,8 +94,7 @@ static void run_end(struct monitor *monitor, const struct exit_record *exit)
 		log_warn("%s: %s", monitor->instance.name, err.text);
 }
 
-/* --- again ----------------------------------------------------------------------------------------------------------
- */
+/* --- again -------------------------------------------------------------------------------------------------------- */
 
 /* False: it shall not run any more. With the instance's lock held on true. */
 static bool turn_await(struct monitor *monitor, int64_t delay_ms)
@@ -187,8 +185,7 @@ struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct mon
 	return exit;
 }
 
-/* --- taking over -----------------------------------------------------------------------------------------------------
- */
+/* --- taking over -------------------------------------------------------------------------------------------------- */
 
 static int namespace_open(const struct process_id *id, const char *name, int *out, struct error *err)
 {

@@ -38,8 +38,7 @@ struct monitor {
 	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
 };
 
-/* --- launching.c: one start ----------------------------------------------------------------------------------------
- */
+/* --- launching.c: one start --------------------------------------------------------------------------------------- */
 
 /* From the instance's files to its running program: everything of the start sequence, in the kept user and network
  * namespaces if there are any (a restart). run.json is written before the program runs and again when its ports are
@@ -57,8 +56,7 @@ MUST_CHECK int stdio_attach(struct monitor *monitor, bool write_end_too, struct 
 /* The log as the specification wants it. */
 MUST_CHECK int monitor_log_open(struct monitor *monitor, const struct logging_spec *spec, struct error *err);
 
-/* --- watch.c: the quiet part ----------------------------------------------------------------------------------------
- */
+/* --- watch.c: the quiet part -------------------------------------------------------------------------------------- */
 
 /* Copies output until the first process has ended (1), or SIGTERM asks to look at the desired state (0). */
 int monitor_watch(struct monitor *monitor);
@@ -72,8 +70,7 @@ void monitor_protect(struct monitor *monitor);	 /* against the out-of-memory kil
 void monitor_unprotect(struct monitor *monitor); /* before a clone: the instance must not inherit it */
 void monitor_record_drops(struct monitor *monitor);
 
-/* --- monitor.c -----------------------------------------------------------------------------------------------------
- */
+/* --- monitor.c ---------------------------------------------------------------------------------------------------- */
 
 void monitor_init(struct monitor *monitor, const struct instance *instance);
 void monitor_drop(struct monitor *monitor);
@@ -84,8 +81,7 @@ MUST_CHECK int monitor_adopt(struct monitor *monitor, struct error *err);
 /* Wakes the monitor of this run, if there is one. */
 void monitor_kick(const struct run *run);
 
-/* --- start.c ---------------------------------------------------------------------------------------------------------
- */
+/* --- start.c ------------------------------------------------------------------------------------------------------ */
 
 /* A start under way: the monitor works, its report comes over the socket. */
 struct starting {
@@ -116,8 +112,7 @@ MUST_CHECK int foreground_start(struct instance *instance, const struct start_op
 
 MUST_CHECK int instance_start_held(struct instance *instance, const struct start_options *options, struct error *err);
 
-/* --- republish.c -----------------------------------------------------------------------------------------------------
- */
+/* --- republish.c -------------------------------------------------------------------------------------------------- */
 
 /* The host's part of the network is up; if its table had to be made anew, the ports of all running instances are in it
  * again. The slot of whoever asks is taken, so nobody takes it down from here on. */

@@ -43,7 +43,7 @@ static enum change_class key_class(const char *key)
 	return CHANGE_RESTART;
 }
 
-/* ---- comparing ---- */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 static bool trees_equal(const struct json *a, const struct json *b)
 {
@@ -110,7 +110,7 @@ static bool limits_need_restart(const struct instance_spec *from, const struct i
 	return from->resources.cpuset && !to->resources.cpuset;
 }
 
-/* ---- one instance ---- */
+/* --- one instance ------------------------------------------------------------------------------------------------- */
 
 static bool state_is_up(enum instance_state state)
 {
@@ -198,7 +198,7 @@ static int step_of_existing(struct arena *arena, const char *fleet, const struct
 	return 0;
 }
 
-/* ---- all of them ---- */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static int compare_actual(const void *a, const void *b)
 {

@@ -130,7 +130,7 @@ static int address_parse(const char *what, const char *text, struct in_addr *out
 	return 0;
 }
 
-/* --- record.json ----------------------------------------------------------------------------------------------- */
+/* --- record.json -------------------------------------------------------------------------------------------------- */
 
 int record_write(int dir, const struct record *record, struct error *err)
 {
@@ -180,8 +180,7 @@ struct endpoint record_endpoint(const struct record *record)
 	};
 }
 
-/* --- desired -------------------------------------------------------------------------------------------------------
- */
+/* --- desired ------------------------------------------------------------------------------------------------------ */
 
 int desired_write(int dir, enum desired_state state, struct error *err)
 {
@@ -206,8 +205,7 @@ enum desired_state desired_read(int dir)
 	return DESIRED_STOPPED;
 }
 
-/* --- run.json ------------------------------------------------------------------------------------------------------
- */
+/* --- run.json ----------------------------------------------------------------------------------------------------- */
 
 int run_write(int live, const struct run *run, struct error *err)
 {
@@ -275,8 +273,7 @@ void run_forget(int live)
 	unlinkat(live, "run.json", 0);
 }
 
-/* --- exit.json -----------------------------------------------------------------------------------------------------
- */
+/* --- exit.json ---------------------------------------------------------------------------------------------------- */
 
 int exit_write(int dir, const struct exit_record *exit, struct error *err)
 {
@@ -322,8 +319,7 @@ void exit_put_aside(int dir)
 	renameat(dir, "exit.json", dir, "exit.last.json");
 }
 
-/* --- killed --------------------------------------------------------------------------------------------------------
- */
+/* --- killed ------------------------------------------------------------------------------------------------------- */
 
 int killed_write(int live, int signal, struct error *err)
 {

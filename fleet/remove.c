@@ -16,8 +16,7 @@
 #define ENTRIES_MAX 65536
 #define MONITORS_TIMEOUT_MS 1000
 
-/* --- remove --------------------------------------------------------------------------------------------------------
- */
+/* --- remove ------------------------------------------------------------------------------------------------------- */
 
 static int name_give_up(struct instance *instance, char path[96], struct error *err)
 {
@@ -191,8 +190,7 @@ int instance_remove(struct host *host, const char *name, bool force, struct erro
 	return instance_discard(&instance, err);
 }
 
-/* --- rename --------------------------------------------------------------------------------------------------------
- */
+/* --- rename ------------------------------------------------------------------------------------------------------- */
 
 /* While neither name may be touched (the old one is given up and the new one claimed in one step) the log waits under a
  * third one. Of a directory that is not there nothing is moved. */

@@ -13,8 +13,7 @@
 
 #define FREEZE_TIMEOUT_MS 10000
 
-/* --- kill ----------------------------------------------------------------------------------------------------------
- */
+/* --- kill --------------------------------------------------------------------------------------------------------- */
 
 static bool means_stop(const struct instance *instance, int signal)
 {
@@ -64,8 +63,7 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 	return process_signal(pidfd, signal, err) < 0 ? blame(err, "signal %s", name) : 0;
 }
 
-/* --- pause -----------------------------------------------------------------------------------------------------------
- */
+/* --- pause -------------------------------------------------------------------------------------------------------- */
 
 int instance_pause(struct host *host, const char *name, bool paused, struct error *err)
 {
@@ -84,8 +82,7 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 	return 0;
 }
 
-/* --- wait ------------------------------------------------------------------------------------------------------------
- */
+/* --- wait --------------------------------------------------------------------------------------------------------- */
 
 static int directory_watch(int dir, struct error *err)
 {

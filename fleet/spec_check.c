@@ -28,7 +28,7 @@ typedef int spec_checker(const struct instance_spec *spec, size_t *index, struct
 		return 0;                                                                                              \
 	} while (0)
 
-/* ---- who it is and what it runs ---- */
+/* --- who it is and what it runs ----------------------------------------------------------------------------------- */
 
 static int check_name(const struct instance_spec *spec, size_t *index, struct error *err)
 {
@@ -214,7 +214,7 @@ static int check_hostname(const struct instance_spec *spec, size_t *index, struc
 	}
 }
 
-/* ---- resources and limits ---- */
+/* --- resources and limits ----------------------------------------------------------------------------------------- */
 
 static int check_least(const struct optional *value, int64_t least, const char *least_text, struct error *err)
 {
@@ -326,7 +326,7 @@ static int check_ulimits(const struct instance_spec *spec, size_t *index, struct
 	return 0;
 }
 
-/* ---- network ---- */
+/* --- network ------------------------------------------------------------------------------------------------------ */
 
 static bool network_is_private(const struct instance_spec *spec)
 {
@@ -369,7 +369,7 @@ static int check_ports(const struct instance_spec *spec, size_t *index, struct e
 	return 0;
 }
 
-/* ---- file systems ---- */
+/* --- file systems ------------------------------------------------------------------------------------------------- */
 
 /* Places that the runtime fills itself, and whose content the instance's safety rests on. */
 static const char *const targets_refused[] = {"/proc", "/sys", "/dev"};
@@ -450,7 +450,7 @@ static int check_configs(const struct instance_spec *spec, size_t *index, struct
 	return 0;
 }
 
-/* ---- life ---- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static int check_dependency(const struct instance_spec *spec, const struct dependency *on, struct error *err)
 {
@@ -530,7 +530,7 @@ static int check_log_files(const struct instance_spec *spec, size_t *index, stru
 	return 0;
 }
 
-/* ---- rights ---- */
+/* --- rights ------------------------------------------------------------------------------------------------------- */
 
 static int check_capability(const char *name, struct error *err)
 {
@@ -625,7 +625,7 @@ static int check_description(const struct instance_spec *spec, size_t *index, st
 	return line_check("text", spec->description, err);
 }
 
-/* ---- all of it ---- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 /* member: the key inside the object that the key is. */
 static const struct {

@@ -35,7 +35,7 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 	};
 }
 
-/* ---- order ---- */
+/* --- order -------------------------------------------------------------------------------------------------------- */
 
 static void volumes_order(struct arena *arena, struct instance_spec *spec)
 {
@@ -67,7 +67,7 @@ void instance_spec_order(struct arena *arena, struct instance_spec *spec)
 	configs_order(arena, spec);
 }
 
-/* ---- values that JSON has no kind for ---- */
+/* --- values that JSON has no kind for ----------------------------------------------------------------------------- */
 
 static void encode_duration(struct encoder *encoder, const char *key, int64_t ms)
 {
@@ -108,7 +108,7 @@ static void encode_cpus(struct encoder *encoder, const struct optional *milli)
 	encode_number(encoder, "cpus", text);
 }
 
-/* ---- the parts ---- */
+/* --- the parts ---------------------------------------------------------------------------------------------------- */
 
 static void encode_io_max(struct encoder *encoder, const struct resources_spec *resources)
 {
@@ -370,7 +370,7 @@ void instance_spec_encode(struct encoder *encoder, const char *key, const struct
 	encode_object_end(encoder);
 }
 
-/* ---- and back ---- */
+/* --- and back ----------------------------------------------------------------------------------------------------- */
 
 /* A record of a newer version may hold more keys, but says so by its number when they must not be passed over. */
 static int version_check(const struct decoder *decoder, const struct json *node, struct error *err)

@@ -13,7 +13,7 @@
 const char *const desired_state_names[] = {"running", "stopped", "paused", NULL};
 const char *const restart_policy_names[] = {"no", "on-failure", "always", "unless-stopped", NULL};
 
-/* ---- rows whose C type the macros of base/decode.h do not know ---- */
+/* --- rows whose C type the macros of base/decode.h do not know ---------------------------------------------------- */
 
 #define ROW_AS(c_type, key_, type, member_, decode_)                                                                   \
 	{                                                                                                              \
@@ -31,7 +31,7 @@ const char *const restart_policy_names[] = {"no", "on-failure", "always", "unles
 		.key = key_, .kind = FIELD_CUSTOM, .offset = 0, .decode = decode_                                      \
 	}
 
-/* ---- single values ---- */
+/* --- single values ------------------------------------------------------------------------------------------------ */
 
 /* A value that may be written with or without quotes, because ${index} needs them. */
 static int decode_scalar(const struct decoder *decoder, const struct json *node, const char *expected, const char **out,
@@ -147,7 +147,7 @@ static int decode_network(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
-/* ---- several values ---- */
+/* --- several values ----------------------------------------------------------------------------------------------- */
 
 static int decode_words(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -207,7 +207,7 @@ static int decode_named_values(const struct decoder *decoder, const struct json 
 	return 0;
 }
 
-/* ---- resources ---- */
+/* --- resources ---------------------------------------------------------------------------------------------------- */
 
 static int decode_device_number(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -254,7 +254,7 @@ static const struct field resources_fields[] = {
 	END_OF_FIELDS,
 };
 
-/* ---- ulimits ---- */
+/* --- ulimits ------------------------------------------------------------------------------------------------------ */
 
 static int decode_limit(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -325,7 +325,7 @@ static int decode_ulimits(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
-/* ---- ports ---- */
+/* --- ports -------------------------------------------------------------------------------------------------------- */
 
 static int decode_port_number(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -385,7 +385,7 @@ static int decode_ports(const struct decoder *decoder, const struct json *node, 
 	return 0;
 }
 
-/* ---- volumes and tmpfs ---- */
+/* --- volumes and tmpfs -------------------------------------------------------------------------------------------- */
 
 static const char *const volume_type_names[] = {"bind", "volume", "tmpfs", NULL};
 
@@ -498,7 +498,7 @@ static int decode_tmpfs_list(const struct decoder *decoder, const struct json *n
 	return decode_mounts(decoder, node, member, decode_tmpfs, err);
 }
 
-/* ---- configs and secrets ---- */
+/* --- configs and secrets ------------------------------------------------------------------------------------------ */
 
 static const struct field config_fields[] = {
 	STRING("source", struct config_spec, source, 0),
@@ -546,7 +546,7 @@ static int decode_secrets(const struct decoder *decoder, const struct json *node
 	return decode_config_list(decoder, node, member, true, err);
 }
 
-/* ---- dependencies, restart, logging, security, user namespace ---- */
+/* --- dependencies, restart, logging, security, user namespace ----------------------------------------------------- */
 
 static const struct field dependency_fields[] = {
 	STRING("condition", struct dependency, condition, 0),
@@ -675,7 +675,7 @@ static int decode_nothing(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
-/* ---- all of it ---- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 const struct field instance_fields[] = {
 	STRING("image", struct instance_spec, image, 0),

@@ -29,8 +29,7 @@ struct report {
 	struct port ports[MONITOR_PORTS_MAX];
 };
 
-/* --- the monitor's side ----------------------------------------------------------------------------------------------
- */
+/* --- the monitor's side ------------------------------------------------------------------------------------------- */
 
 static size_t descriptors_kept(const struct host *host, const struct instance *instance, int report, int *out)
 {
@@ -160,8 +159,7 @@ static _Noreturn void monitor_main(struct instance *instance, bool adopt, int re
 	_exit(0);
 }
 
-/* --- the command's side ----------------------------------------------------------------------------------------------
- */
+/* --- the command's side ------------------------------------------------------------------------------------------- */
 
 /* Monitors are in a cgroup of their own, so that the end of a login session or unit does not end them. */
 static int monitors_entrance(struct host *host, struct cgroup_entrance *out, struct error *err)

@@ -29,7 +29,7 @@ void steps_init(struct steps *steps, struct arena *arena, struct host *host, con
 	*steps = (struct steps){.host = host, .arena = arena, .options = options ? options : &no_options};
 }
 
-/* ---- planning ---- */
+/* --- planning ----------------------------------------------------------------------------------------------------- */
 
 static int compare_states(const void *a, const void *b)
 {
@@ -78,7 +78,7 @@ int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *
 	return 0;
 }
 
-/* ---- reporting ---- */
+/* --- reporting ---------------------------------------------------------------------------------------------------- */
 
 static void state_report(struct steps *steps, struct step_state *state, const struct error *result)
 {
@@ -109,7 +109,7 @@ int steps_result(const struct steps *steps, struct error *err)
 		       : blame(err, "%zu of %zu instances failed; the first", steps->failures, steps->plan.count);
 }
 
-/* ---- several at once ---- */
+/* --- several at once ---------------------------------------------------------------------------------------------- */
 
 /* A run of steps: all that leave, or one level of the wanted. */
 struct range {
@@ -165,7 +165,7 @@ static void range_do(
 		names_fail(steps, &names, &err);
 }
 
-/* ---- one after the other ---- */
+/* --- one after the other ------------------------------------------------------------------------------------------ */
 
 static int step_create(struct steps *steps, const struct plan_step *step, struct error *err)
 {
@@ -247,7 +247,7 @@ static void range_each(struct steps *steps, const struct range *range, unsigned 
 	}
 }
 
-/* ---- levels ---- */
+/* --- levels ------------------------------------------------------------------------------------------------------- */
 
 static void range_remove(struct steps *steps, const struct range *range)
 {

@@ -22,8 +22,7 @@
 #define KILL_WAIT_MS 5000
 #define PROCESSES_MAX 4194304
 
-/* --- telling it ----------------------------------------------------------------------------------------------------
- */
+/* --- telling it --------------------------------------------------------------------------------------------------- */
 
 static void unpublish(struct instance *instance, const struct run *run)
 {
@@ -148,8 +147,7 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 	return ask_to_end(stopping, &running.run, signal, grace_ms, err);
 }
 
-/* --- when it does not ----------------------------------------------------------------------------------------------
- */
+/* --- when it does not --------------------------------------------------------------------------------------------- */
 
 /* The number after a label of /proc/PID/status, -1 when it is not there. */
 static int64_t status_number(const char *status, const char *label)
@@ -216,8 +214,7 @@ int stopping_expire(struct stopping *stopping, struct error *err)
 		KILL_WAIT_MS / 1000, text_string(&stuck));
 }
 
-/* --- when it has ended ---------------------------------------------------------------------------------------------
- */
+/* --- when it has ended -------------------------------------------------------------------------------------------- */
 
 static int monitor_await(struct instance *instance, struct error *err)
 {

@@ -28,7 +28,7 @@ static const char group_builtin[] = "root:*:0:\ndaemon:*:1:\nbin:*:2:\nadm:*:4:\
 				    "www-data:*:33:\nshadow:*:42:\nutmp:*:43:\nstaff:*:50:\nusers:*:100:\n"
 				    "nogroup:*:65534:\n";
 
-/* --- parsed lists ------------------------------------------------------------------------------------------------ */
+/* --- parsed lists ------------------------------------------------------------------------------------------------- */
 
 static const struct account *account_by_id(const struct account_list *list, uint32_t id)
 {
@@ -89,7 +89,7 @@ uint32_t accounts_group(const struct accounts *accounts, uint32_t host_id)
 	return translate(&accounts->host_groups, &accounts->groups, host_id);
 }
 
-/* --- the files' text --------------------------------------------------------------------------------------------- */
+/* --- the files' text ---------------------------------------------------------------------------------------------- */
 
 static const char *host_text(struct arena *arena, int host, const char *path, const char *otherwise)
 {

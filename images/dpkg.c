@@ -19,7 +19,7 @@
 #define CONFFILES_MAX 65536
 #define PATHS_MAX 200000
 
-/* --- lines ------------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 struct line {
 	const char *text;
@@ -66,7 +66,7 @@ static struct line word_next(struct line *line)
 	return word;
 }
 
-/* --- conffiles --------------------------------------------------------------------------------------------------- */
+/* --- conffiles ---------------------------------------------------------------------------------------------------- */
 
 /* "newconffile" and the like stand in place of a checksum while a package is half configured. */
 static bool is_md5(struct line word)
@@ -126,7 +126,7 @@ int dpkg_conffiles(struct arena *arena, int host, struct conffiles *out, struct 
 	return 0;
 }
 
-/* --- paths ------------------------------------------------------------------------------------------------------- */
+/* --- paths -------------------------------------------------------------------------------------------------------- */
 
 static int compare_strings(const void *a, const void *b)
 {

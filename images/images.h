@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* --- kernels --------------------------------------------------------------------------------------------------- */
+/* --- kernels ------------------------------------------------------------------------------------------------------ */
 
 /* A process that builds roots opens one session first. Kernels before 6.13 cannot put an overlay over detached mounts:
  * there the session has a private mount namespace with a small scratch tmpfs (made before any directory descriptor is
@@ -34,7 +34,7 @@ struct image_session {
 MUST_CHECK int image_session_open(int run, const char *store_path, struct image_session *out, struct error *err);
 void image_session_drop(struct image_session *session);
 
-/* --- images ------------------------------------------------------------------------------------------------------ */
+/* --- images ------------------------------------------------------------------------------------------------------- */
 
 #define IMAGE_HOST "host"
 
@@ -150,8 +150,7 @@ struct config_file {
 MUST_CHECK int configs_mount(const struct image_session *session, const struct config_file *files, size_t count,
 	int userns, uid_t id_base, struct root_parts *parts, struct error *err);
 
-/* --- looking inside ------------------------------------------------------------------------------------------------
- */
+/* --- looking inside ----------------------------------------------------------------------------------------------- */
 
 /* "user", "user:group", "1000", "1000:1000" → ids; names are looked up in the /etc/passwd and /etc/group below root (by
  * descriptor, bounded, numeric ids never looked up). Supplementary groups of a named user come too. */

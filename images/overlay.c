@@ -94,7 +94,7 @@ void layer_base_drop(struct layer_base *base)
 	base->attached = false;
 }
 
-/* --- credentials ------------------------------------------------------------------------------------------------- */
+/* --- credentials -------------------------------------------------------------------------------------------------- */
 
 static int capabilities_get(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
 {
@@ -140,7 +140,7 @@ static void credentials_restore(uid_t uid)
 	errno = saved;
 }
 
-/* --- the mount --------------------------------------------------------------------------------------------------- */
+/* --- the mount ---------------------------------------------------------------------------------------------------- */
 
 struct option_list {
 	struct mount_option items[OVERLAY_OPTIONS_MAX];
@@ -220,7 +220,7 @@ int empty_directory_open(int store, struct error *err)
 	return dir_create(store, "empty", 0755, err);
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 /* One line of mountinfo, proc_pid_mountinfo(5): the type is the first word after " - ". */
 static bool mountinfo_type(const char *line, unsigned device_major, unsigned device_minor, char buffer[64])

@@ -29,7 +29,7 @@
 
 static const uint64_t usr_attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-/* --- parts ------------------------------------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
 void root_parts_drop(struct root_parts *parts)
 {
@@ -61,7 +61,7 @@ int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bo
 	return 0;
 }
 
-/* --- layers of one root ------------------------------------------------------------------------------------------ */
+/* --- layers of one root ------------------------------------------------------------------------------------------- */
 
 struct layers {
 	struct layer_base lower_base, instance_base;
@@ -166,7 +166,7 @@ static int root_overlay_mount(const struct image_session *session, const struct 
 	return overlay_mount(session, &overlay, err);
 }
 
-/* --- /usr -------------------------------------------------------------------------------------------------------- */
+/* --- /usr --------------------------------------------------------------------------------------------------------- */
 
 static int usr_mount(const struct image_session *session, const char *layer, struct error *err)
 {
@@ -186,7 +186,7 @@ static int usr_mount(const struct image_session *session, const char *layer, str
 	return overlay_mount(session, &overlay, err);
 }
 
-/* --- public ------------------------------------------------------------------------------------------------------ */
+/* --- public ------------------------------------------------------------------------------------------------------- */
 
 static int lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
 	struct layers *out, struct error *err)

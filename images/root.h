@@ -19,7 +19,7 @@ MUST_CHECK int rootfs_open(const struct image_session *session, const char *path
 #define IMAGE_HOSTS_LINK "hosts.d/hosts"
 #define IMAGE_HOSTS_TEXT "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
-/* --- the built-in image, built by sparse.c ----------------------------------------------------------------------- */
+/* --- the built-in image, built by sparse.c ------------------------------------------------------------------------ */
 
 #define LAYERS "layers"
 #define LAYER_NAME_SIZE 64

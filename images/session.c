@@ -23,7 +23,7 @@
 #define ANSWER_ATTACHED "overlay-needs-attached-layers"
 #define SCRATCH "scratch"
 
-/* --- the question to the kernel ---------------------------------------------------------------------------------- */
+/* --- the question to the kernel ----------------------------------------------------------------------------------- */
 
 /* Two directories of a detached tmpfs, given to overlayfs as layers. */
 static bool kernel_takes_detached_layers(void)
@@ -59,7 +59,7 @@ static bool detached_layers_ask(int run)
 	return yes;
 }
 
-/* --- the scratch of older kernels -------------------------------------------------------------------------------- */
+/* --- the scratch of older kernels --------------------------------------------------------------------------------- */
 
 /* A namespace of our own whose mounts follow the host's: what is unmounted there must not be kept busy here. */
 static int namespace_leave(struct image_session *session, struct error *err)
@@ -111,7 +111,7 @@ static int scratch_make(int run, struct image_session *session, struct error *er
 	return 0;
 }
 
-/* --- the store --------------------------------------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------------------------------------------------- */
 
 /* Layers hold set-user-id files of uid 0: nobody else may reach them, whatever umask once made the directory. */
 static int store_protect(int store, const char *path, struct error *err)

@@ -20,7 +20,7 @@
 #define LD_CONFIGURATION "/etc/ld.so.conf.d"
 #define SHADOW_GROUP 42
 
-/* --- top directories --------------------------------------------------------------------------------------------- */
+/* --- top directories ---------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *path;
@@ -118,7 +118,7 @@ int skeleton_layout(struct skeleton *skeleton, struct error *err)
 	return 0;
 }
 
-/* --- generated files --------------------------------------------------------------------------------------------- */
+/* --- generated files ---------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *path, *content;
@@ -258,7 +258,7 @@ static int fallbacks_make(struct skeleton *skeleton, struct error *err)
 	return 0;
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static void skeleton_drop(struct skeleton *skeleton)
 {

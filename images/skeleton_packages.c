@@ -19,7 +19,7 @@
 #define ENTRIES_MAX 8192
 #define LINK_ROUNDS 4 /* a link may lead to a link that is taken only in a later round */
 
-/* --- configuration files ----------------------------------------------------------------------------------------- */
+/* --- configuration files ------------------------------------------------------------------------------------------ */
 
 /* An edited file may hold secrets. One that is the package's to the last byte is known to all the world. */
 static int conffile_take(struct skeleton *skeleton, const struct conffile *conffile, struct error *err)
@@ -53,7 +53,7 @@ int skeleton_conffiles(struct skeleton *skeleton, struct error *err)
 	return 0;
 }
 
-/* --- directories ------------------------------------------------------------------------------------------------- */
+/* --- directories -------------------------------------------------------------------------------------------------- */
 
 /* What the host has at path, without following a last link. O_PATH asks for no permission on the directory itself, so
  * that the mode of a protected one (/var/lib/private) is known too; nothing in it is looked at. */
@@ -76,7 +76,7 @@ static int directory_take(struct skeleton *skeleton, const char *path, struct er
 		err);
 }
 
-/* --- links of /etc ----------------------------------------------------------------------------------------------- */
+/* --- links of /etc ------------------------------------------------------------------------------------------------ */
 
 struct link {
 	const char *path, *target, *resolved;
@@ -182,7 +182,7 @@ int skeleton_etc_tree(struct skeleton *skeleton, struct error *err)
 	return links_take(skeleton, &links, err);
 }
 
-/* --- /var -------------------------------------------------------------------------------------------------------- */
+/* --- /var --------------------------------------------------------------------------------------------------------- */
 
 /* Made by layout() as links or with a fixed mode. */
 static bool var_is_fixed(const char *path)

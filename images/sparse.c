@@ -39,7 +39,7 @@
 #define LAYERS_LISTED_MAX 65536
 #define LOCK_WAIT_MS (120 * 1000)
 
-/* --- the name of the layer --------------------------------------------------------------------------------------- */
+/* --- the name of the layer ---------------------------------------------------------------------------------------- */
 
 static const char *const inputs[] = {
 	DPKG_STATUS,
@@ -90,7 +90,7 @@ static bool is_current(int store, const char *layer)
 	return length == (ssize_t)strlen(layer) && memcmp(target, layer, (size_t)length) == 0;
 }
 
-/* --- removing old layers ----------------------------------------------------------------------------------------- */
+/* --- removing old layers ------------------------------------------------------------------------------------------ */
 
 /* True when only the layer's own name for the file `held` is left, or a half-made layer has none. */
 static bool layer_is_unused(int dir, const char *name)
@@ -153,7 +153,7 @@ static int old_layers_remove(int layers, int staging, const char *current, struc
 	return 0;
 }
 
-/* --- building ---------------------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------------------------- */
 
 /* Directories that hide those of the host's /usr: opaque, so that the overlay looks no further. */
 static const char *const usr_hidden[] = {"/local", "/src", "/lib/modules", "/lib/debug"};

@@ -17,7 +17,7 @@
 #define ID_MAX 4294967294 /* (uid_t)-1 means "unchanged" to the kernel */
 #define NAME_BYTES_MAX 64
 
-/* --- the files --------------------------------------------------------------------------------------------------- */
+/* --- the files ---------------------------------------------------------------------------------------------------- */
 
 static int database_read(struct arena *arena, int root, const char *path, const char **content, struct error *err)
 {
@@ -114,7 +114,7 @@ static void groups_of_member(struct arena *arena, const char *content, const cha
 	}
 }
 
-/* --- what the user wrote ----------------------------------------------------------------------------------------- */
+/* --- what the user wrote ------------------------------------------------------------------------------------------ */
 
 static bool is_number(const char *text)
 {

@@ -32,7 +32,7 @@
 
 static const uint64_t volume_attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-/* --- text -------------------------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------------------------------- */
 
 static void flag_ro(struct volume *volume)
 {
@@ -119,7 +119,7 @@ int volume_parse(struct arena *arena, const char *text, struct volume *out, stru
 	return parts_parse(arena, &parts, out, err) < 0 ? blame(err, "volume \"%s\"", text) : 0;
 }
 
-/* --- sources ----------------------------------------------------------------------------------------------------- */
+/* --- sources ------------------------------------------------------------------------------------------------------ */
 
 static char *volume_words(const struct volume *volume)
 {
@@ -175,7 +175,7 @@ bool volumes_need_setid_guard(const struct volume *volumes, size_t count)
 	return false;
 }
 
-/* --- mounts ------------------------------------------------------------------------------------------------------ */
+/* --- mounts ------------------------------------------------------------------------------------------------------- */
 
 static int plain_mount(int source, const struct volume *volume, int userns, struct error *err)
 {

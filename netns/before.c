@@ -43,7 +43,7 @@ static int sysctl_read(struct arena *arena, int dir, const char *name, const cha
 	return 0;
 }
 
-/* --- looking --------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 static bool link_forwards(struct arena *arena, int dir, const char *name)
 {
@@ -102,7 +102,7 @@ static int before_look(struct arena *arena, struct before *before, struct error 
 	return routers_find(arena, dir, before, err);
 }
 
-/* --- the file -------------------------------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------------------------------------------- */
 
 static int before_save(const struct net_state *state, const struct before *before, struct error *err)
 {

@@ -33,7 +33,7 @@ void element_add_data(struct element *element, const void *bytes, uint8_t length
 	part_append(element->data, &element->data_length, sizeof(element->data), bytes, length);
 }
 
-/* --- building -------------------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------------------------- */
 
 static struct nlmsghdr *put_message(
 	struct request *request, uint16_t type, uint16_t flags, uint8_t family, uint16_t resource, const char *name)
@@ -120,7 +120,7 @@ void batch_end(struct request *request)
 	put_message(request, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "change the nftables table");
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static bool value_read(const struct nlattr *nest, uint8_t *into, uint8_t *length, size_t room)
 {

@@ -20,7 +20,7 @@
 
 #define UNFINISHED_FILE "unpublished"
 
-/* --- the gateway's address ------------------------------------------------------------------------------------- */
+/* --- the gateway's address ---------------------------------------------------------------------------------------- */
 
 static int gateway_change(uint16_t type, uint16_t flags, int tolerated, struct error *err)
 {
@@ -38,7 +38,7 @@ static int gateway_change(uint16_t type, uint16_t flags, int tolerated, struct e
 	return 0;
 }
 
-/* --- up -------------------------------------------------------------------------------------------------------- */
+/* --- up ----------------------------------------------------------------------------------------------------------- */
 
 static int table_build(const struct network_list *networks, const struct before *before, struct error *err)
 {
@@ -98,7 +98,7 @@ int net_host_republished(const struct net_state *state, struct error *err)
 	return 0;
 }
 
-/* --- down ------------------------------------------------------------------------------------------------------ */
+/* --- down --------------------------------------------------------------------------------------------------------- */
 
 /* Forwarding goes off before the table goes, for the same reason; what is remembered is forgotten last. */
 static int host_unmake(const struct net_state *state, struct error *err)

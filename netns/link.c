@@ -25,7 +25,7 @@
 
 enum attach_step { ATTACH_LINK, ATTACH_IPV6, ATTACH_ROUTE, ATTACH_NEIGHBOUR };
 
-/* --- looking --------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 struct link_sight {
 	const char *name;
@@ -73,7 +73,7 @@ bool endpoint_exists(struct net_session *session, unsigned slot)
 	return link_is_seen(&session->route, slot);
 }
 
-/* --- creating -------------------------------------------------------------------------------------------------- */
+/* --- creating ----------------------------------------------------------------------------------------------------- */
 
 static void put_peer(struct nlmsghdr *message, const struct endpoint *endpoint, int netns)
 {
@@ -130,7 +130,7 @@ static int attach_once(struct netlink *netlink, const struct endpoint *endpoint,
 	return request_exchange(netlink, request, NULL, NULL, err);
 }
 
-/* --- undoing --------------------------------------------------------------------------------------------------- */
+/* --- undoing ------------------------------------------------------------------------------------------------------ */
 
 static int link_delete(struct netlink *netlink, unsigned slot, struct error *err)
 {
@@ -173,7 +173,7 @@ static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint
 	}
 }
 
-/* --- waiting for an old link ----------------------------------------------------------------------------------- */
+/* --- waiting for an old link -------------------------------------------------------------------------------------- */
 
 /* A socket that becomes readable when some link changes. */
 static int link_events_open(struct error *err)

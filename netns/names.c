@@ -19,7 +19,7 @@
 
 static const char hosts_head[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
-/* --- places ---------------------------------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------------------------------------------------- */
 
 static int hosts_root(const struct net_state *state, struct error *err)
 {
@@ -94,7 +94,7 @@ int hosts_forget(const struct net_state *state, const char *network, struct erro
 	return root < 0 ? -1 : tree_remove(root, network, err);
 }
 
-/* --- lines ----------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 /* The line without its break; *rest moves behind it. False at the end. */
 static bool line_next(const char **rest, const char **line, size_t *length)
@@ -144,7 +144,7 @@ static bool lines_contain(const char *content, const char *expected)
 	return false;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------------------------------------ */
 
 /* What one change makes of the content; false: nothing to write. */
 typedef bool hosts_edit(const char *content, const char *argument, struct text *into);

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* --- networks ------------------------------------------------------------------------------------------------ */
+/* --- networks ----------------------------------------------------------------------------------------------------- */
 
 #define NETWORK_DEFAULT "default"
 #define NETWORK_DEFAULT_SUBNET "10.88.0.0/16"
@@ -41,7 +41,7 @@ struct network {
 	struct strings allow; /* other networks whose instances may reach this one */
 };
 
-/* --- the host's part, shared by all ---------------------------------------------------------------------------- */
+/* --- the host's part, shared by all ------------------------------------------------------------------------------- */
 
 /* Where this module keeps what it knows. Both directories exist and belong to the caller. */
 struct net_state {
@@ -78,7 +78,7 @@ MUST_CHECK int net_host_republished(const struct net_state *state, struct error 
  * directories. Else does nothing. */
 MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct error *err);
 
-/* --- slots and host numbers -------------------------------------------------------------------------------------- */
+/* --- slots and host numbers --------------------------------------------------------------------------------------- */
 
 /* A slot is an instance's number on this host, 1 … 4094: link name w<slot>, ifindex 100000 + slot, id range
  * SLOT_ID_BASE + slot × 65536. */
@@ -102,7 +102,7 @@ MUST_CHECK int slot_mark(const struct net_state *state, unsigned slot, struct er
 MUST_CHECK int address_mark(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
 
-/* --- one instance ---------------------------------------------------------------------------------------------- */
+/* --- one instance ------------------------------------------------------------------------------------------------- */
 
 /* One route and one netfilter netlink socket; opened once per process. All messages are built and parsed by libmnl with
  * checked lengths. */
@@ -128,7 +128,7 @@ bool endpoint_exists(struct net_session *session, unsigned slot);
  * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
 MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
 
-/* --- published ports --------------------------------------------------------------------------------------------- */
+/* --- published ports ---------------------------------------------------------------------------------------------- */
 
 enum port_protocol { PORT_TCP, PORT_UDP };
 extern const char *const port_protocol_names[]; /* "tcp", "udp", NULL */
@@ -154,7 +154,7 @@ MUST_CHECK int ports_unpublish(struct net_session *session, const struct endpoin
 /* Every element that leads to this address: for cleaning up after a kill. */
 MUST_CHECK int ports_unpublish_address(struct net_session *session, struct in_addr address, struct error *err);
 
-/* --- names ----------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 struct host_name {
 	struct in_addr address;
@@ -170,7 +170,7 @@ MUST_CHECK int hosts_remove(
 /* Descriptor (O_PATH) of that directory, made when missing. */
 MUST_CHECK int hosts_directory(const struct net_state *state, const char *network, struct error *err);
 
-/* --- counters -------------------------------------------------------------------------------------------------- */
+/* --- counters ----------------------------------------------------------------------------------------------------- */
 
 /* Byte and packet counters of a slot's link. Without a link: present false. */
 struct link_counters {

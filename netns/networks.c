@@ -24,7 +24,7 @@
 #define RECORD_SUFFIX ".json"
 #define RECORD_VERSION 1
 
-/* --- records --------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------------ */
 
 struct record {
 	int version;
@@ -137,7 +137,7 @@ static int record_write(const struct net_state *state, const struct network *net
 	return file_replace(state->records, file, 0644, FILE_DURABLE, text, length, err);
 }
 
-/* --- defining -------------------------------------------------------------------------------------------------- */
+/* --- defining ----------------------------------------------------------------------------------------------------- */
 
 static bool subnets_equal(const struct subnet *a, const struct subnet *b)
 {

@@ -7,7 +7,7 @@
 
 #include "netns/ruleset.h"
 
-/* --- elements -------------------------------------------------------------------------------------------------- */
+/* --- elements ----------------------------------------------------------------------------------------------------- */
 
 static const uint8_t protocol_numbers[] = {[PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP};
 
@@ -67,7 +67,7 @@ bool elements_lead_to_same(const struct element *a, const struct element *b)
 	return a->data_length == b->data_length && memcmp(a->data, b->data, a->data_length) == 0;
 }
 
-/* --- deleting -------------------------------------------------------------------------------------------------- */
+/* --- deleting ----------------------------------------------------------------------------------------------------- */
 
 static int batch_of_deletes(struct netlink *netlink, const struct element *elements, size_t count, const bool *gone,
 	size_t *at, size_t *sent, struct request *request, struct error *err)

@@ -30,7 +30,7 @@ static bool port_needs_loopback(const struct port *port)
 	return port_is_any(port) || ntohl(port->host_ip.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-/* --- who has a port -------------------------------------------------------------------------------------------- */
+/* --- who has a port ----------------------------------------------------------------------------------------------- */
 
 static const char *port_where(const struct port *port, char buffer[40])
 {
@@ -109,7 +109,7 @@ static bool narrow_has(const struct narrow *narrow, const struct port *port)
 	return narrow->taken[port->protocol][port->published / 8] >> port->published % 8 & 1;
 }
 
-/* --- one batch ------------------------------------------------------------------------------------------------- */
+/* --- one batch ---------------------------------------------------------------------------------------------------- */
 
 struct publication {
 	struct net_session *session;
@@ -378,7 +378,7 @@ static int publication_do(struct publication *publication, struct error *err)
 	return -1;
 }
 
-/* --- all of them ----------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static int loopback_open(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
 	size_t count, struct error *err)

@@ -35,7 +35,7 @@ void netlink_close(struct netlink *netlink)
 	fd_drop(&netlink->fd);
 }
 
-/* --- building -------------------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------------------------- */
 
 void request_begin(struct request *request, const struct netlink *netlink, void *buffer, size_t size)
 {
@@ -77,7 +77,7 @@ void request_tolerate(struct request *request)
 	request->tolerated |= 1u << (request->count - 1);
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 bool attributes_of_message(const struct nlmsghdr *message, size_t header, const struct nlattr **table, uint16_t max)
 {
@@ -192,7 +192,7 @@ int reply_next(const void *datagram, size_t length, size_t *offset, struct reply
 	return good ? 1 : -1;
 }
 
-/* --- the exchange ---------------------------------------------------------------------------------------------- */
+/* --- the exchange ------------------------------------------------------------------------------------------------- */
 
 static void request_note_error(struct request *request, unsigned index, const struct reply *reply)
 {

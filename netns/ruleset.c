@@ -104,7 +104,7 @@ static const char chains_text[] =
 	"		oifgroup @" SET_NETWORKS " meta nfproto ipv6 drop\n"
 	"	}\n";
 
-/* --- networks as elements -------------------------------------------------------------------------------------- */
+/* --- networks as elements ----------------------------------------------------------------------------------------- */
 
 static unsigned network_group(const struct network *network)
 {
@@ -165,7 +165,7 @@ static int networks_to_elements(const struct network_list *networks, element_sin
 	return 0;
 }
 
-/* --- the text -------------------------------------------------------------------------------------------------- */
+/* --- the text ----------------------------------------------------------------------------------------------------- */
 
 static void write_foreign(struct text *text, const struct ruleset *ruleset)
 {
@@ -230,7 +230,7 @@ int ruleset_load(const struct ruleset *ruleset, struct error *err)
 	return 0;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------------------------------------ */
 
 static int element_batch(const struct element *element, void *context)
 {
@@ -282,7 +282,7 @@ int ruleset_sync_networks(struct netlink *netlink, const struct network_list *ne
 	return request_exchange(netlink, &request, NULL, NULL, err);
 }
 
-/* --- the marker ------------------------------------------------------------------------------------------------ */
+/* --- the marker --------------------------------------------------------------------------------------------------- */
 
 static void marker_note(const struct nlmsghdr *message, void *context)
 {

@@ -130,8 +130,7 @@ static int become_root_step(struct child *child, struct error *err)
 	return namespaces_become_root(child->namespaces.own_ids, err);
 }
 
-/* --- file systems ---------------------------------------------------------------------------------------------------
- */
+/* --- file systems ------------------------------------------------------------------------------------------------- */
 
 static int make_step(struct child *child, struct error *err)
 {
@@ -222,8 +221,7 @@ static int protect_step(struct child *child, struct error *err)
 	return root_finish(child->spec, child->root, err);
 }
 
-/* --- the rest of its namespaces ------------------------------------------------------------------------------------
- */
+/* --- the rest of its namespaces ----------------------------------------------------------------------------------- */
 
 static int network_step(struct child *child, struct error *err)
 {
@@ -245,8 +243,7 @@ static int name_step(struct child *child, struct error *err)
 	return 0;
 }
 
-/* --- the process ----------------------------------------------------------------------------------------------------
- */
+/* --- the process -------------------------------------------------------------------------------------------------- */
 
 static int stdio_step(struct child *child, struct error *err)
 {

@@ -55,8 +55,7 @@ static void launching_drop(struct launching *l)
 	launched_drop(&l->made);
 }
 
-/* --- before the child ------------------------------------------------------------------------------------------------
- */
+/* --- before the child --------------------------------------------------------------------------------------------- */
 
 /* A descriptor that is close-on-exec is one of ours, not one that was handed to us. */
 static int check_preserved(int preserve, struct error *err)

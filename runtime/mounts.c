@@ -22,7 +22,7 @@
 #include "base/socket.h"
 #include "runtime/child.h"
 
-/* --- parent side ------------------------------------------------------------------------------------------------ */
+/* --- parent side -------------------------------------------------------------------------------------------------- */
 
 /* File systems that show a namespace. Whoever has a user namespace of its own may not make one for the host's: it gets
  * the host's own mount. */
@@ -193,7 +193,7 @@ int mounts_map_ids(const struct mounts *mounts, int userns, struct error *err)
 	return 0;
 }
 
-/* --- child side: new file systems ------------------------------------------------------------------------------- */
+/* --- child side: new file systems --------------------------------------------------------------------------------- */
 
 /* "4:memory:/warren/web-1" → "memory", when the path ends in our cgroup's. */
 static bool hierarchy_parse(char *line, const char *cgroup_path, struct hierarchy *out)
@@ -325,7 +325,7 @@ int mounts_make(struct child *child, struct error *err)
 	return 0;
 }
 
-/* --- child side: attaching --------------------------------------------------------------------------------------- */
+/* --- child side: attaching ---------------------------------------------------------------------------------------- */
 
 static int open_plain_directory(int root, const char *path)
 {

@@ -20,7 +20,7 @@
 
 #include "runtime/seccomp.h"
 
-/* --- parent: argv, environment, program ------------------------------------------------------------------------- */
+/* --- parent: argv, environment, program --------------------------------------------------------------------------- */
 
 static bool same_name(const char *a, const char *b)
 {
@@ -162,8 +162,7 @@ int process_set_rlimits(const struct spec_process *process, struct error *err)
 	return 0;
 }
 
-/* --- working directory ---------------------------------------------------------------------------------------------
- */
+/* --- working directory -------------------------------------------------------------------------------------------- */
 
 /* Errors show up in the chdir that follows. We are inside the new root, so a name can lead no further than it. */
 static void directories_make(const char *path)
@@ -228,8 +227,7 @@ static int directory_enter_as_user(const struct process_plan *plan, struct error
 	return directory_check(plan->process->cwd, err);
 }
 
-/* --- identity and rights -------------------------------------------------------------------------------------------
- */
+/* --- identity and rights ------------------------------------------------------------------------------------------ */
 
 int process_set_ids(const struct spec_process *process, struct error *err)
 {
@@ -325,8 +323,7 @@ int process_become(const struct process_plan *plan, const struct seccomp_program
 	return process->no_new_privileges ? seccomp_program_install(seccomp, 0, err) : 0;
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 int process_close_others(int preserve, struct error *err)
 {

@@ -32,16 +32,14 @@ struct process_plan {
 MUST_CHECK int process_plan_prepare(struct arena *arena, const struct spec_process *process, const char *program,
 	struct process_plan *out, struct error *err);
 
-/* --- parent side, about the child -----------------------------------------------------------------------------------
- */
+/* --- parent side, about the child --------------------------------------------------------------------------------- */
 
 /* Only for a child in a user namespace of its own, which cannot raise a hard limit itself: raises those of pid that are
  * lower than the specification wants. Lowers none (a low one would hinder the child's own start). No call when there
  * are no rlimits. */
 MUST_CHECK int process_raise_rlimits(pid_t pid, const struct spec_process *process, struct error *err);
 
-/* --- child side ------------------------------------------------------------------------------------------------------
- */
+/* --- child side --------------------------------------------------------------------------------------------------- */
 
 /* Goes to process->cwd, made with its parents when it is missing (inside the root, after pivot_root), and checks by
  * getcwd(2) that the place can be reached from the root: a working directory through a leaked descriptor is refused.

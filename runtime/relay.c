@@ -40,8 +40,7 @@ struct relaying {
 	struct termios saved;
 };
 
-/* --- our own terminal and signals -----------------------------------------------------------------------------------
- */
+/* --- our own terminal and signals --------------------------------------------------------------------------------- */
 
 static const int forwarded[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2};
 

@@ -12,7 +12,7 @@
 #include "cgroups/cgroups.h"
 #include "runtime/spec.h"
 
-/* --- the engine ------------------------------------------------------------------------------------------------- */
+/* --- the engine --------------------------------------------------------------------------------------------------- */
 
 /* A detached mount for the child to attach inside its root. The one with target "/" is the root itself and comes first.
  */
@@ -55,9 +55,9 @@ struct launch {
 	int preserve_fds; /* descriptors 3 … 2+n of ours go through to the process */
 	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
-	const char *program; /* argv[0] for errors; NULL: spec->process.args */
+	const char *program;   /* argv[0] for errors; NULL: spec->process.args */
 	bool no_namespace_fds; /* launched.userns and .netns are not wanted */
-	bool keep_keyring; /* do not give it a session keyring of its own */
+	bool keep_keyring;     /* do not give it a session keyring of its own */
 	const struct launch_hooks
 		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
 };
@@ -155,9 +155,9 @@ struct container_create_options {
 	char *const *guard_arguments;
 };
 
-/* For main(), before anything is opened: executes this program anew, once, protected from containers without an id range
- * of their own (see guard.h), unless that is so already or the config.json at config_path (NULL: none) speaks of a user
- * namespace; then container_create() decides when it has read it. 0: go on. */
+/* For main(), before anything is opened: executes this program anew, once, protected from containers without an id
+ * range of their own (see guard.h), unless that is so already or the config.json at config_path (NULL: none) speaks of
+ * a user namespace; then container_create() decides when it has read it. 0: go on. */
 MUST_CHECK int runtime_guard_enter(char *const *arguments, const char *config_path, struct error *err);
 
 /* root is the state root's descriptor (/run/warren-oci by default). Each takes the container's lock for as long as it

@@ -47,8 +47,7 @@ static bool action_is_permissive(uint32_t action)
 	return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG || (action & 0xffff0000) == SCMP_ACT_TRACE(0);
 }
 
-/* --- rules ----------------------------------------------------------------------------------------------------------
- */
+/* --- rules -------------------------------------------------------------------------------------------------------- */
 
 static bool compares_one_argument_twice(const struct seccomp_rule *rule)
 {

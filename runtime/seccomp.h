@@ -25,16 +25,14 @@ MUST_CHECK int seccomp_program_install(const struct seccomp_program *program, un
 /* Room for `length` instructions, all zero. */
 struct seccomp_program *seccomp_program_new(size_t length, unsigned flags) __attribute__((returns_nonnull));
 
-/* --- seccomp.c: rules → BPF ------------------------------------------------------------------------------------------
- */
+/* --- seccomp.c: rules → BPF --------------------------------------------------------------------------------------- */
 
 /* Compiles without any cache; *out is malloc()ed, for seccomp_program_drop(). Names that this libseccomp does not know
  * are passed over when the rule allows them and refused when it is the rule's purpose to refuse (the call would then
  * get the default action). */
 MUST_CHECK int seccomp_program_compile(
 	const struct spec_seccomp *spec, struct seccomp_program **out, struct error *err);
-/* --- seccomp_names.c: spelling ---------------------------------------------------------------------------------------
- */
+/* --- seccomp_names.c: spelling ------------------------------------------------------------------------------------ */
 
 /* The number of a call on an architecture (SCMP_ARCH_…), also of those newer than libseccomp; a negative number when
  * the architecture lacks it, __NR_SCMP_ERROR (-1) when the name is unknown. */
@@ -49,8 +47,7 @@ MUST_CHECK int seccomp_architecture_parse(const char *name, uint32_t *out, struc
 extern const char *const seccomp_action_names[],
 	*const seccomp_operator_names[], *const seccomp_flag_names[], *const seccomp_architecture_names[];
 
-/* --- seccomp_cache.c: programs kept between starts -------------------------------------------------------------------
- */
+/* --- seccomp_cache.c: programs kept between starts ---------------------------------------------------------------- */
 
 /* The rules in one canonical spelling, with everything else the program depends on (library, architecture, format):
  * equal keys give equal programs. The name of the cache file is a hash of it, but the whole key is stored and compared,

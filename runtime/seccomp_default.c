@@ -32,8 +32,7 @@
 #include "base/cleanup.h"
 #include "runtime/spec.h"
 
-/* --- calls allowed whatever their arguments -------------------------------------------------------------------------
- */
+/* --- calls allowed whatever their arguments ----------------------------------------------------------------------- */
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 

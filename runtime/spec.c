@@ -47,7 +47,7 @@ void spec_init(struct spec *spec)
 		spec->namespaces.fd[ns] = -1;
 }
 
-/* --- the manager's default --------------------------------------------------------------------------------------- */
+/* --- the manager's default ---------------------------------------------------------------------------------------- */
 
 #define NO_EXECUTION (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV)
 #define PAIRS_MAX 5

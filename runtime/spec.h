@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "cgroups/cgroups.h"
 
-/* --- process -------------------------------------------------------------------------------------------------- */
+/* --- process ------------------------------------------------------------------------------------------------------ */
 
 enum capability_set { CAPS_BOUNDING, CAPS_EFFECTIVE, CAPS_INHERITABLE, CAPS_PERMITTED, CAPS_AMBIENT, CAPS_SETS };
 
@@ -41,7 +41,7 @@ struct spec_process {
 	struct optional oom_score_adj;
 };
 
-/* --- namespaces ----------------------------------------------------------------------------------------------- */
+/* --- namespaces --------------------------------------------------------------------------------------------------- */
 
 enum spec_namespace { NS_USER, NS_MOUNT, NS_PID, NS_UTS, NS_IPC, NS_NET, NS_CGROUP, NS_TIME, NS_COUNT };
 extern const char *const namespace_names[];	 /* OCI's: "user", "mount", "pid", … */
@@ -57,7 +57,7 @@ struct id_map {
 	uint32_t inside, host, count;
 };
 
-/* --- file systems ----------------------------------------------------------------------------------------------- */
+/* --- file systems ------------------------------------------------------------------------------------------------- */
 
 struct spec_mount {
 	const char *destination; /* absolute, inside */
@@ -81,7 +81,7 @@ struct spec_device {
 	gid_t gid;
 };
 
-/* --- seccomp ---------------------------------------------------------------------------------------------------- */
+/* --- seccomp ------------------------------------------------------------------------------------------------------ */
 
 struct seccomp_arg {
 	unsigned index;

@@ -15,8 +15,7 @@
 #define HOST_NAME_MAX_LENGTH 64
 #define SYSCTL_VALUE_MAX 4096
 
-/* --- paths ----------------------------------------------------------------------------------------------------------
- */
+/* --- paths -------------------------------------------------------------------------------------------------------- */
 
 /* Absolute, no component "..", no control characters. Resolution stays in the root anyway; who writes ".." either
  * expects to leave it or made a mistake. */
@@ -42,8 +41,7 @@ static int inside_paths_check(const char *what, const struct strings *list, stru
 	return 0;
 }
 
-/* --- process --------------------------------------------------------------------------------------------------------
- */
+/* --- process ------------------------------------------------------------------------------------------------------ */
 
 /* execve(2): MAX_ARG_STRLEN, with the NUL. */
 #define ARGUMENT_MAX (128 * 1024 - 1)
@@ -343,8 +341,7 @@ static int covered_paths_check(const struct spec *spec, struct error *err)
 	return inside_paths_check("linux.readonlyPaths", &spec->read_only_paths, err);
 }
 
-/* --- sysctls --------------------------------------------------------------------------------------------------------
- */
+/* --- sysctls ------------------------------------------------------------------------------------------------------ */
 
 /* Which kernel parameters belong to a namespace; all others are the host's. Names ending in a dot are prefixes. */
 static const struct {

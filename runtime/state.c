@@ -26,8 +26,7 @@
 
 const char *const container_status_names[] = {"creating", "created", "running", "paused", "stopped", NULL};
 
-/* --- facts.json ------------------------------------------------------------------------------------------------------
- */
+/* --- facts.json --------------------------------------------------------------------------------------------------- */
 
 struct stored_facts {
 	int version;

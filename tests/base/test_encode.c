@@ -144,7 +144,7 @@ TEST(encode, a_tree_goes_through_as_it_is)
 	expect_text(e, text);
 }
 
-/* ---- by table ---- */
+/* --- by table ----------------------------------------------------------------------------------------------------- */
 
 struct user {
 	const char *name;

@@ -232,7 +232,7 @@ TEST(create, has_one_winner_of_twenty)
 	cr_assert(box_is_v2(&box) || (exists_in(&box, CGROUP_PIDS) && exists_in(&box, CGROUP_MEMORY)));
 }
 
-/* ---- changing ---- */
+/* --- changing ----------------------------------------------------------------------------------------------------- */
 
 static bool is_in(const struct cgroup *cgroup, enum cgroup_controller controller, pid_t pid)
 {
@@ -384,7 +384,7 @@ TEST(create, on_v2_refuses_controllers_below_a_cgroup_with_processes)
 	child_end(&child);
 }
 
-/* ---- io ---- */
+/* --- io ----------------------------------------------------------------------------------------------------------- */
 
 static bool find_disk(uint32_t *major, uint32_t *minor)
 {
@@ -423,7 +423,7 @@ TEST(set, limits_the_rates_of_a_device)
 	cr_assert(now.io_max.count == 0, "%zu left", now.io_max.count);
 }
 
-/* ---- getting in ---- */
+/* --- getting in --------------------------------------------------------------------------------------------------- */
 
 TEST(entrance, gives_one_descriptor_per_hierarchy)
 {

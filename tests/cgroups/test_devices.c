@@ -189,7 +189,7 @@ TEST(devices, lists_are_read_as_the_kernel_writes_them)
 	cr_assert(list.allow && list.exceptions.count == 0);
 }
 
-/* ---- the real kernel ---- */
+/* --- the real kernel ---------------------------------------------------------------------------------------------- */
 
 /* Exit status: which of the four opens were let through, one bit each. */
 static int body_open(void *unused)

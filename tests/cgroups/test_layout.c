@@ -61,7 +61,7 @@ TEST(layout, of_this_host_is_found)
 	cgroup_host_drop(&host);
 }
 
-/* ---- a delegated subtree ---- */
+/* --- a delegated subtree ------------------------------------------------------------------------------------------ */
 
 static void give_away(const struct cgroup *cgroup, enum cgroup_controller controller)
 {

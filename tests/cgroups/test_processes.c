@@ -33,7 +33,7 @@ TEST(processes, are_listed_with_those_of_children)
 	cr_assert(!cgroup_is_populated(&box.cgroup));
 }
 
-/* ---- freezing ---- */
+/* --- freezing ----------------------------------------------------------------------------------------------------- */
 
 /* A process that increments a counter we can see. */
 static int body_count(void *argument)
@@ -98,7 +98,7 @@ TEST(freeze, is_seen_through_a_handle_opened_before)
 	cr_assert(!cgroup_is_frozen(&box.cgroup) && !cgroup_is_frozen(&other));
 }
 
-/* ---- killing ---- */
+/* --- killing ------------------------------------------------------------------------------------------------------ */
 
 TEST(kill, ends_frozen_processes_too)
 {
@@ -161,7 +161,7 @@ TEST(kill, of_an_empty_cgroup_is_fine)
 	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
 }
 
-/* ---- events ---- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 TEST(events, wake_a_waiter_when_the_last_process_ends)
 {

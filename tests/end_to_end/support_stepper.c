@@ -160,8 +160,7 @@ int step_width(int usual)
 	return (int)width;
 }
 
-/* --- the command, before it is one ---------------------------------------------------------------------------------
- */
+/* --- the command, before it is one -------------------------------------------------------------------------------- */
 
 static int calls_remove(const long *missing)
 {
@@ -199,8 +198,7 @@ static _Noreturn void command_become(const struct step *step, int gate, const in
 	_exit(127);
 }
 
-/* --- the tracer -----------------------------------------------------------------------------------------------------
- */
+/* --- the tracer --------------------------------------------------------------------------------------------------- */
 
 /* Shared between the test and the tracer, which is a process of its own: at its end all is untraced. */
 struct tracing {
@@ -412,8 +410,7 @@ static _Noreturn void trace_all(struct tracing *tracing, const int *stdio)
 	_exit(0);
 }
 
-/* --- public ---------------------------------------------------------------------------------------------------------
- */
+/* --- public ------------------------------------------------------------------------------------------------------- */
 
 static char *memory_read(int fd)
 {

@@ -24,8 +24,7 @@ struct sweeping {
 
 static const char *const where_names[] = {"alone", "its children", "with its children"};
 
-/* --- commands -------------------------------------------------------------------------------------------------------
- */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 static const char *word_put(const struct sweep *sweep, const char *word)
 {

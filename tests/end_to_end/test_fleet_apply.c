@@ -192,7 +192,7 @@ TEST(fleet_apply, keeps_volumes_and_their_content, .fini = playground_rescue, .t
 	expect_down(&playground);
 }
 
-/* ---- killed ---- */
+/* --- killed ------------------------------------------------------------------------------------------------------- */
 
 /* Starts apply, waits for its `lines`th line, kills it, and reaps it. */
 static void apply_and_kill(const struct playground *playground, const char *file, int lines)

@@ -8,7 +8,7 @@
 #include "fleet/spec.h"
 #include "tests/test.h"
 
-/* ---- what is wrong ---- */
+/* --- what is wrong ------------------------------------------------------------------------------------------------ */
 
 struct wrong {
 	const char *text, *message; /* the message without the file's name in front */
@@ -458,7 +458,7 @@ TEST(fleet_file, refuses_a_megabyte_and_one_byte_more)
 		"f.json: larger than 1048576 bytes");
 }
 
-/* ---- what it means ---- */
+/* --- what it means ------------------------------------------------------------------------------------------------ */
 
 static struct fleet_file decoded(struct arena *arena, const char *text)
 {
@@ -637,7 +637,7 @@ TEST(fleet_file, decodes_networks)
 	cr_assert(shut->isolated && !shut->egress && shut->allow.count == 2);
 }
 
-/* ---- the file itself ---- */
+/* --- the file itself ---------------------------------------------------------------------------------------------- */
 
 struct scratch {
 	char path[32];

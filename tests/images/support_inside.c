@@ -15,7 +15,7 @@
 
 #define CHILD_ROOT "/mnt" /* in the child's own namespace */
 
-/* --- the place --------------------------------------------------------------------------------------------------- */
+/* --- the place ---------------------------------------------------------------------------------------------------- */
 
 void place_open(struct place *place)
 {
@@ -87,7 +87,7 @@ void place_put(const struct place *place, const char *path, mode_t mode, const c
 	free(place_file(place, path, mode, content));
 }
 
-/* --- inside ------------------------------------------------------------------------------------------------------ */
+/* --- inside ------------------------------------------------------------------------------------------------------- */
 
 struct message {
 	size_t count;
@@ -212,7 +212,7 @@ void inside_run(
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the probe inside ended with status %#x", status);
 }
 
-/* --- looking ----------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 const char *content_of(const char *path)
 {

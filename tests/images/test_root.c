@@ -60,7 +60,7 @@ static void instance_drop(struct instance *instance)
 	place_drop(&instance->place);
 }
 
-/* --- nginx ------------------------------------------------------------------------------------------------------- */
+/* --- nginx -------------------------------------------------------------------------------------------------------- */
 
 static void loopback_up(void)
 {
@@ -197,7 +197,7 @@ TEST(root, host_image_has_only_locked_accounts)
 	instance_drop(&instance);
 }
 
-/* --- /usr cannot be written -------------------------------------------------------------------------------------- */
+/* --- /usr cannot be written --------------------------------------------------------------------------------------- */
 
 /* The four calls of an instance that keeps CAP_SYS_ADMIN: clear the flag, write, unmount, look below. */
 static void probe_usr(const void *nothing)
@@ -227,7 +227,7 @@ TEST(root, usr_is_not_writable_even_when_the_flag_is_cleared)
 	instance_drop(&instance);
 }
 
-/* --- writing ----------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void probe_write(const void *nothing)
 {
@@ -298,7 +298,7 @@ TEST(root, read_only_root_shows_generated_files_and_mount_points)
 	instance_drop(&instance);
 }
 
-/* --- plain directories ------------------------------------------------------------------------------------------- */
+/* --- plain directories -------------------------------------------------------------------------------------------- */
 
 static void probe_rootfs(const void *nothing)
 {

@@ -100,7 +100,7 @@ TEST(upper, refuses_paths_that_are_not_clean)
 	layer_drop(&layer);
 }
 
-/* --- etc_from_host ----------------------------------------------------------------------------------------------- */
+/* --- etc_from_host ------------------------------------------------------------------------------------------------ */
 
 static int etc_take(struct layer *layer, const char *path, struct error *err)
 {

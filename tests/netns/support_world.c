@@ -175,7 +175,7 @@ struct in_addr ip(const char *text)
 	return address;
 }
 
-/* --- traffic --------------------------------------------------------------------------------------------------- */
+/* --- traffic ------------------------------------------------------------------------------------------------------ */
 
 static struct sockaddr_in socket_address(struct in_addr address, uint16_t port)
 {
