@@ -18,6 +18,7 @@
 #include "fleet/logs.h"
 
 #define FILES_MAX 1000
+#define GAP_MAX 2
 #define BLOCK 65536
 /* Nothing wakes a reader when a monitor is killed. */
 #define LOOK_AGAIN_MS 1000
@@ -70,42 +71,49 @@ static int line_print(const struct reading *reading, const char *line, size_t le
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
-/* 1: go on with the next older one; 0: there is none of that name, or it is the file `until`. One that is open already
- * is not opened twice. */
+enum found { FOUND_END, FOUND_FILE, FOUND_NONE };
+
+/* FOUND_END: it is the file `until`, or there is no room for more. One that is open already is not opened twice. -1 on
+ * failure. */
 static int file_add(struct reading *reading, const char *name, ino_t until, struct error *err)
 {
 	struct stat status;
 	auto_fd fd = openat(reading->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : fail_errno(err, "open %s", name);
+		return errno == ENOENT ? FOUND_NONE : fail_errno(err, "open %s", name);
 	if (fstat(fd, &status) < 0)
 		return fail_errno(err, "stat %s", name);
 	if (until && status.st_ino == until)
-		return 0;
+		return FOUND_END;
 	for (size_t i = 0; i < reading->count; i++)
 		if (reading->files[i].inode == status.st_ino)
-			return 1;
+			return FOUND_FILE;
 	if (reading->count == FILES_MAX)
-		return 0;
+		return FOUND_END;
 	reading->files[reading->count++] = (struct log_file){.fd = take_fd(&fd), .inode = status.st_ino};
-	return 1;
+	return FOUND_FILE;
 }
 
-/* From the newest to the oldest, or to the file `until` (0: none), which was read before. */
+/* From the newest to the oldest, or to the file `until` (0: none), which was read before. A rotation renames from the
+ * oldest to the newest, so while one goes on a name in the middle is missing for a moment: a gap ends the list only
+ * when nothing comes behind it. */
 static int files_open(struct reading *reading, ino_t until, struct error *err)
 {
 	char name[16] = "log";
-	int more = file_add(reading, name, until, err);
+	int missing = 0;
 
-	/* Between the two names of a rotation there is no "log" for a moment. */
-	if (more == 0 && !until)
-		more = 1;
-	for (int i = 1; more > 0 && i < FILES_MAX; i++) {
-		snprintf(name, sizeof(name), "log.%d", i);
-		more = file_add(reading, name, until, err);
+	for (int i = 0; missing <= GAP_MAX && i < FILES_MAX; i++) {
+		if (i)
+			snprintf(name, sizeof(name), "log.%d", i);
+		int found = file_add(reading, name, until, err);
+		if (found < 0)
+			return -1;
+		if (found == FOUND_END)
+			return 0;
+		missing = found == FOUND_NONE ? missing + 1 : 0;
 	}
-	return more < 0 ? -1 : 0;
+	return 0;
 }
 
 /* Prints the whole lines from file->at on; a last line without end only when `rest`. */

@@ -53,6 +53,19 @@ TEST(logs_read, prints_the_oldest_first_and_keeps_streams_apart)
 	test_host_close(&test);
 }
 
+/* A rotation renames one file after the other: whoever looks in between finds a name missing. */
+TEST(logs_read, a_gap_in_the_middle_of_a_rotation_hides_nothing)
+{
+	struct test_host test;
+	struct logs_options options = {0};
+
+	test_host_open(&test);
+	three_files(&test);
+	put(&test, "log.4", "2026-01-01T00:00:00.000Z stdout zero\n");
+	cr_assert_str_eq(read_with(&test, &options, false), "zero\none\nthree\nfour\nfive\n");
+	test_host_close(&test);
+}
+
 TEST(logs_read, counts_the_tail_over_all_files)
 {
 	static const char *const expected[] = {"", "five\n", "four\nfive\n", "three\nfour\nfive\n",
