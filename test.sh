@@ -77,7 +77,7 @@ opinions() {
 }
 
 unit_tests() {
-	ctest --preset dev --verbose
+	ctest --preset dev --verbose --parallel 2
 }
 
 # Each target on its own; new inputs are kept below build/.
