@@ -149,6 +149,9 @@ bool cgroup_is_populated(const struct cgroup *cgroup);
  * is fine. v1: gives the memory back first (force_empty) only when `thorough`. */
 MUST_CHECK int cgroup_remove(
 	const struct cgroup_host *host, const char *path, int64_t timeout_ms, bool thorough, struct error *err);
+/* Removes it in every hierarchy where no process is in it and nothing below it, in one rmdir(2) each; anything else
+ * stays. For parents that were made along with their children. */
+void cgroup_remove_empty(const struct cgroup_host *host, const char *path);
 /* Names of the cgroups directly below path in any hierarchy: for sweeping up. Absent: empty. */
 MUST_CHECK int cgroup_children(const struct cgroup_host *host, const char *path, struct arena *arena,
 	struct strings *names, struct error *err);

@@ -169,6 +169,19 @@ static int remove_from(const struct cgroup_host *host, int root, const char *pat
 	return result > 0 ? busy(host, path, err) : fail_errno(err, "remove cgroup %s (%s)", path, hierarchy);
 }
 
+void cgroup_remove_empty(const struct cgroup_host *host, const char *path)
+{
+	struct error ignored;
+
+	if (cgroup_path_check(path, &ignored) < 0)
+		return;
+	if (host_is_v2(host))
+		unlinkat(host->unified, path, AT_REMOVEDIR);
+	for (int c = 0; !host_is_v2(host) && c < CGROUP_CONTROLLERS; c++)
+		if (hierarchy_is_first(host, (enum cgroup_controller)c))
+			unlinkat(host->hierarchy[c], path, AT_REMOVEDIR);
+}
+
 int cgroup_remove(
 	const struct cgroup_host *host, const char *path, int64_t timeout_ms, bool thorough, struct error *err)
 {

@@ -90,22 +90,17 @@ static bool has_instances(const struct host *host)
 
 /* After the last instance: the monitors' cgroup (whose last member may be ending just now) and the one above it, should
  * it hold nobody else's. */
-static void cgroups_remove(struct host *host, struct error *first)
+static void cgroups_remove(struct host *host)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	const char *monitors = instance_cgroup_path(&arena, host, MONITORS_CGROUP);
-	struct strings others = {0};
 	struct error err;
 
 	if (has_instances(host))
 		return;
-	if (cgroup_remove(&host->cgroups, monitors, MONITORS_TIMEOUT_MS, false, &err) < 0 ||
-		cgroup_children(&host->cgroups, host->cgroup_parent, &arena, &others, &err) < 0) {
+	if (cgroup_remove(&host->cgroups, monitors, MONITORS_TIMEOUT_MS, false, &err) < 0)
 		log_debug("%s", err.text);
-		return;
-	}
-	if (!others.count && cgroup_remove(&host->cgroups, host->cgroup_parent, 0, false, &err) < 0)
-		keep_first(first, &err);
+	cgroup_remove_empty(&host->cgroups, host->cgroup_parent);
 }
 
 int instance_discard(struct instance *instance, struct error *err)
@@ -130,7 +125,7 @@ int instance_discard(struct instance *instance, struct error *err)
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);
-	cgroups_remove(host, &first);
+	cgroups_remove(host);
 	if (first.kind == ERROR_NONE)
 		return 0;
 	*err = first;
@@ -157,7 +152,7 @@ void host_clean(struct host *host)
 		return;
 	if (net_host_down_if_unused(&host->net, &err) < 0)
 		keep_first(&first, &err);
-	cgroups_remove(host, &first);
+	cgroups_remove(host);
 	if (first.kind != ERROR_NONE)
 		log_warn("remove leftovers: %s", first.text);
 }

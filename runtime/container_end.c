@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
@@ -38,12 +39,23 @@ static int cgroup_end(struct cgroup *cgroup, struct error *err)
 	return cgroup_is_populated(cgroup) ? cgroup_kill(cgroup, err) : 0;
 }
 
+/* The parent that we make when config.json names no path goes with the last child. */
+static int cgroup_remove_with_parent(
+	struct container_cgroup *cgroup, const char *path, int64_t timeout_ms, struct error *err)
+{
+	if (cgroup_remove(&cgroup->host, path, timeout_ms, false, err) < 0)
+		return -1;
+	if (text_starts_with(path, CONTAINER_CGROUP_PARENT "/"))
+		cgroup_remove_empty(&cgroup->host, CONTAINER_CGROUP_PARENT);
+	return 0;
+}
+
 /* The usual case: the process is gone and was the only one. */
 static bool cgroup_try_remove(struct container_cgroup *cgroup, const char *path)
 {
 	struct error ignored;
 
-	return cgroup_remove(&cgroup->host, path, 0, false, &ignored) == 0;
+	return cgroup_remove_with_parent(cgroup, path, 0, &ignored) == 0;
 }
 
 int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err)
@@ -62,7 +74,7 @@ int container_undo(const struct container_facts *facts, struct container_cgroup 
 			err, ERROR_BUSY, "process %d does not end within %d s", facts->init.pid, END_WAIT_MS / 1000);
 	if (!cgroup->has_cgroup)
 		return 0;
-	return cgroup_remove(&cgroup->host, facts->cgroup_path, END_WAIT_MS, false, err);
+	return cgroup_remove_with_parent(cgroup, facts->cgroup_path, END_WAIT_MS, err);
 }
 
 static int undo(const struct container_facts *facts, struct error *err)

@@ -27,6 +27,23 @@ TEST(remove, takes_it_away_and_finds_nothing_to_do_after)
 	ASSERT_OK(cgroup_remove(&box.host, box.path, 0, true, &err));
 }
 
+TEST(remove, of_an_empty_one_leaves_what_has_something_below)
+{
+	BOX(box);
+	struct error err;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, CGROUP_ACCOUNTING);
+	cr_assert(mkdirat(cgroup_directory(&box.cgroup, CGROUP_PIDS), "below", 0755) == 0);
+	cgroup_remove_empty(&box.host, box.path);
+	cr_assert(!is_gone(&box));
+	ASSERT_OK(cgroup_remove(&box.host, box.path, 1000, false, &err));
+	cgroup_drop(&box.cgroup);
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, CGROUP_ACCOUNTING);
+	cgroup_remove_empty(&box.host, box.path);
+	cr_assert(is_gone(&box));
+}
+
 /* What an instance with a subtree of its own may leave: wide, and deeper than a path can be. */
 static void make_wild_tree(int top)
 {
