@@ -65,11 +65,7 @@ static void print_json(const struct spec_seccomp *profile)
 
 	encode_object_begin(encoder, NULL);
 	encode_action(encoder, "defaultAction", "defaultErrnoRet", profile->default_action);
-	encode_array_begin(encoder, "architectures");
-	encode_string(encoder, NULL, "SCMP_ARCH_X86_64");
-	encode_string(encoder, NULL, "SCMP_ARCH_X86");
-	encode_string(encoder, NULL, "SCMP_ARCH_X32");
-	encode_array_end(encoder);
+	encode_strings(encoder, "architectures", &profile->architectures);
 	encode_array_begin(encoder, "syscalls");
 	for (size_t i = 0; i < profile->rules.count; i++)
 		encode_rule(encoder, &profile->rules.items[i]);
@@ -89,12 +85,15 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: profile --json | --bpf\n");
 		return 2;
 	}
-	const struct spec_seccomp *profile = seccomp_default_profile(&arena, 0);
+	struct spec_seccomp profile = *seccomp_default_profile(&arena, 0);
+	/* The three ABIs that everybody's config.json names, so that the floor loads what the others load. */
+	profile.refuse_foreign_abi = false;
+	profile.architectures = strings_split(&arena, "SCMP_ARCH_X86_64,SCMP_ARCH_X86,SCMP_ARCH_X32", ',');
 	if (!strcmp(argv[1], "--json")) {
-		print_json(profile);
+		print_json(&profile);
 		return 0;
 	}
-	if (seccomp_program_get(profile, -1, &program, &err) < 0) {
+	if (seccomp_program_get(&profile, -1, &program, &err) < 0) {
 		fprintf(stderr, "profile: %s\n", err.text);
 		return 1;
 	}
