@@ -145,16 +145,14 @@ static int protection_check(const struct instance *instance, struct error *err)
 
 void host_clean(struct host *host)
 {
-	struct error first = {0}, err;
+	struct error err;
 
 	host_sweep(host);
 	if (has_instances(host))
 		return;
 	if (net_host_down_if_unused(&host->net, &err) < 0)
-		keep_first(&first, &err);
+		log_warn("remove leftovers: %s", err.text);
 	cgroups_remove(host);
-	if (first.kind != ERROR_NONE)
-		log_warn("remove leftovers: %s", first.text);
 }
 
 static bool is_running(struct instance *instance)
