@@ -97,8 +97,9 @@ struct cgroup {
 };
 
 enum cgroup_create_flags {
-	CGROUP_ACCOUNTING = 1, /* v1: also pids, cpuacct and memory when they carry no limit, for figures */
-	CGROUP_MAY_EXIST = 2,  /* without it a path that exists is ERROR_BUSY */
+	CGROUP_ACCOUNTING = 1,	    /* v1: also pids, cpuacct and memory when they carry no limit, for figures */
+	CGROUP_MAY_EXIST = 2,	    /* without it a path that exists is ERROR_BUSY */
+	CGROUP_ALL_CONTROLLERS = 4, /* v2: every controller there is, for a cgroup that will be delegated */
 };
 
 /* Makes the directories (parents too; on v2 enables the needed controllers in each parent's cgroup.subtree_control and
@@ -109,6 +110,12 @@ MUST_CHECK int cgroup_create(const struct cgroup_host *host, const char *path, c
 /* An existing one; hierarchies it does not exist in stay -1. In none: ERROR_MISSING. */
 MUST_CHECK int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *out, struct error *err);
 void cgroup_drop(struct cgroup *cgroup);
+
+/* v2: lets uid (the instance's root, as the host counts) make cgroups below this one: changes the owner of the
+ * directory, cgroup.procs, cgroup.subtree_control and cgroup.threads (cgroups(7)), never of a limit; at most 1,024
+ * descendants, 32 deep, unless these bounds were set before. v1: ERROR_SYSTEM. Create it with CGROUP_ALL_CONTROLLERS,
+ * else only those that its limits need are there to hand on. */
+MUST_CHECK int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, gid_t gid, struct error *err);
 
 /* Changes limits live; hierarchies that become necessary on v1 are made and all processes moved. What the kernel
  * refuses is named with limit, value and file. */

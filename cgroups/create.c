@@ -173,6 +173,16 @@ static unsigned accounting_controllers(const struct cgroup_host *host)
 	return found;
 }
 
+static unsigned all_controllers(const struct cgroup_host *host)
+{
+	unsigned found = 0;
+
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (c != CGROUP_DEVICES && c != CGROUP_FREEZER && host->available[c])
+			found |= 1U << c;
+	return found;
+}
+
 static int making_write(struct making *making, const struct cgroup_limits *limits, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -222,6 +232,8 @@ int cgroup_create(const struct cgroup_host *host, const char *path, const struct
 		return -1;
 	if (flags & CGROUP_ACCOUNTING)
 		controllers |= accounting_controllers(host);
+	if (flags & CGROUP_ALL_CONTROLLERS && host_is_v2(host))
+		controllers |= all_controllers(host);
 	handle_start(out, host, path);
 	if (making_do(&making, limits, controllers, err) == 0)
 		return 0;
