@@ -1,7 +1,7 @@
 /* What a process needs before it builds roots: the store, and on older kernels a mount namespace with a scratch.
  *
- * Whether overlayfs takes detached mounts by descriptor is asked of the kernel once per boot, by trying, and remembered
- * as an empty file in the run directory (a tmpfs). No version is compared: distributions backport.
+ * Whether overlayfs takes detached mounts by descriptor (base/kernel.h) is asked once per boot and remembered as an
+ * empty file in the run directory (a tmpfs), since it takes some ten system calls and most commands start one instance.
  *
  * The order matters on older kernels: open_tree(2) clones only mounts of the caller's namespace, and a directory
  * descriptor belongs to the namespace it was opened in. So the namespace comes first, then the store is opened. */
@@ -15,9 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/kernel.h"
 #include "base/mount.h"
 #include "images/images.h"
-#include "images/overlay.h"
 
 #define ANSWER_DETACHED "overlay-takes-detached-layers"
 #define ANSWER_ATTACHED "overlay-needs-attached-layers"
@@ -25,38 +25,23 @@
 
 /* --- the question to the kernel ----------------------------------------------------------------------------------- */
 
-/* Two directories of a detached tmpfs, given to overlayfs as layers. */
-static bool kernel_takes_detached_layers(void)
-{
-	struct error ignored = {0};
-	const struct image_session session = {.detached_layers = true};
-	struct overlay overlay = {.lower_count = 2, .upper = -1, .work = -1};
-	auto_fd tmpfs = filesystem_mount("tmpfs", NULL, NULL, 0, 0, &ignored);
-
-	if (tmpfs < 0 || mkdirat(tmpfs, "a", 0700) < 0 || mkdirat(tmpfs, "b", 0700) < 0)
-		return false;
-	auto_fd first = openat(tmpfs, "a", O_PATH | O_CLOEXEC);
-	auto_fd second = openat(tmpfs, "b", O_PATH | O_CLOEXEC);
-	overlay.lowers[0] = first;
-	overlay.lowers[1] = second;
-	auto_fd mount = overlay_mount(&session, &overlay, &ignored);
-	return mount >= 0;
-}
-
-/* An answer that cannot be written is asked for again next time. */
+/* An answer that cannot be given for sure now, or cannot be written, is asked for again next time. */
 static bool detached_layers_ask(int run)
 {
-	bool yes;
-	int answer;
+	enum kernel_answer answer;
+	int file;
 
 	if (faccessat(run, ANSWER_DETACHED, F_OK, 0) == 0)
 		return true;
 	if (faccessat(run, ANSWER_ATTACHED, F_OK, 0) == 0)
 		return false;
-	yes = kernel_takes_detached_layers();
-	answer = openat(run, yes ? ANSWER_DETACHED : ANSWER_ATTACHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	fd_drop(&answer);
-	return yes;
+	answer = kernel_ask(KERNEL_OVERLAY_DETACHED);
+	if (answer == KERNEL_UNKNOWN)
+		return false;
+	file = openat(
+		run, answer == KERNEL_YES ? ANSWER_DETACHED : ANSWER_ATTACHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd_drop(&file);
+	return answer == KERNEL_YES;
 }
 
 /* --- the scratch of older kernels --------------------------------------------------------------------------------- */

@@ -1,15 +1,11 @@
 /* What this build and this kernel can do, as the OCI runtime specification wants it told (features.md). Everything
  * named here is honoured by the code that decodes config.json, and what the kernel lacks is left out. */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "base/kernel.h"
 #include "runtime/oci.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
@@ -30,21 +26,22 @@ static void names_encode(struct encoder *encoder, const char *key, const char *c
 	encode_array_end(encoder);
 }
 
-/* /proc/self/ns has a link for each kind that the kernel was built with. */
-static bool kernel_has_namespace(enum spec_namespace ns)
-{
-	static const char *const links[NS_COUNT] = {"user", "mnt", "pid", "uts", "ipc", "net", "cgroup", "time"};
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", links[ns]);
-	return access(path, F_OK) == 0;
-}
-
 static void namespaces_encode(struct encoder *encoder)
 {
+	static const enum kernel_feature features[NS_COUNT] = {
+		[NS_USER] = KERNEL_NAMESPACE_USER,
+		[NS_MOUNT] = KERNEL_NAMESPACE_MNT,
+		[NS_PID] = KERNEL_NAMESPACE_PID,
+		[NS_UTS] = KERNEL_NAMESPACE_UTS,
+		[NS_IPC] = KERNEL_NAMESPACE_IPC,
+		[NS_NET] = KERNEL_NAMESPACE_NET,
+		[NS_CGROUP] = KERNEL_NAMESPACE_CGROUP,
+		[NS_TIME] = KERNEL_NAMESPACE_TIME,
+	};
+
 	encode_array_begin(encoder, "namespaces");
 	for (size_t ns = 0; ns < NS_COUNT; ns++) {
-		if (kernel_has_namespace(ns))
+		if (kernel_has(features[ns]))
 			encode_string(encoder, NULL, namespace_names[ns]);
 	}
 	encode_array_end(encoder);
@@ -73,12 +70,6 @@ static void mount_options_encode(struct encoder *encoder)
 	encode_array_end(encoder);
 }
 
-/* seccomp(2): a flag that the kernel knows gets as far as reading the (missing) filter. */
-static bool kernel_has_flag(unsigned flag)
-{
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
-}
-
 static void flags_encode(struct encoder *encoder)
 {
 	encode_array_begin(encoder, "supportedFlags");
@@ -86,7 +77,7 @@ static void flags_encode(struct encoder *encoder)
 		struct error err = {0};
 		unsigned flag;
 
-		if (seccomp_flag_parse(seccomp_flag_names[i], &flag, &err) == 0 && kernel_has_flag(flag))
+		if (seccomp_flag_parse(seccomp_flag_names[i], &flag, &err) == 0 && kernel_has_seccomp_flag(flag))
 			encode_string(encoder, NULL, seccomp_flag_names[i]);
 	}
 	encode_array_end(encoder);
@@ -95,7 +86,7 @@ static void flags_encode(struct encoder *encoder)
 static void seccomp_encode(struct encoder *encoder)
 {
 	encode_object_begin(encoder, "seccomp");
-	encode_bool(encoder, "enabled", kernel_has_flag(0));
+	encode_bool(encoder, "enabled", kernel_has(KERNEL_SECCOMP));
 	names_encode(encoder, "actions", seccomp_action_names);
 	names_encode(encoder, "operators", seccomp_operator_names);
 	names_encode(encoder, "archs", seccomp_architecture_names);
@@ -133,10 +124,24 @@ static void linux_encode(struct encoder *encoder)
 	switch_encode(encoder, "selinux", false);
 	switch_encode(encoder, "intelRdt", false);
 	encode_object_begin(encoder, "mountExtensions");
-	switch_encode(encoder, "idmap", true);
+	switch_encode(encoder, "idmap", kernel_has(KERNEL_MOUNT_SETATTR));
 	encode_object_end(encoder);
 	switch_encode(encoder, "netDevices", false);
 	encode_object_end(encoder);
+}
+
+/* Names of what the kernel lacks of all that we would use; left out when that is nothing. */
+static void lacks_encode(struct encoder *encoder)
+{
+	AUTO(text_drop) struct text names = {0};
+
+	for (int i = 0; i < KERNEL_FEATURES; i++) {
+		if (kernel_ask((enum kernel_feature)i) == KERNEL_NO)
+			text_appendf(
+				&names, "%s%s", names.length ? "; " : "", kernel_about((enum kernel_feature)i)->name);
+	}
+	if (names.length)
+		encode_string(encoder, "warren.kernel.lacks", text_string(&names));
 }
 
 void features_encode(struct encoder *encoder)
@@ -156,6 +161,8 @@ void features_encode(struct encoder *encoder)
 	encode_object_begin(encoder, "annotations");
 	encode_string(encoder, "io.github.seccomp.libseccomp.version", version);
 	encode_string(encoder, "warren.version", runtime_version());
+	encode_string(encoder, "warren.kernel.release", kernel_release());
+	lacks_encode(encoder);
 	encode_object_end(encoder);
 	encode_object_end(encoder);
 }

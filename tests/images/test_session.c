@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/kernel.h"
 #include "images/overlay.h"
 #include "support_inside.h"
 
@@ -23,7 +24,7 @@ TEST(session, remembers_what_the_kernel_can)
 	place_drop(&place);
 }
 
-/* The slow way, also where the kernel has the fast one: the answer is planted. */
+/* The slow way, also where the kernel has the fast one. */
 TEST(session, works_over_attached_layers_and_returns_to_the_namespace_it_left)
 {
 	struct place place;
@@ -35,10 +36,11 @@ TEST(session, works_over_attached_layers_and_returns_to_the_namespace_it_left)
 	place_open(&place);
 	image_session_drop(&place.session);
 	unlinkat(place.run, "overlay-takes-detached-layers", 0);
-	place_put(&place, "run/overlay-needs-attached-layers", 0600, "");
+	kernel_pretend(KERNEL_OVERLAY_DETACHED, KERNEL_NO);
 	auto_free char *store = text_format("%s/store", place.path);
 	cr_assert(stat("/proc/self/ns/mnt", &before) == 0);
 	ASSERT_OK(image_session_open(place.run, store, &session, &err));
+	cr_assert(faccessat(place.run, "overlay-needs-attached-layers", F_OK, 0) == 0);
 	cr_assert(stat("/proc/self/ns/mnt", &inside) == 0 && inside.st_ino != before.st_ino);
 	place.session = session;
 	struct inside child;
@@ -61,6 +63,29 @@ TEST(session, works_over_attached_layers_and_returns_to_the_namespace_it_left)
 	arena_drop(&arena);
 	image_session_drop(&place.session);
 	cr_assert(stat("/proc/self/ns/mnt", &after) == 0 && after.st_ino == before.st_ino);
+	place.session = (struct image_session){.scratch = -1, .store = -1};
+	place_drop(&place);
+}
+
+/* A question that could not be answered (no memory, no descriptors) is asked again by the next command. */
+TEST(session, remembers_no_answer_that_was_none)
+{
+	struct place place;
+	struct image_session session;
+	struct error err;
+
+	NEEDS_ROOT();
+	place_open(&place);
+	image_session_drop(&place.session);
+	unlinkat(place.run, "overlay-takes-detached-layers", 0);
+	unlinkat(place.run, "overlay-needs-attached-layers", 0);
+	kernel_pretend(KERNEL_OVERLAY_DETACHED, KERNEL_UNKNOWN);
+	auto_free char *store = text_format("%s/store", place.path);
+	ASSERT_OK(image_session_open(place.run, store, &session, &err));
+	cr_assert(!session.detached_layers);
+	image_session_drop(&session);
+	cr_assert(faccessat(place.run, "overlay-takes-detached-layers", F_OK, 0) < 0);
+	cr_assert(faccessat(place.run, "overlay-needs-attached-layers", F_OK, 0) < 0);
 	place.session = (struct image_session){.scratch = -1, .store = -1};
 	place_drop(&place);
 }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/kernel.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
 #include "tests/test.h"
@@ -72,4 +73,20 @@ TEST(features, name_architectures_that_libseccomp_takes)
 			cr_assert(strstr(err.text, "Invalid argument") || strstr(err.text, "domain"), "%s", err.text);
 		seccomp_program_drop(&program);
 	}
+}
+
+TEST(features, tell_what_the_kernel_lacks)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct json *root, *lacks;
+
+	kernel_pretend(KERNEL_NAMESPACE_TIME, KERNEL_NO);
+	kernel_pretend(KERNEL_MOUNT_SETATTR, KERNEL_NO);
+	kernel_pretend(KERNEL_SECCOMP, KERNEL_NO);
+	root = features(&arena);
+	lacks = AT(root, "annotations", "warren.kernel.lacks");
+	cr_assert(lacks && strstr(lacks->text, "mount_setattr(2)") && strstr(lacks->text, "; time namespaces"));
+	cr_assert(!has(AT(root, "linux", "namespaces"), "time") && has(AT(root, "linux", "namespaces"), "user"));
+	cr_assert(!AT(root, "linux", "mountExtensions", "idmap", "enabled")->boolean);
+	cr_assert(!AT(root, "linux", "seccomp", "enabled")->boolean);
 }
