@@ -56,6 +56,7 @@ static const struct command *const order[] = {
 	&oci_state_command,
 	&oci_list_command,
 	&oci_ps_command,
+	&oci_update_command,
 	&oci_spec_command,
 	&oci_features_command,
 };

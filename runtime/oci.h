@@ -29,6 +29,18 @@ MUST_CHECK int oci_decode_resources(
 MUST_CHECK int oci_decode_seccomp(
 	const struct decoder *decoder, const struct json *node, void *pointer_to_seccomp, struct error *err);
 
+/* The same for a container that is there: what changes, everything else unset. memory_now: its limit of memory, -1
+ * without one, for a `swap` that comes alone. doc holds the object `resources` itself. */
+struct oci_update {
+	struct cgroup_limits limits;
+	bool check_memory_first; /* memory.checkBeforeUpdate: refuse a limit below what is in use */
+};
+MUST_CHECK int oci_update_decode(
+	struct arena *arena, const struct json_doc *doc, int64_t memory_now, struct oci_update *out, struct error *err);
+struct resource_numbers;
+MUST_CHECK int oci_update_convert(
+	const struct resource_numbers *from, int64_t memory_now, struct oci_update *out, struct error *err);
+
 /* What a container may use in any case, after the rules of its own: without it a list that begins with "nothing" (all
  * do) would leave it no /dev/null. */
 void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits);

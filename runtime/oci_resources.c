@@ -1,17 +1,29 @@
-/* `linux.resources` of config.json → struct cgroup_limits, which counts in the units of cgroup v2. */
+/* `linux.resources` → struct cgroup_limits, which counts in the units of cgroup v2: of a config.json, and of an update,
+ * which comes as the same JSON or as single numbers. A zero says nothing: engines written in Go send it for what is
+ * not set. */
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "runtime/oci.h"
+#include "runtime/runtime.h"
 
 /* --- memory
  * ----------------------------------------------------------------------------------------------------------- */
 
+/* What all parts are decoded for. The rows of the object `resources` reach it from its first member. */
+struct oci_resources {
+	struct cgroup_limits *limits;
+	int64_t memory_now; /* of the container that is updated: its limit, -1 without one */
+	bool check_memory_first;
+	struct pairs unified;
+	char refused;
+};
+
 struct oci_memory {
 	struct optional limit, reservation, swap;
-	bool disable_oom_killer;
-	char refused, passed_over;
+	bool disable_oom_killer, check_before_update;
+	char refused;
 };
 
 static const struct field memory_fields[] = {
@@ -19,6 +31,7 @@ static const struct field memory_fields[] = {
 	OPTIONAL("reservation", struct oci_memory, reservation, -1, INT64_MAX, 0),
 	OPTIONAL("swap", struct oci_memory, swap, -1, INT64_MAX, 0),
 	BOOL("disableOOMKiller", struct oci_memory, disable_oom_killer, 0),
+	BOOL("checkBeforeUpdate", struct oci_memory, check_before_update, 0),
 	CUSTOM("kernel", struct oci_memory, refused, oci_decode_refused, 0),
 	CUSTOM("kernelTCP", struct oci_memory, refused, oci_decode_refused, 0),
 	CUSTOM("swappiness", struct oci_memory, refused, oci_decode_refused, 0),
@@ -31,9 +44,11 @@ static bool is_given(const struct optional *value)
 }
 
 /* OCI's swap is memory and swap together (as v1's memsw); ours is swap alone. */
-static int swap_convert(const struct oci_memory *from, struct cgroup_limits *limits, struct error *err)
+static int swap_convert(const struct oci_memory *from, struct oci_resources *resources, struct error *err)
 {
 	const struct optional *limit = &from->limit, *swap = &from->swap;
+	struct cgroup_limits *limits = resources->limits;
+	int64_t memory = is_given(limit) ? limit->value : resources->memory_now;
 
 	if (!is_given(swap)) {
 		if (limit->set && limit->value == -1)
@@ -44,33 +59,36 @@ static int swap_convert(const struct oci_memory *from, struct cgroup_limits *lim
 		limits->swap_max = (struct optional){true, -1};
 		return 0;
 	}
-	if (!is_given(limit) || limit->value == -1)
+	if (memory == -1)
 		return fail(err, ERROR_USAGE, "swap %lld: is memory and swap together and needs a memory limit",
 			(long long)swap->value);
-	if (swap->value < limit->value)
+	if (swap->value < memory)
 		return fail(err, ERROR_USAGE,
 			"swap %lld: is memory and swap together and cannot be below the limit %lld",
-			(long long)swap->value, (long long)limit->value);
-	limits->swap_max = (struct optional){true, swap->value - limit->value};
+			(long long)swap->value, (long long)memory);
+	limits->swap_max = (struct optional){true, swap->value - memory};
 	return 0;
+}
+
+static int memory_convert(const struct oci_memory *from, struct oci_resources *resources, struct error *err)
+{
+	if (from->disable_oom_killer)
+		return fail(err, ERROR_USAGE, "disableOOMKiller: the kernel cannot do that with cgroup v2");
+	if (is_given(&from->limit))
+		resources->limits->memory_max = from->limit;
+	if (is_given(&from->reservation))
+		resources->limits->memory_low = from->reservation;
+	resources->check_memory_first = from->check_before_update;
+	return swap_convert(from, resources, err);
 }
 
 static int memory_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
 	struct oci_memory from = {0};
 
 	if (decode_object(decoder, node, memory_fields, &from, err) < 0)
 		return -1;
-	if (from.disable_oom_killer)
-		return decode_fail(decoder, node, err, "disableOOMKiller: the kernel cannot do that with cgroup v2");
-	if (is_given(&from.limit))
-		limits->memory_max = from.limit;
-	if (is_given(&from.reservation))
-		limits->memory_low = from.reservation;
-	if (swap_convert(&from, limits, err) < 0)
-		return decode_blame(decoder, node, err);
-	return 0;
+	return memory_convert(&from, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
 /* --- cpu, pids
@@ -108,26 +126,30 @@ static int list_take(const char *key, const char *list, const char **out, struct
 	return 0;
 }
 
+static int cpu_convert(const struct oci_cpu *from, struct cgroup_limits *limits, struct error *err)
+{
+	if (is_given(&from->shares))
+		limits->cpu_shares = from->shares;
+	if (is_given(&from->quota))
+		limits->cpu_quota_us = from->quota;
+	if (is_given(&from->period))
+		limits->cpu_period_us = from->period;
+	if (is_given(&from->burst))
+		limits->cpu_burst_us = from->burst;
+	limits->cpu_idle = from->idle;
+	if (list_take("cpus", from->cpus, &limits->cpuset_cpus, err) < 0)
+		return -1;
+	return list_take("mems", from->mems, &limits->cpuset_mems, err);
+}
+
 static int cpu_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_resources *resources = member;
 	struct oci_cpu from = {0};
 
 	if (decode_object(decoder, node, cpu_fields, &from, err) < 0)
 		return -1;
-	if (is_given(&from.shares))
-		limits->cpu_shares = from.shares;
-	if (is_given(&from.quota))
-		limits->cpu_quota_us = from.quota;
-	if (is_given(&from.period))
-		limits->cpu_period_us = from.period;
-	if (is_given(&from.burst))
-		limits->cpu_burst_us = from.burst;
-	limits->cpu_idle = from.idle;
-	if (list_take("cpus", from.cpus, &limits->cpuset_cpus, err) < 0 ||
-		list_take("mems", from.mems, &limits->cpuset_mems, err) < 0)
-		return decode_blame(decoder, node, err);
-	return 0;
+	return cpu_convert(&from, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
 struct oci_pids {
@@ -138,18 +160,22 @@ static const struct field pids_fields[] = {
 	END_OF_FIELDS,
 };
 
+static int pids_convert(int64_t limit, struct cgroup_limits *limits, struct error *err)
+{
+	if (limit == 0)
+		return fail(err, ERROR_USAGE, "limit 0: not even the first process could start; -1 means no limit");
+	limits->pids_max = (struct optional){true, limit};
+	return 0;
+}
+
 static int pids_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_resources *resources = member;
 	struct oci_pids from = {0};
 
 	if (decode_object(decoder, node, pids_fields, &from, err) < 0)
 		return -1;
-	if (from.limit == 0)
-		return decode_fail(
-			decoder, node, err, "limit 0: not even the first process could start; -1 means no limit");
-	limits->pids_max = (struct optional){true, from.limit};
-	return 0;
+	return pids_convert(from.limit, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
 /* --- block devices
@@ -213,22 +239,27 @@ static void throttles_convert(
 	}
 }
 
+static int block_weight_convert(int64_t weight, struct cgroup_limits *limits, struct error *err)
+{
+	if (weight < BLOCK_WEIGHT_MIN || weight > BLOCK_WEIGHT_MAX)
+		return fail(err, ERROR_USAGE, "weight %lld: must be between %d and %d", (long long)weight,
+			BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
+	/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
+	limits->io_weight = (struct optional){
+		true, 1 + (weight - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN)};
+	return 0;
+}
+
 static int block_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct oci_resources *resources = member;
+	struct cgroup_limits *limits = resources->limits;
 	struct oci_block from = {0};
 
 	if (decode_object(decoder, node, block_fields, &from, err) < 0)
 		return -1;
-	if (is_given(&from.weight)) {
-		if (from.weight.value < BLOCK_WEIGHT_MIN)
-			return decode_fail(decoder, node, err, "weight %lld: must be between %d and %d",
-				(long long)from.weight.value, BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
-		/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
-		limits->io_weight =
-			(struct optional){true, 1 + (from.weight.value - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) /
-								(BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN)};
-	}
+	if (is_given(&from.weight) && block_weight_convert(from.weight.value, limits, err) < 0)
+		return decode_blame(decoder, node, err);
 	limits->io_max.items = arena_new_array(decoder->arena,
 		from.rbps.count + from.wbps.count + from.riops.count + from.wiops.count, struct cgroup_io_max);
 	throttles_convert(from.rbps.items, from.rbps.count, offsetof(struct cgroup_io_max, rbps), limits);
@@ -285,7 +316,7 @@ static int device_rule_convert(const struct oci_device_rule *from, struct cgroup
 
 static int devices_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct cgroup_limits *limits = *(struct cgroup_limits **)member;
+	struct cgroup_limits *limits = ((struct oci_resources *)member)->limits;
 
 	if (node->kind != JSON_ARRAY)
 		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
@@ -333,18 +364,12 @@ void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits)
 /* --- the object
  * --------------------------------------------------------------------------------------------------------- */
 
-struct oci_resources {
-	struct cgroup_limits *memory, *cpu, *pids, *block, *devices; /* one and the same: where each row decodes to */
-	struct pairs unified;
-	char refused;
-};
-
 static const struct field resources_fields[] = {
-	CUSTOM("memory", struct oci_resources, memory, memory_decode, 0),
-	CUSTOM("cpu", struct oci_resources, cpu, cpu_decode, 0),
-	CUSTOM("pids", struct oci_resources, pids, pids_decode, 0),
-	CUSTOM("blockIO", struct oci_resources, block, block_decode, 0),
-	CUSTOM("devices", struct oci_resources, devices, devices_decode, 0),
+	CUSTOM("memory", struct oci_resources, limits, memory_decode, 0),
+	CUSTOM("cpu", struct oci_resources, limits, cpu_decode, 0),
+	CUSTOM("pids", struct oci_resources, limits, pids_decode, 0),
+	CUSTOM("blockIO", struct oci_resources, limits, block_decode, 0),
+	CUSTOM("devices", struct oci_resources, limits, devices_decode, 0),
 	PAIRS("unified", struct oci_resources, unified, 0),
 	CUSTOM("hugepageLimits", struct oci_resources, refused, oci_decode_refused, 0),
 	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
@@ -354,12 +379,57 @@ static const struct field resources_fields[] = {
 
 int oci_decode_resources(const struct decoder *decoder, const struct json *node, void *cgroup_limits, struct error *err)
 {
-	struct cgroup_limits *limits = cgroup_limits;
-	struct oci_resources from = {
-		.memory = limits, .cpu = limits, .pids = limits, .block = limits, .devices = limits};
+	struct oci_resources resources = {.limits = cgroup_limits, .memory_now = -1};
 
-	if (decode_object(decoder, node, resources_fields, &from, err) < 0)
+	if (decode_object(decoder, node, resources_fields, &resources, err) < 0)
 		return -1;
-	limits->unified = from.unified;
+	resources.limits->unified = resources.unified;
+	return 0;
+}
+
+/* --- changes of a container that is there
+ * ------------------------------------------------------------------------------- */
+
+int oci_update_decode(
+	struct arena *arena, const struct json_doc *doc, int64_t memory_now, struct oci_update *out, struct error *err)
+{
+	struct decoder decoder = {.arena = arena, .doc = doc, .mode = DECODE_LENIENT};
+	struct oci_resources resources = {.limits = &out->limits, .memory_now = memory_now};
+
+	*out = (struct oci_update){0};
+	if (decode_object(&decoder, doc->root, resources_fields, &resources, err) < 0)
+		return -1;
+	out->limits.unified = resources.unified;
+	out->check_memory_first = resources.check_memory_first;
+	if (out->limits.devices.count)
+		oci_add_default_devices(arena, &out->limits);
+	return 0;
+}
+
+int oci_update_convert(
+	const struct resource_numbers *from, int64_t memory_now, struct oci_update *out, struct error *err)
+{
+	struct oci_resources resources = {.limits = &out->limits, .memory_now = memory_now};
+	const struct oci_memory memory = {
+		.limit = from->memory, .reservation = from->memory_reservation, .swap = from->memory_swap};
+	const struct oci_cpu cpu = {
+		.shares = from->cpu_shares,
+		.quota = from->cpu_quota_us,
+		.period = from->cpu_period_us,
+		.burst = from->cpu_burst_us,
+		.idle = from->cpu_idle,
+		.cpus = from->cpuset_cpus,
+		.mems = from->cpuset_mems,
+	};
+
+	*out = (struct oci_update){0};
+	if (memory_convert(&memory, &resources, err) < 0)
+		return blame(err, "memory");
+	if (cpu_convert(&cpu, &out->limits, err) < 0)
+		return blame(err, "cpu");
+	if (is_given(&from->pids) && pids_convert(from->pids.value, &out->limits, err) < 0)
+		return blame(err, "pids");
+	if (is_given(&from->block_weight) && block_weight_convert(from->block_weight.value, &out->limits, err) < 0)
+		return blame(err, "block I/O");
 	return 0;
 }

@@ -172,6 +172,23 @@ MUST_CHECK int container_run(int root, const char *id, const struct container_cr
 MUST_CHECK int container_kill(int root, const char *id, int signal, bool all, struct error *err);
 MUST_CHECK int container_delete(int root, const char *id, bool force, struct error *err);
 MUST_CHECK int container_pause(int root, const char *id, bool paused, struct error *err);
+
+/* Single limits in the units of OCI's linux.resources: unset and 0 leave what is there, -1 removes the limit.
+ * memory_swap counts memory and swap together. */
+struct resource_numbers {
+	struct optional memory, memory_reservation, memory_swap;
+	struct optional cpu_shares, cpu_quota_us, cpu_period_us, cpu_burst_us, cpu_idle; /* of cpu_idle 0 is a value */
+	struct optional pids, block_weight;
+	const char *cpuset_cpus, *cpuset_mems;
+};
+struct container_update_options {
+	const char *resources; /* a file that holds an object linux.resources, "-": standard input; NULL: numbers */
+	struct resource_numbers numbers;
+};
+/* Changes limits of a created, running or paused container. What this host cannot do is refused by name before anything
+ * is changed; when the kernel refuses a value later, what had been changed is put back. */
+MUST_CHECK int container_update(
+	int root, const char *id, const struct container_update_options *options, struct error *err);
 MUST_CHECK int container_open(struct arena *arena, int root, const char *id, struct container *out, struct error *err);
 void container_close(struct container *container);
 /* OCI state object. */

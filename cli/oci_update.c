@@ -1,0 +1,102 @@
+/* update: other limits for a container that is there. The options are those of runc and crun; engines send the file. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/oci.h"
+#include "runtime/runtime.h"
+
+struct update_options {
+	const char *resources, *cache_schema, *bandwidth_schema;
+	struct resource_numbers numbers;
+	struct optional kernel_memory, kernel_tcp, realtime_period, realtime_runtime;
+};
+
+/* Bytes, or -1 for no limit. */
+static int bytes_parse(struct arena *arena, const char *value, void *member, struct error *err)
+{
+	struct optional *out = member;
+
+	(void)arena;
+	out->set = true;
+	out->value = -1;
+	return strcmp(value, "-1") == 0 ? 0 : size_parse(value, &out->value, err);
+}
+
+#define OPTION_BYTES(name_, help_, member)                                                                             \
+	OPTION_CUSTOM(name_, 0, "BYTES", help_, struct update_options, member, bytes_parse)
+#define OPTION_NUMBER(name_, argument_, help_, member, min_, max_)                                                     \
+	OPTION_INTEGER(name_, 0, argument_, help_, struct update_options, numbers.member, min_, max_)
+
+static const struct option update_table[] = {
+	OPTION_TEXT("resources", 'r', "FILE",
+		"what changes, as JSON (linux.resources of a config.json; \"-\": from standard input); goes alone",
+		struct update_options, resources),
+	OPTION_BYTES("memory", "limit of memory (here and below, -1 removes a limit)", numbers.memory),
+	OPTION_BYTES("memory-reservation", "memory that is reclaimed last", numbers.memory_reservation),
+	OPTION_BYTES("memory-swap", "limit of memory and swap together", numbers.memory_swap),
+	OPTION_NUMBER("cpu-quota", "US", "processor time in each period", cpu_quota_us, -1, INT64_MAX),
+	OPTION_NUMBER("cpu-period", "US", "length of a period (default: 100000)", cpu_period_us, 0, 1000000),
+	OPTION_NUMBER("cpu-burst", "US", "unused processor time that may be saved up", cpu_burst_us, 0, INT64_MAX),
+	OPTION_NUMBER("cpu-share", "N", "share of the processors beside others (default: 1024)", cpu_shares, 0, 262144),
+	OPTION_INTEGER("cpu-shares", 0, "N", NULL, struct update_options, numbers.cpu_shares, 0, 262144),
+	OPTION_NUMBER("cpu-idle", "0|1", "1: run only when nobody else wants to", cpu_idle, 0, 1),
+	OPTION_TEXT("cpuset-cpus", 0, "LIST", "processors to use, such as 0-3,7", struct update_options,
+		numbers.cpuset_cpus),
+	OPTION_TEXT("cpuset-mems", 0, "LIST", "memory nodes to use", struct update_options, numbers.cpuset_mems),
+	OPTION_NUMBER("pids-limit", "N", "number of processes and threads", pids, -1, INT64_MAX),
+	OPTION_NUMBER("blkio-weight", "N", "share of the disks beside others, 10 to 1000", block_weight, 0, 1000),
+	OPTION_BYTES("kernel-memory", NULL, kernel_memory),
+	OPTION_BYTES("kernel-memory-tcp", NULL, kernel_tcp),
+	OPTION_INTEGER("cpu-rt-period", 0, "US", NULL, struct update_options, realtime_period, 0, INT64_MAX),
+	OPTION_INTEGER("cpu-rt-runtime", 0, "US", NULL, struct update_options, realtime_runtime, 0, INT64_MAX),
+	OPTION_TEXT("l3-cache-schema", 0, "TEXT", NULL, struct update_options, cache_schema),
+	OPTION_TEXT("mem-bw-schema", 0, "TEXT", NULL, struct update_options, bandwidth_schema),
+	END_OF_OPTIONS,
+};
+
+/* What others' command lines have and no kernel of today, or not this runtime; 0 is what engines send for nothing. */
+static int unsupported_check(const struct update_options *options, struct error *err)
+{
+	const struct {
+		const char *name, *reason;
+		bool given;
+	} rows[] = {
+		{"kernel-memory", "limits of kernel memory no longer exist in the kernel",
+			options->kernel_memory.value},
+		{"kernel-memory-tcp", "limits of TCP memory are not supported", options->kernel_tcp.value},
+		{"cpu-rt-period", "real-time scheduling of groups is not supported", options->realtime_period.value},
+		{"cpu-rt-runtime", "real-time scheduling of groups is not supported", options->realtime_runtime.value},
+		{"l3-cache-schema", "Intel RDT is not supported", !text_is_empty(options->cache_schema)},
+		{"mem-bw-schema", "Intel RDT is not supported", !text_is_empty(options->bandwidth_schema)},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].given)
+			return fail(err, ERROR_USAGE, "--%s: %s", rows[i].name, rows[i].reason);
+	}
+	return 0;
+}
+
+static int update_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	const struct update_options *update = options;
+	const struct container_update_options call = {.resources = update->resources, .numbers = update->numbers};
+	struct oci_cli *cli = context;
+
+	(void)count;
+	if (id_check(operands[0], err) < 0 || unsupported_check(update, err) < 0 || oci_cli_open(cli, err) < 0)
+		return -1;
+	return container_update(cli->root_dir, operands[0], &call, err);
+}
+
+const struct command oci_update_command = {
+	.name = "update",
+	.operands = "[options] ID",
+	.summary = "change the limits of a container",
+	.example = "warren-oci update --memory 512M --pids-limit 200 web",
+	.options = update_table,
+	.options_size = sizeof(struct update_options),
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = update_run,
+};
