@@ -65,7 +65,7 @@ TEST(mount, options_may_be_flags_and_descriptors)
 
 TEST(mount, errors_carry_the_kernels_own_words)
 {
-	const struct mount_option wrong[] = {{"size", "much", -1}}, none[] = {{"lowerdir", "/nowhere", -1}};
+	const struct mount_option wrong[] = {{"size", "much", -1}}, none[] = {{"lowerdir", "/nowhere:/elsewhere", -1}};
 	struct error err;
 
 	NEEDS_ROOT();

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "tests/test.h"
 
-#define AWAIT_MS 20000
+#define AWAIT_MS SLOWLY(20000)
 #define AGAIN_MS 20
 #define WORDS_MAX 64
 #define OUTPUT_MAX (8u << 20)

@@ -16,7 +16,7 @@
 #include "tests/end_to_end/support_run.h"
 #include "tests/test.h"
 
-#define END_MS 5000
+#define END_MS SLOWLY(5000)
 #define AGAIN_MS 2
 
 /* Tables differ in order and in counters from time to time: sorted, without counters. */

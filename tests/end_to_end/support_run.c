@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "tests/test.h"
 
-#define TIMEOUT_MS 60000
+#define TIMEOUT_MS SLOWLY(60000)
 #define FD_ROOM 200 /* above what tests keep */
 
 static void child_exec(const char *const argv[], const struct run_options *options, const int *stdio)

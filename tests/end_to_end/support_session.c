@@ -17,7 +17,7 @@
 #include "base/process.h"
 #include "tests/test.h"
 
-#define AWAIT_MS 20000
+#define AWAIT_MS SLOWLY(20000)
 
 static void child_exec(int terminal, const char *const argv[])
 {

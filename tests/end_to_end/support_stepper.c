@@ -31,7 +31,7 @@ static long trace(long request, pid_t pid, unsigned long address, const void *da
 }
 
 #define TASKS_MAX 128
-#define TIMEOUT_S 30
+#define TIMEOUT_S SLOWLY(30)
 #define FOLLOWED                                                                                                       \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
@@ -155,7 +155,7 @@ int step_width(int usual)
 	struct error err = {0};
 
 	if (!text)
-		return usual;
+		return SLOWLY(usual);
 	cr_assert(number_parse(text, 1, 1000, &width, &err) == 0, "WARREN_KILL_STEP: %s", err.text);
 	return (int)width;
 }

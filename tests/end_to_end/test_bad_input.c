@@ -183,7 +183,7 @@ static void assert_no_instances(const char *root)
 	cr_expect(list.status == 0 && !*list.out, "left behind: %s%s", list.out, list.err);
 }
 
-TEST(bad_input, each_gives_its_one_line_and_its_status_and_leaves_nothing, .timeout = 300)
+TEST(bad_input, each_gives_its_one_line_and_its_status_and_leaves_nothing, .timeout = SLOWLY(300))
 {
 	auto_directory root = run_directory_new();
 
@@ -208,7 +208,7 @@ TEST(bad_input, global_options_are_checked_before_anything_is_made)
 	cr_assert(access("/tmp/warren-never-made", F_OK) < 0);
 }
 
-TEST(bad_input, a_port_of_another_instance_or_of_a_process_of_the_host_is_refused, .timeout = 120)
+TEST(bad_input, a_port_of_another_instance_or_of_a_process_of_the_host_is_refused, .timeout = SLOWLY(120))
 {
 	auto_directory root = run_directory_new();
 	struct sockaddr_in address = {

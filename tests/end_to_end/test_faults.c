@@ -134,7 +134,7 @@ static void fault_try(const struct fault *fault)
 }
 
 #define FAULT_TEST(call_, width_, ...)                                                                                 \
-	TEST(faults, call_, .fini = playground_rescue, .timeout = 3600)                                                \
+	TEST(faults, call_, .fini = playground_rescue, .timeout = SLOWLY(3600))                                        \
 	{                                                                                                              \
 		fault_try(&(struct fault){                                                                             \
 			.name = #call_, .call = SYS_##call_, .width = width_, .errors = {__VA_ARGS__}});               \
@@ -165,7 +165,7 @@ static void lack_try(struct trial *trial, const char *name, long call)
 	nothing_left(trial, name, result.err);
 }
 
-TEST(faults, kernel_without_a_call_that_is_needed, .fini = playground_rescue, .timeout = 120)
+TEST(faults, kernel_without_a_call_that_is_needed, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	AUTO(trial_drop) struct trial trial;

@@ -61,7 +61,7 @@ static void expect_down(struct playground *playground)
 	cr_assert(access(fleet, F_OK) < 0 && access(network, F_OK) < 0);
 }
 
-TEST(fleet_apply, applying_twice_changes_nothing, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, applying_twice_changes_nothing, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	static const char instances[] = "\"a\": {" SLEEPER ", \"replicas\": 2, \"network\": \"inside\"}";
@@ -74,7 +74,7 @@ TEST(fleet_apply, applying_twice_changes_nothing, .fini = playground_rescue, .ti
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, does_the_least_that_a_change_needs, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, does_the_least_that_a_change_needs, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -104,7 +104,7 @@ TEST(fleet_apply, does_the_least_that_a_change_needs, .fini = playground_rescue,
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, keeps_the_files_of_what_it_restarts, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, keeps_the_files_of_what_it_restarts, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -116,7 +116,8 @@ TEST(fleet_apply, keeps_the_files_of_what_it_restarts, .fini = playground_rescue
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, takes_nobody_else_s_instance_and_changes_nothing_then, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, takes_nobody_else_s_instance_and_changes_nothing_then, .fini = playground_rescue,
+	.timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -131,7 +132,7 @@ TEST(fleet_apply, takes_nobody_else_s_instance_and_changes_nothing_then, .fini =
 	cr_assert(down.status == 3 && strstr(down.err, "no fleet \"shop\" here"), "%d %s", down.status, down.err);
 }
 
-TEST(fleet_apply, starts_nothing_that_depends_on_what_failed, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, starts_nothing_that_depends_on_what_failed, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_run run = WARREN(&playground, "apply", "-q",
@@ -151,7 +152,7 @@ TEST(fleet_apply, starts_nothing_that_depends_on_what_failed, .fini = playground
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, lets_one_command_at_a_time_at_a_fleet, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, lets_one_command_at_a_time_at_a_fleet, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_free char *fleets = text_format("%s/lib/fleets/shop", playground.root);
@@ -167,7 +168,7 @@ TEST(fleet_apply, lets_one_command_at_a_time_at_a_fleet, .fini = playground_resc
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, respects_protection, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, respects_protection, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -179,7 +180,7 @@ TEST(fleet_apply, respects_protection, .fini = playground_rescue, .timeout = 120
 	expect_down(&playground);
 }
 
-TEST(fleet_apply, keeps_volumes_and_their_content, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, keeps_volumes_and_their_content, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	static const char instances[] = "\"a\": {" SLEEPER ", \"volumes\": [\"data:/data\"]}";
@@ -216,7 +217,7 @@ static void apply_and_kill(const struct playground *playground, const char *file
 	close(ends[0]);
 }
 
-TEST(fleet_apply, completes_what_a_killed_one_began, .fini = playground_rescue, .timeout = 300)
+TEST(fleet_apply, completes_what_a_killed_one_began, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER ", \"replicas\": 8, \"network\": \"inside\"}");
@@ -231,7 +232,7 @@ TEST(fleet_apply, completes_what_a_killed_one_began, .fini = playground_rescue, 
 	}
 }
 
-TEST(fleet_apply, can_be_taken_down_after_a_kill, .fini = playground_rescue, .timeout = 300)
+TEST(fleet_apply, can_be_taken_down_after_a_kill, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER ", \"replicas\": 8, \"network\": \"inside\"}");
@@ -244,7 +245,7 @@ TEST(fleet_apply, can_be_taken_down_after_a_kill, .fini = playground_rescue, .ti
 	}
 }
 
-TEST(fleet_apply, knows_its_own_instance_when_its_record_is_damaged, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_apply, knows_its_own_instance_when_its_record_is_damaged, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	static const char instances[] = "\"a\": {" SLEEPER "}, \"b\": {" SLEEPER "}";
@@ -257,7 +258,7 @@ TEST(fleet_apply, knows_its_own_instance_when_its_record_is_damaged, .fini = pla
 	expect_list(&playground, "");
 }
 
-TEST(fleet_down, of_a_fleet_that_is_not_there_guesses, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_down, of_a_fleet_that_is_not_there_guesses, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 

@@ -21,7 +21,7 @@ static void expect_page(const char *port, const char *text)
 	cr_assert(strstr(page.out, text), "%s: %s%s", address, page.out, page.err);
 }
 
-TEST(fleet_examples, web_shows_three_pages_from_three_instances, .fini = playground_rescue, .timeout = 300)
+TEST(fleet_examples, web_shows_three_pages_from_three_instances, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
@@ -43,7 +43,7 @@ TEST(fleet_examples, web_shows_three_pages_from_three_instances, .fini = playgro
 	cr_assert(!strchr(strchr(links.out, '\n') + 1, '\n'), "links are left: %s", links.out);
 }
 
-TEST(fleet_examples, minimal_runs, .fini = playground_rescue, .timeout = 120)
+TEST(fleet_examples, minimal_runs, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_free char *file = example("minimal.json");

@@ -8,7 +8,7 @@
 #include "tests/end_to_end/support_ways.h"
 #include "tests/test.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS SLOWLY(10000)
 
 /* --- whom a command runs as --------------------------------------------------------------------------------------- */
 
@@ -38,7 +38,7 @@ static const struct {
 	{"negative", 2, NULL},
 };
 
-TEST(hostile, users_are_who_they_are_said_to_be, .fini = playground_rescue, .timeout = 120)
+TEST(hostile, users_are_who_they_are_said_to_be, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -72,7 +72,7 @@ static int status_in_time(struct playground *playground, const char *trick, cons
 	return run.status;
 }
 
-TEST(hostile, passwd_holds_up_no_command, .fini = playground_rescue, .timeout = 300)
+TEST(hostile, passwd_holds_up_no_command, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
 	auto_playground playground = playground_new();
 	const char *by_name[] = {"exec", "-u", "www-data", "inside", "id", NULL};
@@ -106,7 +106,7 @@ static int entries_of(const char *path)
 
 /* The directories above a volume are the instance's own: it may move them away and put links there. The next start
  * follows a link inside only, or is refused. rename(2) by perl: mv(1) would copy and delete where it fails. */
-TEST(hostile, links_lead_no_mount_out_of_the_instance, .fini = playground_rescue, .timeout = 120)
+TEST(hostile, links_lead_no_mount_out_of_the_instance, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_directory shared = run_directory_new(), target = run_directory_new();

@@ -25,7 +25,7 @@ static void assert_values(struct playground *playground, const struct run_result
 
 /* --- who it is ---------------------------------------------------------------------------------------------------- */
 
-TEST(isolation, rights_are_the_small_set_by_every_way_in, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, rights_are_the_small_set_by_every_way_in, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	static const char *const expected[][2] = {{"ids", "0 0"}, {"CapInh", NONE}, {"CapPrm", CAPABILITIES},
 		{"CapEff", CAPABILITIES}, {"CapBnd", CAPABILITIES}, {"CapAmb", NONE}, {"NoNewPrivs", "1"},
@@ -42,7 +42,7 @@ TEST(isolation, rights_are_the_small_set_by_every_way_in, .fini = playground_res
 	}
 }
 
-TEST(isolation, another_user_has_no_rights_at_all, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, another_user_has_no_rights_at_all, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	static const char *const expected[][2] = {{"ids", "33 33"}, {"CapInh", NONE}, {"CapPrm", NONE},
 		{"CapEff", NONE}, {"CapBnd", CAPABILITIES}, {"CapAmb", NONE}, {"NoNewPrivs", "1"}, {"Seccomp", "2"},
@@ -69,7 +69,8 @@ static const char *own_namespace(struct playground *playground, const char *name
 	return arena_string(&playground->arena, target);
 }
 
-TEST(isolation, namespaces_are_its_own_and_the_same_by_exec_and_shell, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, namespaces_are_its_own_and_the_same_by_exec_and_shell, .fini = playground_rescue,
+	.timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -89,7 +90,7 @@ TEST(isolation, namespaces_are_its_own_and_the_same_by_exec_and_shell, .fini = p
 	}
 }
 
-TEST(isolation, processes_name_and_address_are_its_own, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, processes_name_and_address_are_its_own, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -113,7 +114,7 @@ TEST(isolation, processes_name_and_address_are_its_own, .fini = playground_rescu
 }
 
 /* Every line of /proc/self/cgroup ends in ":/". */
-TEST(isolation, control_groups_begin_at_its_own, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, control_groups_begin_at_its_own, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -149,7 +150,7 @@ static bool ranges_overlap(struct range a, struct range b)
 	return a.outside < b.outside + b.count && b.outside < a.outside + a.count;
 }
 
-TEST(isolation, ids_are_a_range_that_nobody_else_has, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, ids_are_a_range_that_nobody_else_has, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -185,12 +186,12 @@ static void assert_nothing_wrong(const char *probe, int at_least)
 	}
 }
 
-TEST(isolation, system_calls_are_refused_each_with_its_errno, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, system_calls_are_refused_each_with_its_errno, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	assert_nothing_wrong("calls", 140);
 }
 
-TEST(isolation, kernel_files_are_hidden_or_read_only, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, kernel_files_are_hidden_or_read_only, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	assert_nothing_wrong("files", 80);
 }
@@ -203,7 +204,7 @@ static void file_exists(const char *directory, const char *name, bool expected)
 }
 
 TEST(isolation, with_cap_sys_admin_and_no_filter_it_still_cannot_write_the_hosts_files, .fini = playground_rescue,
-	.timeout = 120)
+	.timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_directory shared = run_directory_new();
@@ -225,7 +226,7 @@ TEST(isolation, with_cap_sys_admin_and_no_filter_it_still_cannot_write_the_hosts
 
 /* --- what it does not see ----------------------------------------------------------------------------------------- */
 
-TEST(isolation, descriptors_of_the_caller_do_not_get_in, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, descriptors_of_the_caller_do_not_get_in, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_fd root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
@@ -288,7 +289,7 @@ static const char secrets_script[] =
 	"find /home /srv /opt /mnt /media /boot /usr/local -mindepth 1; getent passwd " MARK " 1000;"
 	"cut -d: -f2 /etc/shadow | grep '[$]'; echo done";
 
-TEST(isolation, no_file_of_the_host_is_seen_beside_usr, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, no_file_of_the_host_is_seen_beside_usr, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_directory fakes = run_directory_new();
 	auto_playground playground = playground_new();
@@ -308,7 +309,7 @@ TEST(isolation, no_file_of_the_host_is_seen_beside_usr, .fini = playground_rescu
 	umount2(fakes.path, MNT_DETACH);
 }
 
-TEST(isolation, abstract_sockets_of_the_host_are_not_there, .fini = playground_rescue, .timeout = 120)
+TEST(isolation, abstract_sockets_of_the_host_are_not_there, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -49,7 +49,7 @@ static void sweep_warren(struct sweep sweep)
 }
 
 #define KILL_TEST(name, ...)                                                                                           \
-	TEST(kill, name, .fini = playground_rescue, .timeout = 7200)                                                   \
+	TEST(kill, name, .fini = playground_rescue, .timeout = SLOWLY(7200))                                           \
 	{                                                                                                              \
 		sweep_warren((struct sweep){__VA_ARGS__});                                                             \
 	}

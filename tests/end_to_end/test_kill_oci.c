@@ -42,7 +42,7 @@ static void sweep_oci(struct sweep sweep)
 }
 
 #define KILL_TEST(name, ...)                                                                                           \
-	TEST(kill_oci, name, .timeout = 7200)                                                                          \
+	TEST(kill_oci, name, .timeout = SLOWLY(7200))                                                                  \
 	{                                                                                                              \
 		sweep_oci((struct sweep){.clear = DELETE, __VA_ARGS__});                                               \
 	}

@@ -42,7 +42,7 @@ static void assert_says_out_of_memory(struct playground *playground, const char 
 	cr_assert(strstr(table.out, "out of memory"), "%s", table.out);
 }
 
-TEST(limits, memory_hog_is_killed_and_said_to_be_out_of_memory, .fini = playground_rescue, .timeout = 120)
+TEST(limits, memory_hog_is_killed_and_said_to_be_out_of_memory, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -55,7 +55,7 @@ TEST(limits, memory_hog_is_killed_and_said_to_be_out_of_memory, .fini = playgrou
 	cr_assert_str_eq(instance_fact(&playground, "neighbour", "state"), "running");
 }
 
-TEST(limits, memory_hog_in_the_foreground_gives_137_and_says_why, .fini = playground_rescue, .timeout = 120)
+TEST(limits, memory_hog_in_the_foreground_gives_137_and_says_why, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -67,7 +67,7 @@ TEST(limits, memory_hog_in_the_foreground_gives_137_and_says_why, .fini = playgr
 }
 
 /* The kernel takes the hog, not the server beside it; who looks at the instance can see that it happened. */
-TEST(limits, memory_hog_by_exec_dies_and_the_server_lives, .fini = playground_rescue, .timeout = 120)
+TEST(limits, memory_hog_by_exec_dies_and_the_server_lives, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -95,7 +95,7 @@ static void assert_forks_are_bounded(const struct run_result *run, int others)
 	cr_assert(count == PIDS_MAX - others, "%d processes beside %d", count, others);
 }
 
-TEST(limits, processes_end_at_the_limit_by_run_and_by_exec, .fini = playground_rescue, .timeout = 120)
+TEST(limits, processes_end_at_the_limit_by_run_and_by_exec, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	const char *volume = playground_probe_volume(&playground);
@@ -125,7 +125,7 @@ static bool limit_was_hit(struct playground *playground, const char *name)
 	return text_starts_with(events, "max ") && number_of(events + 4) > 0;
 }
 
-TEST(limits, fork_bomb_stays_inside_and_can_be_removed, .fini = playground_rescue, .timeout = 180)
+TEST(limits, fork_bomb_stays_inside_and_can_be_removed, .fini = playground_rescue, .timeout = SLOWLY(180))
 {
 	auto_playground playground = playground_new();
 	int64_t deadline_ms = clock_ms() + 20000;
@@ -169,7 +169,7 @@ static double share_measure(struct playground *playground, const char *name)
 	return used_ms / (double)(clock_ms() - time_before);
 }
 
-TEST(limits, spinning_instance_gets_its_share_and_no_more, .fini = playground_rescue, .timeout = 120)
+TEST(limits, spinning_instance_gets_its_share_and_no_more, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 
@@ -254,7 +254,7 @@ static void web_start(struct playground *playground)
 }
 
 /* nginx writes a line to the same pipe for each answer, and would wait there if nobody read it. */
-TEST(limits, log_flood_is_bounded_and_the_server_goes_on, .fini = playground_rescue, .timeout = 300)
+TEST(limits, log_flood_is_bounded_and_the_server_goes_on, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
 	auto_playground playground = playground_new();
 	int served = 0;

@@ -165,7 +165,7 @@ static bool datagram_came(int fd, int within_ms)
 }
 
 TEST(reach, other_networks_the_host_and_the_metadata_address_cannot_be_reached, .fini = playground_rescue,
-	.timeout = 180)
+	.timeout = SLOWLY(180))
 {
 	static const char *const names[] = {"north-1", "north-2", "south-1", "lone-1", "lone-2"};
 	auto_playground playground = playground_new();
@@ -183,7 +183,7 @@ TEST(reach, other_networks_the_host_and_the_metadata_address_cannot_be_reached, 
 }
 
 /* Nobody answers a datagram, so the host looks whether it came. */
-TEST(reach, datagrams_to_the_host_do_not_arrive, .fini = playground_rescue, .timeout = 120)
+TEST(reach, datagrams_to_the_host_do_not_arrive, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	AUTO(outside_drop) struct outside outside = outside_open();
@@ -202,7 +202,7 @@ TEST(reach, datagrams_to_the_host_do_not_arrive, .fini = playground_rescue, .tim
 }
 
 /* On loopback unless told: who is not the host does not get there, neither by the port nor by the address behind it. */
-TEST(reach, published_ports_are_open_where_they_were_published, .fini = playground_rescue, .timeout = 120)
+TEST(reach, published_ports_are_open_where_they_were_published, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	AUTO(outside_drop) struct outside outside = outside_open();

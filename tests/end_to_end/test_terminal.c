@@ -112,7 +112,7 @@ static void assert_feels_like_a_shell(struct session *session)
 	assert_ends_with_its_status(session);
 }
 
-TEST(terminal, run_feels_like_a_shell, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, run_feels_like_a_shell, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -123,7 +123,7 @@ TEST(terminal, run_feels_like_a_shell, .fini = playground_rescue, .timeout = 120
 	cr_assert_str_eq(list.out, "");
 }
 
-TEST(terminal, exec_feels_like_a_shell, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, exec_feels_like_a_shell, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -134,7 +134,7 @@ TEST(terminal, exec_feels_like_a_shell, .fini = playground_rescue, .timeout = 12
 	cr_assert_str_eq(instance_fact(&playground, "inside", "state"), "running");
 }
 
-TEST(terminal, shell_feels_like_a_shell, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, shell_feels_like_a_shell, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -145,7 +145,7 @@ TEST(terminal, shell_feels_like_a_shell, .fini = playground_rescue, .timeout = 1
 	cr_assert_str_eq(instance_fact(&playground, "inside", "state"), "running");
 }
 
-TEST(terminal, ctrl_d_ends_the_shell, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, ctrl_d_ends_the_shell, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -157,7 +157,7 @@ TEST(terminal, ctrl_d_ends_the_shell, .fini = playground_rescue, .timeout = 120)
 	cr_assert(session_is_restored(&session));
 }
 
-TEST(terminal, of_inside_is_its_own_and_not_the_callers, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, of_inside_is_its_own_and_not_the_callers, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -172,7 +172,7 @@ TEST(terminal, of_inside_is_its_own_and_not_the_callers, .fini = playground_resc
 }
 
 /* The end by a signal from elsewhere also gives the terminal back. */
-TEST(terminal, is_given_back_when_the_instance_is_killed, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, is_given_back_when_the_instance_is_killed, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
@@ -186,7 +186,7 @@ TEST(terminal, is_given_back_when_the_instance_is_killed, .fini = playground_res
 }
 
 /* Signals to the command go on to the program inside. */
-TEST(terminal, is_given_back_when_the_command_is_told_to_end, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, is_given_back_when_the_command_is_told_to_end, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
 	auto_playground playground = playground_new();
@@ -208,7 +208,7 @@ TEST(terminal, is_given_back_when_the_command_is_told_to_end, .fini = playground
 }
 
 /* Without a terminal, standard input reaches the program and its end does too. */
-TEST(terminal, is_not_needed_for_input, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, is_not_needed_for_input, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	struct run_options options = {.input = "through\na pipe\n"};
@@ -224,7 +224,7 @@ TEST(terminal, is_not_needed_for_input, .fini = playground_rescue, .timeout = 12
 	cr_assert(second.status == 5);
 }
 
-TEST(terminal, follows_a_log_to_the_end_of_the_instance, .fini = playground_rescue, .timeout = 120)
+TEST(terminal, follows_a_log_to_the_end_of_the_instance, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
 	auto_session session;
