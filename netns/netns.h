@@ -183,4 +183,15 @@ MUST_CHECK int link_counters_read(
 MUST_CHECK int link_counters_read_all(
 	struct net_session *session, struct link_counters out[SLOT_MAX + 1], struct error *err);
 
+/* --- what it needs of the kernel ---------------------------------------------------------------------------------- */
+
+/* Each tries the real thing in the caller's network namespace, which is thrown away afterwards (the last one leaves it
+ * for another). Kernel modules may be loaded by it. */
+MUST_CHECK int net_table_try(struct error *err); /* the whole nftables table, with the nft program */
+MUST_CHECK int net_link_try(struct error *err);	 /* a veth pair, its route and its neighbour, both ends */
+/* One kind of rule of that table; rules are numbered from 0, the name is NULL behind the last one. */
+const char *net_rule_name(size_t rule);
+const char *net_rule_module(size_t rule); /* the module that has it, for the remedy */
+MUST_CHECK int net_rule_try(size_t rule, struct error *err);
+
 #endif

@@ -212,22 +212,28 @@ void ruleset_write(struct text *text, const struct ruleset *ruleset)
 			subnet_format(&ruleset->networks->items[i].subnet, subnet));
 }
 
-int ruleset_load(const struct ruleset *ruleset, struct error *err)
+int ruleset_text_load(const char *ruleset, struct error *err)
 {
 	static const char *const argv[] = {NFT_PROGRAM, "-f", "-", NULL};
-	AUTO(text_drop) struct text text = {0}, output = {0};
-	struct helper helper = {.argv = argv, .timeout_ms = NFT_TIMEOUT_MS};
+	AUTO(text_drop) struct text output = {0};
+	const struct helper helper = {
+		.argv = argv, .timeout_ms = NFT_TIMEOUT_MS, .input = ruleset, .input_length = strlen(ruleset)};
 	int status;
 
-	ruleset_write(&text, ruleset);
-	helper.input = text_string(&text);
-	helper.input_length = text.length;
 	if (process_run(&helper, &output, &status, err) < 0)
 		return blame(err, "load the nftables table");
 	if (status != 0)
 		return fail(err, ERROR_SYSTEM, "load the nftables table: nft: %.*s",
 			(int)strcspn(text_string(&output), "\n"), text_string(&output));
 	return 0;
+}
+
+int ruleset_load(const struct ruleset *ruleset, struct error *err)
+{
+	AUTO(text_drop) struct text text = {0};
+
+	ruleset_write(&text, ruleset);
+	return ruleset_text_load(text_string(&text), err);
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */

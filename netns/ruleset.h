@@ -16,7 +16,9 @@ struct ruleset {
 };
 /* Replaces the table (or makes it) in one transaction, by nft(8). */
 MUST_CHECK int ruleset_load(const struct ruleset *ruleset, struct error *err);
-/* Its text, for `nft -f -`. */
+/* Any text for `nft -f -`, in one transaction. */
+MUST_CHECK int ruleset_text_load(const char *ruleset, struct error *err);
+/* The table's text, for `nft -f -`. */
 void ruleset_write(struct text *text, const struct ruleset *ruleset);
 /* Makes the networks' elements in the table what the list says, in one transaction. */
 MUST_CHECK int ruleset_sync_networks(struct netlink *netlink, const struct network_list *networks, struct error *err);
