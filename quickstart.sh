@@ -4,11 +4,15 @@
 #     sudo ./quickstart.sh
 #
 # Installs Debian packages, builds warren, brings up examples/web.json, fetches each page and shows the table. Safe to run
-# again. Starts, stops and changes no service of the host: a web server that comes with a package stays off.
+# again, also after it was interrupted. Starts, stops and changes no service of the host: a web server that comes with a
+# package stays off.
 #
+#     ./quickstart.sh --setup                  only installs the packages and builds
 #     ./quickstart.sh --packages run|test      only installs packages (test.sh uses this)
 set -eu
 cd "$(dirname "$0")"
+# su without "-" keeps the PATH of a user, in which dpkg misses its programs.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc cmake ninja-build pkg-config libc6-dev libseccomp-dev libcap-dev libmnl-dev libyajl-dev"
 run_packages="nftables nginx-light curl"
@@ -21,94 +25,126 @@ say() {
 	printf '%s\n' "$*"
 }
 
-# Packages whose servers must not start: dpkg asks policy-rc.d, and 101 means no. One that is there already stays.
-services_forbid() {
-	policy=/usr/sbin/policy-rc.d
-	[ -e $policy ] && return 0
-	printf '#!/bin/sh\nexit 101\n' >$policy
-	chmod 755 $policy
-	trap 'rm -f /usr/sbin/policy-rc.d' EXIT INT TERM
-}
-
-services_allow() {
-	trap - EXIT INT TERM
-	if [ "$(cat /usr/sbin/policy-rc.d 2>/dev/null)" = "$(printf '#!/bin/sh\nexit 101\n')" ] && [ -n "${policy_is_ours:-}" ]; then
-		rm -f /usr/sbin/policy-rc.d
-	fi
+fail() {
+	echo "quickstart.sh: $*" >&2
+	exit 1
 }
 
 is_installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# While packages are installed, no server may start: dpkg asks policy-rc.d, and 101 means no. Ours is also the record of what
+# is to be undone: whoever finds one that a killed run left finishes for it.
+policy=/usr/sbin/policy-rc.d
+policy_of_host=$policy.before-quickstart
+policy_mark="# Made by quickstart.sh of warren for the time of an installation"
+
+services_forbid() {
+	trap services_allow EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	{
+		echo "#!/bin/sh"
+		echo "$policy_mark; can be removed when none is going on."
+		is_installed nginx-common || echo "# nginx was not there before."
+		echo "exit 101"
+	} >$policy.new
+	chmod 755 $policy.new
+	if [ -e $policy ] || [ -L $policy ]; then
+		mv $policy $policy_of_host
+	fi
+	mv $policy.new $policy
+}
+
+# nginx comes with us only as a program: it must not start at the next boot either.
+services_allow() {
+	rm -f $policy.new
+	if grep -qs "^$policy_mark" $policy; then
+		if grep -q "^# nginx was not there" $policy && is_installed nginx-common; then
+			nginx_disable
+		fi
+		rm -f $policy
+	fi
+	if [ -e $policy_of_host ] || [ -L $policy_of_host ]; then
+		mv $policy_of_host $policy
+	fi
+}
+
+nginx_disable() {
+	update-rc.d nginx disable >/dev/null 2>&1 || true
+	[ ! -d /run/systemd/system ] || systemctl disable -q nginx >/dev/null 2>&1 || true
+}
+
+# A fresh machine may just be installing its updates: its lock is waited for.
+apt_install() {
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+}
+
 packages_install() {
+	command -v apt-get >/dev/null || fail "needs Debian (no apt-get here); elsewhere install the like of: $*"
+	[ "$(id -u)" != 0 ] || services_allow
 	missing=""
 	for package in "$@"; do
 		is_installed "$package" || missing="$missing $package"
 	done
 	[ -n "$missing" ] || return 0
-	if [ "$(id -u)" != 0 ]; then
-		echo "quickstart.sh: needs root to install:$missing (try sudo ./quickstart.sh)" >&2
-		exit 1
-	fi
+	[ "$(id -u)" = 0 ] || fail "needs root to install:$missing"
 	say "installing$missing"
-	had_nginx=yes
-	is_installed nginx-common || had_nginx=no
-	[ -e /usr/sbin/policy-rc.d ] || policy_is_ours=yes
 	services_forbid
-	export DEBIAN_FRONTEND=noninteractive
+	# Half-way configured packages of an interrupted installation are in everybody's way.
+	[ -z "$(dpkg --audit)" ] || DEBIAN_FRONTEND=noninteractive dpkg --configure -a >/dev/null 2>&1 || true
+	# Without lists, or with old ones, the first try fails; what the second one says is of interest.
 	# shellcheck disable=SC2086 # the names are words
-	apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 ||
-		{ apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends $missing >/dev/null; }
+	apt_install $missing >/dev/null 2>&1 || { apt-get update -q >/dev/null && apt_install $missing >/dev/null; } ||
+		fail "cannot install$missing (the reason is above)"
 	services_allow
-	# nginx came with us only as a program: it must not start at the next boot either.
-	if [ $had_nginx = no ] && is_installed nginx-common; then
-		update-rc.d nginx disable >/dev/null 2>&1 || true
-		[ ! -d /run/systemd/system ] || systemctl disable -q nginx >/dev/null 2>&1 || true
-	fi
+	trap - EXIT HUP INT TERM
 }
 
-if [ "${1:-}" = --packages ]; then
-	# shellcheck disable=SC2086
-	case ${2:-} in
-	run) packages_install $build_packages $run_packages ;;
-	test) packages_install $test_packages ;;
-	*)
-		echo "usage: quickstart.sh --packages run|test" >&2
-		exit 2
-		;;
-	esac
-	exit 0
-fi
-if [ $# != 0 ]; then
-	echo "usage: sudo ./quickstart.sh" >&2
-	exit 2
-fi
-if [ "$(id -u)" != 0 ]; then
-	echo "quickstart.sh: needs root: sudo ./quickstart.sh" >&2
-	exit 1
-fi
-
-# shellcheck disable=SC2086
-packages_install $build_packages $run_packages
-say "building"
-cmake --workflow --preset release >build.log 2>&1 || {
-	tail -30 build.log >&2
-	exit 1
+build() {
+	say "building"
+	cmake --workflow --preset release >build.log 2>&1 || {
+		tail -30 build.log >&2
+		fail "cannot build (the end of build.log is above)"
+	}
+	rm -f build.log
 }
-rm -f build.log
+
+# The pages are this machine's own: no proxy is asked.
+page_show() {
+	page=$(curl -fsS --noproxy '*' --retry 20 --retry-connrefused --retry-delay 0 --connect-timeout 1 --max-time 10 "$1") ||
+		fail "no page at $1 (the reason is above)"
+	echo "$1  $(echo "$page" | sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p')"
+}
+
+demo() {
+	say "warren apply examples/web.json"
+	"$warren" apply examples/web.json
+	say "three pages"
+	for port in 8081 8082 8083; do
+		page_show "http://127.0.0.1:$port/"
+	done
+	say "warren list"
+	"$warren" list
+	echo
+	echo "To stop and remove all of it:  sudo $warren down web"
+}
+
 warren=$PWD/build/release/warren
-
-say "warren apply examples/web.json"
-"$warren" apply examples/web.json
-
-say "three pages"
-for port in 8081 8082 8083; do
-	printf 'http://127.0.0.1:%s/  ' "$port"
-	curl -fsS --retry 20 --retry-connrefused --retry-delay 0 --connect-timeout 1 --max-time 10 "http://127.0.0.1:$port/" |
-		sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p'
-done
-say "warren list"
-"$warren" list
-echo
-echo "To stop and remove all of it:  sudo $warren down web"
+# shellcheck disable=SC2086 # the names of packages are words
+case $* in
+"" | --setup)
+	[ "$(id -u)" = 0 ] || fail "needs root: sudo ./quickstart.sh, or without sudo: su -c ./quickstart.sh"
+	packages_install $build_packages $run_packages
+	build
+	[ "$*" = --setup ] || demo
+	;;
+"--packages run") packages_install $build_packages $run_packages ;;
+"--packages test") packages_install $test_packages ;;
+*)
+	echo "usage: sudo ./quickstart.sh [--setup | --packages run|test]" >&2
+	exit 2
+	;;
+esac
