@@ -1,6 +1,9 @@
 # Shared by the shell tests: a host of their own (a network namespace with loopback up, a state directory, a cgroup parent), and counting what a run leaves behind.
-# Sourced; expects $warren, the built program.
+# Sourced at the top of the source tree. WARREN_BUILD: the directory of the release build, when it is not build/release.
 # shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # shared with the scripts that source this
+
+build=${WARREN_BUILD:-$PWD/build/release}
 
 fail() {
 	echo "FAIL: $*" >&2
@@ -16,7 +19,7 @@ in_own_network() {
 
 # Everything that a run could leave, one count or name a line.
 census() {
-	echo "processes $(find /proc -maxdepth 1 -name '[0-9]*' -exec cat {}/comm \; 2>/dev/null | grep -cE '^(warren|nginx|sleep)')"
+	echo "processes $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(warren|nginx|sleep)')"
 	echo "mounts $(wc -l </proc/self/mountinfo)"
 	echo "network namespaces $(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l\n' 2>/dev/null | sort -u | wc -l)"
 	echo "cgroups $(find /sys/fs/cgroup -type d -path "*/${cgroup_parent:-warren}*" 2>/dev/null | wc -l)"

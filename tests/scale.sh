@@ -10,7 +10,7 @@ count=${1:-200}
 work=$(mktemp -d)
 state=$work/state
 cgroup_parent=warren/test-scale-$$
-warren="$PWD/build/release/warren --root $state --cgroup-parent $cgroup_parent"
+warren="$build/warren --root $state --cgroup-parent $cgroup_parent"
 trap '$warren down scale >/dev/null 2>&1 || true; rm -rf "$work"; find /sys/fs/cgroup -depth -type d -path "*/$cgroup_parent*" -exec rmdir {} \; 2>/dev/null || true' EXIT
 
 cat >"$work/scale.json" <<JSON
@@ -43,10 +43,12 @@ for round in 1 2; do
 	nothing_left "round $round"
 done
 
-for delay in 0.05 0.3 0.7; do
+# Killed early, in the middle and late, of the time that a whole one took.
+for part in 3 12 40; do
+	delay=$(awk "BEGIN {print ($middle - $begin) / 1e9 * $part / 100}")
 	$warren apply -q "$work/scale.json" &
 	apply=$!
-	sleep $delay
+	sleep "$delay"
 	kill -9 $apply 2>/dev/null || true
 	wait $apply 2>/dev/null || true
 	before=$(running)
