@@ -16,8 +16,10 @@
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
 
-/* Told at once; each holds four descriptors. */
+/* Told at once, as far as there is room: each holds four descriptors, and needs some more for a moment. */
 #define STOP_WINDOW 1024
+#define STOP_DESCRIPTORS 8
+#define OTHER_DESCRIPTORS 64
 
 struct work {
 	struct host *host;
@@ -251,10 +253,10 @@ static struct rlimit descriptors_raise(void)
 static size_t stop_window(void)
 {
 	struct rlimit now;
-	size_t room = 64;
 
-	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur / 8 > room)
-		room = now.rlim_cur / 8;
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur < OTHER_DESCRIPTORS + STOP_DESCRIPTORS)
+		return 1;
+	size_t room = (now.rlim_cur - OTHER_DESCRIPTORS) / STOP_DESCRIPTORS;
 	return room < STOP_WINDOW ? room : STOP_WINDOW;
 }
 
