@@ -2,7 +2,7 @@
 # Sourced by tests/vm/run.
 # shellcheck shell=sh disable=SC2154,SC2034
 
-cache=${WARREN_VM_CACHE:-$top/build/vm}
+cache=${WARREN_VM_CACHE:-$top/build/machine}
 
 need() {
 	command -v "$1" >/dev/null 2>&1 || fail "no $1: install Debian's package $2"

@@ -49,10 +49,10 @@ else in memory. The working directory is the caller's if a share covers it, else
 
 Exit status: COMMAND's (128+N for a signal N); 124 out of time; 125 this tool or the machine failed, with the reason and the
 end of the kernel's log on stderr. COMMAND's stdin is /dev/null; its stdout and stderr are kept apart. Under emulation
-COMMAND sees WARREN_TEST_SLOW=1.
+COMMAND sees WARREN_TEST_SLOW=10: about how many times slower the machine is.
 
 Needs root, and the Debian packages qemu-system-x86, busybox-static, cpio, kmod; e2fsprogs for --disk. The kernel is found or
-fetched by tests/vm/kernel. What is cached is in ${WARREN_VM_CACHE:-build/vm}.
+fetched by tests/vm/kernel. What is cached is in ${WARREN_VM_CACHE:-build/machine}.
 USAGE
 }
 
@@ -179,7 +179,7 @@ options_check() {
 	elif [ -n "$link" ]; then
 		[ -n "$address" ] || fail "--link wants --address too"
 	fi
-	[ "$accel" = kvm ] || environment_add WARREN_TEST_SLOW="${WARREN_TEST_SLOW-1}"
+	[ "$accel" = kvm ] || environment_add WARREN_TEST_SLOW="${WARREN_TEST_SLOW-10}"
 	[ -n "$directory" ] || directory_default
 }
 
