@@ -33,9 +33,9 @@ static const struct option global_table[] = {
 	OPTION_TEXT("log-format", 0, "FORMAT", "text (default) or json", struct global_options, log_format),
 	OPTION_TEXT(
 		"log-level", 0, "LEVEL", "debug, info, warning (default) or error", struct global_options, log_level),
-	OPTION_TEXT("cgroup-manager", 0, "MANAGER", "cgroupfs, the only one there is", struct global_options,
-		cgroup_manager),
-	OPTION_FLAG("systemd-cgroup", 0, NULL, struct global_options, systemd_cgroup),
+	OPTION_TEXT("cgroup-manager", 0, "MANAGER", "who makes cgroups: cgroupfs (default), systemd or disabled",
+		struct global_options, cgroup_manager),
+	OPTION_FLAG("systemd-cgroup", 0, "the same as --cgroup-manager systemd", struct global_options, systemd_cgroup),
 	OPTION_FLAG("debug", 0, "say what is done", struct global_options, debug),
 	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
 	OPTION_IGNORED("rootless", "BOOL"),
@@ -57,6 +57,7 @@ static const struct command *const order[] = {
 	&oci_list_command,
 	&oci_ps_command,
 	&oci_update_command,
+	&oci_events_command,
 	&oci_spec_command,
 	&oci_features_command,
 };
@@ -87,7 +88,7 @@ int oci_cli_open(struct oci_cli *cli, struct error *err)
 int oci_check_preserved(const struct oci_cli *cli, int64_t count, struct error *err)
 {
 	for (int fd = 3; fd < 3 + count; fd++) {
-		if (fd == cli->root_dir || fd == cli->log || fcntl(fd, F_GETFD) < 0)
+		if (fd == cli->root_dir || fd == cli->log || fd == cli->systemd || fcntl(fd, F_GETFD) < 0)
 			return fail(err, ERROR_USAGE, "--preserve-fds %lld: descriptor %d is not open",
 				(long long)count, fd);
 	}
@@ -164,15 +165,30 @@ static int log_open(struct oci_cli *cli, const struct global_options *options, s
 	return 0;
 }
 
-static int globals_check(const struct global_options *options, struct error *err)
+static const struct {
+	const char *name;
+	enum container_cgroups cgroups;
+} managers[] = {
+	{"cgroupfs", CONTAINER_CGROUPFS},
+	{"systemd", CONTAINER_SYSTEMD},
+	{"disabled", CONTAINER_NO_CGROUP},
+};
+
+static int manager_choose(struct oci_cli *cli, const struct global_options *options, struct error *err)
 {
-	if (options->systemd_cgroup)
-		return fail(err, ERROR_USAGE,
-			"--systemd-cgroup: cgroups made by systemd are not supported; use the manager cgroupfs");
-	if (options->cgroup_manager && strcmp(options->cgroup_manager, "cgroupfs") != 0)
-		return fail(
-			err, ERROR_USAGE, "--cgroup-manager %s: only cgroupfs is supported", options->cgroup_manager);
-	return 0;
+	const char *name = options->cgroup_manager;
+
+	if (!name)
+		name = options->systemd_cgroup ? "systemd" : "cgroupfs";
+	if (options->systemd_cgroup && strcmp(name, "systemd") != 0)
+		return fail(err, ERROR_USAGE, "--systemd-cgroup and --cgroup-manager %s: which of the two?", name);
+	for (size_t i = 0; i < ARRAY_SIZE(managers); i++) {
+		if (strcmp(managers[i].name, name) == 0) {
+			cli->cgroups = managers[i].cgroups;
+			return 0;
+		}
+	}
+	return fail(err, ERROR_USAGE, "--cgroup-manager %s: must be cgroupfs, systemd or disabled", name);
 }
 
 static int version_print(void)
@@ -228,7 +244,7 @@ static int program_run(struct oci_cli *cli, int argc, char **argv, struct error 
 		return version_print();
 	if (argc == 0)
 		return fail(err, ERROR_USAGE, "no command; see " PROGRAM " --help");
-	if (log_open(cli, &options, err) < 0 || globals_check(&options, err) < 0)
+	if (log_open(cli, &options, err) < 0 || manager_choose(cli, &options, err) < 0)
 		return -1;
 	cli->root = options.root ? options.root : DEFAULT_ROOT;
 	return command_run(cli, argc, argv, err);
@@ -247,16 +263,20 @@ static void cli_drop(struct oci_cli *cli)
 {
 	fd_drop(&cli->root_dir);
 	fd_drop(&cli->log);
+	fd_drop(&cli->systemd);
 	arena_drop(&cli->arena);
 }
 
 int main(int argc, char **argv)
 {
-	AUTO(cli_drop) struct oci_cli cli = {.root_dir = -1, .log = -1, .arguments = argv};
+	AUTO(cli_drop) struct oci_cli cli = {.root_dir = -1, .log = -1, .systemd = -1, .arguments = argv};
 	struct error err = {0};
 	int status;
 
 	fds_open_standard();
+	/* The caller's must not decide who may enter a control group: cgroup2 is mounted walking there as the
+	 * container. */
+	umask(022);
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		commands[i] = *order[i];

@@ -14,6 +14,8 @@ struct oci_cli {
 	const char *root; /* directory of the state directories */
 	int root_dir;	  /* opened by oci_cli_open(); -1 */
 	int log;	  /* our own descriptor of --log; -1 */
+	int cgroups;	  /* enum container_cgroups */
+	int systemd;	  /* our own descriptor of warren-systemd; -1 */
 	char **arguments; /* argv, whole */
 };
 
@@ -31,6 +33,7 @@ int oci_exit_status(int status);
 /* The commands, each beside its options and its function. */
 extern const struct command oci_create_command, oci_start_command, oci_run_command, oci_kill_command,
 	oci_delete_command, oci_pause_command, oci_resume_command, oci_exec_command, oci_state_command,
-	oci_list_command, oci_ps_command, oci_update_command, oci_features_command, oci_spec_command;
+	oci_list_command, oci_ps_command, oci_update_command, oci_events_command, oci_features_command,
+	oci_spec_command;
 
 #endif
