@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -163,6 +164,8 @@ int main(int argc, char **argv)
 	int status;
 
 	fds_open_standard();
+	/* A control group that only root may enter could not be mounted inside (cgroup2 walks there as the instance). */
+	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	commands_collect();
 	status = global_run(&cli, argc, argv, &err);

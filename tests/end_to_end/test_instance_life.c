@@ -1,5 +1,6 @@
 /* The life of one instance as a user drives it: every command once, and what it says. */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -74,6 +75,20 @@ TEST(instance_life, in_the_foreground_it_is_a_command_like_any_other, .fini = pl
 
 	cr_assert(refused.status == 126, "%d", refused.status);
 	expect_out(WARREN(&here, "list", "-q"), 0, "");
+}
+
+/* With cgroup2 a start fails where others may not walk through the cgroup's parents; a file of the instance's own /etc
+ * that its users may not read would show on every kernel. */
+TEST(instance_life, the_umask_of_the_caller_changes_nothing, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	mode_t before = umask(077);
+
+	expect_out(WARREN(&here, "run", "--rm", "--user", "33", "host", "--", "sh", "-c",
+			   "umask; cat /etc/hostname >/dev/null && echo read; cat /proc/self/cgroup >/dev/null && echo "
+			   "grouped"),
+		0, "0022\nread\ngrouped\n");
+	umask(before);
 }
 
 TEST(instance_life, is_restarted_as_the_policy_says, .fini = playground_rescue)
