@@ -86,12 +86,25 @@ static int knob_write_lines(int dir, const char *file, const char *text)
 	return 0;
 }
 
+/* v2: cgroup.controllers names a controller that somebody else is just enabling before its files are there (seen on
+ * 6.1). Any write to cgroup.subtree_control waits for that to be over; one of nothing changes nothing. */
+static void wait_for_enabling(const struct cgroup *cgroup)
+{
+	if (cgroup->unified >= 0)
+		(void)knob_write(cgroup->unified, "cgroup.subtree_control", " ");
+}
+
 static int knob_apply(const struct cgroup *cgroup, const struct knob *knob, struct error *err)
 {
 	int dir = cgroup_directory(cgroup, knob->controller);
 
 	if (knob_write_lines(dir, knob->file, knob->text) == 0)
 		return 0;
+	if (errno == ENOENT) {
+		wait_for_enabling(cgroup);
+		if (knob_write_lines(dir, knob->file, knob->text) == 0)
+			return 0;
+	}
 	if (errno == ENOENT && knob->or_file && knob_write(dir, knob->or_file, knob->or_text) == 0)
 		return 0;
 	return knob_fail(knob, err);

@@ -38,8 +38,8 @@ enum cgroup_controller {
 const char *cgroup_controller_name(enum cgroup_controller controller);
 
 /* What this host has: read once per process from /proc/self/mountinfo, /proc/self/cgroup and cgroup.controllers, never
- * from guesses about paths. Directory descriptors of the hierarchies' roots as seen by us (inside a delegated subtree
- * or a cgroup namespace: its root). */
+ * from guesses about paths. Directory descriptors of the base that paths are relative to: the hierarchies' roots as
+ * seen by us, where we may write (inside a delegated subtree or a cgroup namespace: its root). */
 struct cgroup_host {
 	enum cgroup_mode mode;
 	int unified;			     /* v2 root directory (pure v2 only), else -1 */
@@ -50,7 +50,24 @@ struct cgroup_host {
 	bool swap; /* the kernel accounts swap */
 };
 MUST_CHECK int cgroup_host_open(struct cgroup_host *host, struct error *err);
+/* v2 with another base: the cgroup at this absolute path below the mount's root ("/" is the root itself), which must
+ * exist: nothing above it is ever written. ERROR_MISSING: no such cgroup. v1: ERROR_SYSTEM. */
+MUST_CHECK int cgroup_host_open_at(struct cgroup_host *host, const char *base, struct error *err);
 void cgroup_host_drop(struct cgroup_host *host);
+
+/* v2: the cgroup that was delegated to us, as cgroup_host_open_at() takes it: the nearest one above us that carries
+ * systemd's mark (the attribute user.delegate or trusted.delegate), else our own. ERROR_SYSTEM on v1 and in the real
+ * root. */
+MUST_CHECK int cgroup_delegated_find(struct arena *arena, const char **base, struct error *err);
+
+/* Moves the calling process to where commands are: the base, or on v2, when that hands controllers to children, a leaf
+ * "warren.self" below it. */
+MUST_CHECK int cgroup_go_home(const struct cgroup_host *host, struct error *err);
+
+/* Why that controller is not available here and where it was looked for, as the rest of a sentence: "not in
+ * /sys/fs/cgroup/cgroup.controllers (switched off on the kernel's command line: cgroup_disable=memory)". */
+const char *cgroup_controller_explain(
+	struct arena *arena, const struct cgroup_host *host, enum cgroup_controller controller);
 
 /* Limits, in the units of cgroup v2; unset members are left as they are (on creation: no limit). value -1 means "max":
  * the limit is removed (of memory_low and memory_min: no protection). Conversions to v1 are explained in limits.c. */

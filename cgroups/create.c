@@ -6,7 +6,7 @@
  *
  * A failure removes what this call has made, and nothing else. Controllers it enabled in parents stay enabled: somebody
  * else may rely on them by now. */
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +16,8 @@
 #include "cgroups/layout.h"
 #include "cgroups/limits.h"
 #include "cgroups/tree.h"
+
+#define ENABLE_TRIES 8
 
 /* One cgroup_create() or cgroup_set() under way. */
 struct making {
@@ -78,13 +80,6 @@ static int make_all_v1(struct making *making, unsigned controllers, struct error
 
 /* --- v2: controllers ---------------------------------------------------------------------------------------------- */
 
-static unsigned controllers_read(int dir, const char *file)
-{
-	char text[512];
-
-	return knob_read(dir, file, text, sizeof(text)) > 0 ? controllers_parse(text, false) : 0;
-}
-
 static void controllers_format(unsigned controllers, char *text, size_t size)
 {
 	size_t length = 0;
@@ -96,54 +91,65 @@ static void controllers_format(unsigned controllers, char *text, size_t size)
 				cgroup_controller_name((enum cgroup_controller)c));
 }
 
-/* True for a cgroup with processes of its own; the real root (without cgroup.type) may have them. */
-static bool is_inhabited(int dir)
-{
-	char text[32];
-
-	return faccessat(dir, "cgroup.type", F_OK, 0) == 0 && knob_read(dir, "cgroup.procs", text, sizeof(text)) > 0;
-}
-
-/* Hands controllers to the children of the cgroup that the first length bytes of path name. Below a cgroup with
- * processes the kernel refuses memory and io (EBUSY); cpu, cpuset and pids it hands down all the same, but makes the
- * children "domain invalid", which nobody can enter (seen on 6.1). So that is looked for here. */
-static int controllers_hand_down(int base, const char *path, size_t length, unsigned controllers, struct error *err)
+/* Hands controllers to the children of a directory. Below a cgroup with processes the kernel refuses memory and io
+ * (EBUSY); cpu, cpuset and pids it hands down all the same, but makes the children "domain invalid", which nobody can
+ * enter (seen on 6.1). So that is looked for here; the base, which may be where we were started, is left by us. */
+static int controllers_hand_down(int dir, const char *name, unsigned controllers, struct error *err)
 {
 	static const char file[] = "cgroup.subtree_control";
-	char prefix[CGROUP_PATH_MAX + 1], wanted[128];
-	const char *name = length ? path_prefix(path, length, prefix) : ".";
-	auto_fd dir = cgroup_dir_open(base, name);
-	unsigned missing;
+	unsigned missing = controllers & ~controllers_read(dir, file);
+	bool is_base = strcmp(name, ".") == 0;
+	char wanted[128];
 
-	if (dir < 0)
-		return fail_errno(err, "open %s", name);
-	missing = controllers & ~controllers_read(dir, file);
 	if (!missing)
 		return 0;
 	controllers_format(missing, wanted, sizeof(wanted));
-	if (is_inhabited(dir))
-		return fail(err, ERROR_BUSY,
-			"write \"%s\" to %s/%s: a cgroup with processes of its own cannot hand controllers to "
-			"children; "
-			"move them into a child first",
-			wanted, name, file);
+	if (directory_is_inhabited(dir)) {
+		if (!is_base)
+			return fail(err, ERROR_BUSY,
+				"write \"%s\" to %s/%s: a cgroup with processes of its own cannot hand controllers "
+				"to children; move them into a child first",
+				wanted, name, file);
+		if (base_vacate(dir, err) < 0)
+			return blame(err, "write \"%s\" to %s", wanted, file);
+	}
 	return knob_write(dir, file, wanted) < 0 ? fail_errno(err, "write \"%s\" to %s/%s", wanted, name, file) : 0;
 }
 
 /* From the base to the parent of the last component. */
-static int controllers_enable(const struct cgroup *cgroup, unsigned controllers, struct error *err)
+static int controllers_pass(const struct cgroup *cgroup, unsigned controllers, struct error *err)
 {
 	const char *path = cgroup->path;
-	unsigned missing = controllers & ~controllers_read(cgroup->unified, "cgroup.controllers");
+	char prefix[CGROUP_PATH_MAX + 1];
 
-	if (!missing)
-		return 0;
-	if (controllers_hand_down(cgroup->host->unified, path, 0, missing, err) < 0)
+	if (controllers_hand_down(cgroup->host->unified, ".", controllers, err) < 0)
 		return -1;
-	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
-		if (controllers_hand_down(cgroup->host->unified, path, (size_t)(slash - path), missing, err) < 0)
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		auto_fd dir = -1;
+
+		path_prefix(path, (size_t)(slash - path), prefix);
+		dir = cgroup_dir_open(cgroup->host->unified, prefix);
+		if (dir < 0)
+			return fail_errno(err, "open %s", prefix);
+		if (controllers_hand_down(dir, prefix, controllers, err) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+/* systemd takes controllers back that it knows no use for, which the kernel refuses once a child hands them on: it may
+ * come between our two writes, then the second finds the controller gone (ENOENT). */
+static int controllers_enable(const struct cgroup *cgroup, unsigned controllers, struct error *err)
+{
+	unsigned missing = controllers & ~controllers_read(cgroup->unified, "cgroup.controllers");
+	int result = 0;
+
+	for (int tries = 0; missing && tries < ENABLE_TRIES; tries++) {
+		result = controllers_pass(cgroup, missing, err);
+		if (result == 0 || err->errnum != ENOENT)
+			break;
+	}
+	return result;
 }
 
 static int make_v2(struct making *making, unsigned controllers, struct error *err)

@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "cgroups/knobs.h"
+#include "cgroups/tree.h"
 
 #define MOUNTINFO_MAX ((size_t)64 << 20)
 #define SELF_MAX ((size_t)1 << 16)
@@ -77,6 +78,13 @@ unsigned controllers_parse(const char *list, bool v1)
 		list += strspn(list, " ,\n");
 	}
 	return found;
+}
+
+unsigned controllers_read(int dir, const char *file)
+{
+	char text[512];
+
+	return knob_read(dir, file, text, sizeof(text)) > 0 ? controllers_parse(text, false) : 0;
 }
 
 bool hierarchy_is_first(const struct cgroup_host *host, enum cgroup_controller controller)
@@ -225,19 +233,27 @@ static bool is_writable(int dir)
 	return faccessat(dir, ".", W_OK, AT_EACCESS) == 0;
 }
 
-/* Our own cgroup below the mount's root, or -1. A path that leaves the mount ("/../x": we were moved out of our cgroup
- * namespace) names nothing below it. */
-static int self_open(int root, const struct found *found)
+/* A path that leaves the mount ("/../x": we were moved out of our cgroup namespace) names nothing below it. */
+const char *unified_place_below(const struct unified_place *place)
 {
-	size_t length = strcmp(found->mount->root, "/") == 0 ? 0 : strlen(found->mount->root);
+	size_t length = place->root && strcmp(place->root, "/") != 0 ? strlen(place->root) : 0;
 	const char *below;
 
-	if (!found->self || strncmp(found->self, found->mount->root, length) != 0)
-		return -1;
-	below = found->self + length;
-	if (below[0] != '/' || !below[1] || strstr(below, "/.."))
-		return -1;
-	return openat(root, below + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (!place->point || !place->self || strncmp(place->self, place->root, length) != 0)
+		return NULL;
+	below = place->self + length;
+	if (!below[0])
+		return "/";
+	return below[0] != '/' || strstr(below, "/..") ? NULL : below;
+}
+
+/* Our own cgroup below the mount's root, or -1. */
+static int self_open(int root, const struct found *found)
+{
+	struct unified_place place = {found->mount->point, found->mount->root, found->self};
+	const char *below = unified_place_below(&place);
+
+	return below && below[1] ? cgroup_dir_open(root, below + 1) : -1;
 }
 
 /* The base directory of a hierarchy; -1: its mount cannot be reached. *roots_are_ours: what was found for the
@@ -277,9 +293,7 @@ static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
  * limit's file is missing, which is said when it is written. */
 static void host_open_v2(struct cgroup_host *host, int base)
 {
-	char text[512];
-	unsigned controllers =
-		knob_read(base, "cgroup.controllers", text, sizeof(text)) > 0 ? controllers_parse(text, false) : 0;
+	unsigned controllers = controllers_read(base, "cgroup.controllers");
 
 	host->unified = base;
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
@@ -300,19 +314,52 @@ static enum cgroup_mode mode_choose(const struct layout *layout)
 	return layout->v2.mount ? CGROUP_HYBRID : CGROUP_V1;
 }
 
-int cgroup_host_open(struct cgroup_host *host, struct error *err)
+static int layout_read(struct layout *layout, struct arena *arena, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct layout layout = {0};
+	*layout = (struct layout){0};
+	if (layout_read_mounts(layout, arena, err) < 0 || layout_read_self(layout, arena, err) < 0)
+		return blame(err, "find the cgroup hierarchies");
+	return 0;
+}
 
+int unified_place_read(struct arena *arena, struct unified_place *out, struct error *err)
+{
+	struct layout layout;
+
+	*out = (struct unified_place){0};
+	if (layout_read(&layout, arena, err) < 0)
+		return -1;
+	if (mode_choose(&layout) == CGROUP_V2)
+		*out = (struct unified_place){layout.v2.mount->point, layout.v2.mount->root, layout.v2.self};
+	return 0;
+}
+
+/* The directory that a host's base is to be; -1 with errno. path "/": the mount's root. */
+static int base_open_at(const struct found *found, const char *path)
+{
+	auto_fd root = open(found->mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return root < 0 || !path[1] ? take_fd(&root) : cgroup_dir_open(root, path + 1);
+}
+
+static void host_start(struct cgroup_host *host)
+{
 	*host = (struct cgroup_host){.mode = CGROUP_NONE, .unified = -1};
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
 		host->hierarchy[c] = -1;
-	if (layout_read_mounts(&layout, &arena, err) < 0 || layout_read_self(&layout, &arena, err) < 0)
-		return blame(err, "find the cgroup hierarchies");
+}
+
+int cgroup_host_open(struct cgroup_host *host, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct layout layout;
+	bool root_is_ours = false;
+
+	host_start(host);
+	if (layout_read(&layout, &arena, err) < 0)
+		return -1;
 	host->mode = mode_choose(&layout);
 	if (host->mode == CGROUP_V2) {
-		bool root_is_ours = false;
 		int base = base_open(&layout.v2, &root_is_ours);
 
 		if (base < 0)
@@ -322,6 +369,30 @@ int cgroup_host_open(struct cgroup_host *host, struct error *err)
 	} else if (host->mode != CGROUP_NONE) {
 		host_open_v1(host, &layout);
 	}
+	return 0;
+}
+
+int cgroup_host_open_at(struct cgroup_host *host, const char *base, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct layout layout;
+	int dir;
+
+	host_start(host);
+	if (base[0] != '/' || (base[1] && cgroup_path_check(base + 1, err) < 0))
+		return base[0] == '/' ? -1 : fail(err, ERROR_USAGE, "cgroup \"%.200s\": not an absolute path", base);
+	if (layout_read(&layout, &arena, err) < 0)
+		return -1;
+	if (mode_choose(&layout) != CGROUP_V2)
+		return fail(err, ERROR_SYSTEM,
+			"cgroup %s: only a host with cgroup v2 can begin anywhere but at the root", base);
+	dir = base_open_at(&layout.v2, base);
+	if (dir < 0 && errno == ENOENT)
+		return fail(err, ERROR_MISSING, "there is no cgroup %s", base);
+	if (dir < 0)
+		return fail_errno(err, "open cgroup %s", base);
+	host->mode = CGROUP_V2;
+	host_open_v2(host, dir);
 	return 0;
 }
 

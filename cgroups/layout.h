@@ -27,4 +27,30 @@ struct cgroup_mount {
 };
 bool mountinfo_parse(char *line, struct cgroup_mount *out);
 
+/* What tells why a controller is not there; texts of the kernel's files, "" when they cannot be read. */
+struct missing_facts {
+	const char *cgroups;   /* /proc/cgroups */
+	const char *mountinfo; /* /proc/self/mountinfo */
+	const char *point;     /* of the cgroup2 mount; NULL: none */
+	const char *base;      /* where we begin below it, "/" or "/a/b" */
+	unsigned (*controllers)(void *context, const char *path, const char *file); /* of a directory below point */
+	void *context;
+};
+/* "not in /sys/fs/cgroup/cgroup.controllers (…)"; pure. */
+const char *missing_explain(struct arena *arena, const struct missing_facts *facts, enum cgroup_controller controller,
+	enum cgroup_mode mode);
+
+/* Where the cgroup2 hierarchy is mounted, and where in it we are; members are NULL when there is none. */
+struct unified_place {
+	const char *point; /* the mount point */
+	const char *root;  /* the cgroup that is seen there; "/" but for bind mounts */
+	const char *self;  /* our cgroup, as /proc/self/cgroup says it */
+};
+MUST_CHECK int unified_place_read(struct arena *arena, struct unified_place *out, struct error *err);
+/* Our cgroup below the mount point: "/" or "/a/b"; NULL when it is not below it. */
+const char *unified_place_below(const struct unified_place *place);
+
+/* Controllers that a file of a v2 directory lists; none when it cannot be read. */
+unsigned controllers_read(int dir, const char *file);
+
 #endif

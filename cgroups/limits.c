@@ -96,12 +96,12 @@ const struct optional *limit_value(const struct cgroup_limits *limits, const str
 static int controller_check(
 	const struct cgroup_host *host, const char *limit, enum cgroup_controller controller, struct error *err)
 {
-	if (host->mode == CGROUP_NONE)
-		return fail(err, ERROR_SYSTEM, "%s: this host has no cgroup hierarchy mounted", limit);
-	if (host->available[controller])
+	AUTO(arena_drop) struct arena arena = {0};
+
+	if (host->mode != CGROUP_NONE && host->available[controller])
 		return 0;
-	return fail(err, ERROR_SYSTEM, "%s: the %s controller is not available to us (cgroup %s)", limit,
-		cgroup_controller_name(controller), host_is_v2(host) ? "v2" : "v1");
+	return fail(err, ERROR_SYSTEM, "%s: no controller \"%s\": %s", limit, cgroup_controller_name(controller),
+		cgroup_controller_explain(&arena, host, controller));
 }
 
 static int limit_check(const struct cgroup_host *host, const struct limit *limit, int64_t value, struct error *err)

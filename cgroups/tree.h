@@ -43,6 +43,12 @@ int cgroup_any_directory(const struct cgroup *cgroup);
 /* Moves every process of the cgroup (children included) into the v1 directory. */
 MUST_CHECK int processes_move(const struct cgroup *cgroup, int to, struct error *err);
 
+/* v2: true for a cgroup with processes of its own; the real root (without cgroup.type) may have them. */
+bool directory_is_inhabited(int dir);
+/* v2: moves our own processes out of the base directory into a leaf below it, so that it may hand controllers down.
+ * Anybody else's stay: then ERROR_BUSY names the first of them. */
+MUST_CHECK int base_vacate(int base, struct error *err);
+
 /* A wait that grows from 1 to 50 ms and ends at a deadline (clock_ms()). False: the time was out before. */
 struct patience {
 	int64_t deadline_ms, step_ms;

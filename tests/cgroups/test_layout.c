@@ -84,14 +84,6 @@ static int body_delegated(void *argument)
 		return 90;
 	if (cgroup_host_open(&host, &err) < 0)
 		return 91;
-	if (host.mode == CGROUP_V2) {
-		/* We are in the base ourselves: v2 wants us out of it first. */
-		if (cgroup_create(&host, "inner", &limits, 0, &cgroup, &err) == 0)
-			return 92;
-		if (!strstr(err.text, "move them into a child first"))
-			return 93;
-		limits.pids_max.set = false;
-	}
 	if (cgroup_create(&host, "inner", &limits, 0, &cgroup, &err) < 0)
 		return 94;
 	if (faccessat(cgroup_directory(&box->cgroup, CGROUP_PIDS), "inner", F_OK, 0) < 0)

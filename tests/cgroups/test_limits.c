@@ -183,7 +183,8 @@ TEST(limits, are_refused_by_name)
 		{CGROUP_V2, {.cpuset_cpus = "0,x"}, ERROR_USAGE, "cpuset_cpus: "},
 		{CGROUP_V2, {.io_max = {io, 1}}, ERROR_USAGE, "io_max[0]: rbps: 0 is not positive (or -1: no limit)"},
 		{CGROUP_V2, {.devices = {bad, 1}}, ERROR_USAGE, "devices[0]: a rule has type a, b or c"},
-		{CGROUP_NONE, {.pids_max = IS(5)}, ERROR_SYSTEM, "pids_max: this host has no cgroup hierarchy mounted"},
+		{CGROUP_NONE, {.pids_max = IS(5)}, ERROR_SYSTEM,
+			"pids_max: no controller \"pids\": no cgroup hierarchy in /proc/self/mountinfo"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -203,8 +204,10 @@ TEST(limits, of_a_controller_that_is_missing_are_refused_by_name)
 	ASSERT_OK(cgroup_limits_check(&host, &limits, &err));
 	host.available[CGROUP_PIDS] = false;
 	ASSERT_FAILS(cgroup_limits_check(&host, &limits, &err), ERROR_SYSTEM,
-		"pids_max: the pids controller is not available to us (cgroup v1)");
+		"pids_max: no controller \"pids\": no hierarchy with \"pids\" in /proc/self/mountinfo");
 	host.mode = CGROUP_V2;
+	ASSERT_FAILS(cgroup_limits_check(&host, &limits, &err), ERROR_SYSTEM, "/cgroup.controllers (");
+	host.mode = CGROUP_NONE;
 	ASSERT_FAILS(cgroup_limits_check(&host, &limits, &err), ERROR_SYSTEM,
-		"pids_max: the pids controller is not available to us (cgroup v2)");
+		"pids_max: no controller \"pids\": no cgroup hierarchy in /proc/self/mountinfo");
 }
