@@ -83,14 +83,25 @@ static int own_directory_open(void)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The number in the environment, when there is a descriptor of it; else -1. */
+static bool is_named_so(int fd)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	path[length > 0 ? length : 0] = '\0';
+	return text_ends_with(path, "/" PROGRAM);
+}
+
+/* The number in the environment, when it is that of a program of the name; else -1. */
 static int kept_number(void)
 {
 	const char *text = getenv(KEPT);
 	struct error ignored;
 	int64_t number;
 
-	if (!text || number_parse(text, 3, INT_MAX, &number, &ignored) < 0 || fcntl((int)number, F_GETFD) < 0)
+	if (!text || number_parse(text, 3, INT_MAX, &number, &ignored) < 0 || !is_named_so((int)number))
 		return -1;
 	return (int)number;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/process.h"
+#include "cgroups/systemd.h"
 #include "cli/oci.h"
 #include "runtime/runtime.h"
 
@@ -58,7 +59,11 @@ static int create_prepare(
 	if (from->no_pivot)
 		return fail(err, ERROR_USAGE,
 			"--no-pivot: the root is always changed by pivot_root, anything else can be escaped");
+	/* Before this program executes itself anew and has no directory any more. */
+	if (cli->cgroups == CONTAINER_SYSTEMD && (cli->systemd = systemd_helper_keep(err)) < 0)
+		return blame(err, "cgroups by systemd");
 	*out = (struct container_create_options){
+		.cgroups = (enum container_cgroups)cli->cgroups,
 		.bundle = from->bundle ? from->bundle : ".",
 		.config = from->config,
 		.console_socket = from->console_socket,

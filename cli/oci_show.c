@@ -206,19 +206,11 @@ static const struct option ps_table[] = {
 
 static int pids_read(struct oci_cli *cli, const char *id, struct cgroup_pids *pids, struct error *err)
 {
-	AUTO(cgroup_host_drop) struct cgroup_host host;
-	AUTO(cgroup_drop) struct cgroup cgroup = {0};
 	AUTO(container_close) struct container container = {.dir = -1};
 
-	if (cgroup_host_open(&host, err) < 0)
-		return -1;
 	if (container_open(&cli->arena, cli->root_dir, id, &container, err) < 0)
 		return -1;
-	if (!container.facts.cgroup_path)
-		return fail(err, ERROR_USAGE, "%s has no cgroup", id);
-	if (cgroup_open(&host, container.facts.cgroup_path, &cgroup, err) < 0)
-		return -1;
-	return cgroup_processes(&cgroup, &cli->arena, pids, err);
+	return container_pids(&cli->arena, &container, pids, err);
 }
 
 /* The command line as the process shows it, arguments joined by blanks; control characters would move the cursor. */

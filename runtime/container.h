@@ -31,12 +31,17 @@ struct container_cgroup {
 	struct cgroup cgroup;
 };
 void container_cgroup_drop(struct container_cgroup *cgroup);
-/* has_cgroup tells whether it exists; path may be NULL. */
+/* has_cgroup tells whether it exists. path: relative to where our part of the hierarchies begins, or, of a scope,
+ * absolute: from the root of cgroup v2. NULL: the host alone. */
 MUST_CHECK int container_cgroup_open(const char *path, struct container_cgroup *out, struct error *err);
 
 /* The specification that the container was made from. */
 MUST_CHECK int container_spec(
 	struct arena *arena, const struct container *container, struct spec *out, struct error *err);
+
+/* Changes limits; those of a scope also in systemd's own books, first, as it writes to the cgroup by them. */
+MUST_CHECK int container_limits_set(const struct container_facts *facts, struct container_cgroup *cgroup,
+	const struct cgroup_limits *limits, struct error *err);
 
 /* Ends whatever there is of it and removes all that was made for it but the record. cgroup: opened by
  * container_cgroup_open(), or by making it. */

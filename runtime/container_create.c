@@ -18,7 +18,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/socket.h"
+#include "cgroups/systemd.h"
 #include "runtime/container.h"
+#include "runtime/container_scope.h"
 #include "runtime/guard.h"
 #include "runtime/hooks.h"
 #include "runtime/process.h"
@@ -34,6 +36,7 @@ struct creation {
 	const char *config; /* path */
 	int dir;	    /* the record, locked */
 	struct container_cgroup cgroup;
+	struct scope scope; /* with CONTAINER_SYSTEMD */
 	struct cgroup_entrance entrance;
 	struct seccomp_program *seccomp;
 	struct launch_hooks inside;
@@ -52,6 +55,7 @@ static void creation_drop(struct creation *c)
 	fd_drop(&c->inside.state);
 	seccomp_program_drop(&c->seccomp);
 	cgroup_entrance_drop(&c->entrance);
+	scope_drop(&c->scope);
 	container_cgroup_drop(&c->cgroup);
 	fd_drop(&c->dir);
 	arena_drop(&c->arena);
@@ -93,6 +97,41 @@ static const char *cgroup_path(struct creation *c)
 	return arena_format(&c->arena, CONTAINER_CGROUP_PARENT "/%s", c->facts.id);
 }
 
+/* Without one nothing is limited: what is to be is refused by its name. Device rules are an exception, as there is
+ * always one; without a cgroup they are asked for in vain, as with every other runtime. */
+static int limits_refuse(const struct cgroup_limits *limits, struct error *err)
+{
+	const struct cgroup_host nothing = {.mode = CGROUP_NONE};
+	struct cgroup_limits all = *limits;
+
+	all.devices.count = 0;
+	if (cgroup_limits_check(&nothing, &all, err) < 0)
+		return blame(err, "linux.resources, without a cgroup");
+	return 0;
+}
+
+/* What can be known of the cgroup before anything is made. */
+static int cgroup_plan(struct creation *c, struct error *err)
+{
+	const char *wanted = c->spec.cgroup_path;
+
+	switch (c->options->cgroups) {
+	case CONTAINER_CGROUPFS:
+		if (wanted && strchr(wanted, ':'))
+			return fail(err, ERROR_USAGE,
+				"linux.cgroupsPath \"%s\": is a name for systemd, and no path; use --systemd-cgroup",
+				wanted);
+		c->facts.cgroup_path = c->spec.cgroup_path = cgroup_path(c);
+		return 0;
+	case CONTAINER_SYSTEMD:
+		return scope_plan(&c->scope, &c->arena, c->facts.id, &c->spec, err);
+	case CONTAINER_NO_CGROUP:
+		c->spec.cgroup_path = NULL;
+		return limits_refuse(&c->spec.limits, err);
+	}
+	return fail(err, ERROR_USAGE, "cgroups: nobody of that number makes them");
+}
+
 static bool has_own_ids(const struct spec *spec)
 {
 	const struct spec_namespaces *namespaces = &spec->namespaces;
@@ -104,7 +143,6 @@ static void facts_fill(struct creation *c)
 {
 	struct container_facts *facts = &c->facts;
 
-	facts->cgroup_path = c->spec.cgroup_path = cgroup_path(c);
 	facts->root = c->spec.root;
 	facts->owner = geteuid() == 0 ? "root" : arena_format(&c->arena, "%u", geteuid());
 	facts->oci_version = c->spec.oci_version;
@@ -139,15 +177,34 @@ static int creation_prepare(struct creation *c, const char *id, bool detached, s
 		return -1;
 	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec), err) < 0)
 		return -1;
+	systemd_helper_seal();
 	facts_fill(c);
+	if (cgroup_plan(c, err) < 0)
+		return -1;
 	return console_check(c, detached, err);
 }
 
 /* --- cgroup, filter
  * ------------------------------------------------------------------------------------------------------- */
 
+/* The record has the path before systemd's scope can outlive its helper, and the helper stays until a process of ours
+ * is in the scope: killed at any moment, we leave an empty one, which systemd removes. */
+static int scope_make(struct creation *c, struct error *err)
+{
+	if (scope_start(&c->scope, &c->arena, &c->facts, err) < 0 || state_note_scope(c->dir, &c->facts, err) < 0)
+		return -1;
+	c->spec.cgroup_path = c->facts.cgroup_path + 1;
+	if (scope_limit(&c->scope, &c->facts, &c->spec.limits, &c->cgroup, err) < 0)
+		return -1;
+	return cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err);
+}
+
 static int cgroup_make(struct creation *c, struct error *err)
 {
+	if (c->options->cgroups == CONTAINER_NO_CGROUP)
+		return 0;
+	if (c->options->cgroups == CONTAINER_SYSTEMD)
+		return scope_make(c, err);
 	if (container_cgroup_open(NULL, &c->cgroup, err) < 0)
 		return -1;
 	if (c->cgroup.host.mode == CGROUP_NONE)
@@ -218,6 +275,8 @@ static int on_child(void *context, const struct launch_child *child, struct laun
 	(void)parts;
 	(void)room;
 	*count = 0;
+	if (scope_settle(&c->scope, &c->cgroup, err) < 0)
+		return -1;
 	if (process_identify(child->pid, &c->facts.init, err) < 0)
 		return -1;
 	if (state_note_process(c->dir, &c->facts.init, err) < 0 || inside_fill(c, child->pid, err) < 0)
@@ -311,6 +370,7 @@ static void undo_all(struct creation *c)
 		process_reap(c->launched.pidfd, &status, &err) < 0)
 		log_warn("%s", err.text);
 	c->facts.init = (struct process_id){0};
+	scope_drop(&c->scope);
 	if (container_undo(&c->facts, &c->cgroup, &err) < 0) {
 		log_warn("%s", err.text); /* the record stays, for delete */
 		return;
@@ -337,7 +397,8 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 #define CREATION(root_, options_)                                                                                      \
 	{                                                                                                              \
 		.root = root_, .options = options_, .dir = -1, .inside = {.state = -1}, .console_socket = -1,          \
-		.listener = -1, .start_lock = -1, .entrance = {.into = -1}, .launched = {                              \
+		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
+		.launched = {                                                                                          \
 			.pidfd = -1,                                                                                   \
 			.userns = -1,                                                                                  \
 			.netns = -1,                                                                                   \

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "runtime/container.h"
+#include "runtime/container_scope.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
 
@@ -62,7 +63,7 @@ int container_undo(const struct container_facts *facts, struct container_cgroup 
 {
 	int ended;
 
-	if (!facts->init.pid && cgroup->has_cgroup && cgroup_try_remove(cgroup, facts->cgroup_path))
+	if (!facts->scope && !facts->init.pid && cgroup->has_cgroup && cgroup_try_remove(cgroup, facts->cgroup_path))
 		return 0;
 	if (cgroup->has_cgroup && cgroup_end(&cgroup->cgroup, err) < 0)
 		return -1;
@@ -74,6 +75,8 @@ int container_undo(const struct container_facts *facts, struct container_cgroup 
 			err, ERROR_BUSY, "process %d does not end within %d s", facts->init.pid, END_WAIT_MS / 1000);
 	if (!cgroup->has_cgroup)
 		return 0;
+	if (facts->scope)
+		return scope_remove(facts, cgroup, END_WAIT_MS, err);
 	return cgroup_remove_with_parent(cgroup, facts->cgroup_path, END_WAIT_MS, err);
 }
 

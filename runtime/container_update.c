@@ -205,7 +205,7 @@ static void put_back(struct updating *u)
 	singles_back(u, &after, &back);
 	io_back(arena, u, &back);
 	lists_back(u, &back);
-	if (cgroup_set(&u->cgroup.cgroup, &back, &err) < 0)
+	if (container_limits_set(&u->held.container.facts, &u->cgroup, &back, &err) < 0)
 		log_warn("put back what had been changed: %s", err.text);
 	cpuset_empty(u, u->wanted.limits.cpuset_cpus, u->before.cpuset_cpus, "cpuset.cpus");
 	cpuset_empty(u, u->wanted.limits.cpuset_mems, u->before.cpuset_mems, "cpuset.mems");
@@ -249,7 +249,7 @@ static int limits_change(struct updating *u, struct error *err)
 	if (cgroup_limits_check(&u->cgroup.host, &u->wanted.limits, err) < 0 || memory_check(u, err) < 0)
 		return -1;
 	unified_note(u);
-	if (cgroup_set(&u->cgroup.cgroup, &u->wanted.limits, err) == 0)
+	if (container_limits_set(&u->held.container.facts, &u->cgroup, &u->wanted.limits, err) == 0)
 		return 0;
 	put_back(u);
 	return -1;

@@ -130,7 +130,10 @@ extern const char *const container_status_names[];
 
 /* state.json's facts; status is derived from the kernel each time, never stored. */
 struct container_facts {
-	const char *id, *bundle, *cgroup_path, *root, *owner, *oci_version;
+	const char *id, *bundle, *root, *owner, *oci_version;
+	const char *cgroup_path; /* as container_cgroup_open() takes it; NULL: none */
+	const char *scope;	 /* the unit of systemd whose cgroup that is; NULL: the cgroup is our own making */
+	bool scope_of_user;	 /* the unit is the user's manager's */
 	struct process_id init;
 	int64_t created_ms; /* CLOCK_REALTIME */
 	struct pairs annotations;
@@ -144,8 +147,16 @@ struct container {
 	enum container_status status;
 };
 
+/* Who makes a container's cgroup. Its record keeps that, so only creation has to be told. */
+enum container_cgroups {
+	CONTAINER_CGROUPFS, /* we, below the root of each hierarchy */
+	CONTAINER_SYSTEMD,  /* systemd, as a transient scope: cgroups/systemd.h, docs/systemd.md. Needs cgroup v2 */
+	CONTAINER_NO_CGROUP, /* nobody: the container stays in ours, and limits are refused */
+};
+
 struct container_create_options {
 	const char *bundle, *config; /* config NULL: bundle/config.json */
+	enum container_cgroups cgroups;
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool no_new_keyring, keep;
@@ -191,6 +202,10 @@ MUST_CHECK int container_update(
 	int root, const char *id, const struct container_update_options *options, struct error *err);
 MUST_CHECK int container_open(struct arena *arena, int root, const char *id, struct container *out, struct error *err);
 void container_close(struct container *container);
+/* The processes in its cgroup; none when that is gone. ERROR_SYSTEM: it never had one. */
+struct cgroup_pids;
+MUST_CHECK int container_pids(
+	struct arena *arena, const struct container *container, struct cgroup_pids *out, struct error *err);
 /* OCI state object. */
 void container_encode_state(struct encoder *encoder, const struct container *container);
 struct container_list {

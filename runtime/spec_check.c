@@ -411,11 +411,9 @@ static int cgroup_path_check(const struct spec *spec, struct error *err)
 
 	if (!path)
 		return 0;
+	/* slice:prefix:name; whether that is wanted and right is known to who makes the cgroup. */
 	if (strchr(path, ':'))
-		return fail(err, ERROR_USAGE,
-			"linux.cgroupsPath \"%s\": slice:prefix:name is for cgroups made by systemd, "
-			"which is not supported; a path is",
-			path);
+		return line_check("linux.cgroupsPath", path, err);
 	for (const char *at = path; *at; at += strcspn(at, "/"), at += *at == '/') {
 		size_t length = strcspn(at, "/");
 

@@ -21,6 +21,8 @@
 #define FACTS "facts.json"
 #define CGROUP_LINK "cgroup"
 #define PROCESS_LINK "process"
+#define SCOPE_OF_SYSTEM "system:"
+#define SCOPE_OF_USER "user:"
 #define HIDDEN ".new-"
 #define CONTAINERS_MAX 65536
 
@@ -179,6 +181,14 @@ int state_claim(int root, const struct container_facts *facts, const char *confi
 	return -1;
 }
 
+int state_note_scope(int dir, const struct container_facts *facts, struct error *err)
+{
+	auto_free char *text =
+		text_format("%s%s", facts->scope_of_user ? SCOPE_OF_USER : SCOPE_OF_SYSTEM, facts->cgroup_path);
+
+	return symlinkat(text, dir, CGROUP_LINK) < 0 ? fail_errno(err, "note the scope") : 0;
+}
+
 int state_note_process(int dir, const struct process_id *id, struct error *err)
 {
 	char text[64];
@@ -218,6 +228,19 @@ static void process_read(struct arena *arena, int dir, struct process_id *out)
 	*out = (struct process_id){.pid = (pid_t)pid, .start_time = start};
 }
 
+/* "system:/system.slice/x.scope": the prefix is no path, as those have no colon. */
+static void cgroup_read(struct arena *arena, int dir, struct container_facts *out)
+{
+	const char *text = link_text(arena, dir, CGROUP_LINK);
+
+	out->cgroup_path = text;
+	out->scope_of_user = text && text_starts_with(text, SCOPE_OF_USER "/");
+	if (!out->scope_of_user && !(text && text_starts_with(text, SCOPE_OF_SYSTEM "/")))
+		return;
+	out->cgroup_path = strchr(text, '/');
+	out->scope = strrchr(text, '/') + 1;
+}
+
 bool state_is_removed(int dir)
 {
 	struct stat status;
@@ -251,7 +274,7 @@ int state_open(int root, const char *id, bool lock, struct error *err)
 int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err)
 {
 	*out = (struct container_facts){.id = arena_string(arena, id)};
-	out->cgroup_path = link_text(arena, dir, CGROUP_LINK);
+	cgroup_read(arena, dir, out);
 	process_read(arena, dir, &out->init);
 	if (facts_read(arena, dir, id, out, err) < 0) {
 		blame(err, "the record of container \"%s\" is damaged", id);

@@ -1,10 +1,9 @@
 /* A container's record on disk, and what is derived from it and the kernel.
  *
- *   <root>/<id>/cgroup        a link whose text is the path of its cgroup
- *   <root>/<id>/process       a link "pid:start time" of its first process; absent until there is one
- *   <root>/<id>/facts.json    what never changes
- *   <root>/<id>/config.json   the specification it was made from
- *   <root>/<id>/start.sock, start.lock   while it waits for "start"
+ *   <root>/<id>/cgroup        a link whose text is the path of its cgroup, or "system:" or "user:" and the absolute
+ * path of a scope's, which is there as soon as systemd has made it <root>/<id>/process       a link "pid:start time" of
+ * its first process; absent until there is one <root>/<id>/facts.json    what never changes <root>/<id>/config.json the
+ * specification it was made from <root>/<id>/start.sock, start.lock   while it waits for "start"
  *
  * The two links are records of one call: made whole or not at all, and readable when everything else is damaged. The
  * directory is filled under a hidden name and renamed to <id>, which claims the name. Its lock is a flock on the
@@ -24,6 +23,8 @@
 /* Claims the name: a locked directory with facts, config and the cgroup's path. config: a path in the caller's view.
  * ERROR_BUSY when there is one of that name. Gives the directory. */
 MUST_CHECK int state_claim(int root, const struct container_facts *facts, const char *config, struct error *err);
+/* Notes the cgroup of a scope, whose path nobody knows before it is there. */
+MUST_CHECK int state_note_scope(int dir, const struct container_facts *facts, struct error *err);
 /* Notes the first process. */
 MUST_CHECK int state_note_process(int dir, const struct process_id *id, struct error *err);
 

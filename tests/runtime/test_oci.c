@@ -445,8 +445,6 @@ static const struct {
 		"\"net.core.somaxconn\": expected a string, found a number"},
 	{{.system = LINUX("\"rootfsPropagation\": \"both\"")},
 		"\"rootfsPropagation\": \"both\" is not one of private, shared, slave, unbindable, or these with an r"},
-	{{.system = LINUX("\"cgroupsPath\": \"system.slice:docker:abc\"")},
-		"slice:prefix:name is for cgroups made by systemd"},
 	{{.system = LINUX("\"cgroupsPath\": \"/../..\"")},
 		"linux.cgroupsPath \"/../..\": must not contain \".\" or \"..\""},
 	{{.system = LINUX("\"mountLabel\": \"x\"")}, "\"mountLabel\": SELinux labels are not supported"},

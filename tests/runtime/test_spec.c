@@ -324,11 +324,6 @@ static void sysctl_hostname(struct spec *spec, struct arena *arena)
 {
 	pairs_set(arena, &spec->sysctls, "kernel.hostname", "x");
 }
-static void cgroup_systemd(struct spec *spec, struct arena *arena)
-{
-	(void)arena;
-	spec->cgroup_path = "system.slice:crio:abc";
-}
 static void cgroup_climbing(struct spec *spec, struct arena *arena)
 {
 	(void)arena;
@@ -405,8 +400,6 @@ static const struct {
 			  "separated by single dots"},
 	{sysctl_dots, "linux.sysctl: net..x: name must be letters"},
 	{sysctl_hostname, "linux.sysctl: kernel.hostname: is set by \"hostname\""},
-	{cgroup_systemd,
-		"linux.cgroupsPath \"system.slice:crio:abc\": slice:prefix:name is for cgroups made by systemd"},
 	{cgroup_climbing, "linux.cgroupsPath \"/warren/../..\": must not contain \".\" or \"..\""},
 	{cgroup_root, "linux.cgroupsPath \"//\": names the root cgroup"},
 	{hook_relative, "hooks.poststop[0].path \"hook\": must be absolute"},
