@@ -371,16 +371,20 @@ static void oom_acknowledge(struct watch *watch)
 
 static int watch_open(struct watch *watch, struct oci_cli *cli, const char *id, struct error *err)
 {
+	bool absolute;
+
 	if (container_open(&watch->arena, cli->root_dir, id, &watch->container, err) < 0)
 		return -1;
 	if (watch->container.status == CONTAINER_STOPPED || watch->container.status == CONTAINER_CREATING)
 		return fail(err, ERROR_BUSY, "container with id %s is not running", id);
 	if (!watch->container.facts.cgroup_path)
 		return fail(err, ERROR_USAGE, "%s has no cgroup", id);
-	if (cgroup_host_open(&watch->host, err) < 0)
+	/* That of a scope of systemd begins at the root of cgroup v2. */
+	absolute = *watch->container.facts.cgroup_path == '/';
+	if ((absolute ? cgroup_host_open_at(&watch->host, "/", err) : cgroup_host_open(&watch->host, err)) < 0)
 		return -1;
 	watch->has_host = true;
-	if (cgroup_open(&watch->host, watch->container.facts.cgroup_path, &watch->cgroup, err) < 0)
+	if (cgroup_open(&watch->host, watch->container.facts.cgroup_path + absolute, &watch->cgroup, err) < 0)
 		return -1;
 	watch->has_cgroup = true;
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/kernel.h"
+#include "cgroups/systemd.h"
 #include "runtime/oci.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
@@ -97,11 +98,13 @@ static void seccomp_encode(struct encoder *encoder)
 
 static void cgroup_encode(struct encoder *encoder)
 {
+	bool systemd = systemd_helper_is_there();
+
 	encode_object_begin(encoder, "cgroup");
 	encode_bool(encoder, "v1", true);
 	encode_bool(encoder, "v2", true);
-	encode_bool(encoder, "systemd", false);
-	encode_bool(encoder, "systemdUser", false);
+	encode_bool(encoder, "systemd", systemd);
+	encode_bool(encoder, "systemdUser", systemd);
 	encode_bool(encoder, "rdma", false);
 	encode_object_end(encoder);
 }
