@@ -130,7 +130,7 @@ bool kernel_is_at_least(unsigned major, unsigned minor)
 /* What kernels say to a call, a flag or a type that they do not know. */
 static bool may_be_the_kernel(int errnum)
 {
-	static const int errnums[] = {ENOSYS, EINVAL, EOPNOTSUPP, ENODEV, E2BIG, ENOTTY};
+	static const int errnums[] = {0 /* not told */, ENOSYS, EINVAL, EOPNOTSUPP, ENODEV, E2BIG, ENOTTY};
 
 	for (size_t i = 0; i < ARRAY_SIZE(errnums); i++)
 		if (errnum == errnums[i])

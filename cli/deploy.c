@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "cli/cli.h"
 
@@ -39,13 +40,16 @@ static void progress_print(
 	void *context, const char *name, enum apply_step step, const struct error *result, size_t done, size_t total)
 {
 	struct progress *progress = context;
+	struct error explained;
 
 	progress->counts[step]++;
 	if (step == APPLY_FAILED) {
 		if (progress->is_terminal && !progress->quiet)
 			fputs("\r\033[K", stdout);
 		fflush(stdout);
-		log_error("%s", result->text);
+		explained = *result;
+		kernel_explain(&explained);
+		log_error("%s", explained.text);
 		return;
 	}
 	if (progress->quiet)

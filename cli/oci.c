@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "runtime/runtime.h"
 
@@ -283,5 +284,8 @@ int main(int argc, char **argv)
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && fflush(stdout) != 0)
 		status = fail_errno(&err, "standard output");
-	return status < 0 ? error_report(&cli, &err) : status;
+	if (status >= 0)
+		return status;
+	kernel_explain(&err);
+	return error_report(&cli, &err);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "cli/cli.h"
@@ -506,6 +507,7 @@ static int run_attached(struct cli *cli, const struct instance_spec *spec, bool 
 		explain_end(spec, reason);
 		return status;
 	}
+	kernel_explain(err);
 	log_error("%s", err->text);
 	return !exec_failed ? 125 : err->errnum == ENOENT ? 127 : 126;
 }

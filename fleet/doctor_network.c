@@ -1,0 +1,139 @@
+/* The network: a link and the table's rules, tried in a network namespace of their own, and the host's settings. */
+#include <errno.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fleet/doctor.h"
+
+#define NFT_PROGRAM "/usr/sbin/nft"
+#define LOAD_IT "load it to see what the kernel says: modprobe "
+
+static int namespace_enter(struct error *err)
+{
+	return unshare(CLONE_NEWNET) < 0 ? fail_errno(err, "unshare the network namespace") : 0;
+}
+
+static int link_try(void *context, char note[TRIAL_NOTE_SIZE], struct error *err)
+{
+	(void)context;
+	snprintf(note, TRIAL_NOTE_SIZE, "works");
+	return namespace_enter(err) < 0 ? -1 : net_link_try(err);
+}
+
+static int table_try(void *context, char note[TRIAL_NOTE_SIZE], struct error *err)
+{
+	(void)context;
+	snprintf(note, TRIAL_NOTE_SIZE, "loads");
+	return namespace_enter(err) < 0 ? -1 : net_table_try(err);
+}
+
+static int rule_try(void *context, char note[TRIAL_NOTE_SIZE], struct error *err)
+{
+	snprintf(note, TRIAL_NOTE_SIZE, "loads");
+	return namespace_enter(err) < 0 ? -1 : net_rule_try(*(const size_t *)context, err);
+}
+
+/* Gives the result of trial_run(). */
+static int examine_trial(
+	struct examination *examination, const char *name, struct trial trial, const char *why, const char *remedy)
+{
+	struct error err = {0};
+	int result = trial_run(&trial, &err);
+	struct finding *finding = finding_add(examination, trial_state(examination, result, FINDING_MISSING), name,
+		arena_string(examination->arena, result > 0 ? trial.note : err.text), NULL);
+
+	finding->why = why;
+	if (result <= 0)
+		finding->remedy = examination->is_root ? remedy : "run it as root: sudo warren doctor";
+	return result;
+}
+
+/* Each kind of rule alone says which the kernel lacks; when the whole table loads, all are there. */
+static void examine_rules(struct examination *examination, bool all_load)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = net_rule_name(i)); i++) {
+		struct trial trial = {.run = rule_try, .context = &i};
+		const char *row = arena_format(examination->arena, "nftables: %s", name);
+
+		if (all_load)
+			finding_add(examination, FINDING_OK, row, "loads", NULL)->why = net_rule_module(i);
+		else
+			examine_trial(examination, row, trial, net_rule_module(i),
+				arena_format(examination->arena, LOAD_IT "%s", net_rule_module(i)));
+	}
+}
+
+static void examine_table(struct examination *examination)
+{
+	bool has_program = access(NFT_PROGRAM, X_OK) == 0;
+	struct finding *program = finding_add(examination, has_program ? FINDING_OK : FINDING_MISSING,
+		"the program nft", has_program ? NFT_PROGRAM : "no " NFT_PROGRAM, NULL);
+	int result;
+
+	program->why = "loads the one table of all instances";
+	if (!has_program) {
+		program->remedy = "apt-get install nftables";
+		return;
+	}
+	result = examine_trial(examination, "nftables: the whole table", (struct trial){.run = table_try},
+		"published ports, who may reach whom, and that no instance reaches the host",
+		"see below which part of it the kernel lacks");
+	examine_rules(examination, result > 0);
+}
+
+/* --- the host's settings ------------------------------------------------------------------------------------------ */
+
+/* We switch it on with the first instance and back with the last. */
+static void examine_forwarding(struct examination *examination)
+{
+	const char *value = knob_text(examination, "/proc/sys/net/ipv4/ip_forward");
+	struct finding *finding = finding_add(examination, value ? FINDING_OK : FINDING_UNKNOWN, "net.ipv4.ip_forward",
+		value ? value : "not to be read", NULL);
+
+	finding->why = "warren switches it on with the first instance and back with the last; its table keeps the host "
+		       "from becoming a router for others";
+	if (access("/proc/sys/net/ipv4/ip_forward", W_OK) < 0 && examination->is_root && !text_equal(value, "1")) {
+		finding->state = FINDING_MISSING;
+		finding->found = "off, and /proc/sys is read-only";
+		finding->remedy = "sysctl -w net.ipv4.ip_forward=1, where /proc/sys is writable";
+	}
+}
+
+/* Strict filtering is right for us: an instance's route is the way its packets come. */
+static void examine_reverse_path(struct examination *examination)
+{
+	const char *value = knob_text(examination, "/proc/sys/net/ipv4/conf/all/rp_filter");
+
+	finding_add(examination, FINDING_OK, "net.ipv4.conf.all.rp_filter", value ? value : "not to be read", NULL)
+		->why = "any value will do: warren's own table checks where instances' packets come from";
+}
+
+/* Found in many container set-ups: bridged frames pass the tables of the host. */
+static void examine_forward_policy(struct examination *examination)
+{
+	const char *tables = knob_text(examination, "/proc/net/ip_tables_names");
+	bool legacy = tables && strstr(tables, "filter");
+	struct finding *finding = finding_add(
+		examination, legacy ? FINDING_NOTE : FINDING_OK, "iptables of old", legacy ? tables : "none", NULL);
+
+	if (!legacy)
+		return;
+	finding->why = "what a FORWARD chain of theirs drops is dropped, whatever warren's table says";
+	finding->remedy = "when published ports do not answer: iptables-legacy -nvL FORWARD";
+}
+
+void examine_network(struct examination *examination)
+{
+	examine_trial(examination, "a link", (struct trial){.run = link_try},
+		"a veth pair, route and neighbour, as an instance has them", LOAD_IT "veth");
+	examine_table(examination);
+	examine_forwarding(examination);
+	examine_reverse_path(examination);
+	examine_forward_policy(examination);
+}
