@@ -26,6 +26,7 @@
 #include "runtime/masks.h"
 #include "runtime/network.h"
 #include "runtime/root.h"
+#include "runtime/schedule.h"
 #include "runtime/sysctls.h"
 #include "runtime/terminal.h"
 
@@ -113,6 +114,8 @@ static int cgroup_step(struct child *child, struct error *err)
 
 static int join_step(struct child *child, struct error *err)
 {
+	if (process_open_label(&child->process, err) < 0)
+		return -1;
 	return namespaces_join(&child->namespaces, err);
 }
 
@@ -311,6 +314,9 @@ static int start_hooks_step(struct child *child, struct error *err)
 
 static int become_step(struct child *child, struct error *err)
 {
+	/* With ids of its own the parent has done it, by rights that the child lacks. */
+	if (!child->namespaces.own_ids && schedule_apply(0, &child->spec->process, err) < 0)
+		return -1;
 	return process_become(&child->process, child->launch->seccomp, err);
 }
 

@@ -106,9 +106,10 @@ static int execution_prepare(
 
 static int execution_start(struct execution *e, const struct container_exec_options *options, struct error *err)
 {
+	struct spec_process process = *options->process;
 	struct join join = {
 		.target = &e->container.facts.init,
-		.process = options->process,
+		.process = &process,
 		.entrance = e->cgroup.has_cgroup ? &e->entrance : NULL,
 		.seccomp = e->seccomp,
 		.guard_own_binary = !e->container.facts.own_id_range,
@@ -116,6 +117,9 @@ static int execution_start(struct execution *e, const struct container_exec_opti
 		.preserve_fds = options->preserve_fds,
 	};
 
+	/* What the object `linux` says of processes holds for all of the container's. */
+	process.memory_policy = e->spec.process.memory_policy;
+	process.personality = e->spec.process.personality;
 	if (join_start(&join, &e->launched, NULL, err) < 0)
 		return -1;
 	if (e->console_socket >= 0) {

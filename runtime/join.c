@@ -21,6 +21,7 @@
 #include "base/socket.h"
 #include "runtime/child.h"
 #include "runtime/guard.h"
+#include "runtime/schedule.h"
 #include "runtime/terminal.h"
 
 struct joining {
@@ -160,6 +161,9 @@ static pid_t clone_undumpable(struct joining *j, struct error *err)
 	j->own_pid_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	if (j->own_pid_namespace < 0)
 		return fail_errno(err, "open our own pid namespace");
+	/* Ours from here on, and inherited: we have nothing left to do but to wait. */
+	if (schedule_set_processors(j->join->process->exec_cpus_initial, err) < 0)
+		return -1;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	pid = clone_inside(j, err);
 	if (pid != 0)
@@ -172,13 +176,18 @@ static pid_t clone_undumpable(struct joining *j, struct error *err)
 
 static int cgroup_step(struct joining *j, struct error *err)
 {
-	return j->join->entrance ? cgroup_enter(j->join->entrance, err) : 0;
+	if (j->join->entrance && cgroup_enter(j->join->entrance, err) < 0)
+		return -1;
+	return schedule_set_processors(j->join->process->exec_cpus_final, err);
 }
 
-/* Before the user namespace: a hard limit is raised only with CAP_SYS_RESOURCE over the host. */
+/* Before the user namespace: a hard limit is raised only with CAP_SYS_RESOURCE over the host, a priority with
+ * CAP_SYS_NICE. Before the mount namespace: labels go through the host's /proc. */
 static int limits_step(struct joining *j, struct error *err)
 {
-	return process_raise_rlimits(0, j->join->process, err);
+	if (process_raise_rlimits(0, j->join->process, err) < 0 || process_open_label(&j->plan, err) < 0)
+		return -1;
+	return schedule_apply(0, j->join->process, err);
 }
 
 static int namespaces_step(struct joining *j, struct error *err)

@@ -16,6 +16,7 @@
 #include "base/socket.h"
 #include "runtime/child.h"
 #include "runtime/root.h"
+#include "runtime/schedule.h"
 
 void launched_drop(struct launched *launched)
 {
@@ -186,12 +187,17 @@ static int proc_open(struct launching *l, struct error *err)
 	return l->proc < 0 ? fail_errno(err, "open %s", path) : 0;
 }
 
-/* A hard limit is raised only with CAP_SYS_RESOURCE over the host, which a child in a user namespace has not. */
+/* A hard limit is raised only with CAP_SYS_RESOURCE over the host, a priority with CAP_SYS_NICE, which a child in a
+ * user namespace has not. */
 static int limits_raise(struct launching *l, struct error *err)
 {
+	const struct spec_process *process = &l->launch->spec->process;
+
 	if (!l->child->namespaces.own_ids)
 		return 0;
-	return process_raise_rlimits(l->made.pid, &l->launch->spec->process, err);
+	if (process_raise_rlimits(l->made.pid, process, err) < 0)
+		return -1;
+	return schedule_apply(l->made.pid, process, err);
 }
 
 static int maps_write(struct launching *l, struct error *err)

@@ -79,7 +79,7 @@ static int prepare_one(
 
 int namespaces_prepare(const struct spec *spec, bool into_cgroup, struct namespaces *out, struct error *err)
 {
-	*out = (struct namespaces){0};
+	*out = (struct namespaces){.time_offsets = spec->time_offsets};
 	memset(out->join, -1, sizeof(out->join));
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		if (prepare_one(&spec->namespaces, (enum spec_namespace)ns, out, err) < 0) {
@@ -123,6 +123,28 @@ int namespaces_join(const struct namespaces *namespaces, struct error *err)
 	return namespaces->by_helper ? 0 : join_all(namespaces, err);
 }
 
+/* A time namespace takes offsets until the first process is in it (time_namespaces(7)), so it cannot be made by the
+ * clone: we make one for our children, and take our own for them afterwards. */
+static pid_t clone_with_offsets(
+	const struct namespaces *namespaces, uint64_t flags, int cgroup, int *pidfd, struct error *err)
+{
+	auto_fd own = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	if (own < 0)
+		return fail_errno(err, "open our own time namespace");
+	if (unshare(CLONE_NEWTIME) < 0)
+		return fail_errno(err, "make a time namespace");
+	if (file_write(AT_FDCWD, "/proc/self/timens_offsets", namespaces->time_offsets, err) < 0)
+		return blame(err, "set the time offsets");
+	pid = process_clone(flags & ~(uint64_t)CLONE_NEWTIME, cgroup, pidfd);
+	if (pid < 0)
+		fail_errno(err, "make namespaces");
+	if (pid != 0 && setns(own, CLONE_NEWTIME) < 0 && pid < 0)
+		return -1;
+	return pid;
+}
+
 static pid_t clone_directly(uint64_t flags, int cgroup, int *pidfd, struct error *err)
 {
 	pid_t pid = process_clone(flags, cgroup, pidfd);
@@ -132,6 +154,13 @@ static pid_t clone_directly(uint64_t flags, int cgroup, int *pidfd, struct error
 	if (pid < 0)
 		return fail_errno(err, "make namespaces");
 	return pid;
+}
+
+static pid_t clone_new(const struct namespaces *namespaces, uint64_t flags, int cgroup, int *pidfd, struct error *err)
+{
+	if (namespaces->time_offsets)
+		return clone_with_offsets(namespaces, namespaces->create | flags, cgroup, pidfd, err);
+	return clone_directly(namespaces->create | flags, cgroup, pidfd, err);
 }
 
 struct helper_answer {
@@ -147,7 +176,7 @@ static pid_t helper_clone(const struct namespaces *namespaces, int cgroup, int c
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a joined pid namespace may hold someone who looks */
 	if (join_all(namespaces, &answer.error) == 0)
-		answer.pid = clone_directly(namespaces->create | CLONE_PARENT, cgroup, &pidfd, &answer.error);
+		answer.pid = clone_new(namespaces, CLONE_PARENT, cgroup, &pidfd, &answer.error);
 	if (answer.pid == 0) {
 		close(channel);
 		return 0;
@@ -200,7 +229,7 @@ pid_t namespaces_clone(const struct namespaces *namespaces, int cgroup, int *pid
 {
 	if (namespaces->by_helper)
 		return clone_by_helper(namespaces, cgroup, pidfd, err);
-	return clone_directly(namespaces->create, cgroup, pidfd, err);
+	return clone_new(namespaces, 0, cgroup, pidfd, err);
 }
 
 /* All lines in one write: the kernel takes no second one. */

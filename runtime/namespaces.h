@@ -10,12 +10,13 @@
 #include "runtime/spec.h"
 
 struct namespaces {
-	uint64_t create;	/* flags for clone3 */
-	bool cgroup_late;	/* v1: the child unshares its cgroup namespace once it is in its cgroup */
-	int join[NS_COUNT];	/* -1: not joined */
-	bool opened[NS_COUNT];	/* join[] is ours to close */
-	bool by_helper;		/* a process in between joins, then clones for us */
-	bool new_user, own_ids; /* a user namespace is made; is made or joined */
+	uint64_t create;	  /* flags for clone3 */
+	bool cgroup_late;	  /* v1: the child unshares its cgroup namespace once it is in its cgroup */
+	int join[NS_COUNT];	  /* -1: not joined */
+	bool opened[NS_COUNT];	  /* join[] is ours to close */
+	bool by_helper;		  /* a process in between joins, then clones for us */
+	bool new_user, own_ids;	  /* a user namespace is made; is made or joined */
+	const char *time_offsets; /* of the new time namespace, borrowed; NULL: none */
 };
 
 /* Opens what is to be joined. into_cgroup: the child is born in its cgroup (v2), so its cgroup namespace can be born

@@ -50,7 +50,7 @@ struct oci_process {
 	LIST_OF(struct oci_rlimit) rlimits;
 	bool no_new_privileges;
 	struct optional oom_score_adj;
-	char refused;
+	struct spec_process direct; /* rows that need no conversion */
 };
 
 #define ID_MAX 4294967294
@@ -127,11 +127,11 @@ static const struct field process_fields[] = {
 	LIST("rlimits", struct oci_process, rlimits, rlimit_fields, 0),
 	BOOL("noNewPrivileges", struct oci_process, no_new_privileges, 0),
 	OPTIONAL("oomScoreAdj", struct oci_process, oom_score_adj, -1000, 1000, 0),
-	CUSTOM("apparmorProfile", struct oci_process, refused, oci_decode_refused, 0),
-	CUSTOM("selinuxLabel", struct oci_process, refused, oci_decode_refused, 0),
-	CUSTOM("scheduler", struct oci_process, refused, oci_decode_refused, 0),
-	CUSTOM("ioPriority", struct oci_process, refused, oci_decode_refused, 0),
-	CUSTOM("execCPUAffinity", struct oci_process, refused, oci_decode_refused, 0),
+	CUSTOM("apparmorProfile", struct oci_process, direct, oci_decode_apparmor, 0),
+	CUSTOM("selinuxLabel", struct oci_process, direct, oci_decode_selinux, 0),
+	CUSTOM("scheduler", struct oci_process, direct, oci_decode_scheduler, 0),
+	CUSTOM("ioPriority", struct oci_process, direct, oci_decode_io_priority, 0),
+	CUSTOM("execCPUAffinity", struct oci_process, direct, oci_decode_exec_affinity, 0),
 	END_OF_FIELDS,
 };
 
@@ -170,19 +170,18 @@ static int rlimits_convert(
 static int process_convert(
 	struct arena *arena, const struct oci_process *from, struct spec_process *out, struct error *err)
 {
-	*out = (struct spec_process){
-		.terminal = from->terminal,
-		.console_height = from->console.height,
-		.console_width = from->console.width,
-		.uid = from->user.uid,
-		.gid = from->user.gid,
-		.umask = from->user.umask,
-		.args = from->args,
-		.env = from->env,
-		.cwd = from->cwd,
-		.no_new_privileges = from->no_new_privileges,
-		.oom_score_adj = from->oom_score_adj,
-	};
+	*out = from->direct;
+	out->terminal = from->terminal;
+	out->console_height = from->console.height;
+	out->console_width = from->console.width;
+	out->uid = from->user.uid;
+	out->gid = from->user.gid;
+	out->umask = from->user.umask;
+	out->args = from->args;
+	out->env = from->env;
+	out->cwd = from->cwd;
+	out->no_new_privileges = from->no_new_privileges;
+	out->oom_score_adj = from->oom_score_adj;
 	out->groups.items = from->user.groups.items;
 	out->groups.count = from->user.groups.count;
 	for (size_t set = 0; set < CAPS_SETS; set++)
@@ -192,7 +191,8 @@ static int process_convert(
 
 static int process_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct oci_process from = {0};
+	/* What the object `linux` may have said about it before. */
+	struct oci_process from = {.direct = *(const struct spec_process *)member};
 
 	if (decode_object(decoder, node, process_fields, &from, err) < 0)
 		return -1;
@@ -361,6 +361,8 @@ int oci_spec_decode(
 	spec->root_read_only = config.root.read_only;
 	if (text_is_empty(spec->root))
 		return fail(err, ERROR_USAGE, "%s: root.path is empty", doc->name);
+	if (spec->time_offsets && !spec->namespaces.create[NS_TIME])
+		return fail(err, ERROR_USAGE, "%s: linux.timeOffsets: needs a new time namespace", doc->name);
 	paths_complete(arena, spec);
 	oci_process_fit(&spec->process, has_own_users(spec));
 	oci_add_default_devices(arena, &spec->limits);
@@ -390,6 +392,7 @@ int oci_process_read(struct arena *arena, const char *path, struct spec_process 
 	struct json_doc doc;
 	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
 
+	*process = (struct spec_process){0};
 	if (json_read(arena, AT_FDCWD, path, JSON_PLAIN, &doc, err) < 0)
 		return -1;
 	return process_decode(&decoder, doc.root, process, err);

@@ -29,6 +29,22 @@ MUST_CHECK int oci_decode_resources(
 MUST_CHECK int oci_decode_seccomp(
 	const struct decoder *decoder, const struct json *node, void *pointer_to_seccomp, struct error *err);
 
+/* The same into a struct spec_process. */
+MUST_CHECK int oci_decode_scheduler(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_io_priority(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_exec_affinity(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_apparmor(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_selinux(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_memory_policy(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+MUST_CHECK int oci_decode_personality(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+
 /* The same for a container that is there: what changes, everything else unset. memory_now: its limit of memory, -1
  * without one, for a `swap` that comes alone. doc holds the object `resources` itself. */
 struct oci_update {

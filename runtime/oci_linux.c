@@ -5,8 +5,7 @@
  * that its author counts on. Keys that the specification does not have are passed over, as it demands.
  *
  * Also known and refused, in the files that decode their neighbours: mount option `remount`; SCMP_ACT_NOTIFY,
- * listenerPath and SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; resources.memory.disableOOMKiller; cgroupsPath in systemd's
- * form. */
+ * listenerPath and SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; resources.memory.disableOOMKiller. */
 #include <string.h>
 #include <sys/mount.h>
 
@@ -17,20 +16,12 @@
 static const struct {
 	const char *key, *reason;
 } unsupported[] = {
-	/* process */
-	{"apparmorProfile", "AppArmor profiles are not supported"},
-	{"selinuxLabel", "SELinux labels are not supported"},
-	{"scheduler", "scheduling policies are not supported"},
-	{"ioPriority", "I/O priorities are not supported"},
-	{"execCPUAffinity", "CPU affinities of exec are not supported; resources.cpu.cpus is"},
 	/* mounts */
 	{"uidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
 	{"gidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
 	/* linux */
 	{"mountLabel", "SELinux labels are not supported"},
 	{"intelRdt", "Intel RDT is not supported"},
-	{"timeOffsets", "offsets of a time namespace are not supported"},
-	{"memoryPolicy", "memory policies are not supported; resources.cpu.mems is"},
 	{"netDevices", "moving network devices is not supported"},
 	/* linux.resources */
 	{"hugepageLimits", "limits of huge pages are not supported; with cgroup v2 \"unified\" can write them"},
@@ -190,7 +181,7 @@ static int devices_decode(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
-/* --- propagation, personality, cgroup
+/* --- propagation, time, cgroup
  * -------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -224,26 +215,37 @@ static int propagation_decode(const struct decoder *decoder, const struct json *
 		"\"%s\" is not one of private, shared, slave, unbindable, or these with an r", name);
 }
 
-struct oci_personality {
-	const char *domain;
-	struct strings flags;
+struct oci_time_offset {
+	int64_t seconds;
+	uint32_t nanoseconds;
 };
-static const struct field personality_fields[] = {
-	STRING("domain", struct oci_personality, domain, REQUIRED),
-	STRINGS("flags", struct oci_personality, flags, 0),
+struct oci_time_offsets {
+	struct oci_time_offset monotonic, boottime;
+};
+/* Whole years beyond what a clock can show; the kernel's own bound is as far away. */
+#define OFFSET_MAX_S 9223372036
+static const struct field time_offset_fields[] = {
+	INTEGER("secs", struct oci_time_offset, seconds, -OFFSET_MAX_S, OFFSET_MAX_S, 0),
+	INTEGER("nanosecs", struct oci_time_offset, nanoseconds, 0, 999999999, 0),
+	END_OF_FIELDS,
+};
+static const struct field time_offsets_fields[] = {
+	OBJECT("monotonic", struct oci_time_offsets, monotonic, time_offset_fields, 0),
+	OBJECT("boottime", struct oci_time_offsets, boottime, time_offset_fields, 0),
 	END_OF_FIELDS,
 };
 
-/* The native one is what every process has. */
-static int personality_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+/* → the lines of /proc/PID/timens_offsets, time_namespaces(7). */
+static int time_offsets_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
-	struct oci_personality from = {0};
+	struct oci_time_offsets from = {0};
 
-	(void)member;
-	if (decode_object(decoder, node, personality_fields, &from, err) < 0)
+	if (decode_object(decoder, node, time_offsets_fields, &from, err) < 0)
 		return -1;
-	if (strcmp(from.domain, "LINUX") != 0 || from.flags.count)
-		return decode_fail(decoder, node, err, "only the domain LINUX without flags is supported");
+	if (node->count)
+		*(const char **)member = arena_format(decoder->arena, "monotonic %lld %u\nboottime %lld %u\n",
+			(long long)from.monotonic.seconds, from.monotonic.nanoseconds, (long long)from.boottime.seconds,
+			from.boottime.nanoseconds);
 	return 0;
 }
 
@@ -269,11 +271,11 @@ const struct field oci_linux_fields[] = {
 	STRINGS("maskedPaths", struct spec, masked_paths, 0),
 	STRINGS("readonlyPaths", struct spec, read_only_paths, 0),
 	PAIRS("sysctl", struct spec, sysctls, 0),
-	CUSTOM("personality", struct spec, oci_version, personality_decode, 0),
+	CUSTOM("personality", struct spec, process, oci_decode_personality, 0),
 	CUSTOM("mountLabel", struct spec, oci_version, oci_decode_refused, 0),
 	CUSTOM("intelRdt", struct spec, oci_version, oci_decode_refused, 0),
-	CUSTOM("timeOffsets", struct spec, oci_version, oci_decode_refused, 0),
-	CUSTOM("memoryPolicy", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("timeOffsets", struct spec, time_offsets, time_offsets_decode, 0),
+	CUSTOM("memoryPolicy", struct spec, process, oci_decode_memory_policy, 0),
 	CUSTOM("netDevices", struct spec, oci_version, oci_decode_refused, 0),
 	END_OF_FIELDS,
 };

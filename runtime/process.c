@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/schedule.h"
 #include "runtime/seccomp.h"
 
 /* --- parent: argv, environment, program --------------------------------------------------------------------------- */
@@ -106,6 +107,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 		.argv = arguments.items,
 		.envp = environment.items,
 		.candidates = candidates.items,
+		.label = -1,
 	};
 	return 0;
 }
@@ -300,11 +302,18 @@ static int privileges_forgo(const struct spec_process *process, struct error *er
 	return 0;
 }
 
+int process_open_label(struct process_plan *plan, struct error *err)
+{
+	return label_open(plan->process, &plan->label, err);
+}
+
 int process_become(const struct process_plan *plan, const struct seccomp_program *seccomp, struct error *err)
 {
 	const struct spec_process *process = plan->process;
 	bool directory_waits = directory_waits_for_user(plan);
 
+	if (schedule_set_surroundings(process, err) < 0 || label_write(process, plan->label, err) < 0)
+		return -1;
 	if (process_set_rlimits(process, err) < 0)
 		return -1;
 	umask(process->umask.set ? (mode_t)process->umask.value : 022);

@@ -21,6 +21,7 @@ struct process_plan {
 	const char *const *argv;       /* ends with NULL */
 	const char *const *envp;       /* ends with NULL */
 	const char *const *candidates; /* paths to try in order, as seen from inside; ends with NULL, at least one */
+	int label;		       /* what process_open_label() opened; -1 */
 };
 
 /* argv as it is. envp: every NAME once (the last value wins, at the first one's place), then what is missing of
@@ -41,6 +42,9 @@ MUST_CHECK int process_raise_rlimits(pid_t pid, const struct spec_process *proce
 
 /* --- child side --------------------------------------------------------------------------------------------------- */
 
+/* While /proc is still the host's: opens what takes the program's security label, if it is to have one. */
+MUST_CHECK int process_open_label(struct process_plan *plan, struct error *err);
+
 /* Goes to process->cwd, made with its parents when it is missing (inside the root, after pivot_root), and checks by
  * getcwd(2) that the place can be reached from the root: a working directory through a leaked descriptor is refused.
  * Call it with all capabilities in the child's user namespace, before process_become(), which tries again when it was
@@ -49,7 +53,7 @@ MUST_CHECK int process_enter_directory(const struct process_plan *plan, struct e
 
 /* Everything between "root is in place" and "execute", in the only order that works:
  *
- *   limits, umask, bounding set, no_new_privs;
+ *   memory policy, personality, security label, limits, umask, bounding set, no_new_privs;
  *   without no_new_privs the filter (seccomp(2) then needs CAP_SYS_ADMIN);
  *   supplementary groups, gid, uid, working directory once more if it had to wait for the uid;
  *   permitted, effective, inheritable and ambient sets;
