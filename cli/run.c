@@ -16,6 +16,7 @@ struct run_options {
 		*stop_signal, *log_driver, *cpus, *cpuset, *description;
 	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
 		log_options, security, etc_from_host;
+	struct strings profiles;
 	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, stop_timeout;
 };
 
@@ -23,6 +24,9 @@ struct run_options {
 	OPTION_TEXT("name", 0, "NAME", "name of the instance (default: made up)", struct run_options, name),           \
 		OPTION_TEXT(                                                                                           \
 			"rootfs", 0, "DIR", "a directory as the root, in place of IMAGE", struct run_options, rootfs), \
+		OPTION_TEXTS("profile", 0, "NAME",                                                                     \
+			"built-in profile: \"system\" boots the init of the root (systemd)", struct run_options,       \
+			profiles),                                                                                     \
 		OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/udp]", "publish a port (on 127.0.0.1 unless told)",      \
 			struct run_options, publish),                                                                  \
 		OPTION_TEXTS("volume", 'v', "SOURCE:TARGET[:ro]", "show a host directory or a named volume inside",    \
@@ -192,8 +196,10 @@ static int security_fill(const struct strings *from, struct instance_spec *spec,
 			spec->seccomp = "unconfined";
 		else if (text_equal(text, "no-new-privileges=false") || text_equal(text, "no-new-privileges:false"))
 			spec->no_new_privileges = false;
-		else if (!text_equal(text, "no-new-privileges") && !text_equal(text, "no-new-privileges=true") &&
-			 !text_equal(text, "seccomp=default"))
+		else if (text_equal(text, "no-new-privileges") || text_equal(text, "no-new-privileges=true") ||
+			 text_equal(text, "no-new-privileges:true"))
+			spec->no_new_privileges = true;
+		else if (!text_equal(text, "seccomp=default"))
 			return fail(err, ERROR_USAGE,
 				"--security-opt \"%s\": expected seccomp=unconfined or no-new-privileges=false", text);
 	}
@@ -384,6 +390,8 @@ static int operands_fill(struct arena *arena, const struct run_options *options,
 	}
 	if (used < count && !strcmp(operands[used], "--"))
 		used++;
+	if (used < count)
+		spec->command = (struct strings){0}; /* in place of a profile's */
 	for (; used < count; used++)
 		strings_add(arena, &spec->command, operands[used]);
 	return 0;
@@ -393,6 +401,9 @@ static int spec_fill(struct arena *arena, const struct run_options *options, siz
 	struct instance_spec *spec, struct error *err)
 {
 	instance_spec_init(arena, spec, false);
+	for (size_t i = 0; i < options->profiles.count; i++)
+		if (profile_apply(arena, options->profiles.items[i], spec, err) < 0)
+			return blame(err, "--profile");
 	if (operands_fill(arena, options, count, operands, spec, err) < 0 ||
 		simple_fill(arena, options, spec, err) < 0 || resources_fill(options, &spec->resources, err) < 0 ||
 		lists_fill(arena, options, spec, err) < 0 ||

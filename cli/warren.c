@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/kernel.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
@@ -46,13 +45,13 @@ static const struct command *const order[] = {
 	&shell_command,
 	&logs_command,
 	&inspect_command,
+	&audit_command,
 	&stats_command,
 	&wait_command,
 	&rename_command,
 	&validate_command,
 	&apply_command,
 	&down_command,
-	&doctor_command,
 };
 
 /* The same as the array that base/options wants: ends with a row without a name; room for completion as well. */
@@ -172,7 +171,6 @@ int main(int argc, char **argv)
 	commands_collect();
 	status = global_run(&cli, argc, argv, &err);
 	if (status < 0) {
-		kernel_explain(&err);
 		fflush(stdout);
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = error_exit_status(&err);

@@ -18,6 +18,8 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TMPFS_DEFAULT_BYTES (INT64_C(16) << 20)
+/* systemd reloads only while 16 MiB are free in /run, where its early journal is too. */
+#define TMPFS_BOOT_BYTES (INT64_C(64) << 20)
 #define TMPFS_DEFAULT_MODE 01777
 #define CPU_PERIOD_US 100000
 #define CONFIG_DEFAULT_MODE 0400
@@ -76,6 +78,8 @@ static int compile_environment(const struct compiler *c)
 	pairs_set(c->arena, &all, "HOME", c->user->home);
 	if (c->from->terminal)
 		pairs_set(c->arena, &all, "TERM", "xterm");
+	else if (c->from->boot) /* what init writes on its console is read in a log: without colours */
+		pairs_set(c->arena, &all, "TERM", "dumb");
 	pairs_set(c->arena, &all, "container", "warren");
 	pairs_merge(c->arena, &all, &c->facts->image->environment);
 	for (size_t i = 0; i < c->from->env_file.count; i++)
@@ -252,7 +256,8 @@ static bool target_is_used(const struct instance_spec *spec, const char *target)
 static void tmpfs_add(const struct compiler *c, const struct volume *volume)
 {
 	struct spec_mount *mount = &c->spec->mounts.items[c->spec->mounts.count++];
-	int64_t bytes = volume->size_bytes ? volume->size_bytes : TMPFS_DEFAULT_BYTES;
+	int64_t least = c->from->boot ? TMPFS_BOOT_BYTES : TMPFS_DEFAULT_BYTES;
+	int64_t bytes = volume->size_bytes ? volume->size_bytes : least;
 
 	*mount = (struct spec_mount){.destination = volume->target,
 		.type = "tmpfs",
@@ -347,7 +352,8 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 		.spec = out,
 		.err = err};
 	unsigned profile_flags =
-		volumes_need_setid_guard(spec->volumes.items, spec->volumes.count) ? SECCOMP_SETID_GUARD : 0;
+		(volumes_need_setid_guard(spec->volumes.items, spec->volumes.count) ? SECCOMP_SETID_GUARD : 0) |
+		(spec->boot ? SECCOMP_SYSTEM : 0);
 
 	if (!complete.image)
 		complete.image = &empty_image;
@@ -356,7 +362,7 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->hostname = facts->hostname ? facts->hostname : spec->hostname ? spec->hostname : spec->name;
 	out->cgroup_path = facts->cgroup_path;
 	out->root_read_only = spec->read_only;
-	out->process.terminal = spec->terminal;
+	out->process.terminal = spec->terminal || spec->boot; /* init's console */
 	out->sysctls = spec->sysctls;
 	resources_limits(&spec->resources, &out->limits);
 	compile_user(&c);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -45,6 +46,11 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 		return -1;
 	if (faccessat(host->instances, spec->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return name_taken(host, spec->name, err);
+	if (spec->boot && host->cgroups.mode != CGROUP_V2)
+		return fail(err, ERROR_USAGE,
+			"boot: an init of its own needs control groups of version 2 (all of them, at /sys/fs/cgroup); "
+			"this host has %s",
+			host->cgroups.mode == CGROUP_NONE ? "none" : "version 1");
 	resources_limits(&spec->resources, &limits);
 	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0)
 		return -1;
@@ -157,6 +163,27 @@ static int spec_write(int dir, const struct instance_spec *spec, struct error *e
 	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
 }
 
+/* What a machine has for itself, though many are made from one directory: machine-id(5), and a name that its init does
+ * not replace by the one of the directory. */
+static int identity_write(int dir, const struct instance_spec *spec, struct error *err)
+{
+	const char *name = spec->hostname ? spec->hostname : spec->name;
+	auto_free char *line = text_format("%s\n", name);
+	unsigned char bytes[16];
+	char id[2 * sizeof(bytes) + 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return fail_errno(err, "getrandom");
+	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40); /* a version 4 UUID, as systemd makes them */
+	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+	id[2 * sizeof(bytes)] = '\n';
+	if (root_file_write(dir, "/etc/machine-id", 0444, 0, 0, id, sizeof(id) - 1, err) < 0)
+		return -1;
+	return root_file_write(dir, "/etc/hostname", 0644, 0, 0, line, strlen(line), err);
+}
+
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
  * linked or cloned from one into the other. */
 static int root_make(struct host *host, const char *staged, const struct instance_spec *spec, struct error *err)
@@ -182,7 +209,9 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	request.instance = dir;
 	if (spec->image && image_prepare(session.store, spec->image, &arena, &config, err) < 0)
 		return -1;
-	return root_create(&session, &request, err);
+	if (root_create(&session, &request, err) < 0)
+		return -1;
+	return spec->boot ? identity_write(dir, spec, err) : 0;
 }
 
 static int staged_fill(struct host *host, struct instance *staged, const char *path, const struct instance_spec *spec,

@@ -77,6 +77,22 @@ static int facts_read(struct joining *joining, const char *name, struct error *e
 	return image_prepare(joining->host->lib, joining->wanted.image, &joining->arena, &joining->image, err);
 }
 
+/* Where an init has divided the cgroup no process may be at its top (cgroups(7): no processes in inner nodes): a leaf
+ * beside the init's own, which it leaves alone. */
+static int leaf_enter(struct joining *joining, const char *path, struct error *err)
+{
+	const char *leaf = arena_format(&joining->arena, "%s/exec", path);
+	struct cgroup_limits none = {0};
+	struct cgroup cgroup;
+	int result;
+
+	if (cgroup_create(&joining->host->cgroups, leaf, &none, CGROUP_MAY_EXIST, &cgroup, err) < 0)
+		return -1;
+	result = cgroup_entrance_open(&cgroup, &joining->entrance, err);
+	cgroup_drop(&cgroup);
+	return result;
+}
+
 static int cgroup_find(struct joining *joining, const char *name, struct error *err)
 {
 	const char *path = instance_cgroup_path(&joining->arena, joining->host, name);
@@ -86,6 +102,8 @@ static int cgroup_find(struct joining *joining, const char *name, struct error *
 	/* It would wait, unkillable, for the thaw. */
 	if (cgroup_is_frozen(&joining->cgroup))
 		return fail(err, ERROR_BUSY, "%s is paused; resume it first", name);
+	if (joining->wanted.boot)
+		return leaf_enter(joining, path, err);
 	return cgroup_entrance_open(&joining->cgroup, &joining->entrance, err);
 }
 
@@ -142,6 +160,8 @@ static int process_make(struct joining *joining, const char *name, struct error 
 		return -1;
 	process->args = options->args;
 	process->terminal = options->terminal;
+	if (joining->wanted.boot && options->terminal) /* unlike the console of the init, a real one */
+		strings_add(&joining->arena, &process->env, "TERM=xterm");
 	for (size_t i = 0; i < options->env.count; i++)
 		strings_add(&joining->arena, &process->env, options->env.items[i]);
 	window_size_copy(process);

@@ -183,6 +183,10 @@ static int check_profile(const struct reader *reader, const struct json *profile
 
 	if (name_check("profile", profile->key, reader->err) < 0)
 		return fail_at_key(reader, profile);
+	if (profile_built_in(reader->arena, profile->key, profile))
+		return json_fail_key(&reader->doc, profile, reader->err,
+			"profile \"%s\" is built in: give yours another name and list it behind that one",
+			profile->key);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		const struct json *nested = json_get(profile, refused[i]);
 
@@ -216,10 +220,9 @@ static const struct json *profile_find(const struct reader *reader, const struct
 	}
 	if (reader->top.profiles)
 		profile = json_get(reader->top.profiles, name->text);
-	if (!profile && !strcmp(name->text, "system"))
-		json_fail(&reader->doc, name, reader->err,
-			"profile \"system\" is known but not built yet in this version; remove it");
-	else if (!profile)
+	if (!profile)
+		profile = profile_built_in(reader->arena, name->text, name);
+	if (!profile)
 		fail_unknown(reader, name, "profile", name->text, reader->top.profiles, "is not one of this file");
 	return profile;
 }

@@ -28,8 +28,20 @@ static int shell_status(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
+/* How an init ended that called reboot(2): in a pid namespace the kernel kills it, by SIGHUP when it is to start again,
+ * by SIGINT when it is to stay off (reboot(2), since Linux 3.4). */
+static int reboot_signal(const struct end *end)
+{
+	if (!end->boot || end->wait_status < 0 || !WIFSIGNALED(end->wait_status))
+		return 0;
+	return WTERMSIG(end->wait_status) == SIGHUP || WTERMSIG(end->wait_status) == SIGINT ? WTERMSIG(end->wait_status)
+											    : 0;
+}
+
 static enum end_reason end_reason(const struct end *end)
 {
+	if (reboot_signal(end))
+		return reboot_signal(end) == SIGHUP && end->desired != DESIRED_STOPPED ? END_REBOOT : END_STOPPED;
 	if (end->killed_by && end->wait_status >= 0 && was_killed(end->wait_status, end->killed_by))
 		return END_KILLED;
 	if (end->desired == DESIRED_STOPPED)
@@ -45,7 +57,9 @@ struct exit_record end_judge(const struct end *end)
 {
 	return (struct exit_record){
 		.reason = end_reason(end),
-		.status = end->wait_status < 0 ? 128 + SIGKILL : shell_status(end->wait_status),
+		.status = reboot_signal(end)	 ? 0
+			  : end->wait_status < 0 ? 128 + SIGKILL
+						 : shell_status(end->wait_status),
 		.at_ms = clock_real_ms(),
 	};
 }

@@ -66,10 +66,11 @@ enum end_reason {
 	END_STOPPED,
 	END_KILLED,
 	END_HOST,
-	END_START_FAILED
+	END_START_FAILED,
+	END_REBOOT
 };
 extern const char *const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
-						restarted or monitor lost", "start failed" */
+						restarted or monitor lost", "start failed", "reboot" */
 
 struct exit_record {
 	enum end_reason reason;
@@ -173,6 +174,33 @@ struct bulk {
 };
 MUST_CHECK int instances_do(struct host *host, const struct strings *names, const struct bulk *bulk, struct error *err);
 
+/* --- audit -------------------------------------------------------------------------------------------------------- */
+
+/* What an instance may do and reach, against the hardened default. ok: as the default or stricter. weak: more than a
+ * careful server needs, or no bound where there could be one. open: a wall between it and the host is missing. */
+enum audit_verdict { AUDIT_OK, AUDIT_WEAK, AUDIT_OPEN };
+extern const char *const audit_verdict_names[];
+
+struct audit_row {
+	const char *id;	   /* items of the CIS Docker Benchmark, "5.4" or "2.9 5.31"; "" when it has none */
+	const char *topic; /* "memory limit" */
+	enum audit_verdict verdict;
+	const char *found;
+	const char *why; /* what that means and how to close it; NULL when it is ok */
+};
+struct audit {
+	LIST_OF(struct audit_row) rows;
+	size_t counts[AUDIT_OPEN + 1];
+	bool running; /* rights, namespaces, limits and mounts are what the kernel has now, else what the next start
+			 gives */
+};
+/* Of an instance that is here. */
+MUST_CHECK int instance_audit(
+	struct arena *arena, struct host *host, const char *name, struct audit *out, struct error *err);
+/* Of one that is only described, as in a fleet file. */
+MUST_CHECK int instance_spec_audit(
+	struct arena *arena, const struct instance_spec *spec, struct audit *out, struct error *err);
+
 /* --- logs and figures
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -232,45 +260,5 @@ MUST_CHECK int fleet_apply(
 /* Stops and removes every instance, network and record of the fleet (volumes stay). ERROR_MISSING: no fleet of that
  * name. */
 MUST_CHECK int fleet_down(struct host *host, const char *name, const struct apply_options *options, struct error *err);
-
-/* --- the host itself ---------------------------------------------------------------------------------------------- */
-
-enum finding_state {
-	FINDING_OK,
-	FINDING_NOTE,	 /* worth knowing; nothing is wrong */
-	FINDING_WARNING, /* works, but not all of it, or not for so many */
-	FINDING_MISSING, /* needed, and not there */
-	FINDING_UNKNOWN, /* could not be looked at: mostly for want of rights */
-};
-#define FINDING_STATES (FINDING_UNKNOWN + 1)
-extern const char *const finding_state_names[]; /* "ok", "note", "warning", "missing", "unknown" */
-
-struct finding {
-	enum finding_state state;
-	const char *group, *name; /* "limits", "kernel.pid_max" */
-	const char *found;	  /* in a few words; never NULL */
-	const char *wanted;	  /* NULL: it is only told */
-	const char *why;	  /* what it is for, how `wanted` was reckoned; NULL: speaks for itself */
-	const char *remedy;	  /* what to do, exactly; NULL when there is nothing to do */
-	const char *setting;	  /* "kernel.pid_max = 65536" when a line of sysctl.conf(5) is the remedy, else NULL */
-};
-
-struct doctor_request {
-	struct host_options where;
-	struct optional instances;	/* how many are planned; unset: those of the file, else those that exist */
-	const struct fleet_file *fleet; /* what it asks for is judged too; NULL: none */
-};
-
-struct doctor_report {
-	struct finding *items;
-	size_t count;
-	int64_t instances; /* the number that was judged for */
-	size_t counts[FINDING_STATES];
-};
-
-/* Looks at all that instances need of this host, trying what can be tried in places that are gone afterwards. Changes
- * nothing (the kernel may load modules), needs nothing, and does not fail: what cannot be looked at is a finding as
- * well. Needs no host_open(), and no root for most. */
-void host_examine(struct arena *arena, const struct doctor_request *request, struct doctor_report *report);
 
 #endif

@@ -93,6 +93,7 @@ struct end {
 	int64_t oom_kills;
 	enum desired_state desired;
 	int killed_by; /* signal that `kill` sent, 0 none */
+	bool boot;     /* it was an init, which ends by reboot(2) */
 };
 struct exit_record end_judge(const struct end *end);
 /* The status of an ended process that was not our child: pidfd opened before its end (PIDFD_GET_INFO, 6.15); -1. */

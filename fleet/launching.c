@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -164,25 +165,50 @@ static int filter_get(struct start *start, struct error *err)
 	return seccomp_program_get(start->spec.seccomp, cache, &start->seccomp, err);
 }
 
-static int cgroup_prepare(struct start *start, struct error *err)
+static int cgroup_make(struct start *start, const char *path, struct error *err)
+{
+	unsigned flags = CGROUP_ACCOUNTING | (start->wanted.boot ? CGROUP_ALL_CONTROLLERS : 0);
+
+	return cgroup_create(&start->host->cgroups, path, &start->spec.limits, flags, &start->cgroup, err);
+}
+
+/* An init divides its cgroup among its services. The limits stay the host's. */
+static int cgroup_give(struct start *start, struct error *err)
+{
+	uid_t root = record_id_base(&start->record);
+
+	if (!start->wanted.boot)
+		return 0;
+	return cgroup_delegate(&start->cgroup, root, root, err);
+}
+
+/* What an init made in the cgroup would be in the way of the next one, which is born at its top. */
+static int cgroup_reuse(struct start *start, const char *path, struct error *err)
 {
 	const struct cgroup_host *host = &start->host->cgroups;
+
+	if (start->wanted.boot)
+		return cgroup_remove(host, path, INSTANCE_END_TIMEOUT_MS, false, err) < 0 ? -1 : 1;
+	return cgroup_open(host, path, &start->cgroup, err) < 0 ? forgive(err) + 1 : 0;
+}
+
+static int cgroup_prepare(struct start *start, struct error *err)
+{
 	const char *path = instance_cgroup_path(&start->arena, start->host, start->monitor->instance.name);
+	int missing = start->again ? cgroup_reuse(start, path, err) : 1;
 
-	struct error gone;
-
-	if (start->again && cgroup_open(host, path, &start->cgroup, &gone) == 0)
-		return cgroup_entrance_open(&start->cgroup, &start->entrance, err);
-	if (cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0) {
+	if (missing < 0)
+		return -1;
+	if (missing && cgroup_make(start, path, err) < 0) {
 		/* Left by a monitor that was killed: nothing of ours runs, so what is in it has no owner. */
 		if (err->kind != ERROR_BUSY)
 			return -1;
 		forgive(err);
 		if (run_release(&start->monitor->instance, &start->monitor->run, err) < 0 ||
-			cgroup_create(host, path, &start->spec.limits, CGROUP_ACCOUNTING, &start->cgroup, err) < 0)
+			cgroup_make(start, path, err) < 0)
 			return -1;
 	}
-	return cgroup_entrance_open(&start->cgroup, &start->entrance, err);
+	return cgroup_give(start, err) < 0 ? -1 : cgroup_entrance_open(&start->cgroup, &start->entrance, err);
 }
 
 /* Ends of a pipe for the process's stdin, when somebody in the foreground types into it. */
@@ -208,6 +234,7 @@ static int stdio_prepare(struct start *start, struct error *err)
 	uid_t owner = record_id_base(&start->record) + start->user.uid;
 
 	monitor->terminal = start->spec.process.terminal;
+	monitor->boot = start->wanted.boot;
 	if (monitor_log_open(monitor, &start->wanted.logging, err) < 0)
 		return -1;
 	/* Without a reader at all the output goes to /dev/null. */
@@ -437,8 +464,21 @@ static int ports_open(struct start *start, struct error *err)
 	return hosts_add(&start->host->net, start->record.network, &name, err);
 }
 
+/* An init opens its console for each line and closes it again. With nobody at that side the kernel reports a hang-up,
+ * which ends the reading for good: so we are there too (ioctl_tty(2): TIOCGPTPEER, by descriptor, since 4.13). */
+static void console_keep_open(struct monitor *monitor)
+{
+	fd_drop(&monitor->console_peer);
+	if (!monitor->boot)
+		return;
+	monitor->console_peer = ioctl(monitor->launched.console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (monitor->console_peer < 0)
+		log_debug("%s: the console is read until its first hang-up", monitor->instance.name);
+}
+
 static void console_to_output(struct monitor *monitor)
 {
+	console_keep_open(monitor);
 	if (!monitor->terminal || monitor->foreground)
 		return;
 	fd_drop(&monitor->output[LOG_STDOUT]);

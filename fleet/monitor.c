@@ -24,6 +24,7 @@ void monitor_init(struct monitor *monitor, const struct instance *instance)
 		.lock = -1,
 		.log = LOG_CLOSED,
 		.output = {-1, -1},
+		.console_peer = -1,
 		.input = -1,
 		.launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1},
 	};
@@ -36,6 +37,7 @@ void monitor_drop(struct monitor *monitor)
 	log_close(&monitor->log);
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fd_drop(&monitor->output[i]);
+	fd_drop(&monitor->console_peer);
 	fd_drop(&monitor->input);
 	launched_drop(&monitor->launched);
 	fd_drop(&monitor->lock);
@@ -75,7 +77,9 @@ static struct exit_record run_judge(struct monitor *monitor)
 		.oom_kills = oom_kills_now(monitor) - monitor->oom_kills,
 		.desired = desired_read(monitor->instance.dir),
 		.killed_by = killed_read(monitor->instance.live),
+		.boot = monitor->boot,
 	};
+	struct exit_record exit;
 	struct error ignored;
 
 	if (monitor->adopted)
@@ -83,7 +87,12 @@ static struct exit_record run_judge(struct monitor *monitor)
 	else if (process_reap(monitor->launched.pidfd, &end.wait_status, &ignored) < 0)
 		end.wait_status = -1;
 	fd_drop(&monitor->launched.pidfd);
-	return end_judge(&end);
+	exit = end_judge(&end);
+	/* Switched off from inside: nobody shall start it again but who says so. */
+	if (exit.reason == END_STOPPED && end.desired != DESIRED_STOPPED &&
+		desired_write(monitor->instance.dir, DESIRED_STOPPED, &ignored) < 0)
+		log_warn("%s: %s", monitor->instance.name, ignored.text);
+	return exit;
 }
 
 static void run_end(struct monitor *monitor, const struct exit_record *exit)
@@ -225,7 +234,8 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 		memcpy(monitor->ports, run.ports, monitor->run.port_count * sizeof(run.ports[0]));
 	monitor->restart = spec.restart;
 	monitor->remove = spec.remove;
-	monitor->terminal = spec.terminal;
+	monitor->terminal = spec.terminal || spec.boot;
+	monitor->boot = spec.boot;
 	monitor->adopted = true;
 	monitor->began_ms = clock_ms() - (clock_real_ms() - run.started_ms);
 	monitor->oom_kills = 0;
@@ -235,7 +245,7 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 		monitor_log_open(monitor, &spec.logging, err) < 0)
 		return -1;
 	/* A console died with its monitor; what the instance writes there is lost. */
-	if (!spec.terminal && monitor->log.dir >= 0 && stdio_attach(monitor, true, err) < 0)
+	if (!monitor->terminal && monitor->log.dir >= 0 && stdio_attach(monitor, true, err) < 0)
 		return -1;
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)
 		return -1;

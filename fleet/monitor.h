@@ -22,12 +22,14 @@ struct monitor {
 	struct backoff backoff;
 	bool remove;   /* --rm: the instance goes with its run */
 	bool terminal; /* stdout is the console's master */
+	bool boot;     /* the first process is an init: it can switch itself off and on again */
 	bool adopted;  /* the first process is not our child: its monitor was killed */
 	bool foreground;
 	int own_oom_score; /* before the monitor protected itself */
 
 	struct log_writer log;	 /* dir -1: no log is kept */
 	int output[LOG_STREAMS]; /* our ends of the FIFOs; -1: none */
+	int console_peer;	 /* the instance's side of an init's console; -1 */
 	int input;		 /* foreground, interactive without terminal: the process's stdin; else -1 */
 
 	struct launched launched;

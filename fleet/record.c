@@ -85,7 +85,7 @@ static const struct field run_fields[] = {
 
 /* Spelled for the file, where a space would be odd; order of enum end_reason. */
 static const char *const reason_words[] = {
-	"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host", "start_failed", NULL};
+	"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host", "start_failed", "reboot", NULL};
 
 static const struct field exit_fields[] = {
 	INTEGER("version", struct exit_file, version, 1, RECORD_VERSION, REQUIRED),

@@ -27,9 +27,9 @@ bool restart_decide(const struct restart_spec *spec, struct backoff *backoff, co
 {
 	if (lived_ms >= RESTART_RESET_MS)
 		*backoff = (struct backoff){0};
-	if (desired == DESIRED_STOPPED || !policy_wants(spec, exit))
+	if (desired == DESIRED_STOPPED || (exit->reason != END_REBOOT && !policy_wants(spec, exit)))
 		return false;
-	if (spec->max_retries.set && backoff->retries >= spec->max_retries.value)
+	if (exit->reason != END_REBOOT && spec->max_retries.set && backoff->retries >= spec->max_retries.value)
 		return false;
 	backoff->retries++;
 	backoff->delay_ms = next_delay(spec, backoff->delay_ms);

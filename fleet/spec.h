@@ -79,6 +79,8 @@ struct instance_spec {
 	struct pairs environment;
 	struct strings env_file;
 	const char *user, *working_dir, *hostname;
+	/* The first process is an init such as systemd: see profile.c for what it gets and why. */
+	bool boot;
 
 	struct resources_spec resources;
 	LIST_OF(struct ulimit_spec) ulimits;
@@ -114,6 +116,13 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 /* Checks that span keys (exactly one of image and rootfs, host network with ports, addresses with a network, targets
  * twice …). ERROR_USAGE, one line. */
 MUST_CHECK int instance_spec_check(const struct instance_spec *spec, struct error *err);
+
+/* A profile that the program brings along, as a layer of the fleet file's language; NULL: no such. Its positions are
+ * those of `named`, so that errors in what it says point at the word that asked for it. */
+#define PROFILE_SYSTEM "system"
+const struct json *profile_built_in(struct arena *arena, const char *name, const struct json *named);
+/* The same for the flags of `run`: on top of what spec says. ERROR_USAGE with a guess: no such profile. */
+MUST_CHECK int profile_apply(struct arena *arena, const char *name, struct instance_spec *spec, struct error *err);
 
 /* spec.json and back. */
 void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec);

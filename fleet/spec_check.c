@@ -214,6 +214,16 @@ static int check_hostname(const struct instance_spec *spec, size_t *index, struc
 	}
 }
 
+/* An init mounts and makes control groups before anything else: as another user it can do neither. */
+static int check_boot(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->boot && spec->user && strcmp(spec->user, "root") && strcmp(spec->user, "0"))
+		return fail(err, ERROR_USAGE,
+			"an init runs as root, not as \"%s\"; its services have users of their own", spec->user);
+	return 0;
+}
+
 /* --- resources and limits ----------------------------------------------------------------------------------------- */
 
 static int check_least(const struct optional *value, int64_t least, const char *least_text, struct error *err)
@@ -644,6 +654,7 @@ static const struct {
 	{"user", NULL, check_user},
 	{"working_dir", NULL, check_working_dir},
 	{"hostname", NULL, check_hostname},
+	{"boot", NULL, check_boot},
 	{"resources", "cpus", check_cpus},
 	{"resources", "cpuset", check_cpuset},
 	{"resources", "memory", check_memory},

@@ -328,6 +328,7 @@ static void encode_program(struct encoder *encoder, const struct instance_spec *
 	encode_string(encoder, "user", spec->user);
 	encode_string(encoder, "working_dir", spec->working_dir);
 	encode_string(encoder, "hostname", spec->hostname);
+	encode_flag(encoder, "boot", spec->boot);
 }
 
 static void encode_surroundings(struct encoder *encoder, const struct instance_spec *spec)

@@ -694,6 +694,7 @@ const struct field instance_fields[] = {
 	ROW_AS(const char *, "user", struct instance_spec, user, decode_text),
 	STRING("working_dir", struct instance_spec, working_dir, 0),
 	STRING("hostname", struct instance_spec, hostname, 0),
+	BOOL("boot", struct instance_spec, boot, 0),
 	OBJECT("resources", struct instance_spec, resources, resources_fields, 0),
 	INTO_SPEC("ulimits", decode_ulimits),
 	ROW_AS(const char *, "network", struct instance_spec, network, decode_network),

@@ -13,7 +13,7 @@
 const char *const instance_state_names[] = {
 	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
 const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
-	"host restarted or monitor lost", "start failed", NULL};
+	"host restarted or monitor lost", "start failed", "reboot", NULL};
 
 static bool is_frozen(const struct host *host, const char *path)
 {

@@ -39,7 +39,15 @@ static void unpublish(struct instance *instance, const struct run *run)
 		log_warn("%s: %s", instance->name, err.text);
 }
 
-/* Bit signal-1 of a mask in /proc/PID/status. */
+/* Bit signal-1 of a mask in /proc/PID/status; false when the mask is not there. */
+static bool mask_has(const char *status, const char *label, int signal)
+{
+	const char *line = strstr(status, label);
+
+	return line && (strtoull(line + strlen(label), NULL, 16) >> (signal - 1) & 1);
+}
+
+/* By a handler, or blocked: then it waits to be read from a signalfd, as inits do. */
 static bool catches_signal(pid_t pid, int signal)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -50,9 +58,7 @@ static bool catches_signal(pid_t pid, int signal)
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	if (file_read(&arena, AT_FDCWD, path, 65536, &text, NULL, &ignored) < 0)
 		return true;
-	const char *line = strstr(text, "\nSigCgt:");
-
-	return !line || (strtoull(line + strlen("\nSigCgt:"), NULL, 16) >> (signal - 1) & 1);
+	return mask_has(text, "\nSigCgt:", signal) || mask_has(text, "\nSigBlk:", signal);
 }
 
 /* A first process that does not catch a signal ignores it (pid_namespaces(7)): then the others are asked, who die of it

@@ -100,13 +100,14 @@ static const char *const *const allowed[] = {
 	NULL,
 };
 
-/* Only for an instance that boots an init of its own: it mounts, makes namespaces for its services, and ends by
- * reboot(2), which in a pid namespace stops that namespace only. */
+/* Only for an instance that boots an init of its own: it mounts, makes namespaces for its services (in
+ * conditions_system: all kinds but user namespaces, which would bring all capabilities back), and ends by reboot(2),
+ * which in a pid namespace stops that namespace only. */
 static const char *const *const allowed_system[] = {
 	NAMES("fsconfig", "fsmount", "fsopen", "fspick", "listmount", "mount", "mount_setattr", "move_mount",
 		"open_tree", "open_tree_attr", "pivot_root", "statmount", "umount2"),
-	NAMES("clone", "listns", "setns", "unshare"),
-	NAMES("name_to_handle_at", "reboot", "setdomainname", "sethostname", "vhangup"),
+	NAMES("listns", "setns"),
+	NAMES("name_to_handle_at", "reboot", "setdomainname", "sethostname"),
 	NULL,
 };
 
@@ -171,6 +172,11 @@ static const struct condition conditions[] = {
 
 static const struct condition conditions_plain[] = {
 	WHEN("clone", 0, MASKED_EQ, NEW_NAMESPACES, 0),
+};
+
+static const struct condition conditions_system[] = {
+	WHEN("clone", 0, MASKED_EQ, CLONE_NEWUSER, 0),
+	WHEN("unshare", 0, MASKED_EQ, CLONE_NEWUSER, 0),
 };
 
 /* On a volume that the host or another instance sees, a file with a set-user-id bit is a way back out. A mode counts
@@ -269,7 +275,9 @@ static void rules_add_conditions(struct rules *rules, const struct condition *li
 	}
 }
 
-#define RULES_MAX (ARRAY_SIZE(conditions) + ARRAY_SIZE(conditions_plain) + ARRAY_SIZE(conditions_guard) + 3)
+#define RULES_MAX                                                                                                      \
+	(ARRAY_SIZE(conditions) + ARRAY_SIZE(conditions_plain) + ARRAY_SIZE(conditions_system) +                       \
+		ARRAY_SIZE(conditions_guard) + 3)
 
 const struct spec_seccomp *seccomp_default_profile(struct arena *arena, unsigned flags)
 {
@@ -290,7 +298,9 @@ const struct spec_seccomp *seccomp_default_profile(struct arena *arena, unsigned
 	rule_open(&rules, SCMP_ACT_ERRNO(EPERM));
 	rule_name_all(&rules, refused);
 	rules_add_conditions(&rules, conditions, ARRAY_SIZE(conditions));
-	if (!system)
+	if (system)
+		rules_add_conditions(&rules, conditions_system, ARRAY_SIZE(conditions_system));
+	else
 		rules_add_conditions(&rules, conditions_plain, ARRAY_SIZE(conditions_plain));
 	if (guard)
 		rules_add_conditions(&rules, conditions_guard, ARRAY_SIZE(conditions_guard));

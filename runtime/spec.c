@@ -121,7 +121,17 @@ static const unsigned default_capabilities[] = {
 	CAP_SYS_CHROOT,
 };
 
-static void mounts_set_defaults(struct arena *arena, struct spec *spec)
+/* What an init of its own needs besides, and why. All of it counts in the instance's user namespace only.
+ *   SYS_ADMIN  it mounts (/run/lock, credentials, the private /tmp of a service) and makes namespaces for services
+ *   SYS_BOOT   reboot(2): "off" and "again" are told apart by how the first process dies; without it both look alike
+ *   SETFCAP    packages that give their programs file capabilities */
+static const unsigned system_capabilities[] = {
+	CAP_SYS_ADMIN,
+	CAP_SYS_BOOT,
+	CAP_SETFCAP,
+};
+
+static void mounts_set_defaults(struct arena *arena, struct spec *spec, bool system)
 {
 	spec->mounts.items = arena_new_array(arena, ARRAY_SIZE(default_mounts), struct spec_mount);
 	spec->mounts.count = ARRAY_SIZE(default_mounts);
@@ -134,6 +144,8 @@ static void mounts_set_defaults(struct arena *arena, struct spec *spec)
 		mount->attr_set = from->attr;
 		for (size_t k = 0; k < PAIRS_MAX && from->data[k].name; k++)
 			pairs_set(arena, &mount->data, from->data[k].name, from->data[k].value);
+		if (system && text_equal(from->type, "cgroup"))
+			mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	}
 }
 
@@ -144,17 +156,28 @@ static void strings_set(struct arena *arena, struct strings *list, const char *c
 		strings_add(arena, list, items[i]);
 }
 
-void spec_set_defaults(struct arena *arena, struct spec *spec, unsigned profile_flags)
+static uint64_t capabilities_of(const unsigned *numbers, size_t count)
 {
 	uint64_t capabilities = 0;
 
+	for (size_t i = 0; i < count; i++)
+		capabilities |= UINT64_C(1) << numbers[i];
+	return capabilities;
+}
+
+void spec_set_defaults(struct arena *arena, struct spec *spec, unsigned profile_flags)
+{
+	bool system = profile_flags & SECCOMP_SYSTEM;
+	uint64_t capabilities = capabilities_of(default_capabilities, ARRAY_SIZE(default_capabilities));
+
+	if (system)
+		capabilities |= capabilities_of(system_capabilities, ARRAY_SIZE(system_capabilities));
+
 	for (size_t ns = 0; ns < NS_COUNT; ns++)
 		spec->namespaces.create[ns] = ns != NS_TIME;
-	mounts_set_defaults(arena, spec);
+	mounts_set_defaults(arena, spec, system);
 	strings_set(arena, &spec->masked_paths, default_masked, ARRAY_SIZE(default_masked));
 	strings_set(arena, &spec->read_only_paths, default_read_only, ARRAY_SIZE(default_read_only));
-	for (size_t i = 0; i < ARRAY_SIZE(default_capabilities); i++)
-		capabilities |= UINT64_C(1) << default_capabilities[i];
 	spec->process.capabilities[CAPS_BOUNDING] = capabilities;
 	spec->process.capabilities[CAPS_EFFECTIVE] = capabilities;
 	spec->process.capabilities[CAPS_PERMITTED] = capabilities;

@@ -209,6 +209,40 @@ TEST(compile, guards_set_id_bits_where_a_host_directory_can_be_written)
 	cr_assert(!unconfined.seccomp && !unconfined.process.no_new_privileges);
 }
 
+static void assert_beyond_the_default(const struct spec *boot, const struct spec *usual)
+{
+	uint64_t more = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_BOOT | UINT64_C(1) << CAP_SETFCAP;
+	const uint64_t *has = boot->process.capabilities, *had = usual->process.capabilities;
+
+	cr_assert((has[CAPS_BOUNDING] ^ had[CAPS_BOUNDING]) == more, "%jx", (uintmax_t)has[CAPS_BOUNDING]);
+	cr_assert(has[CAPS_EFFECTIVE] == has[CAPS_BOUNDING] && !has[CAPS_AMBIENT] && !has[CAPS_INHERITABLE]);
+	cr_assert(boot->masked_paths.count == usual->masked_paths.count);
+	cr_assert(boot->read_only_paths.count == usual->read_only_paths.count);
+	cr_assert(mounted(boot, "/sys")->attr_set & MOUNT_ATTR_RDONLY);
+	cr_assert(mounted(usual, "/sys/fs/cgroup")->attr_set & MOUNT_ATTR_RDONLY);
+	cr_assert(!(mounted(boot, "/sys/fs/cgroup")->attr_set & MOUNT_ATTR_RDONLY));
+	cr_assert(memcmp(&boot->namespaces.create, &usual->namespaces.create, sizeof(usual->namespaces.create)) == 0);
+}
+
+TEST(compile, gives_an_init_what_it_needs_and_no_more)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec usual = compiled(&arena, ""), boot = compiled(&arena, "\"profiles\": [\"system\"]");
+	struct spec told = compiled(&arena, "\"profiles\": [\"system\"], \"cap_add\": [\"NET_ADMIN\"],"
+					    "\"cap_drop\": [\"SETFCAP\"], \"tmpfs\": [\"/run:size=128M,mode=0755\"]");
+
+	assert_beyond_the_default(&boot, &usual);
+	cr_assert(boot.process.terminal && !boot.process.no_new_privileges && boot.seccomp);
+	cr_assert_str_eq(variable(&boot, "container"), "warren");
+	cr_assert_str_eq(variable(&boot, "TERM"), "dumb");
+	cr_assert_str_eq(pairs_get(&mounted(&boot, "/run")->data, "size"), "67108864");
+	cr_assert_str_eq(pairs_get(&mounted(&boot, "/tmp")->data, "size"), "67108864");
+	cr_assert_str_eq(pairs_get(&mounted(&told, "/run")->data, "size"), "134217728");
+	cr_assert(told.process.capabilities[CAPS_BOUNDING] >> CAP_NET_ADMIN & 1);
+	cr_assert(told.process.capabilities[CAPS_BOUNDING] >> CAP_SYS_ADMIN & 1);
+	cr_assert(!(told.process.capabilities[CAPS_BOUNDING] >> CAP_SETFCAP & 1));
+}
+
 TEST(compile, shares_or_cuts_the_network_when_told)
 {
 	AUTO(arena_drop) struct arena arena = {0};

@@ -108,8 +108,16 @@ static const struct wrong whole_files[] = {
 	 "\"instances\": {\"a\": {\"image\": \"host\", \"command\": \"x\", \"profiles\": [\"wep\"]}}}",
 		"3:67: profile \"wep\" is not one of this file; did you mean \"web\"?"},
 	{"{\"version\": 1, \"name\": \"f\",\n"
-	 "\"instances\": {\"a\": {\"image\": \"host\", \"command\": \"x\", \"profiles\": [\"system\"]}}}",
-		"2:67: profile \"system\" is known but not built yet in this version; remove it"},
+	 "\"profiles\": {\"system\": {}},\n"
+	 "\"instances\": {}}",
+		"2:14: profile \"system\" is built in: give yours another name and list it behind that one"},
+	/* What a built-in profile says was said by whoever named it. */
+	{"{\"version\": 1, \"name\": \"f\",\n"
+	 "\"instances\": {\"a\": {\"image\": \"host\", \"user\": \"www-data\", \"profiles\": [\"system\"]}}}",
+		"2:71: \"boot\": an init runs as root, not as \"www-data\"; its services have users of their own"},
+	{"{\"version\": 1, \"name\": \"f\",\n"
+	 "\"instances\": {\"a\": {\"image\": \"host\", \"profiles\": [\"system\"], \"resources\": []}}}",
+		"2:75: \"resources\": an array here, but an object in the layer below: write both the same way"},
 	{"{\"version\": 1, \"name\": \"f\",\n"
 	 "\"instances\": {\"a\": {\"image\": \"host\", \"command\": \"x\", \"profiles\": \"web\"}}}",
 		"2:66: \"profiles\": expected an array, found a string"},
@@ -522,6 +530,25 @@ TEST(fleet_file, merges_defaults_below_profiles_below_the_instance)
 	cr_assert_str_eq(b->volumes.items[2].target, "/c");
 	cr_assert(!b->user);
 	cr_assert(c->resources.memory_bytes.value == 3 << 20 && c->resources.pids.value == 1 && c->volumes.count == 0);
+}
+
+TEST(fleet_file, has_a_profile_for_instances_that_boot_an_init)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file file = decoded(&arena,
+		"{\"version\": 1, \"name\": \"f\", \"defaults\": {\"rootfs\": \"/srv/debian\"},"
+		"\"profiles\": {\"small\": {\"resources\": {\"pids\": 200}, \"command\": [\"/sbin/runit\"]}},"
+		"\"instances\": {\"a\": {\"profiles\": [\"system\"]}, \"b\": {\"profiles\": [\"system\", \"small\"],"
+		"                \"security\": {\"no_new_privileges\": true}}}}");
+	const struct instance_spec *a = named(&file, "a"), *b = named(&file, "b");
+
+	cr_assert(a->boot && a->resources.pids.value == 4096 && a->stop_grace_ms == 100000);
+	cr_assert_str_eq(a->command.items[0], "/sbin/init");
+	cr_assert_str_eq(a->stop_signal, "RTMIN+3");
+	cr_assert(!a->no_new_privileges && !a->user);
+	cr_assert_str_eq(a->seccomp, "default");
+	cr_assert(b->boot && b->resources.pids.value == 200 && b->no_new_privileges);
+	cr_assert_str_eq(b->command.items[0], "/sbin/runit");
 }
 
 TEST(fleet_file, numbers_replicas_from_one_even_when_there_is_one)

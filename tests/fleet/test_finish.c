@@ -29,6 +29,17 @@ TEST(finish, judges_an_end_by_all_that_is_known)
 		{{.wait_status = EXITED(137), .desired = DESIRED_RUNNING, .oom_kills = 1}, END_OUT_OF_MEMORY, 137},
 		/* A worker was killed long ago, the server ended well. */
 		{{.wait_status = EXITED(0), .desired = DESIRED_RUNNING, .oom_kills = 1}, END_EXITED, 0},
+		/* An init that switched itself off, or was asked to; that rebooted; whose reboot came after the stop.
+		 */
+		{{.wait_status = SIGINT, .desired = DESIRED_RUNNING, .boot = true}, END_STOPPED, 0},
+		{{.wait_status = SIGINT, .desired = DESIRED_STOPPED, .boot = true}, END_STOPPED, 0},
+		{{.wait_status = SIGHUP, .desired = DESIRED_RUNNING, .boot = true}, END_REBOOT, 0},
+		{{.wait_status = SIGHUP, .desired = DESIRED_STOPPED, .boot = true}, END_STOPPED, 0},
+		/* Long after `kill --signal HUP` made it read its files again. */
+		{{.wait_status = SIGHUP, .desired = DESIRED_RUNNING, .killed_by = SIGHUP, .boot = true}, END_REBOOT, 0},
+		{{.wait_status = SIGSEGV, .desired = DESIRED_RUNNING, .boot = true}, END_SIGNAL, 139},
+		{{.wait_status = SIGKILL, .desired = DESIRED_STOPPED, .boot = true}, END_STOPPED, 137},
+		{{.wait_status = SIGINT, .desired = DESIRED_RUNNING}, END_SIGNAL, 130},
 		{{.wait_status = -1, .desired = DESIRED_RUNNING}, END_HOST, 137},
 		{{.wait_status = -1, .desired = DESIRED_STOPPED}, END_STOPPED, 137},
 		{{.wait_status = -1, .desired = DESIRED_RUNNING, .oom_kills = 2}, END_OUT_OF_MEMORY, 137},

@@ -48,6 +48,22 @@ TEST(restart, gives_up_after_max_retries_in_a_row)
 	cr_assert_not(decide(&spec, &backoff, 1, 0, &delay));
 }
 
+TEST(restart, follows_a_reboot_from_inside_whatever_the_policy)
+{
+	struct restart_spec spec = {.policy = RESTART_NO, .delay_ms = 100, .max_delay_ms = 1000};
+	struct exit_record exit = {.reason = END_REBOOT};
+	struct backoff backoff = {0};
+	int64_t delay;
+
+	cr_assert(restart_decide(&spec, &backoff, &exit, DESIRED_RUNNING, 60000, &delay));
+	cr_assert(delay == 100);
+	cr_assert(restart_decide(&spec, &backoff, &exit, DESIRED_RUNNING, 50, &delay));
+	cr_assert(delay == 200, "a machine that reboots in a circle is slowed down: %lld ms", (long long)delay);
+	cr_assert_not(restart_decide(&spec, &backoff, &exit, DESIRED_STOPPED, 60000, &delay));
+	exit.reason = END_STOPPED;
+	cr_assert_not(restart_decide(&always, &backoff, &exit, DESIRED_STOPPED, 60000, &delay));
+}
+
 TEST(restart, on_failure_leaves_a_success_alone)
 {
 	struct restart_spec spec = always;
