@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
@@ -52,6 +53,7 @@ static const struct command *const order[] = {
 	&validate_command,
 	&apply_command,
 	&down_command,
+	&doctor_command,
 };
 
 /* The same as the array that base/options wants: ends with a row without a name; room for completion as well. */
@@ -171,6 +173,7 @@ int main(int argc, char **argv)
 	commands_collect();
 	status = global_run(&cli, argc, argv, &err);
 	if (status < 0) {
+		kernel_explain(&err);
 		fflush(stdout);
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = error_exit_status(&err);

@@ -261,4 +261,44 @@ MUST_CHECK int fleet_apply(
  * name. */
 MUST_CHECK int fleet_down(struct host *host, const char *name, const struct apply_options *options, struct error *err);
 
+/* --- the host itself ---------------------------------------------------------------------------------------------- */
+
+enum finding_state {
+	FINDING_OK,
+	FINDING_NOTE,	 /* worth knowing; nothing is wrong */
+	FINDING_WARNING, /* works, but not all of it, or not for so many */
+	FINDING_MISSING, /* needed, and not there */
+	FINDING_UNKNOWN, /* could not be looked at: mostly for want of rights */
+};
+#define FINDING_STATES (FINDING_UNKNOWN + 1)
+extern const char *const finding_state_names[]; /* "ok", "note", "warning", "missing", "unknown" */
+
+struct finding {
+	enum finding_state state;
+	const char *group, *name; /* "limits", "kernel.pid_max" */
+	const char *found;	  /* in a few words; never NULL */
+	const char *wanted;	  /* NULL: it is only told */
+	const char *why;	  /* what it is for, how `wanted` was reckoned; NULL: speaks for itself */
+	const char *remedy;	  /* what to do, exactly; NULL when there is nothing to do */
+	const char *setting;	  /* "kernel.pid_max = 65536" when a line of sysctl.conf(5) is the remedy, else NULL */
+};
+
+struct doctor_request {
+	struct host_options where;
+	struct optional instances;	/* how many are planned; unset: those of the file, else those that exist */
+	const struct fleet_file *fleet; /* what it asks for is judged too; NULL: none */
+};
+
+struct doctor_report {
+	struct finding *items;
+	size_t count;
+	int64_t instances; /* the number that was judged for */
+	size_t counts[FINDING_STATES];
+};
+
+/* Looks at all that instances need of this host, trying what can be tried in places that are gone afterwards. Changes
+ * nothing (the kernel may load modules), needs nothing, and does not fail: what cannot be looked at is a finding as
+ * well. Needs no host_open(), and no root for most. */
+void host_examine(struct arena *arena, const struct doctor_request *request, struct doctor_report *report);
+
 #endif

@@ -22,6 +22,23 @@ struct spec_rlimit {
 	struct rlimit limit;
 };
 
+/* sched_setattr(2). */
+struct spec_scheduler {
+	const char *name; /* "SCHED_FIFO", for errors */
+	unsigned policy;
+	int nice;
+	unsigned priority;
+	uint64_t flags;
+	uint64_t runtime_ns, deadline_ns, period_ns; /* of SCHED_DEADLINE */
+};
+
+/* set_mempolicy(2). */
+struct spec_memory_policy {
+	const char *name; /* "MPOL_BIND", for errors */
+	int mode;	  /* with its flags */
+	const char *nodes; /* list of numbers; "": none */
+};
+
 struct spec_process {
 	bool terminal;
 	unsigned console_height, console_width; /* 0: leave */
@@ -39,6 +56,13 @@ struct spec_process {
 	LIST_OF(struct spec_rlimit) rlimits;
 	bool no_new_privileges;
 	struct optional oom_score_adj;
+	const struct spec_scheduler *scheduler; /* NULL, as below: not spoken of */
+	struct optional io_priority;		/* class << 13 | priority, as ioprio_set(2) takes it */
+	const char *exec_cpus_initial;		/* of an exec: the processors until it is in its cgroup, and then */
+	const char *exec_cpus_final;
+	const char *apparmor_profile, *selinux_label;
+	const struct spec_memory_policy *memory_policy;
+	struct optional personality; /* PER_LINUX, PER_LINUX32 */
 };
 
 /* --- namespaces --------------------------------------------------------------------------------------------------- */
@@ -145,6 +169,7 @@ struct spec {
 	LIST_OF(struct spec_device) devices; /* beyond the six standard nodes */
 	struct spec_namespaces namespaces;
 	LIST_OF(struct id_map) uid_maps, gid_maps;
+	const char *time_offsets; /* of a new time namespace, as /proc/PID/timens_offsets takes them; NULL: none */
 	struct strings masked_paths, read_only_paths;
 	struct pairs sysctls, annotations;
 	const struct spec_seccomp *seccomp; /* NULL: no filter */
