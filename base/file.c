@@ -196,17 +196,26 @@ static int replacement_open(struct replacement *new, int dir, const char *path, 
 	return new->fd < 0 ? -1 : 0;
 }
 
-/* The mode is set again because the umask may have taken bits from it. */
-static int replacement_write(struct replacement *new, mode_t mode, bool durable, const char *content, size_t length)
+/* Without blocks of its own a file that is given a name may be found empty after a power cut (ext4: delayed
+ * allocation). Beginning to write gives it blocks; that it could not be begun is no failure. */
+static int content_secure(int fd, enum file_durability durability)
 {
-	if (fchmod(new->fd, mode) < 0 || write_all(new->fd, content, length) < 0)
-		return -1;
-	if (durable && fsync(new->fd) < 0)
+	if (durability == FILE_ORDERED)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return durability == FILE_DURABLE ? fsync(fd) : 0;
+}
+
+/* The mode is set again because the umask may have taken bits from it. */
+static int replacement_write(
+	struct replacement *new, mode_t mode, enum file_durability durability, const char *content, size_t length)
+{
+	if (fchmod(new->fd, mode) < 0 || write_all(new->fd, content, length) < 0 ||
+		content_secure(new->fd, durability) < 0)
 		return -1;
 	if (renameat(new->dir, new->temporary, new->dir, new->name) < 0)
 		return -1;
 	memory_drop(&new->temporary);
-	return durable ? fsync(new->dir) : 0;
+	return durability == FILE_DURABLE ? fsync(new->dir) : 0;
 }
 
 int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability, const char *content,
@@ -215,7 +224,7 @@ int file_replace(int dir, const char *path, mode_t mode, enum file_durability du
 	AUTO(replacement_drop) struct replacement new = {.dir = -1, .fd = -1};
 
 	if (replacement_open(&new, dir, path, mode) < 0 ||
-		replacement_write(&new, mode, durability == FILE_DURABLE, content, length) < 0)
+		replacement_write(&new, mode, durability, content, length) < 0)
 		return fail_errno(err, "write %s", path);
 	return 0;
 }

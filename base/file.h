@@ -23,10 +23,12 @@ MUST_CHECK int fd_read_all(
 MUST_CHECK int file_write(int dir, const char *path, const char *content, struct error *err);
 MUST_CHECK int file_writef(int dir, const char *path, struct error *err, const char *format, ...) PRINTF(4, 5);
 
-/* Replaces path whole or not at all: temporary file beside it, write, fsync when durable, rename, fsync of the
- * directory when durable. A temporary file that a kill left behind is named ".<path>.<random>~" and may be removed by
+/* Replaces path whole or not at all: temporary file beside it, write, rename. After a power cut a VOLATILE file may be
+ * there and empty; an ORDERED one begins its way to the disk before it gets its name, which costs no waiting and keeps
+ * the order where the file system journals names after data (ext4); a DURABLE one is on the disk, name and all (fsync
+ * of file and directory). A temporary file that a kill left behind is named ".<path>.<random>~" and may be removed by
  * anybody who holds the directory's lock. */
-enum file_durability { FILE_VOLATILE, FILE_DURABLE };
+enum file_durability { FILE_VOLATILE, FILE_ORDERED, FILE_DURABLE };
 MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability,
 	const char *content, size_t length, struct error *err);
 /* Removes such temporary files from the directory. The caller holds the lock under which its files are replaced. */

@@ -84,6 +84,22 @@ static int networks_and_steps(struct steps *steps, const struct fleet_file *file
 	return steps_result(steps, err);
 }
 
+static bool has_changes(const struct steps *steps)
+{
+	for (size_t i = 0; i < steps->plan.count; i++)
+		if (steps->plan.items[i].needs)
+			return true;
+	return false;
+}
+
+/* One call for what all instances wrote: what the record calls complete is on the disk. */
+static int changes_sync(const struct steps *steps, struct error *err)
+{
+	if (has_changes(steps) && syncfs(steps->host->instances) < 0)
+		return fail_errno(err, "write what was changed to the disk");
+	return 0;
+}
+
 static int fleet_apply_locked(
 	struct arena *arena, struct steps *steps, const struct fleet_file *file, int dir, struct error *err)
 {
@@ -96,7 +112,8 @@ static int fleet_apply_locked(
 	if (generation_number(dir, &last, file->text, file->length, &number, err) < 0)
 		return -1;
 	generation_begin(arena, file, &last, number, &next);
-	if (generation_write(dir, file->name, &next, err) < 0 || networks_and_steps(steps, file, err) < 0)
+	if (generation_write(dir, file->name, &next, err) < 0 || networks_and_steps(steps, file, err) < 0 ||
+		changes_sync(steps, err) < 0)
 		return -1;
 	generation_end(arena, steps, file, &next);
 	return generation_write(dir, file->name, &next, err);

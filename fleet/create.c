@@ -160,7 +160,7 @@ static int spec_write(int dir, const struct instance_spec *spec, struct error *e
 
 	instance_spec_encode(encoder, NULL, spec);
 	auto_free char *text = encoder_take(encoder, &length);
-	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
+	return file_replace(dir, "spec.json", 0600, FILE_ORDERED, text, length, err);
 }
 
 /* What a machine has for itself, though many are made from one directory: machine-id(5), and a name that its init does

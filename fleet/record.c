@@ -97,14 +97,15 @@ static const struct field exit_fields[] = {
 	END_OF_FIELDS,
 };
 
-static int fields_write(int dir, const char *name, const struct field *fields, const void *from, struct error *err)
+static int fields_write(int dir, const char *name, const struct field *fields, const void *from,
+	enum file_durability durability, struct error *err)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
 	size_t length;
 
 	encode_object(encoder, NULL, fields, from);
 	auto_free char *text = encoder_take(encoder, &length);
-	return file_replace(dir, name, 0600, FILE_VOLATILE, text, length, err);
+	return file_replace(dir, name, 0600, durability, text, length, err);
 }
 
 static int fields_read(
@@ -144,7 +145,7 @@ int record_write(int dir, const struct record *record, struct error *err)
 		.address = record->network ? address_text(record->address, address) : NULL,
 	};
 
-	return fields_write(dir, "record.json", record_fields, &file, err);
+	return fields_write(dir, "record.json", record_fields, &file, FILE_ORDERED, err);
 }
 
 int record_read(struct arena *arena, int dir, struct record *out, struct error *err)
@@ -187,7 +188,7 @@ int desired_write(int dir, enum desired_state state, struct error *err)
 	char line[32];
 	int length = snprintf(line, sizeof(line), "%s\n", desired_state_names[state]);
 
-	return file_replace(dir, "desired", 0600, FILE_VOLATILE, line, (size_t)length, err);
+	return file_replace(dir, "desired", 0600, FILE_ORDERED, line, (size_t)length, err);
 }
 
 enum desired_state desired_read(int dir)
@@ -231,7 +232,7 @@ int run_write(int live, const struct run *run, struct error *err)
 			.target = run->ports[i].target,
 			.protocol = run->ports[i].protocol,
 		};
-	return fields_write(live, "run.json", run_fields, &file, err);
+	return fields_write(live, "run.json", run_fields, &file, FILE_VOLATILE, err);
 }
 
 static int ports_from_rows(struct arena *arena, const struct run_file *file, struct run *out, struct error *err)
@@ -286,7 +287,7 @@ int exit_write(int dir, const struct exit_record *exit, struct error *err)
 		.detail = exit->detail,
 	};
 
-	return fields_write(dir, "exit.json", exit_fields, &file, err);
+	return fields_write(dir, "exit.json", exit_fields, &file, FILE_ORDERED, err);
 }
 
 static bool exit_read_one(struct arena *arena, int dir, const char *name, struct exit_record *out)

@@ -77,7 +77,7 @@ static int spec_replace(int dir, const struct instance_spec *spec, struct error 
 
 	instance_spec_encode(encoder, NULL, spec);
 	auto_free char *text = encoder_take(encoder, &length);
-	return file_replace(dir, "spec.json", 0600, FILE_VOLATILE, text, length, err);
+	return file_replace(dir, "spec.json", 0600, FILE_ORDERED, text, length, err);
 }
 
 static int update_held(struct instance *instance, const struct instance_spec *spec, struct error *err)

@@ -1,6 +1,9 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -75,6 +78,35 @@ TEST(file, with_a_nul_inside_needs_somebody_who_takes_its_length)
 	ASSERT_OK(file_read(&arena, scratch.fd, "nul", 100, &content, &length, &err));
 	cr_assert_eq(length, 3);
 	cr_assert_eq(memcmp(content, "a\0b", 4), 0);
+}
+
+/* ioctl_fiemap: whether the first extent has blocks already; -1: this file system does not say. */
+static int has_blocks(int dir, const char *name)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extent;
+	} query = {.map = {.fm_length = FIEMAP_MAX_OFFSET, .fm_extent_count = 1}};
+	auto_fd fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	if (ioctl(fd, FS_IOC_FIEMAP, &query) < 0)
+		return -1;
+	return query.map.fm_mapped_extents == 1 && !(query.map.fm_extents[0].fe_flags & FIEMAP_EXTENT_DELALLOC);
+}
+
+/* What the journal orders: a name that was given after its content had blocks. */
+TEST(file, ordered_ones_have_blocks_when_they_get_their_name)
+{
+	SCRATCH(scratch);
+	struct error err;
+	char content[4096];
+
+	memset(content, 'x', sizeof(content));
+	ASSERT_OK(file_replace(scratch.fd, "later", 0600, FILE_VOLATILE, content, sizeof(content), &err));
+	ASSERT_OK(file_replace(scratch.fd, "now", 0600, FILE_ORDERED, content, sizeof(content), &err));
+	SKIP_UNLESS(has_blocks(scratch.fd, "later") == 0, "needs a file system that allocates late (ext4)");
+	cr_assert_eq(has_blocks(scratch.fd, "now"), 1);
 }
 
 TEST(file, what_is_no_regular_file_is_refused_without_hanging)

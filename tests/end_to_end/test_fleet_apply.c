@@ -1,14 +1,17 @@
 /* apply and down on a whole host: the least that is needed, whoever was killed, and nothing left. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_stepper.h"
 #include "tests/test.h"
 
 #define SLEEPER "\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"], \"stop_grace_period\": 0"
@@ -256,6 +259,63 @@ TEST(fleet_apply, knows_its_own_instance_when_its_record_is_damaged, .fini = pla
 	run_write_file(playground.root, "lib/instances/b/spec.json", 0600, "");
 	expect_down(&playground);
 	expect_list(&playground, "");
+}
+
+/* A power cut may leave any file of a moment ago empty, and what lay below /run is gone. */
+static void power_cut(const struct playground *playground, const char *empty)
+{
+	auto_free char *run = text_format("%s/run", playground->root);
+	struct error err;
+
+	run_write_file(playground->root, empty, 0600, "");
+	ASSERT_OK(tree_remove(AT_FDCWD, run, &err));
+}
+
+TEST(fleet_apply, makes_anew_what_a_power_cut_left_empty, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+	static const struct {
+		const char *file, *apply;
+	} rows[] = {
+		{"lib/instances/a/spec.json", "a recreated\nb started\nshop: 1 started, 1 recreated\n"},
+		{"lib/instances/a/record.json", "a recreated\nb started\nshop: 1 started, 1 recreated\n"},
+		{"lib/instances/a/desired", "a started\nb started\nshop: 2 started\n"},
+	};
+	static const char instances[] =
+		"\"a\": {" SLEEPER ", \"network\": \"inside\"}, \"b\": {" SLEEPER ", \"network\": \"inside\"}";
+
+	expect_apply(&playground, instances, 0, "a started\nb started\nshop: 2 started\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		WARREN_OK(&playground, "stop", "--all");
+		power_cut(&playground, rows[i].file);
+		auto_run list = WARREN(&playground, "list");
+		cr_expect(list.status == 0, "%s: %s%s", rows[i].file, list.out, list.err);
+		expect_apply(&playground, instances, 0, rows[i].apply);
+	}
+	expect_down(&playground);
+}
+
+/* What could not be brought to the disk is not called complete. */
+TEST(fleet_apply, is_over_when_all_is_on_the_disk, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+	auto_free char *record = text_format("%s/lib/fleets/shop/record.json", playground.root);
+	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER "}"), *text;
+	const char *argv[] = {
+		WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent, "apply", file, NULL};
+	struct error err;
+
+	/* The first use of an image brings that to the disk too. */
+	WARREN_OK(&playground, "apply", file);
+	expect_down(&playground);
+	auto_step step = step_run(
+		&(struct step){.argv = argv, .where = STEP_COMMAND, .at = 1, .call = SYS_syncfs, .error = EIO});
+	cr_assert(step.reached && step.status == 1 && strstr(step.err, "Input/output error"), "%d: %s", step.status,
+		step.err);
+	ASSERT_OK(file_read(&playground.arena, AT_FDCWD, record, 1 << 16, &text, NULL, &err));
+	cr_assert(strstr(text, "\"complete\": false"), "%s", text);
+	WARREN_OK(&playground, "apply", file);
+	expect_down(&playground);
 }
 
 TEST(fleet_down, of_a_fleet_that_is_not_there_guesses, .fini = playground_rescue, .timeout = SLOWLY(120))
