@@ -55,7 +55,8 @@ root_make() {
 	root_kind=$(image_kind "$root_given") || exit 125
 	[ -z "$disk" ] || disk_device=/dev/vdb
 	exec 5<"$root_given"
-	devices="$devices -add-fd set=5,fd=5 -drive if=none,id=root,file=/dev/fdset/5,format=raw,readonly=on,file.locking=off -device virtio-blk-pci,drive=root"
+	[ -n "$writable" ] && access=snapshot=on,cache=unsafe || access=readonly=on
+	devices="$devices -add-fd set=5,fd=5 -drive if=none,id=root,file=/dev/fdset/5,format=raw,$access,file.locking=off -device virtio-blk-pci,drive=root"
 }
 
 # The host's own root has the modules already if they are an installed package's.
@@ -76,6 +77,7 @@ shares_make() {
 
 # Without a name from the start: nothing of it is left, whatever ends us. QEMU first opens it to read only, and takes the
 # descriptor whose mode fits.
+# shellcheck disable=SC2094
 disk_make() {
 	file=$(mktemp "$cache/disk.XXXXXX") || fail "cannot write in $cache"
 	exec 6<>"$file" 7<"$file"

@@ -14,7 +14,8 @@ that reaches the host, except below --share. /tmp, /var/tmp and /var/lib/warren 
 else in memory. The working directory is the caller's if a share covers it, else /.
 
   -s, --share DIR      the host's DIR, read-write, at the same path (repeatable)
-  -R, --ro DIR         the host's DIR, read-only, at the same path: for what is not on the root file system, or below /tmp
+  -R, --ro DIR         the host's DIR at the same path, below an overlay like the root: for what is not on the root file
+                       system, or below /tmp (repeatable)
   -C, --chdir DIR      working directory in the guest
   -e, --env VAR[=VAL]  a variable for COMMAND (repeatable)
   -t, --timeout SECS   the whole life of the machine                               [300]
@@ -27,6 +28,8 @@ else in memory. The working directory is the caller's if a share covers it, else
   -g, --cgroup         plain: COMMAND in a cgroup of its own (/vm.run), not in the root cgroup
       --controllers W  plain: what the root cgroup enables for its children ("" for none)             [all]
   -r, --root PATH      boot a directory or an image (tests/vm/image) instead of the host's root
+  -w, --writable       with --root IMAGE (ext4): the image itself is the root, without an overlay and without what is said above
+                       of /tmp; what the machine writes is thrown away all the same
   -k, --kernel FILE    a kernel whose modules are in /lib/modules                   [tests/vm/kernel's]
   -M, --module NAME    load a module before COMMAND (repeatable; most load by themselves)
   -S, --sysctl K=V     set a sysctl before COMMAND (repeatable)
@@ -84,6 +87,7 @@ option_flag() {
 	case $1 in
 	-v | --verbose) verbose=yes ;;
 	-g | --cgroup) cgroup=1 ;;
+	-w | --writable) writable=yes ;;
 	--shell) shell=yes ;;
 	*) return 1 ;;
 	esac
@@ -125,7 +129,7 @@ option_value() {
 options_defaults() {
 	verbose='' timeout=300 memory=2048 cpus=2 swap=512 disk='' init=plain cgroup=0 controllers=all root_given='' kernel=''
 	modules='' sysctls='' tmpfs='' peer='' link='' address='' hosts='' hostname=vm accel=tcg shell='' mask='' append='' qemu=''
-	keep='' directory='' environment='' shares='' peer_shares=''
+	keep='' directory='' environment='' shares='' peer_shares='' writable=''
 }
 
 # Sets the variables above; options_count is the number of words that were options.
@@ -174,6 +178,7 @@ options_check() {
 		usage >&2
 		exit 125
 	fi
+	[ -z "$writable" ] || [ -f "$root_given" ] || fail "--writable goes with --root IMAGE only"
 	if [ -n "$peer" ]; then
 		[ -z "$link$shell" ] || fail "--peer goes with neither --link nor --shell"
 	elif [ -n "$link" ]; then
