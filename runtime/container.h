@@ -39,6 +39,9 @@ MUST_CHECK int container_cgroup_open(const char *path, struct container_cgroup *
 MUST_CHECK int container_spec(
 	struct arena *arena, const struct container *container, struct spec *out, struct error *err);
 
+/* For a container without a cgroup, where nothing is limited: refuses what is to be, by its name. Device rules are the
+ * exception, as there always are some; they are asked for in vain then, as with every other runtime. */
+MUST_CHECK int container_limits_refuse(const struct cgroup_limits *limits, struct error *err);
 /* Changes limits; those of a scope also in systemd's own books, first, as it writes to the cgroup by them. */
 MUST_CHECK int container_limits_set(const struct container_facts *facts, struct container_cgroup *cgroup,
 	const struct cgroup_limits *limits, struct error *err);

@@ -97,19 +97,6 @@ static const char *cgroup_path(struct creation *c)
 	return arena_format(&c->arena, CONTAINER_CGROUP_PARENT "/%s", c->facts.id);
 }
 
-/* Without one nothing is limited: what is to be is refused by its name. Device rules are an exception, as there is
- * always one; without a cgroup they are asked for in vain, as with every other runtime. */
-static int limits_refuse(const struct cgroup_limits *limits, struct error *err)
-{
-	const struct cgroup_host nothing = {.mode = CGROUP_NONE};
-	struct cgroup_limits all = *limits;
-
-	all.devices.count = 0;
-	if (cgroup_limits_check(&nothing, &all, err) < 0)
-		return blame(err, "linux.resources, without a cgroup");
-	return 0;
-}
-
 /* What can be known of the cgroup before anything is made. */
 static int cgroup_plan(struct creation *c, struct error *err)
 {
@@ -127,7 +114,7 @@ static int cgroup_plan(struct creation *c, struct error *err)
 		return scope_plan(&c->scope, &c->arena, c->facts.id, &c->spec, err);
 	case CONTAINER_NO_CGROUP:
 		c->spec.cgroup_path = NULL;
-		return limits_refuse(&c->spec.limits, err);
+		return container_limits_refuse(&c->spec.limits, err);
 	}
 	return fail(err, ERROR_USAGE, "cgroups: nobody of that number makes them");
 }

@@ -14,31 +14,6 @@ void container_close(struct container *container)
 	fd_drop(&container->dir);
 }
 
-void container_cgroup_drop(struct container_cgroup *cgroup)
-{
-	if (cgroup->has_cgroup)
-		cgroup_drop(&cgroup->cgroup);
-	if (cgroup->has_host)
-		cgroup_host_drop(&cgroup->host);
-	*cgroup = (struct container_cgroup){0};
-}
-
-int container_cgroup_open(const char *path, struct container_cgroup *out, struct error *err)
-{
-	bool absolute = path && *path == '/';
-
-	*out = (struct container_cgroup){0};
-	if ((absolute ? cgroup_host_open_at(&out->host, "/", err) : cgroup_host_open(&out->host, err)) < 0)
-		return -1;
-	out->has_host = true;
-	if (!path)
-		return 0;
-	if (cgroup_open(&out->host, path + absolute, &out->cgroup, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
-	out->has_cgroup = true;
-	return 0;
-}
-
 static bool is_frozen(const char *cgroup_path)
 {
 	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
@@ -116,19 +91,6 @@ int container_list(struct arena *arena, int root, struct container_list *out, st
 		}
 	}
 	return 0;
-}
-
-int container_pids(struct arena *arena, const struct container *container, struct cgroup_pids *out, struct error *err)
-{
-	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
-
-	*out = (struct cgroup_pids){0};
-	if (!container->facts.cgroup_path)
-		return fail(err, ERROR_SYSTEM, "container \"%s\" has no cgroup to find its processes by",
-			container->facts.id);
-	if (container_cgroup_open(container->facts.cgroup_path, &cgroup, err) < 0)
-		return -1;
-	return cgroup.has_cgroup ? cgroup_processes(&cgroup.cgroup, arena, out, err) : 0;
 }
 
 static const char *time_format(int64_t ms, char buffer[40])
