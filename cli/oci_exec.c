@@ -35,22 +35,13 @@ static const struct option exec_table[] = {
 	OPTION_TEXT("console-socket", 0, "SOCKET", "send the master of the terminal to this UNIX socket",
 		struct exec_options, console_socket),
 	OPTION_FLAG("ignore-paused", 0, "also in a paused container", struct exec_options, ignore_paused),
-	OPTION_TEXT("apparmor", 0, "PROFILE", NULL, struct exec_options, apparmor),
-	OPTION_TEXT("process-label", 0, "LABEL", NULL, struct exec_options, label),
-	OPTION_TEXT("cgroup", 0, "PATH", NULL, struct exec_options, cgroup),
+	OPTION_TEXT(
+		"apparmor", 0, "PROFILE", "run the process under this AppArmor profile", struct exec_options, apparmor),
+	OPTION_TEXT("process-label", 0, "LABEL", "run the process with this SELinux label", struct exec_options, label),
+	OPTION_TEXT("cgroup", 0, "PATH", "run the process in this cgroup below the container's, which exists",
+		struct exec_options, cgroup),
 	END_OF_OPTIONS,
 };
-
-static int unsupported_check(const struct exec_options *options, struct error *err)
-{
-	if (!text_is_empty(options->apparmor))
-		return fail(err, ERROR_USAGE, "--apparmor: AppArmor profiles are not supported");
-	if (!text_is_empty(options->label))
-		return fail(err, ERROR_USAGE, "--process-label: SELinux labels are not supported");
-	if (!text_is_empty(options->cgroup))
-		return fail(err, ERROR_USAGE, "--cgroup: the process always runs in the container's own cgroup");
-	return 0;
-}
 
 /* --- options → process
  * ---------------------------------------------------------------------------------------------------- */
@@ -185,14 +176,15 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 	struct spec_process process;
 	int status = 0;
 
-	if (id_check(operands[0], err) < 0 || unsupported_check(exec, err) < 0)
+	if (id_check(operands[0], err) < 0)
 		return -1;
 	if (runtime_guard_enter(cli->arguments, NULL, err) < 0 || oci_cli_open(cli, err) < 0)
 		return -1;
 	if (oci_check_preserved(cli, exec->preserve_fds.value, err) < 0)
 		return -1;
 	if (process_build(cli, operands[0], exec, count - 1, operands + 1, &process, err) < 0 ||
-		process_fit(cli, operands[0], exec->ignore_paused, &process, err) < 0)
+		process_fit(cli, operands[0], exec->ignore_paused, &process, err) < 0 ||
+		oci_process_label(&process, exec->apparmor, exec->label, err) < 0)
 		return -1;
 
 	struct container_exec_options call = {
@@ -201,6 +193,8 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 		.pid_file = exec->pid_file,
 		.preserve_fds = (int)exec->preserve_fds.value,
 		.detach = exec->detach,
+		.ignore_paused = exec->ignore_paused,
+		.cgroup = text_is_empty(exec->cgroup) ? NULL : exec->cgroup,
 		.guard_arguments = cli->arguments,
 	};
 	if (container_exec(cli->root_dir, operands[0], &call, &status, err) < 0)

@@ -45,23 +45,61 @@ static void execution_drop(struct execution *e)
 	arena_drop(&e->arena);
 }
 
-static int check_running(const struct execution *e, struct error *err)
+static int check_running(const struct execution *e, bool ignore_paused, struct error *err)
 {
 	if (e->container.status == CONTAINER_RUNNING || e->container.status == CONTAINER_CREATED)
+		return 0;
+	if (e->container.status == CONTAINER_PAUSED && ignore_paused)
 		return 0;
 	return fail(err, ERROR_BUSY, "cannot exec in container \"%s\": container not running: it is %s",
 		e->container.facts.id, container_status_names[e->container.status]);
 }
 
-static int entrance_get(struct execution *e, struct error *err)
+/* Nothing of the container's cgroup may be missing from the one below it: the process would stay in ours there, outside
+ * the container's limits. */
+static int below_check(const struct cgroup *cgroup, const struct cgroup *below, const char *path, struct error *err)
+{
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		if (cgroup->hierarchy[c] >= 0 && below->hierarchy[c] < 0)
+			return fail(err, ERROR_MISSING, "sub-cgroup %s: does not exist in the %s hierarchy", path,
+				cgroup_controller_name((enum cgroup_controller)c));
+	}
+	return 0;
+}
+
+static int entrance_open_below(struct execution *e, const char *path, struct error *err)
+{
+	AUTO(container_cgroup_drop) struct container_cgroup below = {0};
+	const char *whole;
+
+	while (*path == '/')
+		path++;
+	if (!*path)
+		return cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err);
+	whole = arena_format(&e->arena, "%s/%s", e->container.facts.cgroup_path, path);
+	if (container_cgroup_open(whole, &below, err) < 0)
+		return blame(err, "sub-cgroup %s", path);
+	if (!below.has_cgroup)
+		return fail(err, ERROR_MISSING, "sub-cgroup %s: does not exist", path);
+	if (below_check(&e->cgroup.cgroup, &below.cgroup, path, err) < 0)
+		return -1;
+	return cgroup_entrance_open(&below.cgroup, &e->entrance, err);
+}
+
+static int entrance_get(struct execution *e, const char *below, struct error *err)
 {
 	if (container_cgroup_open(e->container.facts.cgroup_path, &e->cgroup, err) < 0)
 		return -1;
+	if (!e->cgroup.has_cgroup && below)
+		return fail(err, ERROR_USAGE, "sub-cgroup %s: container \"%s\" has no cgroup", below,
+			e->container.facts.id);
 	if (!e->cgroup.has_cgroup)
 		return 0;
 	/* A process that was born frozen would wait for somebody to thaw it, and we for its execve. */
 	if (e->container.status == CONTAINER_RUNNING && cgroup_is_frozen(&e->cgroup.cgroup))
 		e->container.status = CONTAINER_PAUSED;
+	if (below)
+		return entrance_open_below(e, below, err);
 	return cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err);
 }
 
@@ -97,7 +135,7 @@ static int execution_prepare(
 		return -1;
 	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range, err) < 0)
 		return -1;
-	if (entrance_get(e, err) < 0 || check_running(e, err) < 0)
+	if (entrance_get(e, options->cgroup, err) < 0 || check_running(e, options->ignore_paused, err) < 0)
 		return -1;
 	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0 || console_check(e, options, err) < 0)
 		return -1;

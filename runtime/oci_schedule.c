@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "runtime/oci.h"
+#include "runtime/runtime.h"
 #include "runtime/schedule.h"
 
 /* --- words -------------------------------------------------------------------------------------------------------- */
@@ -198,34 +199,37 @@ int oci_decode_exec_affinity(const struct decoder *decoder, const struct json *n
 
 /* --- labels ------------------------------------------------------------------------------------------------------- */
 
+int oci_process_label(struct spec_process *process, const char *apparmor, const char *selinux, struct error *err)
+{
+	if (!text_is_empty(apparmor) && !label_has_apparmor())
+		return fail(err, ERROR_USAGE, "AppArmor profile %s: this kernel has no AppArmor, or it is switched off",
+			apparmor);
+	if (!text_is_empty(selinux) && !label_has_selinux())
+		return fail(err, ERROR_USAGE, "SELinux label %s: this kernel has no SELinux, or it is switched off",
+			selinux);
+	if (!text_is_empty(apparmor))
+		process->apparmor_profile = apparmor;
+	if (!text_is_empty(selinux))
+		process->selinux_label = selinux;
+	return 0;
+}
+
 int oci_decode_apparmor(const struct decoder *decoder, const struct json *node, void *process, struct error *err)
 {
-	struct spec_process *out = process;
 	const char *profile;
 
 	if (decode_string(decoder, node, &profile, err) < 0)
 		return -1;
-	if (text_is_empty(profile))
-		return 0;
-	if (!label_has_apparmor())
-		return decode_fail(decoder, node, err, "this kernel has no AppArmor, or it is switched off");
-	out->apparmor_profile = profile;
-	return 0;
+	return oci_process_label(process, profile, NULL, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
 int oci_decode_selinux(const struct decoder *decoder, const struct json *node, void *process, struct error *err)
 {
-	struct spec_process *out = process;
 	const char *label;
 
 	if (decode_string(decoder, node, &label, err) < 0)
 		return -1;
-	if (text_is_empty(label))
-		return 0;
-	if (!label_has_selinux())
-		return decode_fail(decoder, node, err, "this kernel has no SELinux, or it is switched off");
-	out->selinux_label = label;
-	return 0;
+	return oci_process_label(process, NULL, label, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
 /* --- memory policy, personality ----------------------------------------------------------------------------------- */

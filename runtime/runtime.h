@@ -119,6 +119,9 @@ MUST_CHECK int oci_process_read(struct arena *arena, const char *path, struct sp
 /* Leaves out, with a warning, capabilities that the process could not get: what is not permitted, and without a user
  * namespace of its own also what we lack ourselves. oci_spec_read() has done it already. */
 void oci_process_fit(struct spec_process *process, bool own_user_namespace);
+/* The same two as process.apparmorProfile and selinuxLabel, from a command line; NULL and "" leave what is there. */
+MUST_CHECK int oci_process_label(
+	struct spec_process *process, const char *apparmor, const char *selinux, struct error *err);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
 
@@ -149,8 +152,8 @@ struct container {
 
 /* Who makes a container's cgroup. Its record keeps that, so only creation has to be told. */
 enum container_cgroups {
-	CONTAINER_CGROUPFS, /* we, below the root of each hierarchy */
-	CONTAINER_SYSTEMD,  /* systemd, as a transient scope: cgroups/systemd.h, docs/systemd.md. Needs cgroup v2 */
+	CONTAINER_CGROUPFS,  /* we, below the root of each hierarchy */
+	CONTAINER_SYSTEMD,   /* systemd, as a transient scope: cgroups/systemd.h, docs/systemd.md. Needs cgroup v2 */
 	CONTAINER_NO_CGROUP, /* nobody: the container stays in ours, and limits are refused */
 };
 
@@ -220,6 +223,8 @@ struct container_exec_options {
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool detach;
+	bool ignore_paused; /* in a paused container: the process waits for somebody to resume it, and so do we */
+	const char *cgroup; /* below the container's, to run in instead of that; it must exist. NULL: the container's */
 	char *const *guard_arguments; /* as in struct container_create_options */
 };
 /* The container's own process section, as the base of an exec. */

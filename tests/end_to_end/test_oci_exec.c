@@ -127,12 +127,54 @@ TEST(oci_exec, reads_the_process_from_a_file)
 	assert_refused(OCI(&bundle, "exec", "-p", "process.json", "ID"), "4294967296 is not between 0 and 4294967294");
 }
 
-TEST(oci_exec, refuses_labels_profiles_and_other_cgroups)
+TEST(oci_exec, refuses_labels_and_profiles_that_the_kernel_does_not_know)
 {
-	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--apparmor", "x", "y", "true"),
-		"--apparmor: AppArmor profiles are not supported");
-	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--process-label", "x", "y", "true"),
-		"--process-label: SELinux labels are not supported");
-	assert_refused(RUN(WARREN_OCI_PROGRAM, "exec", "--cgroup", "x", "y", "true"),
-		"--cgroup: the process always runs in the container's own cgroup");
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle);
+	if (access("/sys/module/apparmor/parameters/enabled", F_OK) != 0)
+		assert_refused(OCI(&bundle, "exec", "--apparmor", "x", "ID", "true"),
+			"AppArmor profile x: this kernel has no AppArmor, or it is switched off");
+	if (access("/sys/fs/selinux/enforce", F_OK) != 0)
+		assert_refused(OCI(&bundle, "exec", "--process-label", "x", "ID", "true"),
+			"SELinux label x: this kernel has no SELinux, or it is switched off");
+	assert_output(OCI(&bundle, "exec", "--apparmor", "", "--process-label", "", "ID", "echo", "x"), "x\n");
+}
+
+/* In every hierarchy that the container is in: the pids one only, or the one of v2. */
+TEST(oci_exec, runs_in_a_cgroup_below_the_containers_or_not_at_all)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle, .system = "\"resources\": {\"pids\": {\"limit\": 50}}");
+	assert_refused(
+		OCI(&bundle, "exec", "--cgroup", "nonesuch", "ID", "true"), "sub-cgroup nonesuch: does not exist");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "../..", "ID", "true"), "sub-cgroup ../..: ");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "a/../..", "ID", "true"), "sub-cgroup a/../..: ");
+	assert_output(OCI(&bundle, "exec", "--cgroup", "/", "ID", "echo", "root"), "root\n");
+	auto_free char *make =
+		text_format("find /sys/fs/cgroup -path '*warren-oci/%s' -exec mkdir {}/below \\;", bundle.id);
+	auto_run made = RUN("sh", "-c", make);
+	cr_assert(made.status == 0, "%s", made.err);
+	auto_run inside =
+		OCI(&bundle, "exec", "--cgroup", "below", "ID", "grep", "-E", "^0::|pids:", "/proc/self/cgroup");
+	cr_assert(inside.status == 0 && strstr(inside.out, "/below\n"), "%s%s", inside.out, inside.err);
+}
+
+TEST(oci_exec, waits_in_a_paused_container_only_when_told_to)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle);
+	auto_run pause = OCI(&bundle, "pause", "ID");
+	cr_assert(pause.status == 0, "%s", pause.err);
+	assert_refused(OCI(&bundle, "exec", "ID", "true"), "is paused; resume it, or use --ignore-paused");
+	auto_free char *oci = text_format("%s --root %s", WARREN_OCI_PROGRAM, bundle.state);
+	auto_free char *command =
+		text_format("%s exec --ignore-paused %s echo thawed & sleep 0.3; echo paused; %s resume %s; wait", oci,
+			bundle.id, oci, bundle.id);
+	assert_output(RUN("sh", "-c", command), "paused\nthawed\n");
 }

@@ -165,7 +165,7 @@ TEST(oci_schedule, refuses_an_apparmor_profile_where_there_is_none)
 
 	SKIP_UNLESS(!label_has_apparmor(), "needs a kernel without AppArmor");
 	ASSERT_FAILS(decode(&arena, ", \"apparmorProfile\": \"x\"", "", &spec, &err), ERROR_USAGE,
-		"\"apparmorProfile\": this kernel has no AppArmor, or it is switched off");
+		"\"apparmorProfile\": AppArmor profile x: this kernel has no AppArmor, or it is switched off");
 	ASSERT_OK(decode(&arena, ", \"apparmorProfile\": \"\"", "", &spec, &err));
 }
 
@@ -177,6 +177,6 @@ TEST(oci_schedule, refuses_an_selinux_label_where_there_is_none)
 
 	SKIP_UNLESS(!label_has_selinux(), "needs a kernel without SELinux");
 	ASSERT_FAILS(decode(&arena, ", \"selinuxLabel\": \"a:b:c\"", "", &spec, &err), ERROR_USAGE,
-		"\"selinuxLabel\": this kernel has no SELinux, or it is switched off");
+		"\"selinuxLabel\": SELinux label a:b:c: this kernel has no SELinux, or it is switched off");
 	ASSERT_OK(decode(&arena, ", \"selinuxLabel\": \"\"", "", &spec, &err));
 }
