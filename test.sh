@@ -1,43 +1,57 @@
 #!/bin/sh
-# Installs what the tests need, builds, and runs everything:
+# Installs what the tests need, builds, and runs every test on two kernels: the one of this machine, and Debian's 6.1 with pure
+# cgroup v2 in an emulated machine (tests/vm, docs/testing.md). A test that needs what one of them lacks is skipped there and
+# runs on the other; one that is skipped on both is an error.
 #
-#     sudo ./test.sh            what a change must pass, some minutes
-#     sudo ./test.sh --full     the same with every kill point, long fuzzing and the benchmarks
+#     sudo ./test.sh            what a change must pass, in less than 20 minutes on two processors
+#     sudo ./test.sh --full     the same with every kill point, long fuzzing, the benchmarks, and the README on a bare Debian
+#     sudo ./test.sh --setup    only installs and builds what the tests in the machine need
 #
-# Ends with one line: "N passed, N failed, N skipped". Tests that need root or a kernel feature say why they were skipped.
+# Nothing outside the packages of Debian is installed, and no kernel: the machine's is unpacked below build/.
+# Ends with one line: "N passed, N failed, N skipped", both kernels together.
 set -u
 cd "$(dirname "$0")" || exit 1
+top=$(pwd -P)
 full=no
-case ${1:-} in
-"") ;;
+case $* in
+"" | --setup) ;;
 --full) full=yes ;;
 *)
-	echo "usage: sudo ./test.sh [--full]" >&2
+	echo "usage: sudo ./test.sh [--full | --setup]" >&2
 	exit 2
 	;;
 esac
+if [ "$(id -u)" != 0 ]; then
+	echo "test.sh: needs root: sudo ./test.sh" >&2
+	exit 1
+fi
 if [ $full = yes ]; then
-	fuzz_seconds=60
+	fuzz_seconds=60 machine_seconds=14400
 	# Commands are killed at every system call, not at some.
 	export WARREN_KILL_STEP=1 WARREN_TEST_ALL_POINTS=1
+	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS"
 else
-	fuzz_seconds=5
+	fuzz_seconds=5 machine_seconds=1500 machine_words=
 fi
 jobs=$(nproc)
 logs=build/logs
-mkdir -p $logs
+host_results=$top/build/results/host
+machine_results=$top/build/results/machine
 passed=0 failed=0
+begin_all=$(date +%s)
+rm -rf $logs "$host_results" "$machine_results"
+mkdir -p $logs "$host_results" "$machine_results"
 
-# report NAME SECONDS STATUS: one line, and the end of the log of what failed.
+# report NAME SECONDS STATUS LOG: one line, and of what failed the end of the log.
 report() {
 	if [ "$3" = 0 ]; then
 		passed=$((passed + 1))
 		echo "ok    $1 ($2 s)"
 	else
 		failed=$((failed + 1))
-		echo "FAIL  $1 ($2 s), the end of $logs/$1.log:"
-		grep -E 'FAIL|Assertion|error:|rror' "$logs/$1.log" | tail -30 | sed 's/^/      /'
-		tail -40 "$logs/$1.log" | sed 's/^/      /'
+		echo "FAIL  $1 ($2 s), the end of $4:"
+		grep -aE 'FAIL|Assertion|rror' "$4" | tail -n 30 | sed 's/^/      /'
+		tail -n 40 "$4" | sed 's/^/      /'
 	fi
 }
 
@@ -45,39 +59,84 @@ report() {
 step() {
 	name=$1
 	shift
-	start=$(date +%s)
+	begin=$(date +%s)
 	"$@" >"$logs/$name.log" 2>&1
-	status=$?
-	report "$name" $(($(date +%s) - start)) $status
+	report "$name" $(($(date +%s) - begin)) $? "$logs/$name.log"
 }
 
-# beside NAME COMMAND…: for what only needs a processor, while the tests wait for events; its result is kept for collect.
-beside() {
-	name=$1
-	shift
-	start=$(date +%s)
-	nice "$@" >"$logs/$name.log" 2>&1
-	echo "$(($(date +%s) - start)) $?" >"$logs/$name.result"
+# needed NAME COMMAND…: a step without which the rest makes no sense.
+needed() {
+	step "$@"
+	[ $failed = 0 ] || {
+		echo "0 passed, 1 failed, 0 skipped"
+		exit 1
+	}
 }
 
+# aside NICENESS NAME COMMAND…: for what fills the time in which the tests of this kernel wait; collect has its result.
+aside() {
+	nice=$1 name=$2
+	shift 2
+	begin=$(date +%s)
+	nice -n "$nice" "$@" >"$logs/$name.log" 2>&1
+	echo "$? $(($(date +%s) - begin))" >"$logs/$name.time"
+}
+
+# collect DIRECTORY [PREFIX]: reports every result in it.
 collect() {
-	read -r seconds status <"$logs/$1.result"
-	report "$1" "$seconds" "$status"
+	for result in "$1"/*.time; do
+		[ -e "$result" ] || continue
+		read -r status seconds <"$result"
+		name=$(basename "$result" .time)
+		report "${2:-}$name" "$seconds" "$status" "${result%.time}.log"
+	done
 }
 
 build() {
 	cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"
 }
 
-# Other compilers' and checkers' opinions; none of them runs anything.
+# Other compilers' and checkers' opinions; none of them runs anything, so one kernel is enough.
 opinions() {
-	for preset in fuzz clang tidy; do
-		beside "build-$preset" sh -c "cmake --preset $preset && cmake --build --preset $preset -j $jobs"
+	for preset in tidy clang fuzz; do
+		aside 15 build-$preset sh -c "cmake --preset $preset && cmake --build --preset $preset -j $jobs"
 	done
+	aside 15 layers tests/layers.sh "$top"
+	aside 15 headers tests/headers.sh "$top"
 }
 
-unit_tests() {
-	ctest --preset dev --verbose --parallel 2
+# machine NAME [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come by a
+# read-only share: from a writable one the guest would fetch them anew for every exec.
+machine() {
+	machine=$1
+	shift
+	words=$machine_words
+	while [ "$1" != -- ]; do
+		words="$words $1"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086 # lists of words
+	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$machine_results" -C "$top" $words -- \
+		tests/suite.sh "$top/build/vm" "$machine_results" 1 "$@"
+}
+
+# Two machines share one list of jobs; what talks to systemd runs in one that it has booted.
+machines() {
+	machine machine-one -- &
+	one=$!
+	machine machine-systemd -i systemd -- systemd
+	machine machine-two --
+	wait $one
+}
+
+# Every test by name, from the programs themselves.
+names() {
+	for program in build/vm/tests/test-*; do
+		"$program" --list
+	done | sed -n -E 's/^([a-z0-9_]+): [0-9]+ tests?.*/suite \1/p; s/^[^a-z0-9]+([a-z0-9_]+).*/\1/p' |
+		awk '$1 == "suite" {suite = $2; next} {print suite "::" $1}'
+	awk '!/^#/ && $2 ~ "/" {print "scripts::" $1}' tests/jobs
 }
 
 # Each target on its own; new inputs are kept below build/.
@@ -92,52 +151,46 @@ fuzz() {
 	return $bad
 }
 
-# What a test left on the machine is a failure of its own. The common parent of the tests' cgroups goes with its last child in most
-# cases only; empty, it is no find, neither before nor after.
-leftovers_list() {
-	rmdir /sys/fs/cgroup/*/warren /sys/fs/cgroup/warren 2>/dev/null
-	sed 's/^[0-9]* [0-9]* /mount /' /proc/self/mountinfo
-	find /sys/fs/cgroup -type d -path '*warren*' 2>/dev/null
-	ip -o link 2>/dev/null | awk -F': ' '{print "link " $2}'
-	nft list tables 2>/dev/null
-	echo "ip_forward $(cat /proc/sys/net/ipv4/ip_forward)"
+# The table of both columns; its last line becomes ours.
+summary() {
+	names | sort >$logs/names
+	uniq -d $logs/names | sed 's/^/FAIL  two tests are called /' | tee $logs/names.twice
+	[ ! -s $logs/names.twice ] || failed=$((failed + 1))
+	tests/summary.sh "$host_results" "$machine_results" $logs/names >$logs/summary
+	summary_status=$?
+	grep -ah 'booted in' $logs/machine-*.log | sed 's,^tests/vm/run: ,the machine ,'
+	sed '$d' $logs/summary
+	read -r tests_passed tests_failed tests_skipped <<-COUNTS
+		$(tail -n 1 $logs/summary)
+	COUNTS
+	failed_all=$((tests_failed + failed))
+	[ $summary_status = 0 ] || [ $failed_all != 0 ] || failed_all=1
+	echo "all of it took $(($(date +%s) - begin_all)) s"
+	echo "$((tests_passed + passed)) passed, $failed_all failed, $tests_skipped skipped"
+	[ $failed_all = 0 ]
 }
 
-# Less than before is no leak: something of somebody else ended.
-leftovers_check() {
-	leftovers_list | sort >$logs/host.after
-	comm -13 $logs/host.before $logs/host.after >$logs/host.more
-	cat $logs/host.more
-	[ ! -s $logs/host.more ]
-}
-
-step packages ./quickstart.sh --packages test
-leftovers_list | sort >$logs/host.before
-step build-dev build dev
-step build-release build release
+needed packages ./quickstart.sh --packages test
+needed kernel tests/vm/kernel --fetch
+needed build-vm build vm
+[ "$*" != --setup ] || exit 0
+needed build-release build release
+machines &
+machines=$!
+needed build-dev build dev
 opinions &
 opinions=$!
-step tests unit_tests
-step quickstart tests/quickstart.sh
-step scale tests/scale.sh
+WARREN_BUILD=$top/build/release tests/suite.sh "$top/build/dev" "$host_results" 2
+collect "$host_results"
 wait $opinions
-for preset in fuzz clang tidy; do
-	collect build-$preset
-done
 step fuzz fuzz
+wait $machines
+collect "$machine_results" "machine: "
+collect $logs
 if [ $full = yes ]; then
+	step fresh tests/fresh/run
 	step bench-run bench/run
 	step bench-fleet bench/fleet
 	cat $logs/bench-run.log $logs/bench-fleet.log
 fi
-step nothing-left leftovers_check
-
-# Every Criterion program says how its tests went; the counts of all of them make the last line.
-counts=$(sed -n 's/.*Synthesis: Tested: \([0-9]*\) | Passing: \([0-9]*\) | Failing: \([0-9]*\) | Crashing: \([0-9]*\).*/\2 \3 \4/p' $logs/tests.log \
-	2>/dev/null | awk '{p += $1; f += $2 + $3} END {print p + 0, f + 0}')
-tests_passed=${counts% *} tests_failed=${counts#* }
-skipped=$(grep -oh 'SKIP .*' $logs/tests.log $logs/quickstart.log $logs/scale.log 2>/dev/null | sort -u | tee $logs/skipped | wc -l)
-[ "$skipped" = 0 ] || { echo "skipped:" && sed 's/^SKIP /      /' $logs/skipped; }
-[ "$failed" = 0 ] || tests_failed=$((tests_failed > 0 ? tests_failed : failed))
-echo "$((tests_passed + passed)) passed, $tests_failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+summary

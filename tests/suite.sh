@@ -1,0 +1,66 @@
+#!/bin/sh
+# Runs jobs of tests/jobs on the kernel it finds itself on, and writes for each JOB, below RESULTS:
+#     JOB.tap     one line for each test
+#     JOB.log     all that it printed
+#     JOB.time    exit status and seconds
+#
+# usage: suite.sh BUILD RESULTS LANES [JOB…]       BUILD has the test programs; no JOB: all but "systemd"
+#
+# A job is taken by making its directory RESULTS/JOB.taken: so several lanes, and several machines that share RESULTS, work
+# on the same list, each on what is next. What a machine's jobs left behind is its job "leftovers-HOSTNAME".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$1 results=$2 lanes=$3
+shift 3
+jobs=${*:-$(awk '!/^#/ && $1 != "systemd" {print $1}' tests/jobs)}
+here=leftovers-$(hostname)
+export WARREN_BUILD="${WARREN_BUILD:-$build}"
+
+# A script is one test; it is skipped when it says so in a line "SKIP NAME: why".
+script_run() {
+	"$2"
+	status=$?
+	echo "TAP version 13" >"$results/$1.tap"
+	if [ $status != 0 ]; then
+		echo "not ok - scripts::$1" >>"$results/$1.tap"
+	elif why=$(grep -m1 '^SKIP ' "$results/$1.log"); then
+		echo "ok - scripts::$1 # SKIP ${why#SKIP *: }" >>"$results/$1.tap"
+	else
+		echo "ok - scripts::$1" >>"$results/$1.tap"
+	fi
+	return $status
+}
+
+program_run() {
+	"$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+}
+
+# job_run NAME: as the row of the table says.
+job_run() {
+	begin=$(date +%s)
+	row=$(awk -v name="$1" '$1 == name {print $2, $3}' tests/jobs)
+	case ${row%% *} in
+	*/*) script_run "$1" "${row%% *}" ;;
+	*) program_run "$1" "${row%% *}" "${row#* }" ;;
+	esac >"$results/$1.log" 2>&1
+	echo "$? $(($(date +%s) - begin))" >"$results/$1.time"
+}
+
+lane() {
+	for job in $jobs; do
+		mkdir "$results/$job.taken" 2>/dev/null && job_run "$job"
+	done
+}
+
+mkdir -p "$results"
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
+tests/leftovers.sh list "$before"
+lane=0
+while [ $lane -lt "$lanes" ]; do
+	lane &
+	lane=$((lane + 1))
+done
+wait
+tests/leftovers.sh compare "$before" >"$results/$here.log" 2>&1
+echo "$? 0" >"$results/$here.time"
