@@ -117,7 +117,8 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$machine_results" -C "$top" $words -- \
+	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$machine_results" -C "$top" \
+		-e WARREN_SYSTEM_TAR $words -- \
 		tests/suite.sh "$top/build/vm" "$machine_results" 1 "$@"
 }
 
@@ -172,9 +173,16 @@ summary() {
 
 needed packages ./quickstart.sh --packages test
 needed kernel tests/vm/kernel --fetch
+if [ "$*" = --setup ]; then
+	needed build-vm build vm
+	exit 0
+fi
+export WARREN_SYSTEM_TAR="$top/build/machine/images/system.tar"
+aside 0 system-root tests/vm/image --kind tar system &
+system_root=$!
 needed build-vm build vm
-[ "$*" != --setup ] || exit 0
 needed build-release build release
+wait $system_root
 machines &
 machines=$!
 needed build-dev build dev
@@ -189,6 +197,7 @@ collect "$machine_results" "machine: "
 collect $logs
 if [ $full = yes ]; then
 	step fresh tests/fresh/run
+	step fresh-struck tests/fresh/self-test
 	step bench-run bench/run
 	step bench-fleet bench/fleet
 	cat $logs/bench-run.log $logs/bench-fleet.log
