@@ -22,6 +22,7 @@
 
 #define KNOB_SIZE_MAX 65536
 #define TRIAL_TIMEOUT_MS 60000
+#define KILL_TIMEOUT_MS 1000 /* one in the kernel's hands (a dead disk) may not even die */
 #define INSTANCES_MAX 65536
 
 const char *const finding_state_names[] = {"ok", "note", "warning", "missing", "unknown", NULL};
@@ -113,15 +114,21 @@ static _Noreturn void trial_child(const struct trial *trial, struct outcome *out
 	_exit(0);
 }
 
-static int trial_unknown(int pidfd, struct error *err)
+static int64_t trial_patience_ms(const struct trial *trial)
+{
+	return trial->timeout_ms ? trial->timeout_ms : TRIAL_TIMEOUT_MS;
+}
+
+static int trial_unknown(const struct trial *trial, int pidfd, struct error *err)
 {
 	struct error ignored;
 	int status = 0;
 
 	if (!process_wait_end(pidfd, 0)) {
-		if (process_signal(pidfd, SIGKILL, &ignored) == 0 && process_wait_end(pidfd, TRIAL_TIMEOUT_MS))
+		if (process_signal(pidfd, SIGKILL, &ignored) == 0 && process_wait_end(pidfd, KILL_TIMEOUT_MS))
 			(void)!process_reap(pidfd, &status, &ignored);
-		return fail(err, ERROR_BUSY, "the attempt did not end within %d s", TRIAL_TIMEOUT_MS / 1000);
+		return fail(
+			err, ERROR_BUSY, "the attempt did not end within %lld ms", (long long)trial_patience_ms(trial));
 	}
 	if (process_reap(pidfd, &status, err) < 0)
 		return -1;
@@ -136,7 +143,7 @@ static int outcome_take(struct trial *trial, const struct outcome *outcome, int 
 	int status;
 
 	if (!outcome->is_over)
-		return trial_unknown(pidfd, err);
+		return trial_unknown(trial, pidfd, err);
 	(void)!process_reap(pidfd, &status, &ignored);
 	if (outcome->result < 0) {
 		*err = outcome->err;
@@ -165,7 +172,7 @@ static int trial_fork(struct trial *trial, struct outcome *outcome, struct error
 		waitpid(pid, NULL, 0);
 		return -1;
 	}
-	process_wait_end(pidfd, TRIAL_TIMEOUT_MS);
+	process_wait_end(pidfd, trial_patience_ms(trial));
 	return outcome_take(trial, outcome, pidfd, err);
 }
 

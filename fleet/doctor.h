@@ -30,6 +30,7 @@ struct optional knob_value(struct examination *examination, const char *path);
 struct trial {
 	int (*run)(void *context, char note[TRIAL_NOTE_SIZE], struct error *err);
 	void *context;
+	int64_t timeout_ms; /* 0: a minute */
 	char note[TRIAL_NOTE_SIZE];
 };
 int trial_run(struct trial *trial, struct error *err);
