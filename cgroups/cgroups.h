@@ -33,6 +33,7 @@ enum cgroup_controller {
 	CGROUP_DEVICES, /* v1 hierarchy; v2: a BPF program */
 	CGROUP_FREEZER, /* v1 hierarchy; v2: cgroup.freeze */
 	CGROUP_HUGETLB,
+	CGROUP_RDMA,
 	CGROUP_CONTROLLERS
 };
 const char *cgroup_controller_name(enum cgroup_controller controller);

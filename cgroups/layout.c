@@ -41,6 +41,7 @@ static const struct {
 	[CGROUP_DEVICES] = {"devices", "devices"},
 	[CGROUP_FREEZER] = {"freezer", "freezer"},
 	[CGROUP_HUGETLB] = {"hugetlb", "hugetlb"},
+	[CGROUP_RDMA] = {"rdma", "rdma"},
 };
 
 const char *cgroup_controller_name(enum cgroup_controller controller)

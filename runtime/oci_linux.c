@@ -24,11 +24,8 @@ static const struct {
 	{"intelRdt", "Intel RDT is not supported"},
 	{"netDevices", "moving network devices is not supported"},
 	/* linux.resources */
-	{"hugepageLimits", "limits of huge pages are not supported; with cgroup v2 \"unified\" can write them"},
 	{"network", "classes and priorities of network traffic are not supported"},
-	{"rdma", "limits of RDMA are not supported"},
 	{"leafWeight", "leaf weights no longer exist in the kernel"},
-	{"weightDevice", "weights of single devices are not supported"},
 	{"realtimeRuntime", "real-time scheduling of groups is not supported"},
 	{"realtimePeriod", "real-time scheduling of groups is not supported"},
 	{"kernel", "limits of kernel memory no longer exist in the kernel"},

@@ -16,6 +16,7 @@ struct oci_resources {
 	struct cgroup_limits *limits;
 	int64_t memory_now; /* of the container that is updated: its limit, -1 without one */
 	bool check_memory_first;
+	struct pairs files; /* of cgroup v2: what comes from keys that have no limit of ours, then `unified` */
 	struct pairs unified;
 	char refused;
 };
@@ -181,21 +182,27 @@ static int pids_decode(const struct decoder *decoder, const struct json *node, v
 /* --- block devices
  * ------------------------------------------------------------------------------------------------------ */
 
-struct oci_throttle {
-	uint32_t major, minor;
-	uint64_t rate;
-};
-struct oci_block {
-	struct optional weight;
-	LIST_OF(struct oci_throttle) rbps, wbps, riops, wiops;
-	char refused;
-};
-
 #define BLOCK_WEIGHT_MIN 10
 #define BLOCK_WEIGHT_MAX 1000
 #define IO_WEIGHT_MAX 10000
 #define DEVICE_MAJOR_MAX 4095
 #define DEVICE_MINOR_MAX 1048575
+
+struct oci_throttle {
+	uint32_t major, minor;
+	uint64_t rate;
+};
+struct oci_device_weight {
+	uint32_t major, minor;
+	struct optional weight;
+	char refused;
+};
+struct oci_block {
+	struct optional weight;
+	LIST_OF(struct oci_device_weight) weights;
+	LIST_OF(struct oci_throttle) rbps, wbps, riops, wiops;
+	char refused;
+};
 
 static const struct field throttle_fields[] = {
 	INTEGER("major", struct oci_throttle, major, 0, DEVICE_MAJOR_MAX, REQUIRED),
@@ -203,10 +210,17 @@ static const struct field throttle_fields[] = {
 	UINT64("rate", struct oci_throttle, rate, REQUIRED),
 	END_OF_FIELDS,
 };
+static const struct field weight_fields[] = {
+	INTEGER("major", struct oci_device_weight, major, 0, DEVICE_MAJOR_MAX, REQUIRED),
+	INTEGER("minor", struct oci_device_weight, minor, 0, DEVICE_MINOR_MAX, REQUIRED),
+	OPTIONAL("weight", struct oci_device_weight, weight, 0, BLOCK_WEIGHT_MAX, 0),
+	CUSTOM("leafWeight", struct oci_device_weight, refused, oci_decode_refused, 0),
+	END_OF_FIELDS,
+};
 static const struct field block_fields[] = {
 	OPTIONAL("weight", struct oci_block, weight, 0, BLOCK_WEIGHT_MAX, 0),
 	CUSTOM("leafWeight", struct oci_block, refused, oci_decode_refused, 0),
-	CUSTOM("weightDevice", struct oci_block, refused, oci_decode_refused, 0),
+	LIST("weightDevice", struct oci_block, weights, weight_fields, 0),
 	LIST("throttleReadBpsDevice", struct oci_block, rbps, throttle_fields, 0),
 	LIST("throttleWriteBpsDevice", struct oci_block, wbps, throttle_fields, 0),
 	LIST("throttleReadIOPSDevice", struct oci_block, riops, throttle_fields, 0),
@@ -239,14 +253,44 @@ static void throttles_convert(
 	}
 }
 
-static int block_weight_convert(int64_t weight, struct cgroup_limits *limits, struct error *err)
+/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
+static int weight_scale(int64_t weight, int64_t *out, struct error *err)
 {
 	if (weight < BLOCK_WEIGHT_MIN || weight > BLOCK_WEIGHT_MAX)
 		return fail(err, ERROR_USAGE, "weight %lld: must be between %d and %d", (long long)weight,
 			BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
-	/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
-	limits->io_weight = (struct optional){
-		true, 1 + (weight - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN)};
+	*out = 1 + (weight - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN);
+	return 0;
+}
+
+static int block_weight_convert(int64_t weight, struct cgroup_limits *limits, struct error *err)
+{
+	limits->io_weight.set = true;
+	return weight_scale(weight, &limits->io_weight.value, err);
+}
+
+/* A further line of a file of cgroup v2 that takes several. */
+static void file_add_line(struct arena *arena, struct pairs *files, const char *file, const char *line)
+{
+	const char *before = pairs_get(files, file);
+
+	pairs_set(arena, files, file, before ? arena_format(arena, "%s\n%s", before, line) : line);
+}
+
+static int device_weights_convert(
+	struct arena *arena, const struct oci_block *from, struct pairs *files, struct error *err)
+{
+	for (size_t i = 0; i < from->weights.count; i++) {
+		const struct oci_device_weight *device = &from->weights.items[i];
+		int64_t weight;
+
+		if (!is_given(&device->weight))
+			continue;
+		if (weight_scale(device->weight.value, &weight, err) < 0)
+			return blame(err, "weightDevice[%zu]", i);
+		file_add_line(arena, files, "io.weight",
+			arena_format(arena, "%u:%u %lld", device->major, device->minor, (long long)weight));
+	}
 	return 0;
 }
 
@@ -259,6 +303,8 @@ static int block_decode(const struct decoder *decoder, const struct json *node, 
 	if (decode_object(decoder, node, block_fields, &from, err) < 0)
 		return -1;
 	if (is_given(&from.weight) && block_weight_convert(from.weight.value, limits, err) < 0)
+		return decode_blame(decoder, node, err);
+	if (device_weights_convert(decoder->arena, &from, &resources->files, err) < 0)
 		return decode_blame(decoder, node, err);
 	limits->io_max.items = arena_new_array(decoder->arena,
 		from.rbps.count + from.wbps.count + from.riops.count + from.wiops.count, struct cgroup_io_max);
@@ -361,6 +407,92 @@ void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits)
 	limits->devices.count = count;
 }
 
+/* --- huge pages, RDMA
+ * ------------------------------------------------------------------------------------------------------- */
+
+struct oci_huge_pages {
+	const char *size;
+	uint64_t limit;
+};
+static const struct field huge_pages_fields[] = {
+	STRING("pageSize", struct oci_huge_pages, size, REQUIRED),
+	UINT64("limit", struct oci_huge_pages, limit, REQUIRED),
+	END_OF_FIELDS,
+};
+
+/* "2MB": what stands in the names of the kernel's files. */
+static bool is_page_size(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits > 0 && digits < 8 &&
+	       (!strcmp(text + digits, "KB") || !strcmp(text + digits, "MB") || !strcmp(text + digits, "GB"));
+}
+
+static int huge_pages_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_resources *resources = member;
+	struct arena *arena = decoder->arena;
+
+	if (node->kind != JSON_ARRAY)
+		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct oci_huge_pages from = {0};
+
+		if (decode_object(decoder, item, huge_pages_fields, &from, err) < 0)
+			return -1;
+		if (!is_page_size(from.size))
+			return decode_fail(
+				decoder, item, err, "pageSize \"%s\": must be as in 64KB, 2MB or 1GB", from.size);
+		pairs_set(arena, &resources->files, arena_format(arena, "hugetlb.%s.max", from.size),
+			from.limit > INT64_MAX ? "max" : arena_format(arena, "%llu", (unsigned long long)from.limit));
+	}
+	return 0;
+}
+
+struct oci_rdma {
+	struct optional handles, objects;
+};
+static const struct field rdma_fields[] = {
+	OPTIONAL("hcaHandles", struct oci_rdma, handles, 0, UINT32_MAX, 0),
+	OPTIONAL("hcaObjects", struct oci_rdma, objects, 0, UINT32_MAX, 0),
+	END_OF_FIELDS,
+};
+
+static int rdma_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_resources *resources = member;
+	struct arena *arena = decoder->arena;
+
+	if (node->kind != JSON_OBJECT)
+		return decode_fail(decoder, node, err, "expected an object, found %s", json_kind_name(node->kind));
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct oci_rdma from = {0};
+		const char *line = item->key;
+
+		if (decode_object(decoder, item, rdma_fields, &from, err) < 0)
+			return -1;
+		if (!*item->key || strpbrk(item->key, " \n\t"))
+			return decode_fail(decoder, item, err, "is no name of a device");
+		if (from.handles.set)
+			line = arena_format(arena, "%s hca_handle=%lld", line, (long long)from.handles.value);
+		if (from.objects.set)
+			line = arena_format(arena, "%s hca_object=%lld", line, (long long)from.objects.value);
+		if (line != item->key)
+			file_add_line(arena, &resources->files, "rdma.max", line);
+	}
+	return 0;
+}
+
+/* What the author says of a file himself counts. */
+static void files_finish(struct arena *arena, struct oci_resources *resources)
+{
+	for (size_t i = 0; i < resources->unified.count; i++)
+		pairs_set(
+			arena, &resources->files, resources->unified.items[i].name, resources->unified.items[i].value);
+	resources->limits->unified = resources->files;
+}
+
 /* --- the object
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -371,9 +503,9 @@ static const struct field resources_fields[] = {
 	CUSTOM("blockIO", struct oci_resources, limits, block_decode, 0),
 	CUSTOM("devices", struct oci_resources, limits, devices_decode, 0),
 	PAIRS("unified", struct oci_resources, unified, 0),
-	CUSTOM("hugepageLimits", struct oci_resources, refused, oci_decode_refused, 0),
+	CUSTOM("hugepageLimits", struct oci_resources, limits, huge_pages_decode, 0),
 	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
-	CUSTOM("rdma", struct oci_resources, refused, oci_decode_refused, 0),
+	CUSTOM("rdma", struct oci_resources, limits, rdma_decode, 0),
 	END_OF_FIELDS,
 };
 
@@ -383,7 +515,7 @@ int oci_decode_resources(const struct decoder *decoder, const struct json *node,
 
 	if (decode_object(decoder, node, resources_fields, &resources, err) < 0)
 		return -1;
-	resources.limits->unified = resources.unified;
+	files_finish(decoder->arena, &resources);
 	return 0;
 }
 
@@ -399,7 +531,7 @@ int oci_update_decode(
 	*out = (struct oci_update){0};
 	if (decode_object(&decoder, doc->root, resources_fields, &resources, err) < 0)
 		return -1;
-	out->limits.unified = resources.unified;
+	files_finish(arena, &resources);
 	out->check_memory_first = resources.check_memory_first;
 	if (out->limits.devices.count)
 		oci_add_default_devices(arena, &out->limits);

@@ -197,6 +197,26 @@ TEST(oci, converts_memory_where_swap_counts_with_it)
 	cr_assert(!limits.memory_max.set && !limits.swap_max.set);
 }
 
+TEST(oci, writes_to_files_of_v2_what_has_no_limit_of_its_own)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_limits limits = limits_with(&arena,
+		"\"hugepageLimits\": [{\"pageSize\": \"2MB\", \"limit\": 4194304}, {\"pageSize\": \"1GB\", "
+		"\"limit\": 18446744073709551615}],"
+		"\"rdma\": {\"mlx0\": {\"hcaHandles\": 3, \"hcaObjects\": 0}, \"mlx1\": {\"hcaObjects\": 9}, \"mlx2\": "
+		"{}},"
+		"\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}, {\"major\": 8, "
+		"\"minor\": 16, \"weight\": 1000}, {\"major\": 9, \"minor\": 1}]},"
+		"\"unified\": {\"hugetlb.1GB.max\": \"0\", \"memory.high\": \"max\"}");
+
+	cr_assert_str_eq(pairs_get(&limits.unified, "hugetlb.2MB.max"), "4194304");
+	cr_assert_str_eq(pairs_get(&limits.unified, "hugetlb.1GB.max"), "0");
+	cr_assert_str_eq(pairs_get(&limits.unified, "rdma.max"), "mlx0 hca_handle=3 hca_object=0\nmlx1 hca_object=9");
+	cr_assert_str_eq(pairs_get(&limits.unified, "io.weight"), "8:0 1\n8:16 10000");
+	cr_assert_str_eq(pairs_get(&limits.unified, "memory.high"), "max");
+	cr_assert(limits.unified.count == 5);
+}
+
 TEST(oci, converts_cpu_pids_and_block_devices)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -466,17 +486,18 @@ static const struct {
 	{{.system = RESOURCES("\"cpu\": {\"realtimeRuntime\": 5}")},
 		"\"realtimeRuntime\": real-time scheduling of groups is not supported"},
 	{{.system = RESOURCES("\"blockIO\": {\"weight\": 5}")}, "\"blockIO\": weight 5: must be between 10 and 1000"},
-	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8}]}")},
-		"\"weightDevice\": weights of single devices are not supported"},
+	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8}]}")}, "missing key \"minor\""},
+	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 5}]}")},
+		"\"blockIO\": weightDevice[0]: weight 5: must be between 10 and 1000"},
 	{{.system = RESOURCES("\"blockIO\": {\"leafWeight\": 100}")},
 		"\"leafWeight\": leaf weights no longer exist in the kernel"},
-	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"2MB\", \"limit\": 1}]")},
-		"\"hugepageLimits\": limits of huge pages are not supported; with cgroup v2 \"unified\" can write "
-		"them"},
+	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"2MB\"}]")}, "missing key \"limit\""},
+	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"../x\", \"limit\": 1}]")},
+		"pageSize \"../x\": must be as in 64KB, 2MB or 1GB"},
 	{{.system = RESOURCES("\"network\": {\"classID\": 5}")},
 		"\"network\": classes and priorities of network traffic are not supported"},
-	{{.system = RESOURCES("\"rdma\": {\"mlx\": {\"hcaHandles\": 1}}")},
-		"\"rdma\": limits of RDMA are not supported"},
+	{{.system = RESOURCES("\"rdma\": {\"mlx 5\": {\"hcaHandles\": 1}}")}, "\"mlx 5\": is no name of a device"},
+	{{.system = RESOURCES("\"rdma\": {\"mlx\": {\"hcaHandles\": -1}}")}, "-1 is not between 0 and 4294967295"},
 	{{.system = RESOURCES("\"devices\": [{\"allow\": true, \"access\": \"rx\"}]")},
 		"access: 'x' is none of r, w, m"},
 	{{.system = RESOURCES("\"devices\": [{\"allow\": true, \"type\": \"d\"}]")}, "type \"d\": must be a, b or c"},
