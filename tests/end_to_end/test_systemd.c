@@ -180,7 +180,7 @@ TEST(systemd, annotations_are_properties, .timeout = SLOWLY(60))
 	ASSERT_STATUS(run, 0);
 	assert_property(&unit, "TimeoutStopUSec", "7s");
 	assert_property(&unit, "Description", "a \"test\"");
-	assert_property(&unit, "Documentation", "man:true(1) man:false(1)");
+	assert_property(&unit, "Documentation", "\"man:true(1)\" \"man:false(1)\"");
 }
 
 /* --- what the kernel does ----------------------------------------------------------------------------------------- */
