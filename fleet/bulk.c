@@ -225,6 +225,7 @@ static void stop_some(struct work *work, const char *const *names, size_t count,
 	struct pollfd *polls = arena_new_array(&arena, count, struct pollfd);
 	struct optional timeout_ms = work->bulk->timeout_ms;
 
+	host_network_lend(work->host);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = (struct stop_item){.stopping = STOPPING_EMPTY, .name = names[i]};
 		stop_tell(work, &items[i], timeout_ms);
@@ -234,6 +235,7 @@ static void stop_some(struct work *work, const char *const *names, size_t count,
 		stop_clean(work, &items[i], purpose);
 		stopping_drop(&items[i].stopping);
 	}
+	host_network_return(work->host);
 }
 
 /* Room for descriptors, given back afterwards: what is started later must not inherit it. */
@@ -326,6 +328,7 @@ static int verb_one(struct work *work, const char *name, struct error *err)
 
 static void one_by_one(struct work *work, const struct strings *names)
 {
+	host_network_lend(work->host);
 	for (size_t i = 0; i < names->count; i++) {
 		struct error err = {0};
 
@@ -334,6 +337,7 @@ static void one_by_one(struct work *work, const struct strings *names)
 		else
 			work_well(work, names->items[i]);
 	}
+	host_network_return(work->host);
 }
 
 static bool is_protected(struct host *host, const char *name)

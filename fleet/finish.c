@@ -121,7 +121,8 @@ static void network_release(struct instance *instance, const struct run *run, st
 	if (record_read(&arena, instance->dir, &record, &err) < 0 || !record.network)
 		return;
 	if (run->port_count) {
-		AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
+		AUTO(net_session_drop) struct net_session *own = NULL;
+		struct net_session *session = host_network(instance->host, &own, &err);
 		struct endpoint endpoint = record_endpoint(&record);
 
 		if (!session || ports_unpublish(session, &endpoint, run->ports, run->port_count, &err) < 0)

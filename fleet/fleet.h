@@ -31,7 +31,8 @@ struct host {
 	struct cgroup_host cgroups;
 	/* The caller's own arena, or NULL: monitors are forks of the caller and give back what they do not need. */
 	struct arena *caller_arena;
-	bool swept; /* leftovers of killed commands were looked for by this process */
+	bool swept;		  /* leftovers of killed commands were looked for by this process */
+	struct net_session *lent; /* while many are ended: see host_network_lend() of instance.h */
 };
 
 /* Opens, making what is missing (0700 root). After a reboot rebuilds the bitmaps from the records. Read-only commands

@@ -177,6 +177,26 @@ int host_open(const struct host_options *options, struct host *out, struct error
 	return -1;
 }
 
+void host_network_lend(struct host *host)
+{
+	struct error err;
+
+	/* Without it each opens its own, and says why it cannot. */
+	host->lent = net_session_open(&err);
+}
+
+void host_network_return(struct host *host)
+{
+	net_session_drop(&host->lent);
+}
+
+struct net_session *host_network(struct host *host, struct net_session **own, struct error *err)
+{
+	if (host->lent)
+		return host->lent;
+	return *own = net_session_open(err);
+}
+
 void host_close(struct host *host)
 {
 	int *const fds[] = {&host->run, &host->lib, &host->log, &host->instances, &host->live, &host->fleets,

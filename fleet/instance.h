@@ -56,6 +56,13 @@ MUST_CHECK int instance_live_make(struct instance *instance, struct error *err);
 MUST_CHECK int instance_spec_load(
 	struct arena *arena, int dir, const char *name, struct instance_spec *out, struct error *err);
 
+/* One session for many ends: closing a socket through which something was just taken out of a table waits for a grace
+ * period of RCU, some 10 ms each time. Between lend and return nothing may be forked that uses the host. */
+void host_network_lend(struct host *host);
+void host_network_return(struct host *host);
+/* The session that was lent, or one of the caller's own in *own, which he drops; NULL: failed. */
+struct net_session *host_network(struct host *host, struct net_session **own, struct error *err);
+
 const char *instance_cgroup_path(struct arena *arena, const struct host *host, const char *name);
 bool instance_is_monitored(const struct instance *instance);
 

@@ -43,7 +43,8 @@ static void claims_release(struct host *host, const struct record *record, struc
 	struct error err;
 
 	if (record->network) {
-		AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
+		AUTO(net_session_drop) struct net_session *own = NULL;
+		struct net_session *session = host_network(host, &own, &err);
 
 		/* ENOENT: there is no table, because nothing with a network has been started yet. */
 		if ((!session || ports_unpublish_address(session, record->address, &err) < 0) && err.errnum != ENOENT)

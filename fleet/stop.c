@@ -33,7 +33,8 @@ static void unpublish(struct instance *instance, const struct run *run)
 	if (!run->port_count || record_read(&arena, instance->dir, &record, &err) < 0)
 		return;
 	struct endpoint endpoint = record_endpoint(&record);
-	AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
+	AUTO(net_session_drop) struct net_session *own = NULL;
+	struct net_session *session = host_network(instance->host, &own, &err);
 	/* Its end does it again; refusing to stop for this would help nobody. */
 	if (!session || ports_unpublish(session, &endpoint, run->ports, run->port_count, &err) < 0)
 		log_warn("%s: %s", instance->name, err.text);

@@ -328,3 +328,27 @@ TEST(fleet_down, of_a_fleet_that_is_not_there_guesses, .fini = playground_rescue
 	cr_assert_str_eq(down.err, "warren: no fleet \"shp\" here; did you mean \"shop\"?\n");
 	expect_down(&playground);
 }
+
+/* Each socket that has just taken a port out of a table waits for the kernel when it is closed. */
+TEST(fleet_down, of_many_speaks_through_few_sockets, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+	auto_free char *calls = text_format("%s/calls", playground.directory.path);
+	const char *file = fleet_write(&playground,
+			   "\"a\": {" SLEEPER ", \"ports\": [\"8091:80\"]}, \"b\": {" SLEEPER
+			   ", \"ports\": [\"8092:80\"]}, \"c\": {" SLEEPER
+			   ", \"ports\": [\"8093:80\"]}, \"d\": {" SLEEPER ", \"ports\": [\"8094:80\"]}"),
+		   *text;
+	struct error err;
+	int sockets = 0;
+
+	WARREN_OK(&playground, "apply", file);
+	auto_run down = RUN("strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-e", "trace=socket", "-o", calls,
+		WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent, "down", "shop");
+	cr_assert(down.status == 0, "%s", down.err);
+	ASSERT_OK(file_read(&playground.arena, AT_FDCWD, calls, 1 << 20, &text, NULL, &err));
+	for (const char *at = text; (at = strstr(at, "NETLINK_NETFILTER")); at++)
+		sockets++;
+	/* To stop, to stop what is to be removed, to remove; and for the last one, to see that nothing is left. */
+	cr_assert(sockets >= 1 && sockets <= 7, "%d sockets:\n%s", sockets, text);
+}
