@@ -224,21 +224,17 @@ static void examine_swap(struct examination *examination, const struct cgroup_ho
 		finding->remedy = "boot with swapaccount=1";
 }
 
-/* Kernels with pressure switched off have the files and refuse to read them. */
+/* Switched off, the files are not there (psi=0) or cannot be read. */
 static void examine_pressure(struct examination *examination, const struct cgroup_host *host)
 {
 	bool there = knob_text(examination, "/proc/pressure/memory") != NULL;
-	bool is_built = access("/proc/pressure", F_OK) == 0;
 	struct finding *finding = finding_add(examination, there ? FINDING_OK : FINDING_WARNING, "pressure figures",
-		there	   ? "there"
-		: is_built ? "switched off"
-			   : "not in this kernel",
-		NULL);
+		there ? "there" : "switched off, or not in this kernel", NULL);
 
 	finding->why = host->mode == CGROUP_V2 ? "stats shows who waits for processor, memory and disk"
 					       : "they come with cgroup version 2";
 	if (!there)
-		finding->remedy = is_built ? "boot with psi=1" : "run a kernel built with CONFIG_PSI; boot with psi=1";
+		finding->remedy = "boot with psi=1, a kernel that is built with CONFIG_PSI";
 }
 
 /* Only a delegated base has the file. */
@@ -278,7 +274,8 @@ void examine_cgroups(struct examination *examination)
 	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
 		if (!is_v2 || !controllers[i].v1_only)
 			examine_controller(examination, &host, i);
-	examine_swap(examination, &host);
+	if (host.available[CGROUP_MEMORY])
+		examine_swap(examination, &host);
 	examine_pressure(examination, &host);
 	examine_descendants(examination, &host);
 	examine_group(examination, &host);

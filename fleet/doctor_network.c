@@ -48,7 +48,9 @@ static int examine_trial(
 
 	finding->why = why;
 	if (result <= 0)
-		finding->remedy = examination->is_root ? remedy : "run it as root: sudo warren doctor";
+		finding->remedy = !examination->is_root ? "run it as root: sudo warren doctor"
+				  : result < 0		? "try again when the machine is less busy"
+							: remedy;
 	return result;
 }
 

@@ -26,7 +26,7 @@
 #include "netns/subnet.h"
 
 #define NFT_PROGRAM "/usr/sbin/nft"
-#define NFT_TIMEOUT_MS 30000
+#define NFT_TIMEOUT_MS 90000 /* the kernel may have to load its modules first, from a slow disk */
 /* In the name of the chain that the marker's GET asks for: an older or newer warren's table is not taken for ours. */
 #define MARKER_CHAIN "version_1"
 
