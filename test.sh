@@ -29,9 +29,9 @@ if [ $full = yes ]; then
 	fuzz_seconds=60 machine_seconds=14400
 	# Commands are killed at every system call, not at some.
 	export WARREN_KILL_STEP=1 WARREN_TEST_ALL_POINTS=1
-	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS"
+	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS" tool_words=--full
 else
-	fuzz_seconds=5 machine_seconds=1500 machine_words=
+	fuzz_seconds=5 machine_seconds=1500 machine_words='' tool_words=''
 fi
 jobs=$(nproc)
 logs=build/logs
@@ -126,6 +126,7 @@ machine() {
 machines() {
 	machine machine-one -- &
 	one=$!
+	aside 5 machine-tool tests/vm/test.sh $tool_words
 	machine machine-systemd -i systemd -- systemd
 	machine machine-two --
 	wait $one
