@@ -194,9 +194,19 @@ static int terminal_step(struct child *child, struct error *err)
 	return 0;
 }
 
+static int hooks_step(struct child *child, enum hook_kind kind, struct error *err)
+{
+	int result;
+
+	atomic_store(&child->report->has_own_limit, true);
+	result = hooks_run_inside(&child->spec->hooks, kind, child->launch->hooks, err);
+	atomic_store(&child->report->has_own_limit, false);
+	return result;
+}
+
 static int create_hooks_step(struct child *child, struct error *err)
 {
-	return hooks_run_inside(&child->spec->hooks, HOOK_CREATE_CONTAINER, child->launch->hooks, err);
+	return hooks_step(child, HOOK_CREATE_CONTAINER, err);
 }
 
 static int pivot_step(struct child *child, struct error *err)
@@ -309,11 +319,26 @@ static int hold_step(struct child *child, struct error *err)
 
 static int start_hooks_step(struct child *child, struct error *err)
 {
-	return hooks_run_inside(&child->spec->hooks, HOOK_START_CONTAINER, child->launch->hooks, err);
+	return hooks_step(child, HOOK_START_CONTAINER, err);
+}
+
+/* To `start`: an empty error, then the end of the connection, say that the program runs. The end alone is a death
+ * without a word. Sent before the filter is loaded, which might refuse it. */
+static int announce(const struct child *child, struct error *err)
+{
+	static const struct error none;
+
+	/* Who started us may be gone; that is no reason not to run. */
+	if (child->answer >= 0 && send(child->answer, &none, sizeof(none), MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+		errno != ECONNRESET)
+		return fail_errno(err, "answer to start");
+	return 0;
 }
 
 static int become_step(struct child *child, struct error *err)
 {
+	if (announce(child, err) < 0)
+		return -1;
 	/* With ids of its own the parent has done it, by rights that the child lacks. */
 	if (!child->namespaces.own_ids && schedule_apply(0, &child->spec->process, err) < 0)
 		return -1;

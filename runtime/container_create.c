@@ -411,22 +411,33 @@ static int fail_not_created(const struct container *container, struct error *err
 		container_status_names[container->status]);
 }
 
-/* The end of the connection means that the program runs, or that the process died without a word. */
+/* An empty error and then the end of the connection mean that the program runs; an error, that it does not. The end
+ * alone is the end of the process. */
 static int start_await(const struct container *container, int connection, struct error *err)
 {
 	struct error answer;
-	ssize_t length = recv(connection, &answer, sizeof(answer), MSG_WAITALL);
+	bool announced = false;
+	ssize_t length;
 
-	if (length == sizeof(answer)) {
-		answer.text[sizeof(answer.text) - 1] = '\0';
-		*err = answer;
-		return -1;
+	while ((length = recv(connection, &answer, sizeof(answer), MSG_WAITALL)) == sizeof(answer)) {
+		if (answer.kind != ERROR_NONE) {
+			answer.text[sizeof(answer.text) - 1] = '\0';
+			*err = answer;
+			return -1;
+		}
+		if (announced)
+			break;
+		announced = true;
 	}
 	if (length < 0 && errno == ECONNRESET)
 		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
 			container->facts.id);
 	if (length < 0)
 		return fail_errno(err, "wait for the first process");
+	if (!announced)
+		return fail(err, ERROR_SYSTEM,
+			"the first process of container \"%s\" died before it executed its program",
+			container->facts.id);
 	return 0;
 }
 

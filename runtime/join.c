@@ -133,6 +133,8 @@ static int prepare(struct joining *j, struct arena *arena, struct error *err)
 		return -1;
 	j->channel = ends[0];
 	j->theirs = ends[1];
+	if (report_set_limit(j->channel, 0, err) < 0)
+		return -1;
 	j->report = report_new(err);
 	return j->report ? 0 : -1;
 }
@@ -288,6 +290,8 @@ _Noreturn static void run_child(struct joining *j)
 
 static int serve(struct joining *j, struct error *err)
 {
+	const char *step = NULL;
+
 	for (;;) {
 		char kind;
 		int fd = -1;
@@ -296,6 +300,11 @@ static int serve(struct joining *j, struct error *err)
 
 		if (length == 0 || (length < 0 && errno == ECONNRESET))
 			return 0;
+		if (length < 0 && errno == EAGAIN) {
+			if (report_check_progress(j->report, &step, "the new process", err) < 0)
+				return -1;
+			continue;
+		}
 		if (length < 0)
 			return fail_errno(err, "listen to the new process");
 		fd_drop(&j->made.console);
@@ -305,8 +314,6 @@ static int serve(struct joining *j, struct error *err)
 
 static int start(struct joining *j, bool *exec_failed, struct error *err)
 {
-	struct error ignored;
-	int status;
 	pid_t pid = clone_undumpable(j, err);
 
 	if (pid < 0)
@@ -317,8 +324,7 @@ static int start(struct joining *j, bool *exec_failed, struct error *err)
 	fd_drop(&j->theirs);
 	if (serve(j, err) == 0)
 		return report_conclude(j->report, j->made.pidfd, "the new process", exec_failed, err);
-	if (process_signal(j->made.pidfd, SIGKILL, &ignored) == 0 && process_reap(j->made.pidfd, &status, &ignored) < 0)
-		return -1;
+	report_give_up(j->made.pidfd);
 	return -1;
 }
 

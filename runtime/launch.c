@@ -135,7 +135,7 @@ static int channel_open(struct launching *l, struct error *err)
 		return -1;
 	l->channel = ends[0];
 	l->child->channel = ends[1];
-	return 0;
+	return report_set_limit(l->channel, l->launch->step_limit_s, err);
 }
 
 /* Whoever shares the child's pid namespace could look at it (ptrace, /proc/PID/fd) until it executes: it is born
@@ -388,6 +388,7 @@ static int proc_serve(struct launching *l, struct error *err)
 /* 1: it waits for "start"; 0: the channel has ended; -1. */
 static int serve(struct launching *l, struct error *err)
 {
+	const char *step = NULL;
 	char kind;
 	int fd;
 
@@ -399,6 +400,11 @@ static int serve(struct launching *l, struct error *err)
 		length = socket_receive(l->channel, &kind, 1, &fd, &count);
 		if (length == 0 || (length < 0 && errno == ECONNRESET))
 			return 0;
+		if (length < 0 && errno == EAGAIN) {
+			if (report_check_progress(l->child->report, &step, "the first process", err) < 0)
+				return -1;
+			continue;
+		}
 		if (length < 0)
 			return fail_errno(err, "listen to the first process");
 		if (kind == CHANNEL_HELD)
@@ -410,16 +416,6 @@ static int serve(struct launching *l, struct error *err)
 		if (kind == CHANNEL_PROC && proc_serve(l, err) < 0)
 			return -1;
 	}
-}
-
-static void kill_child(struct launching *l)
-{
-	struct error ignored;
-	int status;
-
-	if (process_signal(l->made.pidfd, SIGKILL, &ignored) == 0 || ignored.kind == ERROR_MISSING)
-		if (process_reap(l->made.pidfd, &status, &ignored) < 0)
-			return; /* somebody else's child by now */
 }
 
 /* The end of the channel: the program runs, or the child has said why not. A failure of ours while the child had died
@@ -437,12 +433,12 @@ static int run(struct launching *l, bool *exec_failed, struct error *err)
 		/* When the child failed on its own, its reason is the better one. */
 		if (atomic_load(&l->child->report->stage) == REPORT_FAILED)
 			return conclude(l, exec_failed, err);
-		kill_child(l);
+		report_give_up(l->made.pidfd);
 		return -1;
 	}
 	result = serve(l, err);
 	if (result < 0)
-		kill_child(l);
+		report_give_up(l->made.pidfd);
 	if (result == 0)
 		return conclude(l, exec_failed, err);
 	return result < 0 ? -1 : 0;

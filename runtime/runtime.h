@@ -60,6 +60,9 @@ struct launch {
 	bool keep_keyring;     /* do not give it a session keyring of its own */
 	const struct launch_hooks
 		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
+
+	/* No step of the child may take longer, but for hooks; 0: 45 s. */
+	unsigned step_limit_s;
 };
 
 struct launched {

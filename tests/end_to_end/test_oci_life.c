@@ -1,8 +1,12 @@
 /* warren-oci from the outside: the life of a container. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "tests/end_to_end/support_bundle.h"
@@ -88,6 +92,46 @@ TEST(oci_run, says_what_could_not_be_executed)
 		cr_assert_str_eq(list.out, "");
 		cr_assert(bundle_cgroups(&bundle) == 0);
 	}
+}
+
+/* Kills the process whose number is in the file as soon as the other file is there. */
+static pid_t fork_killer(const char *awaited, const char *pid_file)
+{
+	pid_t killer = fork();
+
+	cr_assert(killer >= 0);
+	if (killer > 0)
+		return killer;
+	for (int tries = 0; access(awaited, F_OK) < 0 && tries < SLOWLY(1000); tries++)
+		poll(NULL, 0, 10);
+	FILE *file = fopen(pid_file, "re");
+	int pid = 0;
+
+	if (!file || fscanf(file, "%d", &pid) != 1 || pid < 2)
+		_exit(1);
+	_exit(kill(pid, SIGKILL) < 0);
+}
+
+/* The hook holds the first process where nobody can miss it. */
+TEST(oci_start, says_that_the_first_process_died_before_its_program, .timeout = SLOWLY(60))
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *pid_file = text_format("%s/pid", bundle.directory.path),
+		       *hooked = text_format("%s/rootfs/hooked", bundle.path);
+	int status;
+
+	BUNDLE_WRITE(
+		&bundle, .top = "\"hooks\": {\"startContainer\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", "
+				"\"echo > /hooked; sleep 60\"]}]}");
+	auto_run created = OCI(&bundle, "create", "--pid-file", pid_file, "ID");
+	ASSERT_STATUS(created, 0);
+	pid_t killer = fork_killer(hooked, pid_file);
+	auto_run started = OCI(&bundle, "start", "ID");
+	cr_assert(waitpid(killer, &status, 0) == killer && status == 0, "the killer: %x", status);
+	ASSERT_REFUSED(started, "died before it executed its program");
+	auto_run deleted = OCI(&bundle, "delete", "--force", "ID");
+	ASSERT_STATUS(deleted, 0);
 }
 
 TEST(oci_create, waits_for_start)

@@ -772,6 +772,32 @@ static int refuse(void *context, const struct launch_child *child, struct launch
 	return fail(err, ERROR_BUSY, "not today");
 }
 
+static int stop_child(void *context, const struct launch_child *child, struct launch_part *parts, size_t room,
+	size_t *count, struct error *err)
+{
+	(void)context, (void)parts, (void)room;
+	*count = 0;
+	return kill(child->pid, SIGSTOP) < 0 ? fail_errno(err, "stop the child") : 0;
+}
+
+TEST(launch, does_not_wait_for_ever_for_a_child_that_is_stuck)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	struct launched launched;
+	struct launch launch;
+	struct error err;
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	sandbox_script(&box, "true");
+	launch = launch_of(&box.spec);
+	launch.callbacks.prepare = stop_child;
+	launch.step_limit_s = 1;
+	ASSERT_FAILS(launch_start(&launch, &launched, NULL, &err), ERROR_SYSTEM,
+		"the first process is stuck at the step \"");
+	cr_assert(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "the child is still there");
+}
+
 TEST(launch, passes_on_what_prepare_says_and_ends_the_child)
 {
 	AUTO(sandbox_drop) struct sandbox box;
@@ -835,6 +861,8 @@ TEST(launch, holds_until_it_is_told_to_start)
 	fd_drop(&listener);
 	auto_fd connection = socket_connect(dir, "s", &err);
 	cr_assert(connection >= 0);
+	cr_assert(
+		recv(connection, &answer, sizeof(answer), MSG_WAITALL) == sizeof(answer) && answer.kind == ERROR_NONE);
 	cr_assert(recv(connection, &answer, sizeof(answer), 0) == 0, "%s", answer.text);
 	cr_assert(read(ends[0], text, 8) == 8 && strncmp(text, "started\n", 8) == 0);
 	close(ends[0]);
@@ -861,6 +889,8 @@ TEST(launch, tells_the_starter_when_a_held_program_cannot_be_executed)
 	ASSERT_OK(launch_start(&launch, &launched, NULL, &err));
 	fd_drop(&listener);
 	auto_fd connection = socket_connect(dir, "s", &err);
+	cr_assert(
+		recv(connection, &answer, sizeof(answer), MSG_WAITALL) == sizeof(answer) && answer.kind == ERROR_NONE);
 	cr_assert(recv(connection, &answer, sizeof(answer), MSG_WAITALL) == sizeof(answer));
 	cr_assert(strcmp(answer.text, "execute /etc/garbage: Exec format error") == 0, "%s", answer.text);
 	launched_end(&launched);
