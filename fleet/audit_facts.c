@@ -177,12 +177,13 @@ static void mount_note(struct arena *arena, char *line, struct audit_facts *fact
 static int mount_facts(struct arena *arena, int proc, struct audit_facts *facts, struct error *err)
 {
 	const char *text;
-	char *line;
+	char *rest, *line;
+	size_t length;
 
-	if (file_read(arena, proc, "mountinfo", MOUNTS_MAX_BYTES, &text, NULL, err) < 0)
+	if (file_read(arena, proc, "mountinfo", MOUNTS_MAX_BYTES, &text, &length, err) < 0)
 		return -1;
-	auto_free char *copy = strdup(text);
-	char *rest = copy;
+	rest = arena_alloc(arena, length + 1);
+	memcpy(rest, text, length + 1);
 	facts->writable = (struct strings){0};
 	while ((line = strsep(&rest, "\n")))
 		mount_note(arena, line, facts);
