@@ -23,6 +23,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "runtime/hooks.h"
+#include "runtime/listener.h"
 #include "runtime/masks.h"
 #include "runtime/network.h"
 #include "runtime/root.h"
@@ -114,7 +115,7 @@ static int cgroup_step(struct child *child, struct error *err)
 
 static int join_step(struct child *child, struct error *err)
 {
-	if (process_open_label(&child->process, err) < 0)
+	if (process_note_host(&child->process, err) < 0)
 		return -1;
 	return namespaces_join(&child->namespaces, err);
 }
@@ -283,9 +284,10 @@ static int find_step(struct child *child, struct error *err)
 static void close_all_but_needed(const struct child *child)
 {
 	const struct launch *launch = child->launch;
-	int keep[4 + PRESERVE_MAX] = {
-		child->channel, launch->hold, launch->hold_lock, launch->hooks ? launch->hooks->state : -1};
-	size_t count = 4;
+	int keep[6 + PRESERVE_MAX] = {child->channel, launch->hold, launch->hold_lock,
+		launch->hooks ? launch->hooks->state : -1, launch->listener ? launch->listener->socket : -1,
+		child->process.label};
+	size_t count = 6;
 
 	for (int i = 0; i < launch->preserve_fds && i < PRESERVE_MAX; i++)
 		keep[count++] = 3 + i;

@@ -23,6 +23,7 @@
 #include "runtime/container_scope.h"
 #include "runtime/guard.h"
 #include "runtime/hooks.h"
+#include "runtime/listener.h"
 #include "runtime/process.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
@@ -40,6 +41,7 @@ struct creation {
 	struct cgroup_entrance entrance;
 	struct seccomp_program *seccomp;
 	struct launch_hooks inside;
+	struct listener supervisor;
 	int console_socket;
 	int listener, start_lock;
 	bool waits; /* create: the child waits for "start" */
@@ -53,6 +55,7 @@ static void creation_drop(struct creation *c)
 	fd_drop(&c->start_lock);
 	fd_drop(&c->console_socket);
 	fd_drop(&c->inside.state);
+	listener_drop(&c->supervisor);
 	seccomp_program_drop(&c->seccomp);
 	cgroup_entrance_drop(&c->entrance);
 	scope_drop(&c->scope);
@@ -209,6 +212,8 @@ static int filter_get(struct creation *c, struct error *err)
 
 	if (!c->spec.seccomp)
 		return 0;
+	if (listener_open(&c->arena, c->spec.seccomp, &c->facts, "creating", 0, &c->supervisor, err) < 0)
+		return -1;
 	cache = dir_create(c->root, CONTAINER_SECCOMP_CACHE, 0700, err);
 	if (cache < 0)
 		log_debug("no cache of filters: %s", err->text);
@@ -308,6 +313,7 @@ static int process_launch(struct creation *c, struct error *err)
 		.hold_lock = c->start_lock,
 		.no_namespace_fds = !has_idmapped_mounts(&c->spec),
 		.keep_keyring = c->options->no_new_keyring,
+		.listener = &c->supervisor,
 		.hooks = c->inside.state >= 0 ? &c->inside : NULL,
 	};
 
@@ -383,9 +389,9 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 
 #define CREATION(root_, options_)                                                                                      \
 	{                                                                                                              \
-		.root = root_, .options = options_, .dir = -1, .inside = {.state = -1}, .console_socket = -1,          \
-		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
-		.launched = {                                                                                          \
+		.root = root_, .options = options_, .dir = -1, .inside = {.state = -1}, .supervisor = {.socket = -1},  \
+		.console_socket = -1, .listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE},      \
+		.entrance = {.into = -1}, .launched = {                                                                \
 			.pidfd = -1,                                                                                   \
 			.userns = -1,                                                                                  \
 			.netns = -1,                                                                                   \

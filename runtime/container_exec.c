@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "runtime/container.h"
+#include "runtime/listener.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
 
@@ -30,6 +31,7 @@ struct execution {
 	struct container_cgroup cgroup;
 	struct cgroup_entrance entrance;
 	struct seccomp_program *seccomp;
+	struct listener supervisor;
 	int console_socket;
 	struct launched launched;
 };
@@ -38,6 +40,7 @@ static void execution_drop(struct execution *e)
 {
 	launched_drop(&e->launched);
 	fd_drop(&e->console_socket);
+	listener_drop(&e->supervisor);
 	seccomp_program_drop(&e->seccomp);
 	cgroup_entrance_drop(&e->entrance);
 	container_cgroup_drop(&e->cgroup);
@@ -139,6 +142,9 @@ static int execution_prepare(
 		return -1;
 	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0 || console_check(e, options, err) < 0)
 		return -1;
+	if (listener_open(&e->arena, e->spec.seccomp, &e->container.facts, container_status_names[e->container.status],
+		    e->container.facts.init.pid, &e->supervisor, err) < 0)
+		return -1;
 	return filter_get(e, root, err);
 }
 
@@ -150,6 +156,7 @@ static int execution_start(struct execution *e, const struct container_exec_opti
 		.process = &process,
 		.entrance = e->cgroup.has_cgroup ? &e->entrance : NULL,
 		.seccomp = e->seccomp,
+		.listener = &e->supervisor,
 		.guard_own_binary = !e->container.facts.own_id_range,
 		.stdio = {0, 1, 2},
 		.preserve_fds = options->preserve_fds,
@@ -175,6 +182,7 @@ int container_exec(
 	struct execution e = {
 		.container = {.dir = -1},
 		.entrance = {.into = -1},
+		.supervisor = {.socket = -1},
 		.console_socket = -1,
 		.launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1},
 	};

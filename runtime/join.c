@@ -126,6 +126,7 @@ static int prepare(struct joining *j, struct arena *arena, struct error *err)
 		return -1;
 	if (process_plan_prepare(arena, join->process, NULL, &j->plan, err) < 0)
 		return -1;
+	j->plan.listener = join->listener;
 	j->target = process_open(join->target, err);
 	if (j->target < 0 || namespaces_compare(j, err) < 0 || stdio_prepare(j, err) < 0)
 		return -1;
@@ -187,7 +188,7 @@ static int cgroup_step(struct joining *j, struct error *err)
  * CAP_SYS_NICE. Before the mount namespace: labels go through the host's /proc. */
 static int limits_step(struct joining *j, struct error *err)
 {
-	if (process_raise_rlimits(0, j->join->process, err) < 0 || process_open_label(&j->plan, err) < 0)
+	if (process_raise_rlimits(0, j->join->process, err) < 0 || process_note_host(&j->plan, err) < 0)
 		return -1;
 	return schedule_apply(0, j->join->process, err);
 }

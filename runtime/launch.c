@@ -107,6 +107,7 @@ static int prepare(struct launching *l, struct error *err)
 		return -1;
 	if (process_plan_prepare(child->arena, &spec->process, l->launch->program, &child->process, err) < 0)
 		return -1;
+	child->process.listener = l->launch->listener;
 	if (namespaces_prepare(spec, entrance && entrance->into >= 0, &child->namespaces, err) < 0)
 		return blame(err, "namespaces");
 	if (spec->root) {

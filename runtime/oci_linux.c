@@ -1,11 +1,11 @@
 /* The object `linux` of config.json, and the list of what we know and cannot honour.
  *
- * What stands in `unsupported` is part of the OCI runtime specification (1.0 to 1.2), is understood, and is refused by
+ * What stands in `unsupported` is part of the OCI runtime specification (1.0 to 1.3), is understood, and is refused by
  * its name when it says something. Passing over it would start a container without the label, the limit or the priority
  * that its author counts on. Keys that the specification does not have are passed over, as it demands.
  *
- * Also known and refused, in the files that decode their neighbours: mount option `remount`; SCMP_ACT_NOTIFY,
- * listenerPath and SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; resources.memory.disableOOMKiller. */
+ * Also known and refused, in the files that decode their neighbours: mount option `remount`;
+ * resources.memory.disableOOMKiller. */
 #include <string.h>
 #include <sys/mount.h>
 

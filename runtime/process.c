@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/listener.h"
 #include "runtime/schedule.h"
 #include "runtime/seccomp.h"
 
@@ -302,9 +303,18 @@ static int privileges_forgo(const struct spec_process *process, struct error *er
 	return 0;
 }
 
-int process_open_label(struct process_plan *plan, struct error *err)
+int process_note_host(struct process_plan *plan, struct error *err)
 {
+	if (listener_note_pid(plan->listener, err) < 0)
+		return -1;
 	return label_open(plan->process, &plan->label, err);
+}
+
+static int filter_load(const struct process_plan *plan, const struct seccomp_program *seccomp, struct error *err)
+{
+	int notifications = seccomp_program_install(seccomp, 0, err);
+
+	return notifications > 0 ? listener_send(plan->listener, notifications, err) : notifications;
 }
 
 int process_become(const struct process_plan *plan, const struct seccomp_program *seccomp, struct error *err)
@@ -319,7 +329,7 @@ int process_become(const struct process_plan *plan, const struct seccomp_program
 	umask(process->umask.set ? (mode_t)process->umask.value : 022);
 	if (process_limit_bounding_set(process, err) < 0 || privileges_forgo(process, err) < 0)
 		return -1;
-	if (!process->no_new_privileges && seccomp_program_install(seccomp, 0, err) < 0)
+	if (!process->no_new_privileges && filter_load(plan, seccomp, err) < 0)
 		return -1;
 	if (process_set_ids(process, err) < 0)
 		return -1;
@@ -329,7 +339,7 @@ int process_become(const struct process_plan *plan, const struct seccomp_program
 		return -1;
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return fail_errno(err, "clear the parent-death signal");
-	return process->no_new_privileges ? seccomp_program_install(seccomp, 0, err) : 0;
+	return process->no_new_privileges ? filter_load(plan, seccomp, err) : 0;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

@@ -21,7 +21,8 @@ struct process_plan {
 	const char *const *argv;       /* ends with NULL */
 	const char *const *envp;       /* ends with NULL */
 	const char *const *candidates; /* paths to try in order, as seen from inside; ends with NULL, at least one */
-	int label;		       /* what process_open_label() opened; -1 */
+	int label;		       /* what process_note_host() opened; -1 */
+	struct listener *listener;     /* of a filter that hands calls over; may be NULL */
 };
 
 /* argv as it is. envp: every NAME once (the last value wins, at the first one's place), then what is missing of
@@ -42,8 +43,9 @@ MUST_CHECK int process_raise_rlimits(pid_t pid, const struct spec_process *proce
 
 /* --- child side --------------------------------------------------------------------------------------------------- */
 
-/* While /proc is still the host's: opens what takes the program's security label, if it is to have one. */
-MUST_CHECK int process_open_label(struct process_plan *plan, struct error *err);
+/* While /proc is still the host's: opens what takes the program's security label, if it is to have one, and notes its
+ * own pid for the listener, if there is one. */
+MUST_CHECK int process_note_host(struct process_plan *plan, struct error *err);
 
 /* Goes to process->cwd, made with its parents when it is missing (inside the root, after pivot_root), and checks by
  * getcwd(2) that the place can be reached from the root: a working directory through a leaked descriptor is refused.

@@ -45,6 +45,7 @@ struct launch_callbacks {
 };
 
 struct launch_hooks;
+struct listener;
 
 struct launch {
 	const struct spec *spec;
@@ -55,9 +56,10 @@ struct launch {
 	int preserve_fds; /* descriptors 3 … 2+n of ours go through to the process */
 	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
-	const char *program;   /* argv[0] for errors; NULL: spec->process.args */
-	bool no_namespace_fds; /* launched.userns and .netns are not wanted */
-	bool keep_keyring;     /* do not give it a session keyring of its own */
+	const char *program;	   /* argv[0] for errors; NULL: spec->process.args */
+	bool no_namespace_fds;	   /* launched.userns and .netns are not wanted */
+	bool keep_keyring;	   /* do not give it a session keyring of its own */
+	struct listener *listener; /* of a filter with SCMP_ACT_NOTIFY (runtime/listener.h); NULL: refused */
 	const struct launch_hooks
 		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
 
@@ -88,7 +90,8 @@ struct join {
 	const struct spec_process *process;
 	const struct cgroup_entrance *entrance;
 	const struct seccomp_program *seccomp;
-	bool guard_own_binary; /* the container has no id range of its own: protect /proc/self/exe */
+	struct listener *listener; /* as in struct launch */
+	bool guard_own_binary;	   /* the container has no id range of its own: protect /proc/self/exe */
 	int stdio[3];
 	int preserve_fds;
 };

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 
+#define FLAG_WAIT_KILLABLE_RECV (1U << 5) /* Linux 5.19, newer than our headers may be */
 #define X32_BIT 0x40000000u
 #define ARCHITECTURES_MAX 24
 
@@ -276,6 +277,23 @@ static int program_export(scmp_filter_ctx context, const struct sock_filter *fro
 	return 0;
 }
 
+bool seccomp_hands_over(const struct spec_seccomp *spec)
+{
+	for (size_t i = 0; i < spec->rules.count; i++)
+		if (spec->rules.items[i].action == SCMP_ACT_NOTIFY)
+			return true;
+	return false;
+}
+
+/* The kernel takes one of these flags only with a listener, and the other, which means nothing to a process of one
+ * thread, only without. */
+static unsigned program_flags(const struct spec_seccomp *spec)
+{
+	if (seccomp_hands_over(spec))
+		return (spec->flags & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC) | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	return spec->flags & ~FLAG_WAIT_KILLABLE_RECV;
+}
+
 int seccomp_program_compile(const struct spec_seccomp *spec, struct seccomp_program **out, struct error *err)
 {
 	AUTO(context_drop) scmp_filter_ctx context = seccomp_init(spec->default_action);
@@ -292,7 +310,7 @@ int seccomp_program_compile(const struct spec_seccomp *spec, struct seccomp_prog
 	front_count = newer_emit_all(spec, &list, front);
 	if (program_export(context, front, front_count, out, err) < 0)
 		return -1;
-	(*out)->flags = spec->flags;
+	(*out)->flags = program_flags(spec);
 	return 0;
 }
 
@@ -325,13 +343,15 @@ void seccomp_program_drop(struct seccomp_program **program)
 int seccomp_program_install(const struct seccomp_program *program, unsigned flags, struct error *err)
 {
 	struct sock_fprog fprog;
+	int result;
 
 	if (!program)
 		return 0;
 	fprog = (struct sock_fprog){.len = program->length, .filter = program->code};
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags | flags, &fprog) < 0)
+	result = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags | flags, &fprog);
+	if (result < 0)
 		return fail_errno(err, "load the seccomp filter of %u instructions", program->length);
-	return 0;
+	return result;
 }
 
 int seccomp_program_get(const struct spec_seccomp *spec, int cache_dir, struct seccomp_program **out, struct error *err)
@@ -344,7 +364,7 @@ int seccomp_program_get(const struct spec_seccomp *spec, int cache_dir, struct s
 	if (cache_dir < 0)
 		return seccomp_program_compile(spec, out, err);
 	seccomp_cache_key(spec, &key);
-	*out = seccomp_cache_load(cache_dir, &key, spec->flags);
+	*out = seccomp_cache_load(cache_dir, &key, program_flags(spec));
 	if (*out)
 		return 0;
 	if (seccomp_program_compile(spec, out, err) < 0)

@@ -19,7 +19,8 @@ struct seccomp_program {
 };
 
 /* Child side: seccomp(2) SECCOMP_SET_MODE_FILTER with the program's flags and further ones. Needs no_new_privs or
- * CAP_SYS_ADMIN in the caller's user namespace. NULL program: nothing to do. No allocation. */
+ * CAP_SYS_ADMIN in the caller's user namespace. NULL program: nothing to do. No allocation. 0, or for a program that
+ * hands calls over (SCMP_ACT_NOTIFY) the descriptor to receive them by, close-on-exec. */
 MUST_CHECK int seccomp_program_install(const struct seccomp_program *program, unsigned flags, struct error *err);
 
 /* Room for `length` instructions, all zero. */
@@ -27,6 +28,8 @@ struct seccomp_program *seccomp_program_new(size_t length, unsigned flags) __att
 
 /* --- seccomp.c: rules → BPF --------------------------------------------------------------------------------------- */
 
+/* Whether a rule hands calls to a listener. */
+bool seccomp_hands_over(const struct spec_seccomp *spec);
 /* Compiles without any cache; *out is malloc()ed, for seccomp_program_drop(). Names that this libseccomp does not know
  * are passed over when the rule allows them and refused when it is the rule's purpose to refuse (the call would then
  * get the default action). */

@@ -25,8 +25,10 @@ struct named {
 	ROW(SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_PROCESS)                                                              \
 	ROW(SCMP_ACT_KILL_THREAD, SCMP_ACT_KILL_THREAD)                                                                \
 	ROW(SCMP_ACT_LOG, SCMP_ACT_LOG)                                                                                \
+	ROW(SCMP_ACT_NOTIFY, SCMP_ACT_NOTIFY)                                                                          \
 	ROW(SCMP_ACT_TRACE, SCMP_ACT_TRACE(0))                                                                         \
 	ROW(SCMP_ACT_TRAP, SCMP_ACT_TRAP)
+#define FLAG_WAIT_KILLABLE_RECV (1U << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
 #define OPERATORS(ROW)                                                                                                 \
 	ROW(SCMP_CMP_EQ, SCMP_CMP_EQ)                                                                                  \
 	ROW(SCMP_CMP_GE, SCMP_CMP_GE)                                                                                  \
@@ -38,7 +40,8 @@ struct named {
 #define FLAGS(ROW)                                                                                                     \
 	ROW(SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_LOG)                                                          \
 	ROW(SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_SPEC_ALLOW)                                            \
-	ROW(SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_TSYNC)
+	ROW(SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_TSYNC)                                                      \
+	ROW(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, FLAG_WAIT_KILLABLE_RECV)
 #define ARCHITECTURES(ROW)                                                                                             \
 	ROW(SCMP_ARCH_AARCH64, SCMP_ARCH_AARCH64)                                                                      \
 	ROW(SCMP_ARCH_ARM, SCMP_ARCH_ARM)                                                                              \
@@ -90,8 +93,6 @@ int seccomp_action_parse(const char *name, struct optional errno_value, uint32_t
 {
 	uint32_t action, value = errno_value.set ? (uint32_t)errno_value.value : EPERM;
 
-	if (strcmp(name, "SCMP_ACT_NOTIFY") == 0)
-		return fail(err, ERROR_USAGE, "SCMP_ACT_NOTIFY: handing system calls to a listener is not supported");
 	if (name_find("action", seccomp_action_names, action_values, name, &action, err) < 0)
 		return -1;
 	if (action == SCMP_ACT_ERRNO(0) || action == SCMP_ACT_TRACE(0)) {
@@ -118,8 +119,6 @@ int seccomp_operator_parse(const char *name, int *out, struct error *err)
 
 int seccomp_flag_parse(const char *name, unsigned *out, struct error *err)
 {
-	if (strcmp(name, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") == 0)
-		return fail(err, ERROR_USAGE, "%s: handing system calls to a listener is not supported", name);
 	return name_find("flag", seccomp_flag_names, flag_values, name, out, err);
 }
 

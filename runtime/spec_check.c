@@ -3,6 +3,7 @@
  * Rows of checks in the order a reader would ask: process, namespaces and maps, mounts and paths, sysctls, the rest. */
 #include <ctype.h>
 #include <limits.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -448,9 +449,29 @@ static int hooks_check(const struct spec *spec, struct error *err)
 
 static int seccomp_check(const struct spec *spec, struct error *err)
 {
-	if (spec->seccomp && (spec->seccomp->listener_path || spec->seccomp->listener_metadata))
-		return fail(err, ERROR_USAGE,
-			"linux.seccomp.listenerPath: handing system calls to a listener is not supported");
+	const struct spec_seccomp *seccomp = spec->seccomp;
+
+	if (!seccomp)
+		return 0;
+	if (seccomp->listener_metadata && !seccomp->listener_path)
+		return fail(err, ERROR_USAGE, "linux.seccomp.listenerMetadata: is of use only with listenerPath");
+	if (seccomp->default_action == SCMP_ACT_NOTIFY)
+		return fail(err, ERROR_USAGE, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is for single calls");
+	for (size_t i = 0; i < seccomp->rules.count; i++) {
+		const struct seccomp_rule *rule = &seccomp->rules.items[i];
+
+		if (rule->action != SCMP_ACT_NOTIFY)
+			continue;
+		if (!seccomp->listener_path)
+			return fail(err, ERROR_USAGE,
+				"linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY: needs a listenerPath", i);
+		/* With the one the listener is told of the container, with the other the runtime of errors: who would
+		 * answer cannot know of it yet. */
+		if (strings_contain(&rule->names, "sendmsg") || strings_contain(&rule->names, "write"))
+			return fail(err, ERROR_USAGE,
+				"linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY: cannot be used for write and sendmsg",
+				i);
+	}
 	return 0;
 }
 

@@ -509,9 +509,14 @@ static const struct {
 	{{.system = SECCOMP("\"architectures\": [\"SCMP_ARCH_VAX\"]")},
 		"\"seccomp\": unknown seccomp architecture \"SCMP_ARCH_VAX\""},
 	{{.system = SECCOMP("\"syscalls\": [{\"names\": [\"write\"], \"action\": \"SCMP_ACT_NOTIFY\"}]")},
-		"\"seccomp\": syscalls[0]: SCMP_ACT_NOTIFY: handing system calls to a listener is not supported"},
-	{{.system = SECCOMP("\"listenerPath\": \"/run/x\"")},
-		"linux.seccomp.listenerPath: handing system calls to a listener is not supported"},
+		"linux.seccomp.syscalls[0]: SCMP_ACT_NOTIFY: needs a listenerPath"},
+	{{.system = SECCOMP("\"listenerMetadata\": \"x\"")},
+		"linux.seccomp.listenerMetadata: is of use only with listenerPath"},
+	{{.system = SECCOMP("\"listenerPath\": \"/run/x\", \"syscalls\": [{\"names\": [\"mkdir\", \"write\"], "
+			    "\"action\": \"SCMP_ACT_NOTIFY\"}]")},
+		"linux.seccomp.syscalls[0]: SCMP_ACT_NOTIFY: cannot be used for write and sendmsg"},
+	{{.system = LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_NOTIFY\", \"listenerPath\": \"/run/x\"}")},
+		"linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is for single calls"},
 	{{.system = SECCOMP(
 		  "\"syscalls\": [{\"names\": [\"x\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": "
 		  "6, \"value\": 0, "

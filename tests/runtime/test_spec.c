@@ -344,7 +344,7 @@ static void listener(struct spec *spec, struct arena *arena)
 {
 	struct spec_seccomp *seccomp = arena_new(arena, struct spec_seccomp);
 
-	seccomp->listener_path = "/run/x";
+	seccomp->listener_metadata = "x";
 	spec->seccomp = seccomp;
 }
 
@@ -403,7 +403,7 @@ static const struct {
 	{cgroup_climbing, "linux.cgroupsPath \"/warren/../..\": must not contain \".\" or \"..\""},
 	{cgroup_root, "linux.cgroupsPath \"//\": names the root cgroup"},
 	{hook_relative, "hooks.poststop[0].path \"hook\": must be absolute"},
-	{listener, "linux.seccomp.listenerPath: handing system calls to a listener is not supported"},
+	{listener, "linux.seccomp.listenerMetadata: is of use only with listenerPath"},
 };
 
 TEST(spec_check, refuses_by_name_what_spans_members)
