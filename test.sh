@@ -105,11 +105,12 @@ opinions() {
 	aside 15 headers tests/headers.sh "$top"
 }
 
-# machine NAME [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come by a
-# read-only share: from a writable one the guest would fetch them anew for every exec.
+# machine NAME RESULTS [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come
+# by a read-only share: from a writable one the guest would fetch them anew for every exec.
 machine() {
-	machine=$1
-	shift
+	machine=$1 results=$machine_results/$2
+	mkdir -p "$results"
+	shift 2
 	words=$machine_words
 	while [ "$1" != -- ]; do
 		words="$words $1"
@@ -117,18 +118,20 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$machine_results" -C "$top" \
+	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR $words -- \
-		tests/suite.sh "$top/build/vm" "$machine_results" 1 "$@"
+		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }
 
-# Two machines share one list of jobs; what talks to systemd runs in one that it has booted.
+# Two machines share one list of jobs. The second is a short one first: booted by systemd, and without a controller.
 machines() {
-	machine machine-one -- &
+	machine machine-one list -- &
 	one=$!
+	# shellcheck disable=SC2086
 	aside 5 machine-tool tests/vm/test.sh $tool_words
-	machine machine-systemd -i systemd -- systemd
-	machine machine-two --
+	machine machine-systemd systemd -i systemd -- on-systemd
+	machine machine-disabled disabled --append cgroup_disable=memory -- on-disabled
+	machine machine-two list --
 	wait $one
 }
 
@@ -158,7 +161,7 @@ summary() {
 	names | sort >$logs/names
 	uniq -d $logs/names | sed 's/^/FAIL  two tests are called /' | tee $logs/names.twice
 	[ ! -s $logs/names.twice ] || failed=$((failed + 1))
-	tests/summary.sh "$host_results" "$machine_results" $logs/names >$logs/summary
+	tests/summary.sh $logs/names "$host_results" "$machine_results"/* >$logs/summary
 	summary_status=$?
 	grep -ah 'booted in' $logs/machine-*.log | sed 's,^tests/vm/run: ,the machine ,'
 	sed '$d' $logs/summary
@@ -194,7 +197,9 @@ collect "$host_results"
 wait $opinions
 step fuzz fuzz
 wait $machines
-collect "$machine_results" "machine: "
+for kind in "$machine_results"/*; do
+	collect "$kind" "machine: "
+done
 collect $logs
 if [ $full = yes ]; then
 	step fresh tests/fresh/run

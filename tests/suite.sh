@@ -4,7 +4,7 @@
 #     JOB.log     all that it printed
 #     JOB.time    exit status and seconds
 #
-# usage: suite.sh BUILD RESULTS LANES [JOB…]       BUILD has the test programs; no JOB: all but "systemd"
+# usage: suite.sh BUILD RESULTS LANES [JOB…]       BUILD has the test programs; no JOB: all but "on-…"
 #
 # A job is taken by making its directory RESULTS/JOB.taken: so several lanes, and several machines that share RESULTS, work
 # on the same list, each on what is next. What a machine's jobs left behind is its job "leftovers-HOSTNAME".
@@ -12,7 +12,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1 results=$2 lanes=$3
 shift 3
-jobs=${*:-$(awk '!/^#/ && $1 != "systemd" {print $1}' tests/jobs)}
+jobs=${*:-$(awk '!/^#/ && !/^on-/ {print $1}' tests/jobs)}
 here=leftovers-$(hostname)
 export WARREN_BUILD="${WARREN_BUILD:-$build}"
 

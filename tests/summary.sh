@@ -1,15 +1,18 @@
 #!/bin/sh
 # Both columns: how the tests went on the host's kernel and in the machine, which were skipped where, and which ran on neither.
-# usage: summary.sh HOST-RESULTS MACHINE-RESULTS NAMES-OF-ALL
+# usage: summary.sh NAMES-OF-ALL HOST-RESULTS MACHINE-RESULTS…
 #
 # Prints the table and the lists; the last line is "passed failed skipped" of both columns together. Fails when a test failed,
 # or was skipped on both, or ran on neither: then nothing has shown that it is true anywhere.
 set -u
-host=$1 machine=$2 names=$3
+names=$1 host=$2
+shift 2
 
 # Criterion's lines are "ok - suite::name  (0.00s)", "ok - suite::name  # SKIP why" and "not ok - …".
+# Those that a filter left out are not among them.
 results() {
-	cat "$2"/*.tap 2>/dev/null | sed -n -E \
+	sed -n -E \
+		-e "/# SKIP Test is disabled/d" \
 		-e "s/^ok - ([^ ]+) +# SKIP ?(.*)/$1\tskipped\t\1\t\2/p; t" \
 		-e "s/^ok - ([^ ]+).*/$1\tpassed\t\1/p; t" \
 		-e "s/^not ok - ([^ ]+).*/$1\tfailed\t\1/p"
@@ -17,8 +20,10 @@ results() {
 
 {
 	sed 's/^/all\tknown\t/' "$names"
-	results host "$host"
-	results machine "$machine"
+	cat "$host"/*.tap 2>/dev/null | results host
+	for machine; do
+		cat "$machine"/*.tap 2>/dev/null | results machine
+	done
 } | LC_ALL=C awk -F'\t' '
 	# A test that several machines of one kernel were given counts by its best answer but one: failed is failed.
 	function better(new, old) {
