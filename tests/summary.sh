@@ -12,7 +12,7 @@ shift 2
 # Those that a filter left out are not among them.
 results() {
 	sed -n -E \
-		-e "/# SKIP Test is disabled/d" \
+		-e "/# SKIP test was skipped/d" \
 		-e "s/^ok - ([^ ]+) +# SKIP ?(.*)/$1\tskipped\t\1\t\2/p; t" \
 		-e "s/^ok - ([^ ]+).*/$1\tpassed\t\1/p; t" \
 		-e "s/^not ok - ([^ ]+).*/$1\tfailed\t\1/p"
