@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "base/socket.h"
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/end_to_end/support_sweep.h"
 #include "tests/test.h"
@@ -475,6 +476,75 @@ TEST(systemd, is_a_feature_when_the_helper_is_beside_the_program)
 
 	ASSERT_OK(json_parse(&arena, "features", features.out, features.out_length, JSON_PLAIN, &doc, &err));
 	cr_assert(json_get(json_get(json_get(doc.root, "linux"), "cgroup"), "systemd")->boolean == there);
+}
+
+TEST(systemd, missing_helper_is_said_in_one_line)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *alone = text_format("%s/warren-oci", bundle.directory.path);
+	auto_run copy = RUN("cp", WARREN_OCI_PROGRAM, alone);
+
+	SKIP_UNLESS(access("/usr/local/libexec/warren/warren-systemd", F_OK) < 0, "needs no installed warren-systemd");
+	ASSERT_STATUS(copy, 0);
+	scope_write(&bundle, "system.slice", SLEEP, "");
+	auto_run run =
+		RUN(alone, "--root", bundle.state, "--systemd-cgroup", "run", "--bundle", bundle.path, bundle.id);
+	ASSERT_REFUSED(run, "the program warren-systemd is neither beside this one nor in");
+}
+
+/* --- a user's systemd --------------------------------------------------------------------------------------------- */
+
+#define USER "4711"
+#define USER_ID 4711
+#define USER_BUS "/run/user/" USER "/bus"
+
+/* What warren-systemd says, asked by that user. */
+static void user_ask(const char *request, char answer[4096])
+{
+	struct error err;
+	int ends[2], status;
+	ssize_t length;
+	pid_t pid;
+
+	ASSERT_OK(socket_pair(ends, &err));
+	pid = fork();
+	if (pid == 0) {
+		char *const argv[] = {"warren-systemd", NULL};
+		char *const env[] = {"XDG_RUNTIME_DIR=/run/user/" USER, NULL};
+
+		if (setgid(USER_ID) == 0 && setuid(USER_ID) == 0 && dup2(ends[1], 0) == 0)
+			execve(WARREN_SYSTEMD_PROGRAM, argv, env);
+		_exit(127);
+	}
+	close(ends[1]);
+	cr_assert(socket_send(ends[0], request, strlen(request), NULL, 0) == 0);
+	length = socket_receive(ends[0], answer, 4095, NULL, NULL);
+	answer[length > 0 ? length : 0] = '\0';
+	close(ends[0]);
+	cr_assert(waitpid(pid, &status, 0) == pid && status == 0, "%d", status);
+}
+
+TEST(systemd, of_a_user_makes_scopes_below_the_users_slice, .timeout = SLOWLY(60))
+{
+	NEEDS_SYSTEMD();
+	auto_run started = RUN("systemctl", "start", "user@" USER ".service");
+	char answer[4096];
+
+	for (int i = 0; i < SLOWLY(50) && access(USER_BUS, F_OK) < 0; i++)
+		usleep(100000); /* nobody tells when the user's manager has made it */
+	SKIP_UNLESS(access(USER_BUS, F_OK) == 0, "needs a user's systemd with D-Bus (dbus-user-session)");
+	user_ask("{\"version\":1,\"verb\":\"start\",\"bus\":\"user\",\"unit\":\"wtest.scope\",\"timeoutMs\":30000,"
+		 "\"properties\":[{\"name\":\"Slice\",\"type\":\"s\",\"values\":[\"user.slice\"]}]}",
+		answer);
+	cr_assert(strstr(answer, "\"cgroup\":\"/user.slice/user-" USER ".slice/user@" USER
+				 ".service/user.slice/wtest.scope\""),
+		"%s", answer);
+	user_ask("{\"version\":1,\"verb\":\"stop\",\"bus\":\"user\",\"unit\":\"wtest.scope\",\"timeoutMs\":30000}",
+		answer);
+	cr_assert(strstr(answer, "\"kind\":\"none\""), "%s", answer);
+	auto_run stopped = RUN("systemctl", "stop", "user@" USER ".service");
+	ASSERT_STATUS(stopped, 0);
 }
 
 /* --- many, and killed --------------------------------------------------------------------------------------------- */
