@@ -67,6 +67,14 @@ static void audit_take(struct auditing *auditing, const char *name, const struct
 		auditing->counts[i] += audit->counts[i];
 }
 
+static const struct network_spec *network_of(const struct fleet_file *file, const struct instance_spec *spec)
+{
+	for (size_t i = 0; i < file->networks.count; i++)
+		if (!strcmp(file->networks.items[i].name, spec->network))
+			return &file->networks.items[i];
+	return NULL;
+}
+
 static int audit_file(struct auditing *auditing, const char *path, struct error *err)
 {
 	struct arena *arena = &auditing->cli->arena;
@@ -76,9 +84,11 @@ static int audit_file(struct auditing *auditing, const char *path, struct error 
 	if (fleet_file_read(arena, path, &file, err) < 0)
 		return -1;
 	for (size_t i = 0; i < file.instances.count; i++) {
-		if (instance_spec_audit(arena, &file.instances.items[i], &audit, err) < 0)
-			return blame(err, "%s: %s", path, file.instances.items[i].name);
-		audit_take(auditing, file.instances.items[i].name, &audit);
+		const struct instance_spec *spec = &file.instances.items[i];
+
+		if (instance_spec_audit(arena, spec, network_of(&file, spec), &audit, err) < 0)
+			return blame(err, "%s: %s", path, spec->name);
+		audit_take(auditing, spec->name, &audit);
 	}
 	return 0;
 }

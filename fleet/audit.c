@@ -40,14 +40,25 @@ static void audit_run(struct auditor *auditor)
 	audit_reach(auditor);
 }
 
-int instance_spec_audit(struct arena *arena, const struct instance_spec *spec, struct audit *out, struct error *err)
+int instance_spec_audit(struct arena *arena, const struct instance_spec *spec, const struct network_spec *network,
+	struct audit *out, struct error *err)
 {
 	struct auditor auditor = {.arena = arena, .audit = out};
 
 	if (audit_facts_compile(arena, spec, SLOT_ID_COUNT, &auditor.facts, err) < 0)
 		return -1;
+	auditor.facts.alone |= network && network->isolated;
 	audit_run(&auditor);
 	return 0;
+}
+
+/* The network's own record, not the file it once came from. */
+static bool is_isolated(struct arena *arena, const struct host *host, const char *name)
+{
+	struct network network;
+	struct error ignored;
+
+	return network_load(arena, &host->net, name, &network, &ignored) == 0 && network.isolated;
 }
 
 int instance_audit(struct arena *arena, struct host *host, const char *name, struct audit *out, struct error *err)
@@ -61,6 +72,7 @@ int instance_audit(struct arena *arena, struct host *host, const char *name, str
 		return fail(err, ERROR_SYSTEM, "%s is damaged: %s", name, status.damage);
 	if (audit_facts_compile(arena, status.spec, status.id_base, &auditor.facts, err) < 0)
 		return -1;
+	auditor.facts.alone |= is_isolated(arena, host, status.spec->network);
 	if (status.init.pid && audit_facts_from_kernel(arena, host, &status, &auditor.facts, err) < 0)
 		return blame(err, "audit %s", name);
 	audit_run(&auditor);

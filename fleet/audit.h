@@ -21,6 +21,7 @@ struct audit_facts {
 	struct cgroup_limits limits;
 	struct strings writable; /* "TYPE on PATH" of mounts beyond the usual ones that can be written */
 	bool root_read_only;
+	bool alone; /* no other instance can reach it over its network */
 };
 
 struct auditor {

@@ -237,10 +237,13 @@ static void network(struct auditor *a)
 	audit_add(a, "2.16", "program between port and instance", AUDIT_OK, "none", NULL);
 	if (!strcmp(wanted->network, "host"))
 		return; /* told by its namespace */
-	audit_add(a, "2.2 5.30", "network", AUDIT_OK,
-		!strcmp(wanted->network, NETWORK_DEFAULT) ? "default: its instances do not see one another"
-							  : wanted->network,
-		NULL);
+	if (a->facts.alone)
+		audit_add(a, "2.2 5.30", "other instances", AUDIT_OK,
+			arena_format(a->arena, "not seen on the network %s", wanted->network), NULL);
+	else
+		audit_add(a, "2.2 5.30", "other instances", AUDIT_WEAK,
+			arena_format(a->arena, "those of the network %s", wanted->network),
+			"it reaches every port of theirs and they its: \"isolated\": true in the network");
 }
 
 static void entering(struct auditor *a)

@@ -198,9 +198,9 @@ struct audit {
 /* Of an instance that is here. */
 MUST_CHECK int instance_audit(
 	struct arena *arena, struct host *host, const char *name, struct audit *out, struct error *err);
-/* Of one that is only described, as in a fleet file. */
-MUST_CHECK int instance_spec_audit(
-	struct arena *arena, const struct instance_spec *spec, struct audit *out, struct error *err);
+/* Of one that is only described, as in a fleet file. network: the one that it is in, when the file says more of it. */
+MUST_CHECK int instance_spec_audit(struct arena *arena, const struct instance_spec *spec,
+	const struct network_spec *network, struct audit *out, struct error *err);
 
 /* --- logs and figures
  * ---------------------------------------------------------------------------------------------------- */
@@ -280,7 +280,8 @@ struct finding {
 	const char *found;	  /* in a few words; never NULL */
 	const char *wanted;	  /* NULL: it is only told */
 	const char *why;	  /* what it is for, how `wanted` was reckoned; NULL: speaks for itself */
-	const char *remedy;	  /* what to do, exactly; NULL when there is nothing to do */
+	const char *remedy;	  /* what to do, exactly; NULL: nothing, or for what is
+				     unknown, to become root */
 	const char *setting;	  /* "kernel.pid_max = 65536" when a line of sysctl.conf(5) is the remedy, else NULL */
 };
 

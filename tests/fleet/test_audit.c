@@ -3,6 +3,18 @@
 #include "fleet/fleet.h"
 #include "tests/test.h"
 
+static struct audit audited_file(struct arena *arena, const char *text)
+{
+	struct fleet_file file;
+	struct audit audit;
+	struct error err;
+
+	ASSERT_OK(fleet_file_decode(arena, "/f.json", text, strlen(text), &file, &err));
+	ASSERT_OK(instance_spec_audit(
+		arena, &file.instances.items[0], file.networks.count ? &file.networks.items[0] : NULL, &audit, &err));
+	return audit;
+}
+
 /* One instance "a" with these keys beside image and command. */
 static struct audit audited(struct arena *arena, const char *keys)
 {
@@ -10,13 +22,8 @@ static struct audit audited(struct arena *arena, const char *keys)
 		"{\"version\": 1, \"name\": \"f\", \"volumes\": {\"data\": {}}, \"instances\": {\"a\": {\"image\": "
 		"\"host\", \"command\": [\"x\"]%s%s}}}",
 		*keys ? ", " : "", keys);
-	struct fleet_file file;
-	struct audit audit;
-	struct error err;
 
-	ASSERT_OK(fleet_file_decode(arena, "/f.json", text, strlen(text), &file, &err));
-	ASSERT_OK(instance_spec_audit(arena, &file.instances.items[0], &audit, &err));
-	return audit;
+	return audited_file(arena, text);
 }
 
 /* The row of that topic; with `found`, the one that found that. */
@@ -109,6 +116,22 @@ TEST(audit, knows_every_key_that_opens_something)
 		assert_row(&audit, rows[i].topic, rows[i].found, rows[i].verdict);
 		cr_assert((audit.counts[AUDIT_OPEN] > 0) == (rows[i].verdict == AUDIT_OPEN), "%s", rows[i].keys);
 	}
+}
+
+TEST(audit, tells_who_else_is_on_the_network)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct audit open = audited_file(&arena,
+		"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {}}, \"instances\": {\"a\": {\"image\": "
+		"\"host\", \"command\": \"x\", \"network\": \"n\"}}}");
+	struct audit isolated = audited_file(&arena,
+		"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"isolated\": true}}, \"instances\": {\"a\": "
+		"{\"image\": \"host\", \"command\": \"x\", \"network\": \"n\"}}}");
+	struct audit none = audited(&arena, "\"network\": \"none\"");
+
+	assert_row(&open, "other instances", "those of the network n", AUDIT_WEAK);
+	assert_row(&isolated, "other instances", "not seen on the network n", AUDIT_OK);
+	assert_row(&none, "other instances", "not seen on the network none", AUDIT_OK);
 }
 
 /* Everything that "system" opens beyond the default, and not one row more. Who makes this list longer must know why. */
