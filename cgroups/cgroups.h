@@ -112,6 +112,7 @@ struct cgroup {
 	char *path;
 	int unified;
 	int hierarchy[CGROUP_CONTROLLERS];
+	bool fresh; /* made through this handle: nobody has made groups below it yet */
 };
 
 enum cgroup_create_flags {
@@ -141,7 +142,8 @@ MUST_CHECK int cgroup_set(struct cgroup *cgroup, const struct cgroup_limits *lim
 /* What the kernel has now (set members only where the file exists; "max" reads as unset). */
 MUST_CHECK int cgroup_get(struct cgroup *cgroup, struct arena *arena, struct cgroup_limits *out, struct error *err);
 
-/* How a process gets in. The parent opens it before the clone; the child (any credentials) enters through it. */
+/* How a process gets in. The parent opens it before the clone; the child (any credentials) enters through it. v2: a
+ * cgroup whose instance hands controllers down can hold no process: the way in is then a leaf "warren.exec" below. */
 struct cgroup_entrance {
 	int into;		       /* v2: give this to process_clone(); else -1 */
 	int tasks[CGROUP_CONTROLLERS]; /* v1: inherited by the child, which writes "0" to each */

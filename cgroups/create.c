@@ -241,8 +241,10 @@ int cgroup_create(const struct cgroup_host *host, const char *path, const struct
 	if (flags & CGROUP_ALL_CONTROLLERS && host_is_v2(host))
 		controllers |= all_controllers(host);
 	handle_start(out, host, path);
-	if (making_do(&making, limits, controllers, err) == 0)
+	if (making_do(&making, limits, controllers, err) == 0) {
+		out->fresh = !making.existed;
 		return 0;
+	}
 	blame(err, "cgroup %s", path);
 	making_undo(&making);
 	cgroup_drop(out);

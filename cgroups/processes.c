@@ -45,7 +45,7 @@ static int children_add(int dir, const char *path, struct arena *arena, struct s
 		return errno == ENOENT ? 0 : fail_errno(err, "list %s", path);
 	}
 	for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		if (list->count >= DIRECTORIES_MAX) {
 			closedir(stream);

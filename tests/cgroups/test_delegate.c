@@ -147,3 +147,45 @@ TEST(delegate, is_refused_on_v1)
 	box_create(&box, &(struct cgroup_limits){0}, CGROUP_ACCOUNTING | CGROUP_ALL_CONTROLLERS);
 	ASSERT_FAILS(cgroup_delegate(&box.cgroup, OWNER, OWNER, &err), ERROR_SYSTEM, "needs a host with cgroup v2");
 }
+
+/* --- from inside a cgroup namespace ------------------------------------------------------------------------------- */
+
+static bool is_nsdelegate(void)
+{
+	static char text[1 << 16];
+
+	return knob_read(AT_FDCWD, "/proc/self/mountinfo", text, sizeof(text)) > 0 && strstr(text, "nsdelegate");
+}
+
+/* Root, as an instance without an id range of its own has it, with a writable mount of its hierarchy. */
+static int body_inside(void *argument)
+{
+	const struct walk *walk = argument;
+	struct walk inside = *walk;
+	int context;
+
+	if (unshare(CLONE_NEWCGROUP | CLONE_NEWNS) < 0)
+		return 101;
+	context = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return 102;
+	inside.dir = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	return inside.dir < 0 ? 103 : body_walk(&inside);
+}
+
+TEST(delegate, root_in_a_cgroup_namespace_cannot_change_the_limits_of_its_root)
+{
+	BOX(box);
+	static const struct step steps[] = {{WRITE, "pids.max", "max", EPERM}, {WRITE, "memory.max", "max", EPERM},
+		{WRITE, "cgroup.max.depth", "max", EPERM}, {WRITE, "cgroup.freeze", "1", EPERM},
+		{MAKE, "leaf", NULL, 0}, {WRITE, "leaf/cgroup.procs", "0", 0},
+		{WRITE, "cgroup.subtree_control", "+pids", 0}, {WRITE, "leaf/pids.max", "5", 0}};
+	struct walk walk = {.steps = steps, .count = ARRAY_SIZE(steps)};
+	int status;
+
+	SKIP_UNLESS(box_is_v2(&box) && is_nsdelegate(), "needs cgroup v2, mounted with nsdelegate");
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(50)}, CGROUP_ALL_CONTROLLERS);
+	status = child_run(&box.cgroup, body_inside, &walk);
+	cr_assert(status == 0, "step %d", WEXITSTATUS(status));
+	ASSERT_KNOB(&box.cgroup, CGROUP_PIDS, "pids.max", "50");
+}

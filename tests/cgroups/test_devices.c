@@ -1,7 +1,10 @@
 /* Device rules: one meaning, whether it is said by a list or by a program. */
 #include "cgroups/devices.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "tests/cgroups/support.h"
 
@@ -282,4 +285,133 @@ TEST(devices, programs_of_as_many_rules_as_allowed_pass_the_verifier)
 	/* Attaching to no cgroup fails after loading has passed. */
 	ASSERT_FAILS(device_program_attach(dir, &limits, false, &err), ERROR_SYSTEM,
 		"devices: attach the BPF program to the cgroup: Bad file descriptor");
+}
+
+/* Exit status: 1 /dev/null's numbers can be made, 2 /dev/full's. */
+static int body_mknod(void *argument)
+{
+	const char *directory = argument;
+	auto_free char *first_path = text_format("%s/null", directory),
+		       *second_path = text_format("%s/full", directory);
+	int made = 0;
+
+	if (mknod(first_path, S_IFCHR | 0600, makedev(1, 3)) == 0)
+		made |= 1;
+	else if (errno != EPERM)
+		return 98;
+	if (mknod(second_path, S_IFCHR | 0600, makedev(1, 7)) == 0)
+		made |= 2;
+	unlink(first_path);
+	unlink(second_path);
+	return made;
+}
+
+static struct cgroup_device_rule no_making[] = {
+	RULE(false, 'a', -1, -1, R | W | M), RULE(true, 'c', 1, 3, R | W), RULE(true, 'c', 1, 7, R | W | M)};
+
+TEST(devices, outside_the_rules_cannot_be_made)
+{
+	BOX(box);
+	char directory[] = "/tmp/warren-test-devices-XXXXXX";
+	int status;
+
+	box_create(&box, &RULES(no_making), 0);
+	cr_assert(mkdtemp(directory) != NULL);
+	status = child_run(&box.cgroup, body_mknod, directory);
+	cr_assert(rmdir(directory) == 0);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 2, "status %x", status);
+}
+
+/* What is allowed before and after stays so at every moment of a change, and what is refused too. */
+struct watcher {
+	volatile int *stop;
+};
+
+static int body_watch(void *argument)
+{
+	const struct watcher *watcher = argument;
+
+	while (!__atomic_load_n(watcher->stop, __ATOMIC_ACQUIRE)) {
+		int allowed = open("/dev/zero", O_RDONLY | O_CLOEXEC),
+		    refused = open("/dev/random", O_RDONLY | O_CLOEXEC);
+
+		if (allowed < 0)
+			return 1;
+		if (refused >= 0)
+			return 2;
+		close(allowed);
+	}
+	return 0;
+}
+
+TEST(devices, are_never_open_or_shut_in_between_while_the_rules_change)
+{
+	BOX(box);
+	volatile int *stop = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct watcher watcher = {stop};
+	struct child child;
+	struct error err;
+	int status;
+
+	box_create(&box, &RULES(first), 0);
+	child = child_start(&box.cgroup, body_watch, &watcher);
+	for (int i = 0; i < 100; i++) {
+		ASSERT_OK(cgroup_set(&box.cgroup, &RULES(second), &err));
+		ASSERT_OK(cgroup_set(&box.cgroup, &RULES(first), &err));
+	}
+	__atomic_store_n(stop, 1, __ATOMIC_RELEASE);
+	status = child_end(&child);
+	munmap((void *)stop, 4096);
+	cr_assert(status == 0, "status %x", status);
+}
+
+/* Somebody else's program on the same cgroup (systemd's DeviceAllow=, say): refuses /dev/zero, 1:5. */
+static int foreign_attach(int dir)
+{
+	struct bpf_insn program[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 2, .src_reg = 1, .off = 8},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
+		{.code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = 2, .imm = 5, .off = 1},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+		.insn_cnt = ARRAY_SIZE(program),
+		.insns = (uintptr_t)program,
+		.license = (uintptr_t) "Apache-2.0"};
+	union bpf_attr attach = {.target_fd = (uint32_t)dir, .attach_type = BPF_CGROUP_DEVICE};
+	auto_fd fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+
+	attach.attach_bpf_fd = (uint32_t)fd;
+	attach.attach_flags = BPF_F_ALLOW_MULTI;
+	return fd < 0 ? -1 : (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach));
+}
+
+TEST(devices, of_other_programs_stay_refused_when_ours_is_replaced)
+{
+	BOX(box);
+	struct error err;
+
+	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
+	box_create(&box, &RULES(first), 0);
+	cr_assert(foreign_attach(box.cgroup.unified) == 0, "%s", strerror(errno));
+	assert_opens(&box.cgroup, NULL_RW);
+	for (int i = 0; i < 70; i++) /* more than a cgroup can hold: each takes the place of the one before */
+		ASSERT_OK(cgroup_set(&box.cgroup, i % 2 ? &RULES(first) : &RULES(second), &err));
+	assert_opens(&box.cgroup, NULL_RW);
+	ASSERT_OK(cgroup_set(&box.cgroup, &RULES(third), &err));
+	assert_opens(&box.cgroup, NULL_RW | FULL_R);
+}
+
+TEST(devices, that_a_parent_refuses_are_refused_below)
+{
+	BOX(box);
+	AUTO(cgroup_drop) struct cgroup below = {.unified = -1};
+	auto_free char *path = text_format("%s/below", box.path);
+	struct error err;
+
+	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
+	box_create(&box, &RULES(first), 0);
+	ASSERT_OK(cgroup_create(&box.host, path, &RULES(third), 0, &below, &err));
+	assert_opens(&below, NULL_RW | ZERO_R);
 }

@@ -1,7 +1,9 @@
 /* Listing, freezing, killing the processes of a cgroup. */
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "tests/cgroups/support.h"
 
@@ -185,4 +187,141 @@ TEST(events, wake_a_waiter_when_the_last_process_ends)
 	pollfd = (struct pollfd){.fd = events, .events = POLLPRI};
 	cr_assert(poll(&pollfd, 1, GENEROUS_MS) == 1 && pollfd.revents & POLLPRI);
 	child_end(&child);
+}
+
+/* --- what an instance makes below its cgroup ---------------------------------------------------------------------- */
+
+/* In the instance: a group with a hidden name that is threaded and holds one of two threads, and a plain one below
+ * another with a process. Says so by a byte. */
+struct maker {
+	int dir, ready;
+};
+
+static int thread_wait(void *unused)
+{
+	return body_wait(unused);
+}
+
+static int body_make_groups(void *argument)
+{
+	static char stack[65536];
+	const struct maker *maker = argument;
+	char tid[16];
+	pid_t thread = clone(thread_wait, stack + sizeof(stack),
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL);
+	pid_t below = thread < 0 ? -1 : fork();
+
+	if (below < 0)
+		return 1;
+	if (below == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return body_wait(NULL);
+	}
+	snprintf(tid, sizeof(tid), "%d", thread);
+	if (mkdirat(maker->dir, ".hidden", 0755) < 0 || knob_write(maker->dir, ".hidden/cgroup.type", "threaded") < 0 ||
+		knob_write(maker->dir, ".hidden/cgroup.threads", tid) < 0)
+		return 2;
+	snprintf(tid, sizeof(tid), "%d", below);
+	if (mkdirat(maker->dir, "plain", 0755) < 0 || knob_write(maker->dir, "plain/cgroup.type", "threaded") < 0 ||
+		mkdirat(maker->dir, "plain/deep", 0755) < 0 ||
+		knob_write(maker->dir, "plain/deep/cgroup.type", "threaded") < 0 ||
+		knob_write(maker->dir, "plain/deep/cgroup.threads", tid) < 0)
+		return 3;
+	return write(maker->ready, "r", 1) == 1 ? body_wait(NULL) : 4;
+}
+
+TEST(processes, in_threaded_and_hidden_groups_are_listed_frozen_counted_and_killed)
+{
+	BOX(box);
+	AUTO(arena_drop) struct arena arena = {0};
+	int ready[2];
+	struct maker maker;
+	struct child child;
+	struct cgroup_pids pids;
+	struct cgroup_stats stats;
+	struct error err;
+	char byte;
+
+	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
+	box_create(&box, &(struct cgroup_limits){0}, CGROUP_ACCOUNTING);
+	cr_assert(pipe2(ready, O_CLOEXEC) == 0);
+	maker = (struct maker){box.cgroup.unified, ready[1]};
+	child = child_start(&box.cgroup, body_make_groups, &maker);
+	close(ready[1]);
+	cr_assert(read(ready[0], &byte, 1) == 1, "status %x", child_end(&child));
+	close(ready[0]);
+	ASSERT_OK(cgroup_processes(&box.cgroup, &arena, &pids, &err));
+	cr_assert_eq(pids.count, 2);
+	ASSERT_OK(cgroup_stats_read(&box.cgroup, &stats, &err));
+	cr_assert_eq(stats.pids.value, 3);
+	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	ASSERT_OK(cgroup_freeze(&box.cgroup, false, GENEROUS_MS, &err));
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
+	ASSERT_OK(cgroup_remove(&box.host, box.path, GENEROUS_MS, false, &err));
+	cr_assert(faccessat(box.host.unified, box.path, F_OK, 0) < 0);
+}
+
+static int body_hide(void *argument)
+{
+	const struct maker *maker = argument;
+
+	if (mkdirat(maker->dir, ".hidden", 0755) < 0 || knob_write(maker->dir, ".hidden/cgroup.procs", "0") < 0)
+		return 1;
+	return write(maker->ready, "r", 1) == 1 ? body_wait(NULL) : 2;
+}
+
+/* On v1 they are found by walking through the tree. */
+TEST(processes, in_a_group_with_a_hidden_name_do_not_escape)
+{
+	BOX(box);
+	AUTO(arena_drop) struct arena arena = {0};
+	int ready[2];
+	struct maker maker;
+	struct child child;
+	struct cgroup_pids pids;
+	struct error err;
+	char byte;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(20)}, 0);
+	cr_assert(pipe2(ready, O_CLOEXEC) == 0);
+	maker = (struct maker){cgroup_directory(&box.cgroup, CGROUP_PIDS), ready[1]};
+	child = child_start(&box.cgroup, body_hide, &maker);
+	close(ready[1]);
+	cr_assert(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	ASSERT_OK(cgroup_processes(&box.cgroup, &arena, &pids, &err));
+	cr_assert(pids.count == 1 && pids.items[0] == child.pid);
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
+}
+
+/* --- joining one that hands controllers down ---------------------------------------------------------------------- */
+
+static int body_in_leaf(void *unused)
+{
+	char text[512];
+
+	(void)unused;
+	return knob_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0 || !strstr(text, "/warren.exec\n");
+}
+
+/* As systemd does it as an instance's first process. */
+TEST(entrance, of_one_that_hands_controllers_down_is_a_leaf)
+{
+	BOX(box);
+	AUTO(cgroup_drop) struct cgroup again = {.unified = -1};
+	struct error err;
+	int status;
+
+	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, CGROUP_ALL_CONTROLLERS);
+	cr_assert(mkdirat(box.cgroup.unified, "init.scope", 0755) == 0);
+	cr_assert(knob_write(box.cgroup.unified, "cgroup.subtree_control", "+pids +memory") == 0);
+	ASSERT_OK(cgroup_open(&box.host, box.path, &again, &err));
+	for (int i = 0; i < 2; i++) {
+		status = child_run(&again, body_in_leaf, NULL);
+		cr_assert(status == 0, "status %x", status);
+	}
+	ASSERT_KNOB(&box.cgroup, CGROUP_PIDS, "pids.max", "5");
 }
