@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "fleet/host_cgroups.h"
 #include "fleet/instance.h"
 
 #define ENTRIES_MAX 65536
@@ -37,12 +38,10 @@ static void host_clear(struct host *host)
 static void paths_set(struct host *host, const struct host_options *options)
 {
 	const char *root = options ? options->root : NULL;
-	const char *parent = options && options->cgroup_parent ? options->cgroup_parent : "warren";
 
 	host->run_path = root ? text_format("%s/run", root) : text_format("/run/warren");
 	host->lib_path = root ? text_format("%s/lib", root) : text_format("/var/lib/warren");
 	host->log_path = root ? text_format("%s/log", root) : text_format("/var/log/warren");
-	host->cgroup_parent = text_format("%s", parent);
 }
 
 /* --- directories -------------------------------------------------------------------------------------------------- */
@@ -129,6 +128,7 @@ static int boot_rebuild(struct host *host, struct error *err)
 		if (*entries.items[i] != '.')
 			end_mark(dir);
 	}
+	unlinkat(host->run, "cgroup", 0); /* which holds for one boot */
 	return file_replace(host->run, "boot", 0600, FILE_VOLATILE, boot_id(), strlen(boot_id()), err);
 }
 
@@ -143,22 +143,6 @@ static int boot_check(struct host *host, struct error *err)
 	return is_current_boot(host) ? 0 : boot_rebuild(host, err);
 }
 
-static int cgroup_parent_check(const char *parent, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings parts = strings_split(&arena, parent, '/');
-
-	if (line_check("--cgroup-parent", parent, err) < 0)
-		return -1;
-	for (size_t i = 0; i < parts.count; i++)
-		if (text_is_empty(parts.items[i]) || text_equal(parts.items[i], ".") ||
-			text_equal(parts.items[i], ".."))
-			return fail(err, ERROR_USAGE,
-				"--cgroup-parent \"%s\": must be a relative path without empty, \".\" or \"..\" parts",
-				parent);
-	return 0;
-}
-
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
 int host_open(const struct host_options *options, struct host *out, struct error *err)
@@ -168,10 +152,9 @@ int host_open(const struct host_options *options, struct host *out, struct error
 		return fail(err, ERROR_SYSTEM, "warren needs root; try again with sudo");
 	if (options && options->root && path_check_absolute("--root", options->root, err) < 0)
 		return -1;
-	if (options && options->cgroup_parent && cgroup_parent_check(options->cgroup_parent, err) < 0)
-		return -1;
 	paths_set(out, options);
-	if (directories_open(out, err) == 0 && cgroup_host_open(&out->cgroups, err) == 0 && boot_check(out, err) == 0)
+	if (directories_open(out, err) == 0 && boot_check(out, err) == 0 &&
+		host_cgroups_open(out, options ? options->cgroup_parent : NULL, err) == 0)
 		return 0;
 	host_close(out);
 	return -1;

@@ -12,7 +12,7 @@
 #include "runtime/runtime.h"
 
 #define MONITOR_PORTS_MAX 64
-#define MONITORS_CGROUP "monitors"
+#define MONITORS_CGROUP "_monitors" /* no instance can have this name */
 
 /* What a monitor remembers; no pointer in it leads into an arena. */
 struct monitor {

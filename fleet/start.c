@@ -95,11 +95,7 @@ static void monitors_leave(const struct host *host)
 {
 	struct error ignored;
 
-	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
-		if (host->cgroups.hierarchy[i] >= 0 &&
-			file_write(host->cgroups.hierarchy[i], "tasks", "0", &ignored) < 0)
-			log_debug("%s", ignored.text);
-	if (host->cgroups.unified >= 0 && file_write(host->cgroups.unified, "cgroup.procs", "0", &ignored) < 0)
+	if (cgroup_go_home(&host->cgroups, &ignored) < 0)
 		log_debug("%s", ignored.text);
 }
 

@@ -204,7 +204,7 @@ TEST(bad_input, global_options_are_checked_before_anything_is_made)
 	NEEDS_ROOT();
 	assert_refused(&relative, 2, "--root \"relative\": must be an absolute path");
 	assert_refused(
-		&parent, 2, "--cgroup-parent \"../x\": must be a relative path without empty, \".\" or \"..\" parts");
+		&parent, 2, "--cgroup-parent \"../x\": must be \"delegated\" or a path without empty, \".\" or \"..\" parts");
 	cr_assert(access("/tmp/warren-never-made", F_OK) < 0);
 }
 

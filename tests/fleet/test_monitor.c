@@ -273,6 +273,6 @@ TEST(monitor, leaves_the_session_and_the_cgroup_of_its_caller)
 	SKIP_UNLESS(test.host.cgroups.mode != CGROUP_NONE, "needs cgroups");
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", monitor);
 	ASSERT_OK(file_read(&arena, AT_FDCWD, path, 65536, &text, NULL, &err));
-	cr_assert(strstr(text, "/monitors\n"), "%s", text);
+	cr_assert(strstr(text, "/_monitors\n"), "%s", text);
 	test_host_close(&test);
 }
