@@ -90,22 +90,56 @@ static int all_print(struct arena *arena, const struct doctor_report *report, st
 	return table_print(&table, &options, stdout, err);
 }
 
+/* Of the terminal; where there is none, lines are left whole for other programs. */
+static size_t line_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2 * CELL_WIDTH)
+		return SIZE_MAX;
+	return size.ws_col;
+}
+
+/* Words, broken at blanks and indented below their label. */
+static void wrapped_print(const char *label, const char *text, size_t width)
+{
+	size_t indent = strlen(label), column = indent;
+
+	fputs(label, stdout);
+	while (*text) {
+		size_t length = strcspn(text, " ");
+
+		if (column > indent && column + 1 + length > width) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			fputc(' ', stdout);
+			column++;
+		}
+		fwrite(text, 1, length, stdout);
+		column += length;
+		text += length + (text[length] == ' ');
+	}
+	fputc('\n', stdout);
+}
+
 static void problem_print(const struct finding *finding, bool colour)
 {
 	const char *state = finding_state_names[finding->state];
+	size_t width = line_width();
 
 	printf("%s%s%s  %s %s: %s", colour ? state_colour(state) : "", state, colour ? "\033[0m" : "", finding->group,
 		finding->name, finding->found);
 	if (finding->wanted)
 		printf(" (wanted: %s)", finding->wanted);
+	fputc('\n', stdout);
 	if (finding->why)
-		printf("\n  why: %s", finding->why);
+		wrapped_print("  why: ", finding->why, width);
 	if (finding->remedy)
-		printf("\n  do:  %s", finding->remedy);
-	printf("\n");
+		wrapped_print("  do:  ", finding->remedy, width);
 }
 
-/* The worst last, where a terminal leaves off. */
+/* The worst last, where a terminal leaves off. What is only unknown for want of root is told once, by what says so. */
 static void problems_print(const struct doctor_report *report, const struct doctor_options *chosen)
 {
 	static const enum finding_state order[] = {FINDING_UNKNOWN, FINDING_WARNING, FINDING_MISSING};
@@ -114,7 +148,7 @@ static void problems_print(const struct doctor_report *report, const struct doct
 
 	for (size_t k = 0; k < ARRAY_SIZE(order); k++)
 		for (size_t i = 0; i < report->count; i++)
-			if (report->items[i].state == order[k]) {
+			if (report->items[i].state == order[k] && report->items[i].remedy) {
 				fputs(between, stdout);
 				problem_print(&report->items[i], colour);
 				between = "\n";

@@ -181,10 +181,9 @@ static void examine_group(struct examination *examination, const struct cgroup_h
 	finding = finding_add(examination, trial_state(examination, result, FINDING_MISSING), "a group with limits",
 		arena_string(examination->arena, result > 0 ? trial.note : err.text), NULL);
 	finding->why = "a group as an instance has it, made below the one that holds them all";
-	if (result <= 0)
-		finding->remedy = examination->is_root ? "see what the kernel says; below systemd, run warren where "
-							 "the cgroup is delegated (Delegate=yes)"
-						       : "run it as root: sudo warren doctor";
+	if (result <= 0 && examination->is_root)
+		finding->remedy = "see what the kernel says; below systemd, run warren where "
+				  "the cgroup is delegated (Delegate=yes)";
 }
 
 /* --- what belongs to it ------------------------------------------------------------------------------------------- */

@@ -75,9 +75,7 @@ void examine_instances(struct examination *examination)
 		arena_string(examination->arena, result > 0 ? trial.note : err.text), NULL);
 	if (strstr(finding->found, "half made"))
 		finding->why = "the next warren rm, down or apply removes what killed commands left";
-	if (result <= 0)
-		finding->remedy = examination->is_root
-					  ? "warren inspect NAME says what is wrong with it, warren rm -f NAME "
-					    "removes it"
-					  : "run it as root: sudo warren doctor";
+	if (result <= 0 && examination->is_root)
+		finding->remedy = "warren inspect NAME says what is wrong with it, warren rm -f NAME "
+				  "removes it";
 }

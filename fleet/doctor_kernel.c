@@ -12,7 +12,7 @@
 #include "fleet/doctor.h"
 
 #define NOT_TRIED "not tried"
-#define AS_ROOT "run it as root: sudo warren doctor"
+
 #define CLOCK_OLDEST 1735689600 /* 2025-01-01: certificates and logs of an earlier "now" are of no use */
 
 /* --- features ----------------------------------------------------------------------------------------------------- */
@@ -50,8 +50,8 @@ static void examine_feature(struct examination *examination, enum kernel_feature
 	finding->why = arena_format(examination->arena, "%s; without it: %s", row->purpose, row->without);
 	if (answer == KERNEL_NO)
 		finding->remedy = row->remedy;
-	if (answer == KERNEL_UNKNOWN)
-		finding->remedy = AS_ROOT;
+	if (answer == KERNEL_UNKNOWN && examination->is_root)
+		finding->remedy = "try again: asking takes CAP_SYS_ADMIN, /proc, some memory and some descriptors";
 }
 
 static void examine_security_modules(struct examination *examination)
@@ -140,7 +140,7 @@ void examine_rights(struct examination *examination)
 	if (!examination->is_root) {
 		finding = finding_add(examination, FINDING_UNKNOWN, "root", "no", "yes");
 		finding->why = "warren needs root for everything but validate, help and this; much cannot be looked at";
-		finding->remedy = AS_ROOT;
+		finding->remedy = "run it as root: sudo warren doctor";
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {

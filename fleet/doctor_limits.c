@@ -32,12 +32,13 @@ struct limit_row {
 
 static const struct limit_row limit_rows[] = {
 	{"kernel.pid_max", 4096, 16, FINDING_WARNING, "processes and threads of all: 16 each, 4096 for the host"},
-	{"kernel.threads-max", 4096, 16, FINDING_WARNING, "the same, as memory allows"},
+	{"kernel.threads-max", 4096, 16, FINDING_WARNING, "processes and threads of all, as memory allows: 16 each"},
 	{"fs.file-max", 65536, 1024, FINDING_WARNING, "open files of all: 1024 each"},
 	{"fs.nr_open", NOFILE_DEFAULT, 0, FINDING_WARNING, "the most that a limit of open files may be"},
 	{"fs.inotify.max_user_instances", 64, 16, FINDING_WARNING,
 		"charged to the host's root for all instances together: 16 each"},
-	{"fs.inotify.max_user_watches", 8192, 128, FINDING_WARNING, "charged in the same way: 128 each"},
+	{"fs.inotify.max_user_watches", 8192, 128, FINDING_WARNING,
+		"charged to the host's root for all instances together: 128 each"},
 	{"fs.aio-max-nr", 32768, 128, FINDING_WARNING, "asynchronous requests of all, for databases: 128 each"},
 	{"kernel.pty.max", 1024, 4, FINDING_WARNING, "terminals of all: 4 each, 1024 for the host"},
 	{"kernel.keys.root_maxkeys", 1024, 2, FINDING_WARNING, "a session keyring each, charged to root as they start"},
@@ -120,12 +121,12 @@ static const struct {
 	const char *why;
 } hardening_rows[] = {
 	{"kernel.dmesg_restrict", 1, 1, 1, "the kernel's log is not for everybody"},
-	{"kernel.kptr_restrict", 1, 2, 1, "nor are its addresses"},
+	{"kernel.kptr_restrict", 1, 2, 1, "the kernel's addresses are not for everybody"},
 	{"kernel.yama.ptrace_scope", 1, 3, 1, "programs cannot read one another's memory at will"},
 	{"kernel.unprivileged_bpf_disabled", 1, 2, 1, "no programs in the kernel from everybody"},
 	{"dev.tty.legacy_tiocsti", 0, 0, 0, "no typing into somebody else's terminal"},
 	{"fs.protected_symlinks", 1, 1, 1, "no traps for root in /tmp"},
-	{"fs.protected_hardlinks", 1, 1, 1, "the same with hard links"},
+	{"fs.protected_hardlinks", 1, 1, 1, "no traps for root by hard links"},
 };
 
 static void examine_hardening(struct examination *examination)

@@ -47,10 +47,8 @@ static int examine_trial(
 		arena_string(examination->arena, result > 0 ? trial.note : err.text), NULL);
 
 	finding->why = why;
-	if (result <= 0)
-		finding->remedy = !examination->is_root ? "run it as root: sudo warren doctor"
-				  : result < 0		? "try again when the machine is less busy"
-							: remedy;
+	if (result <= 0 && examination->is_root)
+		finding->remedy = result < 0 ? "try again when the machine is less busy" : remedy;
 	return result;
 }
 

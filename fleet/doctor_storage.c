@@ -203,11 +203,9 @@ static void examine_root(struct examination *examination, const char *place, boo
 	finding->why =
 		mapped ? "the root of an instance with ids of its own, made and written to in the state directory"
 		       : "the same without ids of its own";
-	if (result <= 0)
-		finding->remedy = examination->is_root
-					  ? "put the state directory on ext4, xfs or btrfs, mounted read-write (a disk "
-					    "of its own is best): mount it on /var/lib/warren"
-					  : "run it as root: sudo warren doctor";
+	if (result <= 0 && examination->is_root)
+		finding->remedy = "put the state directory on ext4, xfs or btrfs, mounted read-write (a disk "
+				  "of its own is best): mount it on /var/lib/warren";
 }
 
 /* --- the file system ---------------------------------------------------------------------------------------------- */

@@ -67,6 +67,33 @@ TEST(session, works_over_attached_layers_and_returns_to_the_namespace_it_left)
 	place_drop(&place);
 }
 
+/* The other way round: an answer that is wrong leads to the kernel's own words and to nothing half made. */
+TEST(session, a_newer_way_that_the_kernel_lacks_fails_in_words)
+{
+	struct place place;
+	struct image_session session;
+	struct error err;
+
+	NEEDS_ROOT();
+	SKIP_UNLESS(!kernel_has(KERNEL_OVERLAY_DETACHED), "needs a kernel before 6.13");
+	place_open(&place);
+	image_session_drop(&place.session);
+	unlinkat(place.run, "overlay-needs-attached-layers", 0);
+	kernel_pretend(KERNEL_OVERLAY_DETACHED, KERNEL_YES);
+	auto_free char *store = text_format("%s/store", place.path);
+	ASSERT_OK(image_session_open(place.run, store, &session, &err));
+	place.session = session;
+	auto_free char *file = place_file(&place, "image/file", 0644, "");
+	auto_free char *rootfs = text_format("%s/image", place.path);
+	auto_fd dir = place_instance(&place, "one");
+	struct root_parts parts = {0};
+	struct root_request request = {.rootfs = rootfs, .instance = dir, .userns = -1};
+	ASSERT_OK(root_create(&session, &request, &err));
+	ASSERT_FAILS(root_mount(&session, &request, &parts, &err), ERROR_SYSTEM, "mount overlay: ");
+	cr_assert(parts.count == 0 && err.errnum == EOPNOTSUPP, "%zu %s", parts.count, err.text);
+	place_drop(&place);
+}
+
 /* A question that could not be answered (no memory, no descriptors) is asked again by the next command. */
 TEST(session, remembers_no_answer_that_was_none)
 {
