@@ -49,7 +49,7 @@ MUST_CHECK int systemd_unit_check(const char *unit, struct error *err);
 struct systemd_property {
 	const char *name, *type;
 	struct strings values;
-	int since; /* the version of systemd that has it first: left out where that is older. 0: any */
+	int since; /* the version of systemd that has it first: left out where that is older. 0: any from 244 on */
 };
 struct systemd_properties {
 	struct systemd_property *items;

@@ -90,17 +90,16 @@ static const struct {
 	const char *name;
 	size_t offset;	 /* of its struct optional */
 	const char *off; /* what -1 becomes */
-	int since;
 } numbers[] = {
-	{"MemoryMax", offsetof(struct cgroup_limits, memory_max), INFINITY_TEXT, 0},
-	{"MemoryHigh", offsetof(struct cgroup_limits, memory_high), INFINITY_TEXT, 0},
-	{"MemoryLow", offsetof(struct cgroup_limits, memory_low), "0", 0},
-	{"MemoryMin", offsetof(struct cgroup_limits, memory_min), "0", 240},
-	{"MemorySwapMax", offsetof(struct cgroup_limits, swap_max), INFINITY_TEXT, 0},
-	{"TasksMax", offsetof(struct cgroup_limits, pids_max), INFINITY_TEXT, 0},
-	{"CPUWeight", offsetof(struct cgroup_limits, cpu_weight), NULL, 0},
-	{"CPUQuotaPeriodUSec", offsetof(struct cgroup_limits, cpu_period_us), NULL, 242},
-	{"IOWeight", offsetof(struct cgroup_limits, io_weight), NULL, 0},
+	{"MemoryMax", offsetof(struct cgroup_limits, memory_max), INFINITY_TEXT},
+	{"MemoryHigh", offsetof(struct cgroup_limits, memory_high), INFINITY_TEXT},
+	{"MemoryLow", offsetof(struct cgroup_limits, memory_low), "0"},
+	{"MemoryMin", offsetof(struct cgroup_limits, memory_min), "0"},
+	{"MemorySwapMax", offsetof(struct cgroup_limits, swap_max), INFINITY_TEXT},
+	{"TasksMax", offsetof(struct cgroup_limits, pids_max), INFINITY_TEXT},
+	{"CPUWeight", offsetof(struct cgroup_limits, cpu_weight), NULL},
+	{"CPUQuotaPeriodUSec", offsetof(struct cgroup_limits, cpu_period_us), NULL},
+	{"IOWeight", offsetof(struct cgroup_limits, io_weight), NULL},
 };
 
 static const char *natural_text(struct arena *arena, uint64_t value)
@@ -115,8 +114,7 @@ static void numbers_add(struct arena *arena, struct systemd_properties *list, co
 
 		if (value->set && (value->value >= 0 || numbers[i].off))
 			systemd_property_set(arena, list, numbers[i].name, "t",
-				value->value < 0 ? numbers[i].off : natural_text(arena, (uint64_t)value->value),
-				numbers[i].since);
+				value->value < 0 ? numbers[i].off : natural_text(arena, (uint64_t)value->value), 0);
 	}
 }
 
@@ -174,7 +172,7 @@ static int mask_fill(
 static int mask_add(
 	struct arena *arena, struct systemd_properties *list, const char *name, const char *cpus, struct error *err)
 {
-	struct systemd_property property = {.name = name, .type = "ay", .since = 244};
+	struct systemd_property property = {.name = name, .type = "ay"};
 	uint8_t mask[CPUS_MAX / 8] = {0};
 	size_t bytes = 0;
 

@@ -3,6 +3,7 @@
  * systemd answers a method at once and says later, by a signal, how the job went that it made of it. The match for the
  * signal is there before the job is. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,17 @@ static int property_append(sd_bus_message *message, const struct systemd_propert
 	if (result >= 0)
 		result = sd_bus_message_close_container(message);
 	return result < 0 ? result : sd_bus_message_close_container(message);
+}
+
+/* Asks only when it matters. */
+static int version_get(
+	struct manager *manager, const struct systemd_properties *properties, int *out, struct error *err)
+{
+	*out = INT_MAX;
+	for (size_t i = 0; i < properties->count; i++)
+		if (properties->items[i].since)
+			return manager_version(manager, out, err);
+	return 0;
 }
 
 /* a(sv), with this process as the first member when it is for a new scope. */
@@ -365,7 +377,7 @@ static int scope_start(struct manager *manager, struct arena *arena, const struc
 {
 	int version;
 
-	if (manager_version(manager, &version, err) < 0)
+	if (version_get(manager, &request->properties, &version, err) < 0)
 		return -1;
 	if (scope_try(manager, request, version, err) < 0) {
 		struct error busy;
@@ -400,7 +412,7 @@ static int properties_set(struct manager *manager, const struct systemd_request 
 	auto_message *call = manager_method(manager, "SetUnitProperties", err);
 	int version, result;
 
-	if (!call || manager_version(manager, &version, err) < 0)
+	if (!call || version_get(manager, &request->properties, &version, err) < 0)
 		return -1;
 	result = sd_bus_message_append(call, "sb", request->unit, 1);
 	if (result < 0)

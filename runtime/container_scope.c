@@ -35,17 +35,16 @@ static int cgroup_version_check(struct error *err)
 
 static const struct {
 	const char *name, *type, *value;
-	int since;
 } fixed[] = {
 	/* Below the scope the container may do as it likes; systemd keeps out of it. */
-	{"Delegate", "b", "true", 0},
+	{"Delegate", "b", "true"},
 	/* Not stopped with the others before the engine above us is. */
-	{"DefaultDependencies", "b", "false", 0},
-	{"CollectMode", "s", "inactive-or-failed", 236},
-	{"CPUAccounting", "b", "true", 0},
-	{"MemoryAccounting", "b", "true", 0},
-	{"IOAccounting", "b", "true", 0},
-	{"TasksAccounting", "b", "true", 0},
+	{"DefaultDependencies", "b", "false"},
+	{"CollectMode", "s", "inactive-or-failed"},
+	{"CPUAccounting", "b", "true"},
+	{"MemoryAccounting", "b", "true"},
+	{"IOAccounting", "b", "true"},
+	{"TasksAccounting", "b", "true"},
 };
 
 static int properties_make(struct scope *scope, struct arena *arena, const char *id, const struct spec *spec,
@@ -56,7 +55,7 @@ static int properties_make(struct scope *scope, struct arena *arena, const char 
 	systemd_property_set(arena, list, "Description", "s", arena_format(arena, "container %s of warren-oci", id), 0);
 	systemd_property_set(arena, list, "Slice", "s", scope->name.slice, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		systemd_property_set(arena, list, fixed[i].name, fixed[i].type, fixed[i].value, fixed[i].since);
+		systemd_property_set(arena, list, fixed[i].name, fixed[i].type, fixed[i].value, 0);
 	if (systemd_properties_add_limits(arena, list, limits, err) < 0)
 		return blame(err, "linux.resources");
 	return systemd_properties_add_annotations(arena, list, &spec->annotations, err);
