@@ -346,7 +346,7 @@ static int serve_setup(struct launching *l, struct error *err)
 	if (namespace_open(l, NS_USER, "ns/user", &l->made.userns, err) < 0 ||
 		namespace_open(l, NS_NET, "ns/net", &l->made.netns, err) < 0)
 		return -1;
-	if (l->made.userns >= 0 && mounts_map_ids(&l->child->mounts, l->made.userns, err) < 0)
+	if (mounts_map_ids(&l->child->mounts, l->made.userns, err) < 0)
 		return -1;
 	stdio_give(l->launch->spec, l->launch->stdio);
 	return parts_make(l, err);

@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "runtime/child.h"
+#include "runtime/idmap.h"
 
 /* --- parent side -------------------------------------------------------------------------------------------------- */
 
@@ -180,6 +181,18 @@ void mounts_drop(struct mounts *mounts)
 	mounts->count = 0;
 }
 
+static int item_map_ids(const struct mount_item *item, int userns, struct error *err)
+{
+	auto_fd own = -1;
+
+	if (item->spec->uid_maps.count) {
+		own = idmap_namespace_open(item->spec, err);
+		if (own < 0)
+			return -1;
+	}
+	return mount_change(item->mount, item->spec->idmap_recursive, 0, 0, own >= 0 ? own : userns, err);
+}
+
 int mounts_map_ids(const struct mounts *mounts, int userns, struct error *err)
 {
 	for (size_t i = 0; i < mounts->count; i++) {
@@ -187,7 +200,7 @@ int mounts_map_ids(const struct mounts *mounts, int userns, struct error *err)
 
 		if (item->how != MOUNT_CLONE || !item->spec->idmap)
 			continue;
-		if (mount_change(item->mount, item->spec->idmap_recursive, 0, 0, userns, err) < 0)
+		if (item_map_ids(item, userns, err) < 0)
 			return blame(err, "mount: %s on %s", item->spec->source, item->spec->destination);
 	}
 	return 0;

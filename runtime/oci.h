@@ -21,6 +21,8 @@ MUST_CHECK int oci_spec_decode(
 
 /* Rows into a struct spec; the decoder's arena owns all. */
 extern const struct field oci_linux_fields[];
+/* Rows into a struct id_map. */
+extern const struct field oci_id_map_fields[];
 /* CUSTOM rows. */
 MUST_CHECK int oci_decode_mounts(
 	const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err);

@@ -16,9 +16,6 @@
 static const struct {
 	const char *key, *reason;
 } unsupported[] = {
-	/* mounts */
-	{"uidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
-	{"gidMappings", "a mapping of its own for one mount is not supported; option idmap uses the container's"},
 	/* linux */
 	{"mountLabel", "SELinux labels are not supported"},
 	{"intelRdt", "Intel RDT is not supported"},
@@ -115,7 +112,7 @@ static int namespaces_decode(const struct decoder *decoder, const struct json *n
 
 #define ID_MAX 4294967295
 
-static const struct field map_fields[] = {
+const struct field oci_id_map_fields[] = {
 	INTEGER("containerID", struct id_map, inside, 0, ID_MAX, REQUIRED),
 	INTEGER("hostID", struct id_map, host, 0, ID_MAX, REQUIRED),
 	INTEGER("size", struct id_map, count, 0, ID_MAX, REQUIRED),
@@ -258,8 +255,8 @@ static int cgroup_path_decode(const struct decoder *decoder, const struct json *
 
 const struct field oci_linux_fields[] = {
 	CUSTOM("namespaces", struct spec, namespaces, namespaces_decode, 0),
-	LIST("uidMappings", struct spec, uid_maps, map_fields, 0),
-	LIST("gidMappings", struct spec, gid_maps, map_fields, 0),
+	LIST("uidMappings", struct spec, uid_maps, oci_id_map_fields, 0),
+	LIST("gidMappings", struct spec, gid_maps, oci_id_map_fields, 0),
 	CUSTOM("devices", struct spec, devices, devices_decode, 0),
 	CUSTOM("resources", struct spec, limits, oci_decode_resources, 0),
 	CUSTOM("cgroupsPath", struct spec, cgroup_path, cgroup_path_decode, 0),

@@ -9,7 +9,7 @@
 struct oci_mount {
 	const char *destination, *type, *source;
 	struct strings options;
-	char refused;
+	LIST_OF(struct id_map) uid_maps, gid_maps;
 };
 
 static const struct field mount_fields[] = {
@@ -17,8 +17,8 @@ static const struct field mount_fields[] = {
 	STRING("type", struct oci_mount, type, 0),
 	STRING("source", struct oci_mount, source, 0),
 	STRINGS("options", struct oci_mount, options, 0),
-	CUSTOM("uidMappings", struct oci_mount, refused, oci_decode_refused, 0),
-	CUSTOM("gidMappings", struct oci_mount, refused, oci_decode_refused, 0),
+	LIST("uidMappings", struct oci_mount, uid_maps, oci_id_map_fields, 0),
+	LIST("gidMappings", struct oci_mount, gid_maps, oci_id_map_fields, 0),
 	END_OF_FIELDS,
 };
 
@@ -211,6 +211,11 @@ static int mount_decode(
 	mount->destination = from.destination;
 	mount->type = from.type;
 	mount->source = from.source;
+	mount->uid_maps.items = from.uid_maps.items;
+	mount->uid_maps.count = from.uid_maps.count;
+	mount->gid_maps.items = from.gid_maps.items;
+	mount->gid_maps.count = from.gid_maps.count;
+	mount->idmap = from.uid_maps.count || from.gid_maps.count;
 	for (size_t i = 0; i < from.options.count; i++) {
 		if (option_apply(decoder, node, from.options.items[i], mount, err) < 0)
 			return -1;

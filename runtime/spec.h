@@ -94,6 +94,7 @@ struct spec_mount {
 	bool propagation_recursive;
 	struct pairs data; /* file system options: name, value ("" = flag) */
 	bool idmap, idmap_recursive, copy_up;
+	LIST_OF(struct id_map) uid_maps, gid_maps; /* for idmap; empty: those of the container's user namespace */
 };
 
 struct spec_device {

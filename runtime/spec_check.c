@@ -295,8 +295,10 @@ static int mount_check(const struct spec *spec, const struct spec_mount *mount, 
 		return fail(err, ERROR_USAGE, "source is missing");
 	if (mount->idmap && !mount->bind)
 		return fail(err, ERROR_USAGE, "idmap is for bind mounts");
-	if (mount->idmap && !namespace_own(spec, NS_USER))
-		return fail(err, ERROR_USAGE, "idmap needs a user namespace");
+	if (!mount->uid_maps.count != !mount->gid_maps.count)
+		return fail(err, ERROR_USAGE, "uidMappings and gidMappings go together");
+	if (mount->idmap && !mount->uid_maps.count && !namespace_own(spec, NS_USER))
+		return fail(err, ERROR_USAGE, "idmap needs a user namespace, or uidMappings and gidMappings");
 	if (mount->copy_up && (mount->bind || strcmp(mount->type, "tmpfs") != 0))
 		return fail(err, ERROR_USAGE, "tmpcopyup is for tmpfs");
 	return 0;

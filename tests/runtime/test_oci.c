@@ -423,10 +423,15 @@ static const struct {
 	{{.top = MOUNT("\"source\": \"/a\", \"options\": [\"rbind\", \"size=5\"]")},
 		"option \"size\" of /x means nothing to a bind mount"},
 	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\", \"uidMappings\": [{\"containerID\": 0}]")},
-		"\"uidMappings\": a mapping of its own for one mount is not supported; option idmap uses the "
-		"container's"},
+		"missing key \"hostID\""},
+	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\", \"uidMappings\": [{\"containerID\": 0, \"hostID\": 5, "
+		       "\"size\": 1}]")},
+		"mounts[0]: uidMappings and gidMappings go together"},
+	{{.top = MOUNT("\"type\": \"tmpfs\", \"uidMappings\": [{\"containerID\": 0, \"hostID\": 5, \"size\": 1}], "
+		       "\"gidMappings\": [{\"containerID\": 0, \"hostID\": 5, \"size\": 1}]")},
+		"mounts[0]: idmap is for bind mounts"},
 	{{.top = MOUNT("\"source\": \"/a\", \"options\": [\"bind\", \"idmap\"]")},
-		"mounts[0]: idmap needs a user namespace"},
+		"mounts[0]: idmap needs a user namespace, or uidMappings and gidMappings"},
 	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/../../x\", \"type\": \"tmpfs\"}]"},
 		"mounts[0]: destination \"/../../x\": must not contain \"..\""},
 	/* hooks */

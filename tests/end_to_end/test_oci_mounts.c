@@ -1,0 +1,102 @@
+/* Mounts of config.json as seen from inside: options, also recursive ones, and id maps of their own. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mount.h"
+#include "tests/end_to_end/support_bundle.h"
+#include "tests/test.h"
+
+static void assert_prints(struct bundle *bundle, const char *expected)
+{
+	auto_run run = OCI(bundle, "run", "ID");
+
+	cr_assert(run.status == 0 && strcmp(run.out, expected) == 0, "status %d, got \"%s\" \"%s\", expected \"%s\"",
+		run.status, run.out, run.err, expected);
+}
+
+/* Whether the file system of the scratch directories can be mapped: tmpfs and overlay cannot before 6.3. */
+static bool ids_can_be_mapped(const struct bundle *bundle)
+{
+	auto_run run = RUN("stat", "-f", "-c", "%T", bundle->directory.path);
+
+	return strncmp(run.out, "ext2/ext3", 9) == 0 || strncmp(run.out, "xfs", 3) == 0 ||
+	       strncmp(run.out, "btrfs", 5) == 0;
+}
+
+#define MAPS(from, to)                                                                                                 \
+	"\"uidMappings\": [{\"containerID\": " from ", \"hostID\": " to ", \"size\": 10}], "                           \
+	"\"gidMappings\": [{\"containerID\": " from ", \"hostID\": " to ", \"size\": 10}]"
+
+TEST(oci_mounts, have_id_maps_of_their_own)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *owned = text_format("%s/data/file", bundle.directory.path);
+
+	SKIP_UNLESS(ids_can_be_mapped(&bundle), "needs ext4, xfs or btrfs at /tmp");
+	run_write_file(bundle.directory.path, "data/file", 0644, "x");
+	cr_assert(chown(owned, 3, 4) == 0);
+	auto_free char *mount = text_format(
+		"{\"destination\": \"/d\", \"type\": \"bind\", \"source\": \"%s/data\", " MAPS("0", "5000") "}",
+		bundle.directory.path);
+	BUNDLE_WRITE(&bundle, .script = "stat -c '%u %g' /d /d/file; touch /d/new 2>/dev/null; true", .mounts = mount);
+	assert_prints(&bundle, "5000 5000\n5003 5004\n");
+	/* What root makes has no id on that mount, so it was refused; inside, 5000 is the owner. */
+	BUNDLE_WRITE(&bundle, .script = "touch /d/new && stat -c %u /d/new", .mounts = mount,
+		.process = "\"user\": {\"uid\": 5000, \"gid\": 5000}");
+	assert_prints(&bundle, "5000\n");
+	auto_free char *made = text_format("%s/data/new", bundle.directory.path);
+	struct stat status;
+	cr_assert(stat(made, &status) == 0 && status.st_uid == 0, "%u", status.st_uid);
+}
+
+/* One file system below another, attached to nothing but the source of the bind. */
+TEST(oci_mounts, recursive_options_reach_the_mounts_below)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *data = text_format("%s/data", bundle.directory.path);
+	auto_free char *script =
+		text_format("mkdir -p %s/below && mount -t tmpfs none %s/below && exec %s --root %s run -b %s %s", data,
+			data, WARREN_OCI_PROGRAM, bundle.state, bundle.path, bundle.id);
+	static const struct {
+		const char *options, *expected;
+	} cases[] = {
+		{"\"rbind\", \"ro\"", "0\n1\n"},
+		{"\"rbind\", \"rro\"", "0\n0\n"},
+		/* What is said of the mount itself holds for it. */
+		{"\"rbind\", \"rro\", \"rw\"", "1\n0\n"},
+		{"\"rbind\", \"ro\", \"rrw\"", "0\n1\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_free char *mount = text_format(
+			"{\"destination\": \"/d\", \"source\": \"%s\", \"options\": [%s]}", data, cases[i].options);
+
+		BUNDLE_WRITE(&bundle,
+			.script = "touch /d/x 2>/dev/null; test -e /d/x && echo 1 || echo 0; touch /d/below/x "
+				  "2>/dev/null; test -e /d/below/x && echo 1 || echo 0; /bin/busybox rm -f /d/x",
+			.mounts = mount);
+		auto_run run = RUN("unshare", "--mount", "--propagation", "private", "sh", "-c", script);
+		cr_assert(run.status == 0 && strcmp(run.out, cases[i].expected) == 0, "%s: got \"%s\" %s",
+			cases[i].options, run.out, run.err);
+	}
+}
+
+TEST(oci_mounts, a_tmpfs_is_filled_with_what_it_covers_when_asked)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	run_write_file(bundle.path, "rootfs/var/data/file", 0640, "hello");
+	BUNDLE_WRITE(&bundle, .script = "cat /var/data/file; stat -c ' %a' /var/data/file; echo x >/var/data/file",
+		.mounts = "{\"destination\": \"/var\", \"type\": \"tmpfs\", \"source\": \"tmpfs\", \"options\": "
+			  "[\"tmpcopyup\", \"nosuid\"]}");
+	assert_prints(&bundle, "hello 640\n");
+	auto_free char *file = text_format("%s/rootfs/var/data/file", bundle.path);
+	auto_run kept = RUN("cat", file);
+	cr_assert_str_eq(kept.out, "hello");
+}
