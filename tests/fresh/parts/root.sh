@@ -1,12 +1,12 @@
 # The bare root, and how commands run inside it. Sourced by tests/fresh/run.
 # shellcheck shell=sh disable=SC2154
 
-# bounded SECONDS COMMAND…: in the background with a group of its own, so that a signal to this script ends all of it.
+# bounded SECONDS COMMAND…: in the background with a group of its own, so that a signal to this script ends all of it; its death, too.
 bounded_child=
 bounded() {
 	limit=$1
 	shift
-	timeout -k 10 "$limit" "$@" &
+	setpriv --pdeathsig TERM timeout -k 5 "$limit" "$@" &
 	bounded_child=$!
 	wait $bounded_child
 	bounded_status=$?
@@ -33,13 +33,13 @@ root_tarball() {
 	echo "$cache/bare-$suite-$(date +%Y-%m-%d).tar"
 }
 
-# minbase: what is essential, and apt. apt's lists are not kept, as on no machine that was just set up.
+# minbase: what is essential, and apt. apt's lists are not kept: quickstart.sh must fetch them. dpkg need not wait for the disk.
 root_bootstrap() {
 	sources_find || return 1
 	rm -f "$cache"/bare-*.tar*
 	sources_settings >"$work/apt.settings"
 	echo "$sources" >"$work/sources.list"
-	bounded 600 mmdebstrap --quiet --mode=root --variant=minbase --aptopt="$work/apt.settings" "$suite" "$tarball.new.tar" \
+	bounded 600 mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io --aptopt="$work/apt.settings" "$suite" "$tarball.new.tar" \
 		"$work/sources.list" && mv "$tarball.new.tar" "$tarball"
 }
 
