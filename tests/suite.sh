@@ -32,7 +32,7 @@ script_run() {
 }
 
 program_run() {
-	"$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+	setpriv --pdeathsig INT "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
 }
 
 # job_run NAME: as the row of the table says.
@@ -56,11 +56,14 @@ mkdir -p "$results"
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
 tests/leftovers.sh list "$before"
-lane=0
-while [ $lane -lt "$lanes" ]; do
+pids=""
+while [ "$lanes" -gt 0 ]; do
 	lane &
-	lane=$((lane + 1))
+	pids="$pids $!"
+	lanes=$((lanes - 1))
 done
+# shellcheck disable=SC2064 # these, now
+trap "kill $pids; exit 143" INT TERM HUP
 wait
 tests/leftovers.sh compare "$before" >"$results/$here.log" 2>&1
 echo "$? 0" >"$results/$here.time"
