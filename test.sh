@@ -185,12 +185,28 @@ fuzz() {
 	return $bad
 }
 
+join() {
+	tests/summary.sh $logs/names "$host_results" "$machine_results"/* >$logs/summary
+}
+
+# Where this kernel has version 2 only, the tests of version 1 have run nowhere yet: they get a machine that has it.
+version_one() {
+	WARREN_TEST_ONLY=$(sed -n -E 's,^      ([^:]+)::([^:]+): on this kernel .*(v1|version 1).*,\1/\2,p' $logs/summary | paste -sd'|')
+	[ -n "$WARREN_TEST_ONLY" ] || return 0
+	export WARREN_TEST_ONLY="@($WARREN_TEST_ONLY)"
+	# shellcheck disable=SC2046 # words
+	machine machine-hybrid hybrid --cgroups hybrid -e WARREN_TEST_ONLY -- \
+		$(awk '!/^#/ && $2 !~ "/" && !seen[$2]++ {print $1}' tests/jobs)
+	collect "$machine_results/hybrid" "machine: "
+}
+
 # The table of both columns; its last line becomes ours.
 summary() {
 	names | sort >$logs/names
 	uniq -d $logs/names | sed 's/^/FAIL  two tests are called /' | tee $logs/names.twice
 	[ ! -s $logs/names.twice ] || failed=$((failed + 1))
-	tests/summary.sh $logs/names "$host_results" "$machine_results"/* >$logs/summary
+	join || version_one
+	join
 	summary_status=$?
 	grep -ah 'booted in' $logs/machine-*.log | sed 's,^tests/vm/run: ,the machine ,'
 	sed '$d' $logs/summary

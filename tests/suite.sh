@@ -6,6 +6,8 @@
 #
 # usage: suite.sh BUILD RESULTS LANES [JOB…]       BUILD has the test programs; no JOB: all but "on-…"
 #
+# WARREN_TEST_ONLY: the names of tests, suite/name|suite/name…; the jobs that are programs run only these.
+#
 # A job is taken by making its directory RESULTS/JOB.taken: so several lanes, and several machines that share RESULTS, work
 # on the same list, each on what is next. What a machine's jobs left behind is its job "leftovers-HOSTNAME".
 set -u
@@ -41,7 +43,7 @@ job_run() {
 	row=$(awk -v name="$1" '$1 == name {print $2, $3}' tests/jobs)
 	case ${row%% *} in
 	*/*) script_run "$1" "${row%% *}" ;;
-	*) program_run "$1" "${row%% *}" "${row#* }" ;;
+	*) program_run "$1" "${row%% *}" "${WARREN_TEST_ONLY:-${row#* }}" ;;
 	esac >"$results/$1.log" 2>&1
 	echo "$? $(($(date +%s) - begin))" >"$results/$1.time"
 }

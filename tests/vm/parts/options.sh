@@ -26,6 +26,7 @@ else in memory. The working directory is the caller's if a share covers it, else
                        idmapped mounts and io.max need a real file system          [none]
   -i, --init KIND      plain: a shell script is the first process; systemd: the root's systemd is     [plain]
   -g, --cgroup         plain: COMMAND in a cgroup of its own (/vm.run), not in the root cgroup
+      --cgroups KIND   plain: v2, or hybrid: version 1 with a hierarchy for each controller beside v2   [v2]
       --controllers W  plain: what the root cgroup enables for its children ("" for none)             [all]
   -r, --root PATH      boot a directory or an image (tests/vm/image) instead of the host's root
   -w, --writable       with --root IMAGE (ext4): the image itself is the root, without an overlay and without what is said above
@@ -105,6 +106,7 @@ option_value() {
 	-z | --swap) number_check "$1" "$2" && swap=$2 ;;
 	-d | --disk) number_check "$1" "$2" && disk=$2 ;;
 	-i | --init) init=$2 ;;
+	--cgroups) cgroups=$2 ;;
 	--controllers) controllers=$2 ;;
 	-r | --root) root_given=$(readlink -f -- "$2") && [ -e "$root_given" ] || fail "--root: no such file or directory: $2" ;;
 	-k | --kernel) kernel=$2 ;;
@@ -127,7 +129,7 @@ option_value() {
 }
 
 options_defaults() {
-	verbose='' timeout=300 memory=2048 cpus=2 swap=512 disk='' init=plain cgroup=0 controllers=all root_given='' kernel=''
+	verbose='' timeout=300 memory=2048 cpus=2 swap=512 disk='' init=plain cgroup=0 cgroups=v2 controllers=all root_given='' kernel=''
 	modules='' sysctls='' tmpfs='' peer='' link='' address='' hosts='' hostname=vm accel=tcg shell='' mask='' append='' qemu=''
 	keep='' directory='' environment='' shares='' peer_shares='' writable=''
 }
@@ -169,6 +171,7 @@ option_missing() {
 
 options_check() {
 	case $init in plain | systemd) ;; *) fail "--init: plain or systemd, not '$init'" ;; esac
+	case $cgroups in v2 | hybrid) ;; *) fail "--cgroups: v2 or hybrid, not '$cgroups'" ;; esac
 	case $accel in tcg | kvm) ;; *) fail "--accel: tcg or kvm, not '$accel'" ;; esac
 	if [ -n "$shell" ]; then
 		[ $# = 0 ] || fail "--shell takes no command"
