@@ -37,6 +37,10 @@ ssize_t knob_read(int dir, const char *file, char *buffer, size_t size)
 		if (got == 0)
 			break;
 		length += (size_t)got;
+		/* A file of cgroupfs is one record, which one read(2) gives whole: no second one to see its end. Those
+		 * with a line for each process may go on; nobody here reads more of them than whether there is one. */
+		if (dir != AT_FDCWD && buffer[length - 1] == '\n')
+			break;
 	}
 	buffer[length] = '\0';
 	return (ssize_t)length;
