@@ -118,8 +118,8 @@ static int user_decode(const struct decoder *decoder, const struct json *node, v
 
 static const struct field process_fields[] = {
 	BOOL("terminal", struct oci_process, terminal, 0),
-	CUSTOM("consoleSize", struct oci_process, console, console_decode, 0),
-	CUSTOM("user", struct oci_process, user, user_decode, 0),
+	CUSTOM_OBJECT("consoleSize", struct oci_process, console, console_decode, console_fields),
+	CUSTOM_OBJECT("user", struct oci_process, user, user_decode, user_fields),
 	STRINGS("args", struct oci_process, args, REQUIRED),
 	STRINGS("env", struct oci_process, env, 0),
 	STRING("cwd", struct oci_process, cwd, REQUIRED),
@@ -129,9 +129,10 @@ static const struct field process_fields[] = {
 	OPTIONAL("oomScoreAdj", struct oci_process, oom_score_adj, -1000, 1000, 0),
 	CUSTOM("apparmorProfile", struct oci_process, direct, oci_decode_apparmor, 0),
 	CUSTOM("selinuxLabel", struct oci_process, direct, oci_decode_selinux, 0),
-	CUSTOM("scheduler", struct oci_process, direct, oci_decode_scheduler, 0),
-	CUSTOM("ioPriority", struct oci_process, direct, oci_decode_io_priority, 0),
-	CUSTOM("execCPUAffinity", struct oci_process, direct, oci_decode_exec_affinity, 0),
+	CUSTOM_OBJECT("scheduler", struct oci_process, direct, oci_decode_scheduler, oci_scheduler_fields),
+	CUSTOM_OBJECT("ioPriority", struct oci_process, direct, oci_decode_io_priority, oci_io_priority_fields),
+	CUSTOM_OBJECT(
+		"execCPUAffinity", struct oci_process, direct, oci_decode_exec_affinity, oci_exec_affinity_fields),
 	END_OF_FIELDS,
 };
 
@@ -306,7 +307,7 @@ static int version_decode(const struct decoder *decoder, const struct json *node
 static const struct field spec_fields[] = {
 	STRING("hostname", struct spec, hostname, 0),
 	STRING("domainname", struct spec, domainname, 0),
-	CUSTOM("mounts", struct spec, mounts, oci_decode_mounts, 0),
+	CUSTOM_OBJECT("mounts", struct spec, mounts, oci_decode_mounts, oci_mount_fields),
 	OBJECT("hooks", struct spec, hooks, hooks_fields, 0),
 	PAIRS("annotations", struct spec, annotations, 0),
 	CUSTOM("vm", struct spec, hostname, oci_decode_refused, 0),
@@ -315,14 +316,21 @@ static const struct field spec_fields[] = {
 	CUSTOM("zos", struct spec, hostname, oci_decode_refused, 0),
 	END_OF_FIELDS,
 };
+#define REQUIRED_OBJECT(key_, type, member, decode_, fields_)                                                          \
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_CUSTOM, .flags = REQUIRED, .offset = offsetof(type, member),                \
+		.decode = decode_, .fields = fields_                                                                   \
+	}
 /* Rows that need more than their member. */
 static const struct field config_fields[] = {
 	CUSTOM("ociVersion", struct oci_config, spec, version_decode, REQUIRED),
-	CUSTOM("process", struct oci_config, spec, spec_process_decode, REQUIRED),
+	REQUIRED_OBJECT("process", struct oci_config, spec, spec_process_decode, process_fields),
 	OBJECT("root", struct oci_config, root, root_fields, REQUIRED),
-	CUSTOM("linux", struct oci_config, spec, linux_decode, REQUIRED),
+	REQUIRED_OBJECT("linux", struct oci_config, spec, linux_decode, oci_linux_fields),
 	END_OF_FIELDS,
 };
+
+const struct field *const oci_config_tables[] = {config_fields, spec_fields, NULL};
 
 /* A path relative to the bundle, as the specification has it for the root and the sources of binds. */
 static const char *in_bundle(struct arena *arena, const struct spec *spec, const char *path)

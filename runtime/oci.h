@@ -19,10 +19,23 @@ struct json_doc;
 MUST_CHECK int oci_spec_decode(
 	struct arena *arena, const struct json_doc *doc, const char *bundle, struct spec *spec, struct error *err);
 
+/* A CUSTOM row whose function decodes by a table of its own, named for those who walk the tables (docs/oci.md is
+ * checked against them). */
+#define CUSTOM_OBJECT(key_, type, member, decode_, fields_)                                                            \
+	{                                                                                                              \
+		.key = key_, .kind = FIELD_CUSTOM, .offset = offsetof(type, member), .decode = decode_,                \
+		.fields = fields_                                                                                      \
+	}
+/* The tables of a whole config.json; NULL at the end. */
+extern const struct field *const oci_config_tables[];
+
 /* Rows into a struct spec; the decoder's arena owns all. */
 extern const struct field oci_linux_fields[];
 /* Rows into a struct id_map. */
 extern const struct field oci_id_map_fields[];
+/* The objects behind CUSTOM rows below. */
+extern const struct field oci_mount_fields[], oci_resources_fields[], oci_seccomp_fields[], oci_scheduler_fields[],
+	oci_io_priority_fields[], oci_exec_affinity_fields[], oci_memory_policy_fields[], oci_personality_fields[];
 /* CUSTOM rows. */
 MUST_CHECK int oci_decode_mounts(
 	const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err);

@@ -4,8 +4,7 @@
  * its name when it says something. Passing over it would start a container without the label, the limit or the priority
  * that its author counts on. Keys that the specification does not have are passed over, as it demands.
  *
- * Also known and refused, in the files that decode their neighbours: mount option `remount`;
- * resources.memory.disableOOMKiller. */
+ * Also known and refused, by its own file: the mount option `remount`. */
 #include <string.h>
 #include <sys/mount.h>
 
@@ -25,6 +24,7 @@ static const struct {
 	{"leafWeight", "leaf weights no longer exist in the kernel"},
 	{"realtimeRuntime", "real-time scheduling of groups is not supported"},
 	{"realtimePeriod", "real-time scheduling of groups is not supported"},
+	{"disableOOMKiller", "the kernel cannot do that with cgroup v2"},
 	{"kernel", "limits of kernel memory no longer exist in the kernel"},
 	{"kernelTCP", "limits of TCP memory are not supported"},
 	{"swappiness", "swappiness of a group is not supported"},
@@ -254,22 +254,22 @@ static int cgroup_path_decode(const struct decoder *decoder, const struct json *
 }
 
 const struct field oci_linux_fields[] = {
-	CUSTOM("namespaces", struct spec, namespaces, namespaces_decode, 0),
+	CUSTOM_OBJECT("namespaces", struct spec, namespaces, namespaces_decode, namespace_fields),
 	LIST("uidMappings", struct spec, uid_maps, oci_id_map_fields, 0),
 	LIST("gidMappings", struct spec, gid_maps, oci_id_map_fields, 0),
-	CUSTOM("devices", struct spec, devices, devices_decode, 0),
-	CUSTOM("resources", struct spec, limits, oci_decode_resources, 0),
+	CUSTOM_OBJECT("devices", struct spec, devices, devices_decode, device_fields),
+	CUSTOM_OBJECT("resources", struct spec, limits, oci_decode_resources, oci_resources_fields),
 	CUSTOM("cgroupsPath", struct spec, cgroup_path, cgroup_path_decode, 0),
-	CUSTOM("seccomp", struct spec, seccomp, oci_decode_seccomp, 0),
+	CUSTOM_OBJECT("seccomp", struct spec, seccomp, oci_decode_seccomp, oci_seccomp_fields),
 	CUSTOM("rootfsPropagation", struct spec, root_propagation, propagation_decode, 0),
 	STRINGS("maskedPaths", struct spec, masked_paths, 0),
 	STRINGS("readonlyPaths", struct spec, read_only_paths, 0),
 	PAIRS("sysctl", struct spec, sysctls, 0),
-	CUSTOM("personality", struct spec, process, oci_decode_personality, 0),
+	CUSTOM_OBJECT("personality", struct spec, process, oci_decode_personality, oci_personality_fields),
 	CUSTOM("mountLabel", struct spec, oci_version, oci_decode_refused, 0),
 	CUSTOM("intelRdt", struct spec, oci_version, oci_decode_refused, 0),
-	CUSTOM("timeOffsets", struct spec, time_offsets, time_offsets_decode, 0),
-	CUSTOM("memoryPolicy", struct spec, process, oci_decode_memory_policy, 0),
+	CUSTOM_OBJECT("timeOffsets", struct spec, time_offsets, time_offsets_decode, time_offsets_fields),
+	CUSTOM_OBJECT("memoryPolicy", struct spec, process, oci_decode_memory_policy, oci_memory_policy_fields),
 	CUSTOM("netDevices", struct spec, oci_version, oci_decode_refused, 0),
 	END_OF_FIELDS,
 };

@@ -12,7 +12,7 @@ struct oci_mount {
 	LIST_OF(struct id_map) uid_maps, gid_maps;
 };
 
-static const struct field mount_fields[] = {
+const struct field oci_mount_fields[] = {
 	STRING("destination", struct oci_mount, destination, REQUIRED),
 	STRING("type", struct oci_mount, type, 0),
 	STRING("source", struct oci_mount, source, 0),
@@ -206,7 +206,7 @@ static int mount_decode(
 {
 	struct oci_mount from = {0};
 
-	if (decode_object(decoder, node, mount_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_mount_fields, &from, err) < 0)
 		return -1;
 	mount->destination = from.destination;
 	mount->type = from.type;

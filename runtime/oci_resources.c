@@ -23,7 +23,7 @@ struct oci_resources {
 
 struct oci_memory {
 	struct optional limit, reservation, swap;
-	bool disable_oom_killer, check_before_update;
+	bool check_before_update;
 	char refused;
 };
 
@@ -31,7 +31,7 @@ static const struct field memory_fields[] = {
 	OPTIONAL("limit", struct oci_memory, limit, -1, INT64_MAX, 0),
 	OPTIONAL("reservation", struct oci_memory, reservation, -1, INT64_MAX, 0),
 	OPTIONAL("swap", struct oci_memory, swap, -1, INT64_MAX, 0),
-	BOOL("disableOOMKiller", struct oci_memory, disable_oom_killer, 0),
+	CUSTOM("disableOOMKiller", struct oci_memory, refused, oci_decode_refused, 0),
 	BOOL("checkBeforeUpdate", struct oci_memory, check_before_update, 0),
 	CUSTOM("kernel", struct oci_memory, refused, oci_decode_refused, 0),
 	CUSTOM("kernelTCP", struct oci_memory, refused, oci_decode_refused, 0),
@@ -73,8 +73,6 @@ static int swap_convert(const struct oci_memory *from, struct oci_resources *res
 
 static int memory_convert(const struct oci_memory *from, struct oci_resources *resources, struct error *err)
 {
-	if (from->disable_oom_killer)
-		return fail(err, ERROR_USAGE, "disableOOMKiller: the kernel cannot do that with cgroup v2");
 	if (is_given(&from->limit))
 		resources->limits->memory_max = from->limit;
 	if (is_given(&from->reservation))
@@ -496,16 +494,16 @@ static void files_finish(struct arena *arena, struct oci_resources *resources)
 /* --- the object
  * --------------------------------------------------------------------------------------------------------- */
 
-static const struct field resources_fields[] = {
-	CUSTOM("memory", struct oci_resources, limits, memory_decode, 0),
-	CUSTOM("cpu", struct oci_resources, limits, cpu_decode, 0),
-	CUSTOM("pids", struct oci_resources, limits, pids_decode, 0),
-	CUSTOM("blockIO", struct oci_resources, limits, block_decode, 0),
-	CUSTOM("devices", struct oci_resources, limits, devices_decode, 0),
+const struct field oci_resources_fields[] = {
+	CUSTOM_OBJECT("memory", struct oci_resources, limits, memory_decode, memory_fields),
+	CUSTOM_OBJECT("cpu", struct oci_resources, limits, cpu_decode, cpu_fields),
+	CUSTOM_OBJECT("pids", struct oci_resources, limits, pids_decode, pids_fields),
+	CUSTOM_OBJECT("blockIO", struct oci_resources, limits, block_decode, block_fields),
+	CUSTOM_OBJECT("devices", struct oci_resources, limits, devices_decode, device_fields),
 	PAIRS("unified", struct oci_resources, unified, 0),
-	CUSTOM("hugepageLimits", struct oci_resources, limits, huge_pages_decode, 0),
+	CUSTOM_OBJECT("hugepageLimits", struct oci_resources, limits, huge_pages_decode, huge_pages_fields),
 	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
-	CUSTOM("rdma", struct oci_resources, limits, rdma_decode, 0),
+	CUSTOM_OBJECT("rdma", struct oci_resources, limits, rdma_decode, rdma_fields),
 	END_OF_FIELDS,
 };
 
@@ -513,7 +511,7 @@ int oci_decode_resources(const struct decoder *decoder, const struct json *node,
 {
 	struct oci_resources resources = {.limits = cgroup_limits, .memory_now = -1};
 
-	if (decode_object(decoder, node, resources_fields, &resources, err) < 0)
+	if (decode_object(decoder, node, oci_resources_fields, &resources, err) < 0)
 		return -1;
 	files_finish(decoder->arena, &resources);
 	return 0;
@@ -529,7 +527,7 @@ int oci_update_decode(
 	struct oci_resources resources = {.limits = &out->limits, .memory_now = memory_now};
 
 	*out = (struct oci_update){0};
-	if (decode_object(&decoder, doc->root, resources_fields, &resources, err) < 0)
+	if (decode_object(&decoder, doc->root, oci_resources_fields, &resources, err) < 0)
 		return -1;
 	files_finish(arena, &resources);
 	out->check_memory_first = resources.check_memory_first;

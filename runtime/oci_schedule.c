@@ -71,7 +71,7 @@ struct oci_scheduler {
 	struct strings flags;
 	uint64_t runtime, deadline, period;
 };
-static const struct field scheduler_fields[] = {
+const struct field oci_scheduler_fields[] = {
 	STRING("policy", struct oci_scheduler, policy, REQUIRED),
 	INTEGER("nice", struct oci_scheduler, nice, -20, 19, 0),
 	INTEGER("priority", struct oci_scheduler, priority, 0, 99, 0),
@@ -132,7 +132,7 @@ int oci_decode_scheduler(const struct decoder *decoder, const struct json *node,
 {
 	struct oci_scheduler from = {0};
 
-	if (decode_object(decoder, node, scheduler_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_scheduler_fields, &from, err) < 0)
 		return -1;
 	return scheduler_convert(decoder->arena, &from, process, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
@@ -146,7 +146,7 @@ struct oci_io_priority {
 	int class;
 	int priority;
 };
-static const struct field io_priority_fields[] = {
+const struct field oci_io_priority_fields[] = {
 	ENUM("class", struct oci_io_priority, class, io_classes, REQUIRED),
 	INTEGER("priority", struct oci_io_priority, priority, 0, 7, 0),
 	END_OF_FIELDS,
@@ -157,7 +157,7 @@ int oci_decode_io_priority(const struct decoder *decoder, const struct json *nod
 	struct spec_process *out = process;
 	struct oci_io_priority from = {0};
 
-	if (decode_object(decoder, node, io_priority_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_io_priority_fields, &from, err) < 0)
 		return -1;
 	/* The kernel takes a priority with the two middle classes only. */
 	if (from.priority && (from.class == 0 || from.class == 3))
@@ -170,7 +170,7 @@ int oci_decode_io_priority(const struct decoder *decoder, const struct json *nod
 struct oci_affinity {
 	const char *initial, *final;
 };
-static const struct field affinity_fields[] = {
+const struct field oci_exec_affinity_fields[] = {
 	STRING("initial", struct oci_affinity, initial, 0),
 	STRING("final", struct oci_affinity, final, 0),
 	END_OF_FIELDS,
@@ -188,7 +188,7 @@ int oci_decode_exec_affinity(const struct decoder *decoder, const struct json *n
 	struct spec_process *out = process;
 	struct oci_affinity from = {0};
 
-	if (decode_object(decoder, node, affinity_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_exec_affinity_fields, &from, err) < 0)
 		return -1;
 	if (list_check("initial", from.initial, err) < 0 || list_check("final", from.final, err) < 0)
 		return decode_blame(decoder, node, err);
@@ -255,7 +255,7 @@ struct oci_memory_policy {
 	const char *mode, *nodes;
 	struct strings flags;
 };
-static const struct field memory_policy_fields[] = {
+const struct field oci_memory_policy_fields[] = {
 	STRING("mode", struct oci_memory_policy, mode, REQUIRED),
 	STRING("nodes", struct oci_memory_policy, nodes, 0),
 	STRINGS("flags", struct oci_memory_policy, flags, 0),
@@ -289,7 +289,7 @@ int oci_decode_memory_policy(const struct decoder *decoder, const struct json *n
 {
 	struct oci_memory_policy from = {0};
 
-	if (decode_object(decoder, node, memory_policy_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_memory_policy_fields, &from, err) < 0)
 		return -1;
 	return memory_policy_convert(decoder->arena, &from, process, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
@@ -300,7 +300,7 @@ struct oci_personality {
 	const char *domain;
 	struct strings flags;
 };
-static const struct field personality_fields[] = {
+const struct field oci_personality_fields[] = {
 	STRING("domain", struct oci_personality, domain, REQUIRED),
 	STRINGS("flags", struct oci_personality, flags, 0),
 	END_OF_FIELDS,
@@ -312,7 +312,7 @@ int oci_decode_personality(const struct decoder *decoder, const struct json *nod
 	struct oci_personality from = {0};
 	const struct word *domain;
 
-	if (decode_object(decoder, node, personality_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_personality_fields, &from, err) < 0)
 		return -1;
 	domain = FIND(domains, from.domain);
 	if (!domain)

@@ -41,7 +41,7 @@ static const struct field call_fields[] = {
 	LIST("args", struct oci_call, args, arg_fields, 0),
 	END_OF_FIELDS,
 };
-static const struct field seccomp_fields[] = {
+const struct field oci_seccomp_fields[] = {
 	STRING("defaultAction", struct oci_seccomp, default_action, REQUIRED),
 	OPTIONAL("defaultErrnoRet", struct oci_seccomp, default_errno, 0, ERRNO_MAX, 0),
 	STRINGS("architectures", struct oci_seccomp, architectures, 0),
@@ -112,7 +112,7 @@ int oci_decode_seccomp(
 	struct oci_seccomp from = {0};
 	struct spec_seccomp *out = arena_new(decoder->arena, struct spec_seccomp);
 
-	if (decode_object(decoder, node, seccomp_fields, &from, err) < 0)
+	if (decode_object(decoder, node, oci_seccomp_fields, &from, err) < 0)
 		return -1;
 	if (header_convert(&from, out, err) < 0 || rules_convert(decoder->arena, &from, out, err) < 0)
 		return decode_blame(decoder, node, err);

@@ -482,7 +482,7 @@ static const struct {
 	{{.system = RESOURCES("\"memory\": {\"kernelTCP\": 10}")},
 		"\"kernelTCP\": limits of TCP memory are not supported"},
 	{{.system = RESOURCES("\"memory\": {\"disableOOMKiller\": true}")},
-		"\"memory\": disableOOMKiller: the kernel cannot do that with cgroup v2"},
+		"\"disableOOMKiller\": the kernel cannot do that with cgroup v2"},
 	{{.system = RESOURCES("\"pids\": {\"limit\": 0}")},
 		"\"pids\": limit 0: not even the first process could start; -1 means no limit"},
 	{{.system = RESOURCES("\"pids\": {}")}, "missing key \"limit\""},
