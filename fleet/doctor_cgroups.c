@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/kernel.h"
 #include "fleet/doctor.h"
+#include "fleet/host_cgroups.h"
 
 #define REMOVE_TIMEOUT_MS 5000
 
@@ -135,16 +136,10 @@ static void examine_controller(struct examination *examination, const struct cgr
 
 /* --- a real group ------------------------------------------------------------------------------------------------- */
 
-struct group_trial {
-	const struct cgroup_host *host;
-	const char *path;
-};
-
-/* With the limits of a usual instance, as far as the controllers are there. */
-static int group_try(void *context, char note[TRIAL_NOTE_SIZE], struct error *err)
+/* With the limits of a usual instance, as far as the controllers are there. Made by this very process: at the base of a
+ * delegated part a command has to leave its own group first, as run does. */
+static int group_try(const struct cgroup_host *host, const char *path, const char **note, struct error *err)
 {
-	const struct group_trial *trial = context;
-	const struct cgroup_host *host = trial->host;
 	struct cgroup cgroup;
 	struct cgroup_limits limits = {
 		.pids_max = {host->available[CGROUP_PIDS], 16},
@@ -154,36 +149,31 @@ static int group_try(void *context, char note[TRIAL_NOTE_SIZE], struct error *er
 	};
 
 	if (cgroup_limits_check(host, &limits, err) < 0 ||
-		cgroup_create(host, trial->path, &limits, CGROUP_ACCOUNTING, &cgroup, err) < 0)
-		return -1;
-	snprintf(note, TRIAL_NOTE_SIZE, "made and removed");
-	if (cgroup.unified >= 0 && limits.swap_max.set && faccessat(cgroup.unified, "memory.swap.max", F_OK, 0) < 0)
-		snprintf(note, TRIAL_NOTE_SIZE, "no memory.swap.max");
+		cgroup_create(host, path, &limits, CGROUP_ACCOUNTING, &cgroup, err) < 0)
+		return 0;
+	*note = cgroup.unified >= 0 && limits.swap_max.set && faccessat(cgroup.unified, "memory.swap.max", F_OK, 0) < 0
+			? "made and removed; it has no memory.swap.max"
+			: "made and removed";
 	cgroup_drop(&cgroup);
-	return 0;
+	return 1;
 }
 
-static void examine_group(struct examination *examination, const struct cgroup_host *host)
+static void examine_group(struct examination *examination, const struct cgroup_host *host, const char *parent)
 {
-	const char *parent = examination->request->where.cgroup_parent;
-	struct group_trial context = {.host = host};
-	struct trial trial = {.run = group_try, .context = &context};
+	const char *path = arena_format(examination->arena, "%s/doctor.%d", parent, getpid());
+	const char *note = NULL;
 	struct error err = {0}, ignored = {0};
 	struct finding *finding;
-	int result;
+	int result = group_try(host, path, &note, &err);
 
-	if (!parent)
-		parent = "warren";
-	context.path = arena_format(examination->arena, "%s/doctor.%d", parent, getpid());
-	result = trial_run(&trial, &err);
-	(void)!cgroup_remove(host, context.path, REMOVE_TIMEOUT_MS, false, &ignored);
+	(void)!cgroup_remove(host, path, REMOVE_TIMEOUT_MS, false, &ignored);
 	cgroup_remove_empty(host, parent);
 	finding = finding_add(examination, trial_state(examination, result, FINDING_MISSING), "a group with limits",
-		arena_string(examination->arena, result > 0 ? trial.note : err.text), NULL);
+		result ? note : arena_string(examination->arena, err.text), NULL);
 	finding->why = "a group as an instance has it, made below the one that holds them all";
-	if (result <= 0 && examination->is_root)
-		finding->remedy = "see what the kernel says; below systemd, run warren where "
-				  "the cgroup is delegated (Delegate=yes)";
+	if (!result && examination->is_root)
+		finding->remedy = "see what the kernel says; below systemd, run warren where the cgroup is delegated "
+				  "(Delegate=yes)";
 }
 
 /* --- what belongs to it ------------------------------------------------------------------------------------------- */
@@ -260,11 +250,15 @@ static void examine_descendants(struct examination *examination, const struct cg
 
 void examine_cgroups(struct examination *examination)
 {
-	AUTO(cgroup_host_drop) struct cgroup_host host;
+	AUTO(cgroup_host_drop) struct cgroup_host host = {.unified = -1};
+	auto_fd run = open(examination->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *parent, *wanted = examination->request->where.cgroup_parent;
 	struct error err = {0};
 	bool is_v2;
 
-	if (cgroup_host_open(&host, &err) < 0)
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		host.hierarchy[c] = -1;
+	if (host_cgroups_look(examination->arena, run, wanted, &host, &parent, &err) < 0)
 		host.mode = CGROUP_NONE;
 	is_v2 = host.mode == CGROUP_V2;
 	examine_mode(examination, &host, &err);
@@ -277,5 +271,5 @@ void examine_cgroups(struct examination *examination)
 		examine_swap(examination, &host);
 	examine_pressure(examination, &host);
 	examine_descendants(examination, &host);
-	examine_group(examination, &host);
+	examine_group(examination, &host, parent);
 }

@@ -149,3 +149,16 @@ int host_cgroups_open(struct host *host, const char *wanted, struct error *err)
 	host->cgroup_parent = text_format("%s", choice.parent);
 	return cgroup_host_open(&host->cgroups, err);
 }
+
+int host_cgroups_look(struct arena *arena, int run, const char *wanted, struct cgroup_host *out, const char **parent,
+	struct error *err)
+{
+	const struct host host = {.run = run};
+	struct choice choice = recorded(arena, &host);
+
+	if (wanted && choice_of(arena, wanted, &choice, err) < 0)
+		return -1;
+	*parent = choice.parent;
+	return text_equal(choice.base, ROOT_BASE) ? cgroup_host_open(out, err)
+						  : cgroup_host_open_at(out, choice.base, err);
+}

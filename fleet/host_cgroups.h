@@ -8,4 +8,9 @@
  * commands of this boot wanted, else "warren"). host->run and host->live are open. */
 MUST_CHECK int host_cgroups_open(struct host *host, const char *wanted, struct error *err);
 
+/* The same for who only looks: nothing is written down, and run (-1: none) need not be there. *parent lies in the arena
+ * or is a literal. */
+MUST_CHECK int host_cgroups_look(struct arena *arena, int run, const char *wanted, struct cgroup_host *out,
+	const char **parent, struct error *err);
+
 #endif
