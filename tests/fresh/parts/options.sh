@@ -15,7 +15,7 @@ commands and the unit tests. Prints the stages with their times, the packages th
   -h, --help
 
 Needs root, the Debian packages mmdebstrap and e2fsprogs, what tests/vm/run needs, and apt sources of this host that offer
-Debian 12. Kept in build/fresh: the bare root and the packages that were fetched.
+Debian 12. The bare root and the packages that were fetched are kept in ${WARREN_FRESH_CACHE:-build/fresh}; a run needs some 6 GB.
 Exit status: 0; 1 a stage failed, or this cannot run here, with the reason.
 USAGE
 }

@@ -25,7 +25,7 @@ stage_failed() {
 	tail -40 "$stage_log" | sed 's/^/      /'
 	mkdir -p "$cache/failed"
 	cp "$logs"/*.log "$cache/failed/"
-	echo "FAIL  $stage_name${without:+, without$without} (all output: build/fresh/failed)"
+	echo "FAIL  $stage_name${without:+, without$without} (all output: $cache/failed)"
 	exit 1
 }
 
