@@ -190,6 +190,9 @@ static int step_of_existing(struct arena *arena, const char *fleet, const struct
 		step->change = CHANGE_RESTART;
 	if (step->change < CHANGE_RECREATE) {
 		step->needs = needs_of_change(step, actual->state);
+		/* Starting what runs gives it a monitor again. */
+		if (actual->unwatched && !(step->needs & (PLAN_STOP | PLAN_RESTART)))
+			step->needs |= PLAN_START;
 		return 0;
 	}
 	if (actual->spec && actual->spec->protect)

@@ -59,7 +59,8 @@ struct plan_actual {
 	const char *name;
 	const struct instance_spec *spec;
 	enum instance_state state;
-	bool ours; /* damaged, but this fleet's own records name it */
+	bool ours;	/* damaged, but this fleet's own records name it */
+	bool unwatched; /* it runs, but its monitor has died */
 };
 
 struct plan_request {

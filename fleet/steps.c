@@ -59,6 +59,7 @@ int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *
 		actual[i] = (struct plan_actual){.name = list.items[i].name,
 			.spec = list.items[i].spec,
 			.state = list.items[i].state,
+			.unwatched = list.items[i].state == INSTANCE_RUNNING && !list.items[i].monitored,
 			.ours = strings_contain(ours, list.items[i].name)};
 	request.actual = actual;
 	request.actual_count = list.count;

@@ -261,6 +261,32 @@ TEST(fleet_apply, knows_its_own_instance_when_its_record_is_damaged, .fini = pla
 	expect_list(&playground, "");
 }
 
+static bool shows_unmonitored(const struct playground *playground)
+{
+	auto_run list = WARREN(playground, "list");
+
+	cr_assert(list.status == 0, "%s", list.err);
+	return strstr(list.out, "unmonitored");
+}
+
+TEST(fleet_apply, gives_a_monitor_to_one_that_lost_it, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	static const char instances[] = "\"a\": {" SLEEPER "}, \"b\": {" SLEEPER "}";
+
+	expect_apply(&playground, instances, 0, "a started\nb started\nshop: 2 started\n");
+	const char *pid = fact(&playground, "a", "pid");
+	auto_run monitor = WARREN(&playground, "list", "--format", "{{.Monitor}}", "a");
+	cr_assert(atoi(monitor.out) > 1 && kill(atoi(monitor.out), SIGKILL) == 0, "%s%s", monitor.out, monitor.err);
+	while (!shows_unmonitored(&playground))
+		poll(NULL, 0, 10);
+	expect_apply(&playground, instances, 0, "a started\nshop: 1 started, 1 unchanged\n");
+	cr_assert_str_eq(fact(&playground, "a", "pid"), pid);
+	cr_assert(!shows_unmonitored(&playground));
+	expect_apply(&playground, instances, 0, "shop: 2 unchanged\n");
+	expect_down(&playground);
+}
+
 /* A power cut may leave any file of a moment ago empty, and what lay below /run is gone. */
 static void power_cut(const struct playground *playground, const char *empty)
 {
