@@ -18,13 +18,13 @@ bounded() {
 # First a request, as a virtual machine and mmdebstrap have something to remove.
 bounded_end() {
 	[ -n "$bounded_child" ] || return 0
-	kill -TERM -- "-$bounded_child" 2>/dev/null
+	kill -s TERM -- "-$bounded_child" 2>/dev/null
 	left=50
-	while kill -0 -- "-$bounded_child" 2>/dev/null && [ $left -gt 0 ]; do
+	while kill -s 0 -- "-$bounded_child" 2>/dev/null && [ $left -gt 0 ]; do
 		left=$((left - 1))
 		sleep 0.1
 	done
-	kill -KILL -- "-$bounded_child" 2>/dev/null
+	kill -s KILL -- "-$bounded_child" 2>/dev/null
 	wait "$bounded_child"
 }
 
