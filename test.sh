@@ -84,13 +84,14 @@ children_end() {
 }
 trap children_end INT TERM HUP
 
-# aside NICENESS NAME COMMAND…: for what fills the time in which the tests of this kernel wait; collect has its result.
+# aside NICENESS NAME COMMAND…: for what fills the time in which the tests of this kernel wait; collect has its result. timeout
+# is there for what it does when it is ended: it ends all below it.
 aside() {
 	trap children_end TERM
 	nice=$1 name=$2
 	shift 2
 	begin=$(date +%s)
-	nice -n "$nice" "$@" >"$logs/$name.log" 2>&1 &
+	timeout 8h nice -n "$nice" "$@" >"$logs/$name.log" 2>&1 &
 	children="$children $!"
 	wait $!
 	echo "$? $(($(date +%s) - begin))" >"$logs/$name.time"

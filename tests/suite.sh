@@ -20,7 +20,7 @@ export WARREN_BUILD="${WARREN_BUILD:-$build}"
 
 # A script is one test; it is skipped when it says so in a line "SKIP NAME: why".
 script_run() {
-	"$2"
+	bound "$2"
 	status=$?
 	echo "TAP version 13" >"$results/$1.tap"
 	if [ $status != 0 ]; then
@@ -34,7 +34,12 @@ script_run() {
 }
 
 program_run() {
-	setpriv --pdeathsig INT "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+	bound "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+}
+
+# What ends this lane ends its job, and timeout then ends all below it.
+bound() {
+	setpriv --pdeathsig TERM timeout 8h "$@"
 }
 
 # job_run NAME: as the row of the table says.
