@@ -30,7 +30,8 @@ static int planned(struct arena *arena, const char *is, enum instance_state stat
 
 	memcpy((void *)request.wanted, next.instances.items, next.instances.count * sizeof(*request.wanted));
 	for (size_t i = 0; i < now.instances.count; i++)
-		actual[i] = (struct plan_actual){now.instances.items[i].name, &now.instances.items[i], state, false};
+		actual[i] = (struct plan_actual){
+			.name = now.instances.items[i].name, .spec = &now.instances.items[i], .state = state};
 	return plan_make(arena, &request, plan, err);
 }
 
@@ -197,11 +198,26 @@ TEST(plan, removes_what_left_the_file_before_all_else_and_dependents_first)
 	cr_assert(plan.items[3].needs == 0);
 }
 
+TEST(plan, starts_what_runs_without_a_monitor)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file now = decoded(&arena, A);
+	struct plan_actual actual = {
+		.name = "a", .spec = &now.instances.items[0], .state = INSTANCE_RUNNING, .unwatched = true};
+	struct plan_request request = {
+		.fleet = "f", .wanted = actual.spec, .wanted_count = 1, .actual = &actual, .actual_count = 1};
+	struct plan plan;
+	struct error err;
+
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(plan.count == 1 && plan.items[0].needs == PLAN_START, "%x", plan.items[0].needs);
+}
+
 TEST(plan, keeps_what_left_when_told)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct fleet_file now = decoded(&arena, A);
-	struct plan_actual actual = {"a", &now.instances.items[0], INSTANCE_RUNNING, false};
+	struct plan_actual actual = {.name = "a", .spec = &now.instances.items[0], .state = INSTANCE_RUNNING};
 	struct plan_request request = {.fleet = "f", .actual = &actual, .actual_count = 1, .keep_leaving = true};
 	struct plan plan;
 	struct error err;
@@ -244,12 +260,15 @@ TEST(plan, takes_nobody_else_s_instance)
 	struct plan plan;
 	struct error err;
 
-	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false}, &plan, &err),
+	ASSERT_FAILS(
+		planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false, false}, &plan, &err),
 		ERROR_BUSY, "the name a is taken by an instance of the fleet g");
 	other.fleet = NULL;
-	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false}, &plan, &err),
+	ASSERT_FAILS(
+		planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false, false}, &plan, &err),
 		ERROR_BUSY, "the name a is taken by an instance that was made by hand");
-	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, false}, &plan, &err),
+	ASSERT_FAILS(
+		planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, false, false}, &plan, &err),
 		ERROR_BUSY, "the name a is taken by a damaged instance; `warren rm -f a` removes it");
 }
 
@@ -259,7 +278,7 @@ TEST(plan, makes_its_own_damaged_instance_anew)
 	struct plan plan;
 	struct error err;
 
-	ASSERT_OK(planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, true}, &plan, &err));
+	ASSERT_OK(planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, true, false}, &plan, &err));
 	cr_assert(plan.items[0].needs == (PLAN_REMOVE | PLAN_CREATE | PLAN_START));
 	cr_assert(plan_step_word(&plan.items[0]) == APPLY_RECREATED);
 }
