@@ -118,7 +118,7 @@ opinion() {
 	preset=$1
 	shift
 	# shellcheck disable=SC2016 # the inner shell expands
-	aside 15 "build-$preset" sh -c 'preset=$1 jobs=$2; shift 2; cmake --preset $preset "$@" && cmake --build --preset $preset -j $jobs' \
+	aside 19 "build-$preset" sh -c 'preset=$1 jobs=$2; shift 2; cmake --preset $preset "$@" && cmake --build --preset $preset -j $jobs' \
 		sh "$preset" "$jobs" "$@"
 }
 
@@ -130,8 +130,8 @@ opinions() {
 	fi
 	opinion clang -DWARREN_SANITIZE=OFF
 	opinion fuzz
-	aside 15 layers tests/layers.sh "$top"
-	aside 15 headers tests/headers.sh "$top"
+	aside 19 layers tests/layers.sh "$top"
+	aside 19 headers tests/headers.sh "$top"
 }
 
 # machine NAME RESULTS [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come
@@ -147,7 +147,7 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 5 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$results" -C "$top" \
+	aside 10 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR $words -- \
 		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }
@@ -158,7 +158,7 @@ machines() {
 	one=$!
 	children="$children $one"
 	# shellcheck disable=SC2086
-	aside 5 machine-tool tests/vm/test.sh $tool_words
+	aside 10 machine-tool tests/vm/test.sh $tool_words
 	machine machine-systemd systemd -i systemd -- on-systemd
 	machine machine-disabled disabled --append cgroup_disable=memory -- on-disabled
 	machine machine-two list --
