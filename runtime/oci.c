@@ -395,13 +395,19 @@ int oci_spec_read(struct arena *arena, const char *bundle, const char *config, s
 	return oci_spec_decode(arena, &doc, arena_string(arena, whole), spec, err);
 }
 
+int oci_process_decode(struct arena *arena, const struct json_doc *doc, struct spec_process *process, struct error *err)
+{
+	struct decoder decoder = {.arena = arena, .doc = doc, .mode = DECODE_LENIENT};
+
+	*process = (struct spec_process){0};
+	return process_decode(&decoder, doc->root, process, err);
+}
+
 int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err)
 {
 	struct json_doc doc;
-	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
 
-	*process = (struct spec_process){0};
 	if (json_read(arena, AT_FDCWD, path, JSON_PLAIN, &doc, err) < 0)
 		return -1;
-	return process_decode(&decoder, doc.root, process, err);
+	return oci_process_decode(arena, &doc, process, err);
 }

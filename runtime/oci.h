@@ -19,6 +19,10 @@ struct json_doc;
 MUST_CHECK int oci_spec_decode(
 	struct arena *arena, const struct json_doc *doc, const char *bundle, struct spec *spec, struct error *err);
 
+/* The same for the file of exec --process. */
+MUST_CHECK int oci_process_decode(
+	struct arena *arena, const struct json_doc *doc, struct spec_process *process, struct error *err);
+
 /* A CUSTOM row whose function decodes by a table of its own, named for those who walk the tables (docs/oci.md is
  * checked against them). */
 #define CUSTOM_OBJECT(key_, type, member, decode_, fields_)                                                            \
