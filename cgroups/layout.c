@@ -237,10 +237,13 @@ static bool is_writable(int dir)
 /* A path that leaves the mount ("/../x": we were moved out of our cgroup namespace) names nothing below it. */
 const char *unified_place_below(const struct unified_place *place)
 {
-	size_t length = place->root && strcmp(place->root, "/") != 0 ? strlen(place->root) : 0;
+	size_t length;
 	const char *below;
 
-	if (!place->point || !place->self || strncmp(place->self, place->root, length) != 0)
+	if (!place->point || !place->root || !place->self)
+		return NULL;
+	length = strcmp(place->root, "/") == 0 ? 0 : strlen(place->root);
+	if (strncmp(place->self, place->root, length) != 0)
 		return NULL;
 	below = place->self + length;
 	if (!below[0])
