@@ -114,18 +114,35 @@ static void examine_reverse_path(struct examination *examination)
 		->why = "any value will do: warren's own table checks where instances' packets come from";
 }
 
-/* Found in many container set-ups: bridged frames pass the tables of the host. */
-static void examine_forward_policy(struct examination *examination)
+/* A policy of drop may have rules before it that accept ours; whether it has, only packets can tell. */
+static void examine_firewalls(struct examination *examination)
 {
-	const char *tables = knob_text(examination, "/proc/net/ip_tables_names");
-	bool legacy = tables && strstr(tables, "filter");
-	struct finding *finding = finding_add(
-		examination, legacy ? FINDING_NOTE : FINDING_OK, "iptables of old", legacy ? tables : "none", NULL);
+	const char *legacy = knob_text(examination, "/proc/net/ip_tables_names");
+	AUTO(text_drop) struct text words = {0};
+	struct strings chains;
+	struct error err = {0};
+	struct finding *finding;
 
-	if (!legacy)
+	if (net_foreign_drops(examination->arena, &chains, &err) < 0) {
+		finding_add(examination, FINDING_UNKNOWN, "other firewalls", arena_string(examination->arena, err.text),
+			NULL);
 		return;
-	finding->why = "what a FORWARD chain of theirs drops is dropped, whatever warren's table says";
-	finding->remedy = "when published ports do not answer: iptables-legacy -nvL FORWARD";
+	}
+	for (size_t i = 0; i < chains.count; i++)
+		text_appendf(&words, "%s%s", i ? ", " : "", chains.items[i]);
+	if (legacy && strstr(legacy, "filter"))
+		text_appendf(&words, "%siptables of old", words.length ? ", " : "");
+	finding = finding_add(examination, words.length ? FINDING_WARNING : FINDING_OK, "other firewalls",
+		words.length ? arena_string(examination->arena, text_string(&words)) : "none drops what is forwarded",
+		NULL);
+	if (!words.length)
+		return;
+	finding->why = "what they drop is dropped, whatever warren's own table accepts: instances get no answers and "
+		       "published ports give none";
+	finding->remedy =
+		"let them accept what belongs to instances (links of the groups 30465-34559): nft insert rule "
+		"TABLE CHAIN iifgroup 30465-34559 accept, and the same with oifgroup; docker has the chain "
+		"DOCKER-USER for it";
 }
 
 void examine_network(struct examination *examination)
@@ -135,5 +152,5 @@ void examine_network(struct examination *examination)
 	examine_table(examination);
 	examine_forwarding(examination);
 	examine_reverse_path(examination);
-	examine_forward_policy(examination);
+	examine_firewalls(examination);
 }
