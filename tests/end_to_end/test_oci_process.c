@@ -216,7 +216,8 @@ TEST(oci_process, of_an_exec_keeps_scheduler_and_io_priority)
 TEST(oci_process, gets_the_apparmor_profile_or_is_refused)
 {
 	NEEDS_ROOT();
-	SKIP_UNLESS(access("/sys/module/apparmor/parameters/enabled", F_OK) == 0, "needs a kernel with AppArmor");
+	auto_run enabled = RUN("grep", "-q", "Y", "/sys/module/apparmor/parameters/enabled");
+	SKIP_UNLESS(enabled.status == 0, "needs a kernel with AppArmor, switched on");
 	auto_bundle bundle = bundle_new();
 
 	BUNDLE_WRITE(&bundle, .script = "cat /proc/self/attr/apparmor/current",
