@@ -153,7 +153,7 @@ static void system_calls(struct auditor *a)
 	}
 	calls_beyond(a, &opened);
 	audit_add(a, "5.22", "system calls", AUDIT_WEAK, "filter for an init",
-		arena_format(a->arena, "beyond the default: %s; clone and unshare of all namespaces but user",
+		arena_format(a->arena, "beyond the default: %s; clone and unshare of all namespaces but user and time",
 			audit_join(a->arena, &opened, "none")));
 }
 

@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/identity.h"
 #include "fleet/instance.h"
 #include "images/images.h"
 
@@ -161,27 +161,6 @@ static int spec_write(int dir, const struct instance_spec *spec, struct error *e
 	instance_spec_encode(encoder, NULL, spec);
 	auto_free char *text = encoder_take(encoder, &length);
 	return file_replace(dir, "spec.json", 0600, FILE_ORDERED, text, length, err);
-}
-
-/* What a machine has for itself, though many are made from one directory: machine-id(5), and a name that its init does
- * not replace by the one of the directory. */
-static int identity_write(int dir, const struct instance_spec *spec, struct error *err)
-{
-	const char *name = spec->hostname ? spec->hostname : spec->name;
-	auto_free char *line = text_format("%s\n", name);
-	unsigned char bytes[16];
-	char id[2 * sizeof(bytes) + 2];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		return fail_errno(err, "getrandom");
-	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40); /* a version 4 UUID, as systemd makes them */
-	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-	id[2 * sizeof(bytes)] = '\n';
-	if (root_file_write(dir, "/etc/machine-id", 0444, 0, 0, id, sizeof(id) - 1, err) < 0)
-		return -1;
-	return root_file_write(dir, "/etc/hostname", 0644, 0, 0, line, strlen(line), err);
 }
 
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be

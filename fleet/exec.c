@@ -77,11 +77,11 @@ static int facts_read(struct joining *joining, const char *name, struct error *e
 	return image_prepare(joining->host->lib, joining->wanted.image, &joining->arena, &joining->image, err);
 }
 
-/* Where an init has divided the cgroup no process may be at its top (cgroups(7): no processes in inner nodes): a leaf
- * beside the init's own, which it leaves alone. */
+/* Where an init divides the cgroup no process may be at its top (cgroups(7): no processes in inner nodes), not even in
+ * the moment before it begins to: a leaf beside the init's own, which it leaves alone. */
 static int leaf_enter(struct joining *joining, const char *path, struct error *err)
 {
-	const char *leaf = arena_format(&joining->arena, "%s/exec", path);
+	const char *leaf = arena_format(&joining->arena, "%s/warren.exec", path);
 	struct cgroup_limits none = {0};
 	struct cgroup cgroup;
 	int result;

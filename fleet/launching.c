@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mount.h"
+#include "fleet/identity.h"
 #include "fleet/monitor.h"
 #include "images/images.h"
 
@@ -343,6 +344,8 @@ static int parts_make(struct start *start, int userns, struct error *err)
 							    keeps_admin(&start->spec), &start->parts, err) < 0)
 			return -1;
 	}
+	if (start->wanted.boot && identity_boot_add(&start->arena, &start->configs, err) < 0)
+		return -1;
 	if (!start->configs.count)
 		return 0;
 	return configs_mount(

@@ -101,8 +101,8 @@ static const char *const *const allowed[] = {
 };
 
 /* Only for an instance that boots an init of its own: it mounts, makes namespaces for its services (in
- * conditions_system: all kinds but user namespaces, which would bring all capabilities back), and ends by reboot(2),
- * which in a pid namespace stops that namespace only. */
+ * conditions_system: all kinds but user namespaces, which would bring all capabilities back, and time, which no init
+ * uses), and ends by reboot(2), which in a pid namespace stops that namespace only. */
 static const char *const *const allowed_system[] = {
 	NAMES("fsconfig", "fsmount", "fsopen", "fspick", "listmount", "mount", "mount_setattr", "move_mount",
 		"open_tree", "open_tree_attr", "pivot_root", "statmount", "umount2"),
@@ -122,6 +122,10 @@ static const char *const *const allowed_without_guard[] = {
 
 #define NEW_NAMESPACES                                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+/* <sched.h> of glibc 2.36 lacks it; clone(2) has no bit for it. */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
 #define LOW 0xffffffff
 #define SIGN 0x80000000
 
@@ -176,7 +180,7 @@ static const struct condition conditions_plain[] = {
 
 static const struct condition conditions_system[] = {
 	WHEN("clone", 0, MASKED_EQ, CLONE_NEWUSER, 0),
-	WHEN("unshare", 0, MASKED_EQ, CLONE_NEWUSER, 0),
+	WHEN("unshare", 0, MASKED_EQ, CLONE_NEWUSER | CLONE_NEWTIME, 0),
 };
 
 /* On a volume that the host or another instance sees, a file with a set-user-id bit is a way back out. A mode counts

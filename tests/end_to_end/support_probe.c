@@ -334,8 +334,8 @@ static int probe_run(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} plain[] = {{"identity", probe_identity}, {"calls", probe_calls}, {"files", probe_files},
-		{"admin", probe_admin}, {"descriptors", probe_descriptors}, {"fork", probe_fork}, {"spin", probe_spin},
-		{"touch", probe_touch}};
+		{"admin", probe_admin}, {"system", probe_system}, {"descriptors", probe_descriptors},
+		{"fork", probe_fork}, {"spin", probe_spin}, {"touch", probe_touch}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
 		if (!strcmp(argv[0], plain[i].name))

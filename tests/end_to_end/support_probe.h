@@ -5,6 +5,7 @@
  *   calls              "N refused", or one line for each system call that did not end as it must
  *   files              the same for files that must be hidden or read-only
  *   admin              the same for what CAP_SYS_ADMIN without a filter must not reach: the host's files
+ *   system             the same for what the profile "system" must not reach although it undoes our mounts
  *   descriptors        one line for each open descriptor: "NUMBER TARGET"
  *   connect IP:PORT…   one "IP:PORT WORD" a line: connected, refused, unreachable, silent …
  *   send IP:PORT…      a datagram to each, "IP:PORT tried" a line
@@ -22,6 +23,7 @@
 int probe_calls(void);
 int probe_files(void);
 int probe_admin(void);
+int probe_system(void);
 /* Also of use outside: the same words as the probe prints. */
 const char *probe_connect(const char *address, int port);
 

@@ -155,7 +155,7 @@ TEST(audit, shows_what_the_profile_system_opens)
 	cr_assert_str_eq(row_of(&boot, "system calls", NULL)->why,
 		"beyond the default: fsconfig fsmount fsopen fspick listmount mount mount_setattr move_mount open_tree "
 		"open_tree_attr pivot_root statmount umount2 listns setns name_to_handle_at reboot setdomainname "
-		"sethostname; clone and unshare of all namespaces but user");
+		"sethostname; clone and unshare of all namespaces but user and time");
 	cr_assert(boot.counts[AUDIT_OPEN] == 0);
 	cr_assert(boot.counts[AUDIT_WEAK] == usual.counts[AUDIT_WEAK] + ARRAY_SIZE(opened), "%zu",
 		boot.counts[AUDIT_WEAK]);

@@ -275,7 +275,8 @@ TEST(seccomp_default, lets_an_init_system_mount_and_make_namespaces)
 
 		cr_assert(got != EPERM && got != ENOSYS && got < 1000, "%s: %d", calls[i], got);
 	}
-	cr_assert(OUTCOME(program, SYS_unshare, ~(long)CLONE_NEWUSER) == EINVAL);
+	cr_assert(OUTCOME(program, SYS_unshare, ~(long)(CLONE_NEWUSER | 0x80 /* NEWTIME */)) == EINVAL);
+	cr_assert(OUTCOME(program, SYS_unshare, 0x80) == EPERM);
 	cr_assert(OUTCOME(program, SYS_unshare, CLONE_NEWUSER) == EPERM);
 	cr_assert(OUTCOME(program, SYS_unshare, CLONE_NEWUSER | CLONE_NEWNS) == EPERM);
 	cr_assert(OUTCOME(program, SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) == EPERM);
