@@ -105,7 +105,7 @@ static void cgroup_encode(struct encoder *encoder)
 	encode_bool(encoder, "v2", true);
 	encode_bool(encoder, "systemd", systemd);
 	encode_bool(encoder, "systemdUser", systemd);
-	encode_bool(encoder, "rdma", false);
+	encode_bool(encoder, "rdma", true);
 	encode_object_end(encoder);
 }
 
@@ -123,7 +123,7 @@ static void linux_encode(struct encoder *encoder)
 	capabilities_encode(encoder);
 	cgroup_encode(encoder);
 	seccomp_encode(encoder);
-	switch_encode(encoder, "apparmor", false);
+	switch_encode(encoder, "apparmor", true);
 	switch_encode(encoder, "selinux", false);
 	switch_encode(encoder, "intelRdt", false);
 	encode_object_begin(encoder, "mountExtensions");

@@ -5,21 +5,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "runtime/oci.h"
+#include "runtime/oci_resources.h"
 #include "runtime/runtime.h"
 
 /* --- memory
  * ----------------------------------------------------------------------------------------------------------- */
-
-/* What all parts are decoded for. The rows of the object `resources` reach it from its first member. */
-struct oci_resources {
-	struct cgroup_limits *limits;
-	int64_t memory_now; /* of the container that is updated: its limit, -1 without one */
-	bool check_memory_first;
-	struct pairs files; /* of cgroup v2: what comes from keys that have no limit of ours, then `unified` */
-	struct pairs unified;
-	char refused;
-};
 
 struct oci_memory {
 	struct optional limit, reservation, swap;
@@ -38,11 +28,6 @@ static const struct field memory_fields[] = {
 	CUSTOM("swappiness", struct oci_memory, refused, oci_decode_refused, 0),
 	END_OF_FIELDS,
 };
-
-static bool is_given(const struct optional *value)
-{
-	return value->set && value->value != 0;
-}
 
 /* OCI's swap is memory and swap together (as v1's memsw); ours is swap alone. */
 static int swap_convert(const struct oci_memory *from, struct oci_resources *resources, struct error *err)
@@ -177,236 +162,15 @@ static int pids_decode(const struct decoder *decoder, const struct json *node, v
 	return pids_convert(from.limit, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
-/* --- block devices
- * ------------------------------------------------------------------------------------------------------ */
+/* --- files of cgroup v2: huge pages, RDMA
+ * ------------------------------------------------------------------------------------------------------- */
 
-#define BLOCK_WEIGHT_MIN 10
-#define BLOCK_WEIGHT_MAX 1000
-#define IO_WEIGHT_MAX 10000
-#define DEVICE_MAJOR_MAX 4095
-#define DEVICE_MINOR_MAX 1048575
-
-struct oci_throttle {
-	uint32_t major, minor;
-	uint64_t rate;
-};
-struct oci_device_weight {
-	uint32_t major, minor;
-	struct optional weight;
-	char refused;
-};
-struct oci_block {
-	struct optional weight;
-	LIST_OF(struct oci_device_weight) weights;
-	LIST_OF(struct oci_throttle) rbps, wbps, riops, wiops;
-	char refused;
-};
-
-static const struct field throttle_fields[] = {
-	INTEGER("major", struct oci_throttle, major, 0, DEVICE_MAJOR_MAX, REQUIRED),
-	INTEGER("minor", struct oci_throttle, minor, 0, DEVICE_MINOR_MAX, REQUIRED),
-	UINT64("rate", struct oci_throttle, rate, REQUIRED),
-	END_OF_FIELDS,
-};
-static const struct field weight_fields[] = {
-	INTEGER("major", struct oci_device_weight, major, 0, DEVICE_MAJOR_MAX, REQUIRED),
-	INTEGER("minor", struct oci_device_weight, minor, 0, DEVICE_MINOR_MAX, REQUIRED),
-	OPTIONAL("weight", struct oci_device_weight, weight, 0, BLOCK_WEIGHT_MAX, 0),
-	CUSTOM("leafWeight", struct oci_device_weight, refused, oci_decode_refused, 0),
-	END_OF_FIELDS,
-};
-static const struct field block_fields[] = {
-	OPTIONAL("weight", struct oci_block, weight, 0, BLOCK_WEIGHT_MAX, 0),
-	CUSTOM("leafWeight", struct oci_block, refused, oci_decode_refused, 0),
-	LIST("weightDevice", struct oci_block, weights, weight_fields, 0),
-	LIST("throttleReadBpsDevice", struct oci_block, rbps, throttle_fields, 0),
-	LIST("throttleWriteBpsDevice", struct oci_block, wbps, throttle_fields, 0),
-	LIST("throttleReadIOPSDevice", struct oci_block, riops, throttle_fields, 0),
-	LIST("throttleWriteIOPSDevice", struct oci_block, wiops, throttle_fields, 0),
-	END_OF_FIELDS,
-};
-
-static struct cgroup_io_max *io_max_for(struct cgroup_limits *limits, const struct oci_throttle *device)
-{
-	struct cgroup_io_max *row;
-
-	for (size_t i = 0; i < limits->io_max.count; i++) {
-		row = &limits->io_max.items[i];
-		if (row->major == device->major && row->minor == device->minor)
-			return row;
-	}
-	row = &limits->io_max.items[limits->io_max.count++];
-	*row = (struct cgroup_io_max){.major = device->major, .minor = device->minor};
-	return row;
-}
-
-static void throttles_convert(
-	const struct oci_throttle *items, size_t count, size_t offset, struct cgroup_limits *limits)
-{
-	for (size_t i = 0; i < count; i++) {
-		char *row = (char *)io_max_for(limits, &items[i]);
-		int64_t rate = items[i].rate > INT64_MAX ? INT64_MAX : (int64_t)items[i].rate;
-
-		*(struct optional *)(row + offset) = (struct optional){true, rate};
-	}
-}
-
-/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
-static int weight_scale(int64_t weight, int64_t *out, struct error *err)
-{
-	if (weight < BLOCK_WEIGHT_MIN || weight > BLOCK_WEIGHT_MAX)
-		return fail(err, ERROR_USAGE, "weight %lld: must be between %d and %d", (long long)weight,
-			BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
-	*out = 1 + (weight - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN);
-	return 0;
-}
-
-static int block_weight_convert(int64_t weight, struct cgroup_limits *limits, struct error *err)
-{
-	limits->io_weight.set = true;
-	return weight_scale(weight, &limits->io_weight.value, err);
-}
-
-/* A further line of a file of cgroup v2 that takes several. */
-static void file_add_line(struct arena *arena, struct pairs *files, const char *file, const char *line)
+void oci_file_add_line(struct arena *arena, struct pairs *files, const char *file, const char *line)
 {
 	const char *before = pairs_get(files, file);
 
 	pairs_set(arena, files, file, before ? arena_format(arena, "%s\n%s", before, line) : line);
 }
-
-static int device_weights_convert(
-	struct arena *arena, const struct oci_block *from, struct pairs *files, struct error *err)
-{
-	for (size_t i = 0; i < from->weights.count; i++) {
-		const struct oci_device_weight *device = &from->weights.items[i];
-		int64_t weight;
-
-		if (!is_given(&device->weight))
-			continue;
-		if (weight_scale(device->weight.value, &weight, err) < 0)
-			return blame(err, "weightDevice[%zu]", i);
-		file_add_line(arena, files, "io.weight",
-			arena_format(arena, "%u:%u %lld", device->major, device->minor, (long long)weight));
-	}
-	return 0;
-}
-
-static int block_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
-{
-	struct oci_resources *resources = member;
-	struct cgroup_limits *limits = resources->limits;
-	struct oci_block from = {0};
-
-	if (decode_object(decoder, node, block_fields, &from, err) < 0)
-		return -1;
-	if (is_given(&from.weight) && block_weight_convert(from.weight.value, limits, err) < 0)
-		return decode_blame(decoder, node, err);
-	if (device_weights_convert(decoder->arena, &from, &resources->files, err) < 0)
-		return decode_blame(decoder, node, err);
-	limits->io_max.items = arena_new_array(decoder->arena,
-		from.rbps.count + from.wbps.count + from.riops.count + from.wiops.count, struct cgroup_io_max);
-	throttles_convert(from.rbps.items, from.rbps.count, offsetof(struct cgroup_io_max, rbps), limits);
-	throttles_convert(from.wbps.items, from.wbps.count, offsetof(struct cgroup_io_max, wbps), limits);
-	throttles_convert(from.riops.items, from.riops.count, offsetof(struct cgroup_io_max, riops), limits);
-	throttles_convert(from.wiops.items, from.wiops.count, offsetof(struct cgroup_io_max, wiops), limits);
-	return 0;
-}
-
-/* --- devices
- * ------------------------------------------------------------------------------------------------------------ */
-
-struct oci_device_rule {
-	bool allow;
-	const char *type, *access;
-	int64_t major, minor;
-};
-static const struct field device_fields[] = {
-	BOOL("allow", struct oci_device_rule, allow, REQUIRED),
-	STRING("type", struct oci_device_rule, type, 0),
-	INTEGER("major", struct oci_device_rule, major, -1, DEVICE_MAJOR_MAX, 0),
-	INTEGER("minor", struct oci_device_rule, minor, -1, DEVICE_MINOR_MAX, 0),
-	STRING("access", struct oci_device_rule, access, 0),
-	END_OF_FIELDS,
-};
-
-#define ANY_ACCESS (CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE | CGROUP_DEVICE_MKNOD)
-
-static int access_parse(const char *text, unsigned *out, struct error *err)
-{
-	static const char letters[] = "rwm";
-
-	*out = text_is_empty(text) ? ANY_ACCESS : 0;
-	for (; text && *text; text++) {
-		const char *letter = strchr(letters, *text);
-
-		if (!letter)
-			return fail(err, ERROR_USAGE, "access: '%c' is none of r, w, m", *text);
-		*out |= 1u << (letter - letters);
-	}
-	return 0;
-}
-
-static int device_rule_convert(const struct oci_device_rule *from, struct cgroup_device_rule *rule, struct error *err)
-{
-	const char *type = text_is_empty(from->type) ? "a" : from->type;
-
-	if (strlen(type) != 1 || !strchr("abc", *type))
-		return fail(err, ERROR_USAGE, "type \"%s\": must be a, b or c", type);
-	*rule = (struct cgroup_device_rule){
-		.allow = from->allow, .type = *type, .major = from->major, .minor = from->minor};
-	return access_parse(from->access, &rule->access, err);
-}
-
-static int devices_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
-{
-	struct cgroup_limits *limits = ((struct oci_resources *)member)->limits;
-
-	if (node->kind != JSON_ARRAY)
-		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
-	limits->devices.items = arena_new_array(decoder->arena, node->count, struct cgroup_device_rule);
-	for (const struct json *item = node->first; item; item = item->next) {
-		struct oci_device_rule from = {.major = -1, .minor = -1};
-
-		if (decode_object(decoder, item, device_fields, &from, err) < 0)
-			return -1;
-		if (device_rule_convert(&from, &limits->devices.items[limits->devices.count++], err) < 0)
-			return decode_blame(decoder, item, err);
-	}
-	return 0;
-}
-
-/* Making any node but opening only these: the six standard ones, terminals and their master. */
-static const struct cgroup_device_rule default_devices[] = {
-	{true, 'c', -1, -1, CGROUP_DEVICE_MKNOD},
-	{true, 'b', -1, -1, CGROUP_DEVICE_MKNOD},
-	{true, 'c', 1, 3, ANY_ACCESS},
-	{true, 'c', 1, 5, ANY_ACCESS},
-	{true, 'c', 1, 7, ANY_ACCESS},
-	{true, 'c', 1, 8, ANY_ACCESS},
-	{true, 'c', 1, 9, ANY_ACCESS},
-	{true, 'c', 5, 0, ANY_ACCESS},
-	{true, 'c', 5, 2, ANY_ACCESS},
-	{true, 'c', 136, -1, ANY_ACCESS},
-};
-
-void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits)
-{
-	size_t count = 0;
-	struct cgroup_device_rule *all = arena_new_array(
-		arena, 1 + limits->devices.count + ARRAY_SIZE(default_devices), struct cgroup_device_rule);
-
-	all[count++] = (struct cgroup_device_rule){false, 'a', -1, -1, ANY_ACCESS};
-	for (size_t i = 0; i < limits->devices.count; i++)
-		all[count++] = limits->devices.items[i];
-	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
-		all[count++] = default_devices[i];
-	limits->devices.items = all;
-	limits->devices.count = count;
-}
-
-/* --- huge pages, RDMA
- * ------------------------------------------------------------------------------------------------------- */
 
 struct oci_huge_pages {
 	const char *size;
@@ -477,7 +241,7 @@ static int rdma_decode(const struct decoder *decoder, const struct json *node, v
 		if (from.objects.set)
 			line = arena_format(arena, "%s hca_object=%lld", line, (long long)from.objects.value);
 		if (line != item->key)
-			file_add_line(arena, &resources->files, "rdma.max", line);
+			oci_file_add_line(arena, &resources->files, "rdma.max", line);
 	}
 	return 0;
 }
@@ -498,8 +262,8 @@ const struct field oci_resources_fields[] = {
 	CUSTOM_OBJECT("memory", struct oci_resources, limits, memory_decode, memory_fields),
 	CUSTOM_OBJECT("cpu", struct oci_resources, limits, cpu_decode, cpu_fields),
 	CUSTOM_OBJECT("pids", struct oci_resources, limits, pids_decode, pids_fields),
-	CUSTOM_OBJECT("blockIO", struct oci_resources, limits, block_decode, block_fields),
-	CUSTOM_OBJECT("devices", struct oci_resources, limits, devices_decode, device_fields),
+	CUSTOM_OBJECT("blockIO", struct oci_resources, limits, oci_decode_block, oci_block_fields),
+	CUSTOM_OBJECT("devices", struct oci_resources, limits, oci_decode_device_rules, oci_device_rule_fields),
 	PAIRS("unified", struct oci_resources, unified, 0),
 	CUSTOM_OBJECT("hugepageLimits", struct oci_resources, limits, huge_pages_decode, huge_pages_fields),
 	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
@@ -559,7 +323,7 @@ int oci_update_convert(
 		return blame(err, "cpu");
 	if (is_given(&from->pids) && pids_convert(from->pids.value, &out->limits, err) < 0)
 		return blame(err, "pids");
-	if (is_given(&from->block_weight) && block_weight_convert(from->block_weight.value, &out->limits, err) < 0)
+	if (is_given(&from->block_weight) && oci_block_weight_convert(from->block_weight.value, &out->limits, err) < 0)
 		return blame(err, "block I/O");
 	return 0;
 }
