@@ -64,30 +64,30 @@ step() {
 	report "$name" $(($(date +%s) - begin)) $? "$logs/$name.log"
 }
 
-# needed NAME COMMAND…: a step without which the rest makes no sense.
-needed() {
-	step "$@"
-	[ $failed = 0 ] || {
-		echo "0 passed, 1 failed, 0 skipped"
-		exit 1
-	}
-}
-
-# A shell in the background ignores the keyboard, so whoever is interrupted ends those it has started.
+# A shell in the background ignores the keyboard, so whoever ends early ends those it has started.
 children=""
 children_end() {
 	trap '' INT TERM HUP
 	# shellcheck disable=SC2086 # a list of numbers
 	[ -z "$children" ] || kill $children 2>/dev/null
 	wait
-	exit 143
 }
-trap children_end INT TERM HUP
+trap 'children_end; exit 143' INT TERM HUP
+
+# needed NAME COMMAND…: a step without which the rest makes no sense.
+needed() {
+	step "$@"
+	[ $failed = 0 ] || {
+		children_end
+		echo "0 passed, 1 failed, 0 skipped"
+		exit 1
+	}
+}
 
 # aside NICENESS NAME COMMAND…: for what fills the time in which the tests of this kernel wait; collect has its result. timeout
 # is there for what it does when it is ended: it ends all below it.
 aside() {
-	trap children_end TERM
+	trap 'children_end; exit 143' TERM
 	nice=$1 name=$2
 	shift 2
 	begin=$(date +%s)
