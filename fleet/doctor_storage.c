@@ -26,6 +26,7 @@
 #include "fleet/doctor.h"
 
 #define SCRATCH_PREFIX ".warren-doctor."
+#define SCRATCH_TRIES 16
 #define ENTRIES_MAX 65536
 #define FREE_PERCENT_MIN 5
 #define FREE_BYTES_MIN ((int64_t)1 << 30)
@@ -56,17 +57,32 @@ static void scratch_sweep(struct examination *examination, int parent)
 	}
 }
 
+/* Between making and locking it looks like one that a kill left: another examination may take it away. */
+static bool scratch_try(struct scratch *scratch, struct error *err)
+{
+	struct stat about;
+
+	fd_drop(&scratch->dir);
+	snprintf(scratch->name, sizeof(scratch->name), SCRATCH_PREFIX "%d.%lld", getpid(), (long long)clock_ms());
+	scratch->dir = dir_create(scratch->parent, scratch->name, 0700, err);
+	if (scratch->dir < 0)
+		return false;
+	return lock_exclusive(scratch->dir, 0, err) == 0 && fstat(scratch->dir, &about) == 0 && about.st_nlink > 0;
+}
+
 static int scratch_make(struct examination *examination, const char *place, struct scratch *scratch, struct error *err)
 {
 	scratch->parent = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (scratch->parent < 0)
 		return fail_errno(err, "open %s", place);
 	scratch_sweep(examination, scratch->parent);
-	snprintf(scratch->name, sizeof(scratch->name), SCRATCH_PREFIX "%d.%lld", getpid(), (long long)clock_ms());
-	scratch->dir = dir_create(scratch->parent, scratch->name, 0700, err);
-	if (scratch->dir < 0)
-		return blame(err, "make a directory in %s", place);
-	return lock_exclusive(scratch->dir, 0, err);
+	for (int tries = 0; tries < SCRATCH_TRIES; tries++) {
+		if (scratch_try(scratch, err))
+			return 0;
+		if (scratch->dir < 0 && err->errnum != ENOENT)
+			return blame(err, "make a directory in %s", place);
+	}
+	return fail(err, ERROR_BUSY, "make a directory in %s: it keeps being removed", place);
 }
 
 static void scratch_drop(struct scratch *scratch)

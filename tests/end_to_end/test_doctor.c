@@ -98,6 +98,20 @@ TEST(doctor, removes_what_a_killed_one_left, .fini = playground_rescue, .timeout
 	cr_assert_str_eq(files.out, "");
 }
 
+TEST(doctor, many_at_once_do_not_disturb_one_another, .fini = playground_rescue, .timeout = SLOWLY(240))
+{
+	auto_playground playground = playground_new();
+	auto_free char *script =
+		text_format("for i in 1 2 3 4 5 6; do %s --root %s --cgroup-parent %s doctor -q > %s/$i & "
+			    "pids=\"$pids $!\"; done; for p in $pids; do wait $p || exit 1; done",
+			WARREN_PROGRAM, playground.root, playground.parent, playground.directory.path);
+	auto_free char *show = text_format("cat %s/[1-6]", playground.directory.path);
+
+	auto_run run = RUN("sh", "-c", script);
+	auto_run said = RUN("sh", "-c", show);
+	cr_assert(run.status == 0 && !strstr(said.out, "missing"), "%s%s", run.err, said.out);
+}
+
 TEST(doctor, tells_problems_only_and_settings_for_many, .fini = playground_rescue, .timeout = SLOWLY(240))
 {
 	auto_playground playground = playground_new();
