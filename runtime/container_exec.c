@@ -165,6 +165,8 @@ static int execution_start(struct execution *e, const struct container_exec_opti
 	/* What the object `linux` says of processes holds for all of the container's. */
 	process.memory_policy = e->spec.process.memory_policy;
 	process.personality = e->spec.process.personality;
+	if (!process.oom_score_adj.set)
+		process.oom_score_adj = e->spec.process.oom_score_adj;
 	if (join_start(&join, &e->launched, NULL, err) < 0)
 		return -1;
 	if (e->console_socket >= 0) {

@@ -12,11 +12,13 @@
 #include "base/process.h"
 #include "runtime/namespaces.h"
 
-_Noreturn static void wait_for_the_end(void)
+/* A parent that died before the first call is noticed by the second. */
+_Noreturn static void wait_for_the_end(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	for (;;)
+	while (getppid() == parent)
 		pause();
+	_exit(0);
 }
 
 static int maps_write(pid_t pid, const struct spec_mount *mount, struct error *err)
@@ -41,12 +43,13 @@ int idmap_namespace_open(const struct spec_mount *mount, struct error *err)
 	auto_fd pidfd = -1;
 	struct error ignored;
 	int namespace, status;
+	pid_t parent = getpid();
 	pid_t pid = process_clone(CLONE_NEWUSER, -1, &pidfd);
 
 	if (pid < 0)
 		return fail_errno(err, "make a user namespace for the id maps");
 	if (pid == 0)
-		wait_for_the_end();
+		wait_for_the_end(parent);
 	namespace = maps_write(pid, mount, err);
 	if (process_signal(pidfd, SIGKILL, &ignored) == 0 && process_reap(pidfd, &status, &ignored) < 0)
 		return namespace; /* somebody else reaps our children */

@@ -190,6 +190,8 @@ static int limits_step(struct joining *j, struct error *err)
 {
 	if (process_raise_rlimits(0, j->join->process, err) < 0 || process_note_host(&j->plan, err) < 0)
 		return -1;
+	if (schedule_set_oom_score(j->join->process, err) < 0)
+		return -1;
 	return schedule_apply(0, j->join->process, err);
 }
 

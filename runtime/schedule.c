@@ -2,10 +2,12 @@
 #include "runtime/schedule.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
@@ -54,6 +56,20 @@ int schedule_apply(pid_t pid, const struct spec_process *process, struct error *
 	if (io->set && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, (int)io->value) < 0)
 		return fail_errno(
 			err, "ioPriority: set class %d, priority %d", (int)(io->value >> 13), (int)(io->value & 7));
+	return 0;
+}
+
+int schedule_set_oom_score(const struct spec_process *process, struct error *err)
+{
+	char text[24];
+	int length;
+
+	if (!process->oom_score_adj.set)
+		return 0;
+	auto_fd fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	length = snprintf(text, sizeof(text), "%d", (int)process->oom_score_adj.value);
+	if (fd < 0 || write(fd, text, (size_t)length) != length)
+		return fail_errno(err, "oomScoreAdj: set %s (less than now only with CAP_SYS_RESOURCE)", text);
 	return 0;
 }
 

@@ -15,6 +15,10 @@
  * process that is to live in a user namespace gets them from outside. No allocation. */
 MUST_CHECK int schedule_apply(pid_t pid, const struct spec_process *process, struct error *err);
 
+/* What the caller's chances are when memory runs out, while /proc is the host's: without it a later process of a
+ * container keeps those of whoever started it, as of an engine that is never to be killed. No allocation. */
+MUST_CHECK int schedule_set_oom_score(const struct spec_process *process, struct error *err);
+
 /* The caller's processors: a list such as "0-3,7"; NULL or "" leaves them. No allocation. */
 MUST_CHECK int schedule_set_processors(const char *list, struct error *err);
 

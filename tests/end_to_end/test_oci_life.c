@@ -207,7 +207,7 @@ TEST(oci_names, are_checked_before_anything_is_touched)
 		"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
 		"01234567890123456789012345678901234567890123456789012345"};
 	static const char *const verbs[][4] = {{"create"}, {"run"}, {"start"}, {"state"}, {"kill"}, {"delete", "-f"},
-		{"delete"}, {"pause"}, {"resume"}, {"ps"}, {"exec"}};
+		{"delete"}, {"pause"}, {"resume"}, {"ps"}, {"exec"}, {"update"}, {"events"}};
 	auto_bundle bundle = bundle_new();
 
 	BUNDLE_WRITE(&bundle, .args = "[\"/bin/true\"]");

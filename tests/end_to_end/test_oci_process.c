@@ -212,6 +212,26 @@ TEST(oci_process, of_an_exec_keeps_scheduler_and_io_priority)
 	cr_assert_str_eq(exec.out, "3 0 3\nidle\n", "%s%s", exec.out, exec.err);
 }
 
+TEST(oci_process, of_an_exec_has_the_containers_chances_when_memory_runs_out)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"1000\"]", .process = "\"oomScoreAdj\": 300");
+	auto_run run = OCI(&bundle, "run", "-d", "ID");
+	ASSERT_STATUS(run, 0);
+	auto_run exec = OCI(&bundle, "exec", "ID", "cat", "/proc/1/oom_score_adj", "/proc/self/oom_score_adj");
+	cr_assert_str_eq(exec.out, "300\n300\n", "%s%s", exec.out, exec.err);
+	run_write_file(bundle.path, "process.json", 0644,
+		"{\"args\": [\"/bin/cat\", \"/proc/self/oom_score_adj\"], \"cwd\": \"/\"}");
+	auto_run plain = OCI(&bundle, "exec", "--process", "process.json", "ID");
+	cr_assert_str_eq(plain.out, "300\n", "%s%s", plain.out, plain.err);
+	run_write_file(bundle.path, "process.json", 0644,
+		"{\"args\": [\"/bin/cat\", \"/proc/self/oom_score_adj\"], \"cwd\": \"/\", \"oomScoreAdj\": 500}");
+	auto_run own = OCI(&bundle, "exec", "--process", "process.json", "ID");
+	cr_assert_str_eq(own.out, "500\n", "%s%s", own.out, own.err);
+}
+
 /* Debian's kernel has AppArmor; "unconfined" is always there, any other profile would have to be loaded. */
 TEST(oci_process, gets_the_apparmor_profile_or_is_refused)
 {
