@@ -34,7 +34,7 @@ static const struct option events_table[] = {
 
 struct watch {
 	struct arena arena;
-	struct arena *scratch; /* of one line of figures */
+	struct arena scratch; /* of one line of figures */
 	struct container container;
 	struct cgroup_host host;
 	struct cgroup cgroup;
@@ -55,6 +55,7 @@ static void watch_drop(struct watch *watch)
 	if (watch->has_host)
 		cgroup_host_drop(&watch->host);
 	container_close(&watch->container);
+	arena_drop(&watch->scratch);
 	arena_drop(&watch->arena);
 }
 
@@ -72,7 +73,7 @@ static const char *watch_read(struct watch *watch, enum cgroup_controller contro
 	struct error ignored;
 	const char *text;
 
-	if (dir < 0 || file_read(watch->scratch, dir, file, FILE_MAX, &text, NULL, &ignored) < 0)
+	if (dir < 0 || file_read(&watch->scratch, dir, file, FILE_MAX, &text, NULL, &ignored) < 0)
 		return NULL;
 	return text;
 }
@@ -80,7 +81,7 @@ static const char *watch_read(struct watch *watch, enum cgroup_controller contro
 static void cpu_encode(struct watch *watch, struct encoder *encoder, const struct cgroup_stats *stats)
 {
 	const char *each = watch_read(watch, CGROUP_CPUACCT, "cpuacct.usage_percpu");
-	struct strings words = strings_split(watch->scratch, each ? each : "", ' ');
+	struct strings words = strings_split(&watch->scratch, each ? each : "", ' ');
 	uint64_t number;
 	struct error ignored;
 
@@ -110,13 +111,13 @@ static void cpu_encode(struct watch *watch, struct encoder *encoder, const struc
 static void memory_raw_encode(struct watch *watch, struct encoder *encoder)
 {
 	const char *text = watch_read(watch, CGROUP_MEMORY, "memory.stat");
-	struct strings lines = strings_split(watch->scratch, text ? text : "", '\n');
+	struct strings lines = strings_split(&watch->scratch, text ? text : "", '\n');
 	uint64_t number;
 	struct error ignored;
 
 	encode_object_begin(encoder, "raw");
 	for (size_t i = 0; i < lines.count; i++) {
-		struct strings words = strings_split(watch->scratch, lines.items[i], ' ');
+		struct strings words = strings_split(&watch->scratch, lines.items[i], ' ');
 
 		if (words.count == 2 && number_parse_u64(words.items[1], UINT64_MAX, &number, &ignored) == 0)
 			encode_uint64(encoder, words.items[0], number);
@@ -127,7 +128,7 @@ static void memory_raw_encode(struct watch *watch, struct encoder *encoder)
 static int64_t memory_key(struct watch *watch, const char *key)
 {
 	const char *text = watch_read(watch, CGROUP_MEMORY, "memory.stat");
-	struct strings lines = strings_split(watch->scratch, text ? text : "", '\n');
+	struct strings lines = strings_split(&watch->scratch, text ? text : "", '\n');
 	size_t length = strlen(key);
 	int64_t number = 0;
 	struct error ignored;
@@ -145,7 +146,7 @@ static int64_t memory_key(struct watch *watch, const char *key)
 static int64_t number_in(struct watch *watch, enum cgroup_controller controller, const char *file)
 {
 	const char *text = watch_read(watch, controller, file);
-	struct strings lines = strings_split(watch->scratch, text ? text : "", '\n');
+	struct strings lines = strings_split(&watch->scratch, text ? text : "", '\n');
 	struct error ignored;
 	int64_t number;
 
@@ -223,13 +224,13 @@ static void io_entry_encode(struct encoder *encoder, const char *device, const c
 static void io_v1_encode(struct watch *watch, struct encoder *encoder, const char *key, const char *file)
 {
 	const char *text = watch_read(watch, CGROUP_IO, file);
-	struct strings lines = strings_split(watch->scratch, text ? text : "", '\n');
+	struct strings lines = strings_split(&watch->scratch, text ? text : "", '\n');
 
 	if (!text)
 		return;
 	encode_array_begin(encoder, key);
 	for (size_t i = 0; i < lines.count; i++) {
-		struct strings words = strings_split(watch->scratch, lines.items[i], ' ');
+		struct strings words = strings_split(&watch->scratch, lines.items[i], ' ');
 
 		if (words.count == 3)
 			io_entry_encode(encoder, words.items[0], words.items[1], words.items[2]);
@@ -242,13 +243,13 @@ static void io_v2_encode(
 	struct watch *watch, struct encoder *encoder, const char *key, const char *read_key, const char *write_key)
 {
 	const char *text = watch_read(watch, CGROUP_IO, "io.stat");
-	struct strings lines = strings_split(watch->scratch, text ? text : "", '\n');
+	struct strings lines = strings_split(&watch->scratch, text ? text : "", '\n');
 
 	if (!text)
 		return;
 	encode_array_begin(encoder, key);
 	for (size_t i = 0; i < lines.count; i++) {
-		struct strings words = strings_split(watch->scratch, lines.items[i], ' ');
+		struct strings words = strings_split(&watch->scratch, lines.items[i], ' ');
 
 		for (size_t k = 1; k < words.count; k++) {
 			const char *word = words.items[k];
@@ -275,26 +276,17 @@ static void io_encode(struct watch *watch, struct encoder *encoder)
 	encode_object_end(encoder);
 }
 
-static int stats_print(struct watch *watch, struct error *err)
+static void stats_encode(struct watch *watch, struct encoder *encoder, const struct cgroup_stats *stats)
 {
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	AUTO(arena_drop) struct arena scratch = {0};
-	auto_free char *text = NULL;
-	struct cgroup_stats stats;
-	size_t length;
-
-	watch->scratch = &scratch;
-	if (cgroup_stats_read(&watch->cgroup, &stats, err) < 0)
-		return -1;
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "type", "stats");
 	encode_string(encoder, "id", watch->container.facts.id);
 	encode_object_begin(encoder, "data");
-	cpu_encode(watch, encoder, &stats);
+	cpu_encode(watch, encoder, stats);
 	memory_encode(watch, encoder);
 	encode_object_begin(encoder, "pids");
-	encode_figure(encoder, "current", &stats.pids, 1);
-	encode_figure(encoder, "limit", &stats.pids_limit, 1);
+	encode_figure(encoder, "current", &stats->pids, 1);
+	encode_figure(encoder, "limit", &stats->pids_limit, 1);
 	encode_object_end(encoder);
 	io_encode(watch, encoder);
 	encode_object_begin(encoder, "hugetlb");
@@ -304,9 +296,28 @@ static int stats_print(struct watch *watch, struct error *err)
 	encode_null(encoder, "network_interfaces");
 	encode_object_end(encoder);
 	encode_object_end(encoder);
+}
+
+static int line_print(struct encoder *encoder, struct error *err)
+{
+	auto_free char *text = NULL;
+	size_t length;
+
 	text = encoder_take(encoder, &length);
 	printf("%s\n", text);
 	return fflush(stdout) == 0 ? 0 : fail_errno(err, "standard output");
+}
+
+static int stats_print(struct watch *watch, struct error *err)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
+	struct cgroup_stats stats;
+
+	if (cgroup_stats_read(&watch->cgroup, &stats, err) < 0)
+		return -1;
+	stats_encode(watch, encoder, &stats);
+	arena_drop(&watch->scratch);
+	return line_print(encoder, err);
 }
 
 /* --- out of memory ------------------------------------------------------------------------------------------------ */
@@ -342,8 +353,6 @@ static int oom_print(struct watch *watch, struct error *err)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
 	int64_t kills = cgroup_oom_kills(&watch->cgroup);
-	auto_free char *text = NULL;
-	size_t length;
 
 	if (kills <= watch->oom_kills)
 		return 0;
@@ -352,9 +361,7 @@ static int oom_print(struct watch *watch, struct error *err)
 	encode_string(encoder, "type", "oom");
 	encode_string(encoder, "id", watch->container.facts.id);
 	encode_object_end(encoder);
-	text = encoder_take(encoder, &length);
-	printf("%s\n", text);
-	return fflush(stdout) == 0 ? 0 : fail_errno(err, "standard output");
+	return line_print(encoder, err);
 }
 
 /* What wakes us stays ready until it was read: v2's file at its beginning, v1's counter. */
