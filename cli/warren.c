@@ -23,7 +23,8 @@ struct global_options {
 static const struct option global_table[] = {
 	OPTION_TEXT("root", 0, "DIR", "keep everything below DIR instead of /run, /var/lib and /var/log",
 		struct global_options, root),
-	OPTION_TEXT("cgroup-parent", 0, "NAME", "control group that holds all others (default: warren)",
+	OPTION_TEXT("cgroup-parent", 0, "NAME",
+		"control group that holds all others: a name, a /path, or delegated (default: warren)",
 		struct global_options, cgroup_parent),
 	OPTION_FLAG("debug", 0, "say what is done, on standard error", struct global_options, debug),
 	OPTION_FLAG("version", 0, "print the version", struct global_options, version),
@@ -167,7 +168,8 @@ int main(int argc, char **argv)
 	int status;
 
 	fds_open_standard();
-	/* A control group that only root may enter could not be mounted inside (cgroup2 walks there as the instance). */
+	/* A control group that only root may enter could not be mounted inside (cgroup2 walks there as the instance).
+	 */
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	commands_collect();

@@ -18,7 +18,7 @@
 
 struct host_options {
 	const char *root;	   /* NULL: /run/warren, /var/lib/warren, /var/log/warren; else <root>/{run,lib,log} */
-	const char *cgroup_parent; /* NULL: "warren" */
+	const char *cgroup_parent; /* "name", "/path", "delegated"; NULL: as in earlier commands, else "warren" */
 };
 
 struct host {
