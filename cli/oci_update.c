@@ -77,6 +77,15 @@ static int unsupported_check(const struct update_options *options, struct error 
 	return 0;
 }
 
+static int alone_check(const struct update_options *options, struct error *err)
+{
+	static const struct resource_numbers none;
+
+	if (options->resources && memcmp(&options->numbers, &none, sizeof(none)) != 0)
+		return fail(err, ERROR_USAGE, "--resources and options for single limits exclude each other");
+	return 0;
+}
+
 static int update_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	const struct update_options *update = options;
@@ -84,7 +93,9 @@ static int update_run(void *context, void *options, size_t count, char **operand
 	struct oci_cli *cli = context;
 
 	(void)count;
-	if (id_check(operands[0], err) < 0 || unsupported_check(update, err) < 0 || oci_cli_open(cli, err) < 0)
+	if (id_check(operands[0], err) < 0 || unsupported_check(update, err) < 0 || alone_check(update, err) < 0)
+		return -1;
+	if (oci_cli_open(cli, err) < 0)
 		return -1;
 	return container_update(cli->root_dir, operands[0], &call, err);
 }

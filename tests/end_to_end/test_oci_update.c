@@ -173,6 +173,30 @@ TEST(oci_update, puts_everything_back_when_one_limit_is_refused)
 	assert_limit(&bundle, &shares, "512", "50");
 }
 
+/* The container had no limit of anything: on v1 it moves into a hierarchy that it was not in. */
+TEST(oci_update, binds_processes_that_run_already)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"1000\"]");
+	auto_run run = OCI(&bundle, "run", "-d", "ID");
+	ASSERT_STATUS(run, 0);
+	auto_run free_one = OCI(&bundle, "exec", "ID", "sh", "-c", "(true; echo forked) | cat");
+	cr_assert_str_eq(free_one.out, "forked\n");
+	auto_run update = OCI(&bundle, "update", "--pids-limit", "2", "ID");
+	ASSERT_STATUS(update, 0);
+	auto_run bound = OCI(&bundle, "exec", "ID", "sh", "-c", "(true; echo forked) | cat");
+	cr_assert(strstr(bound.err, "can't fork"), "%d: %s%s", bound.status, bound.out, bound.err);
+}
+
+TEST(oci_update, takes_a_file_or_options_but_not_both)
+{
+	auto_run both = RUN(WARREN_OCI_PROGRAM, "update", "-r", "x.json", "--memory", "5M", "x");
+
+	ASSERT_REFUSED(both, "--resources and options for single limits exclude each other");
+}
+
 TEST(oci_update, refuses_by_name_what_it_cannot_do)
 {
 	NEEDS_ROOT();
