@@ -152,6 +152,8 @@ int host_open(const struct host_options *options, struct host *out, struct error
 		return fail(err, ERROR_SYSTEM, "warren needs root; try again with sudo");
 	if (options && options->root && path_check_absolute("--root", options->root, err) < 0)
 		return -1;
+	if (options && options->cgroup_parent && cgroup_parent_check(options->cgroup_parent, err) < 0)
+		return -1;
 	paths_set(out, options);
 	if (directories_open(out, err) == 0 && boot_check(out, err) == 0 &&
 		host_cgroups_open(out, options ? options->cgroup_parent : NULL, err) == 0)

@@ -30,7 +30,7 @@ static bool choices_equal(const struct choice *a, const struct choice *b)
 	return text_equal(a->base, b->base) && text_equal(a->parent, b->parent);
 }
 
-static int parent_check(const char *parent, struct error *err)
+int cgroup_parent_check(const char *parent, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings parts = strings_split(&arena, parent + (*parent == '/'), '/');
@@ -52,7 +52,7 @@ static int choice_of(struct arena *arena, const char *wanted, struct choice *out
 	*out = (struct choice){ROOT_BASE, DEFAULT_PARENT};
 	if (text_equal(wanted, "delegated"))
 		return cgroup_delegated_find(arena, &out->base, err) < 0 ? blame(err, "--cgroup-parent delegated") : 0;
-	if (parent_check(wanted, err) < 0)
+	if (cgroup_parent_check(wanted, err) < 0)
 		return -1;
 	out->parent = wanted + (*wanted == '/');
 	return 0;
@@ -69,7 +69,7 @@ static struct choice recorded(struct arena *arena, const struct host *host)
 	if (file_read(arena, host->run, "cgroup", RECORD_MAX, &text, NULL, &ignored) < 0)
 		return choice;
 	lines = strings_split(arena, text, '\n');
-	if (lines.count < 2 || *lines.items[0] != '/' || parent_check(lines.items[1], &ignored) < 0)
+	if (lines.count < 2 || *lines.items[0] != '/' || cgroup_parent_check(lines.items[1], &ignored) < 0)
 		return choice;
 	return (struct choice){lines.items[0], lines.items[1]};
 }

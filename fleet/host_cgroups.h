@@ -4,6 +4,9 @@
 
 #include "fleet/fleet.h"
 
+/* Refuses what --cgroup-parent cannot be, before anything is made. */
+MUST_CHECK int cgroup_parent_check(const char *wanted, struct error *err);
+
 /* Opens host->cgroups and sets host->cgroup_parent, from `wanted` (the option --cgroup-parent; NULL: what earlier
  * commands of this boot wanted, else "warren"). host->run and host->live are open. */
 MUST_CHECK int host_cgroups_open(struct host *host, const char *wanted, struct error *err);
