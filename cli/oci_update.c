@@ -77,12 +77,21 @@ static int unsupported_check(const struct update_options *options, struct error 
 	return 0;
 }
 
+static bool is_given(const struct update_options *options, const struct option *row)
+{
+	const void *member = (const char *)options + row->offset;
+
+	if (row->kind == OPTION_KIND_TEXT)
+		return *(const char *const *)member;
+	return ((const struct optional *)member)->set;
+}
+
 static int alone_check(const struct update_options *options, struct error *err)
 {
-	static const struct resource_numbers none;
-
-	if (options->resources && memcmp(&options->numbers, &none, sizeof(none)) != 0)
-		return fail(err, ERROR_USAGE, "--resources and options for single limits exclude each other");
+	for (const struct option *row = update_table + 1; options->resources && row->name; row++) {
+		if (is_given(options, row))
+			return fail(err, ERROR_USAGE, "--resources and --%s exclude each other", row->name);
+	}
 	return 0;
 }
 

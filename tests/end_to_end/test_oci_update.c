@@ -193,8 +193,10 @@ TEST(oci_update, binds_processes_that_run_already)
 TEST(oci_update, takes_a_file_or_options_but_not_both)
 {
 	auto_run both = RUN(WARREN_OCI_PROGRAM, "update", "-r", "x.json", "--memory", "5M", "x");
+	auto_run list = RUN(WARREN_OCI_PROGRAM, "update", "--cpuset-cpus", "0", "x", "--resources=-");
 
-	ASSERT_REFUSED(both, "--resources and options for single limits exclude each other");
+	ASSERT_REFUSED(both, "--resources and --memory exclude each other");
+	ASSERT_REFUSED(list, "--resources and --cpuset-cpus exclude each other");
 }
 
 TEST(oci_update, refuses_by_name_what_it_cannot_do)
