@@ -141,7 +141,7 @@ int host_cgroups_open(struct host *host, const char *wanted, struct error *err)
 		}
 		if (err->kind != ERROR_MISSING || wanted)
 			return blame(err, "the control groups of this host");
-		log_warn("cgroup %s, where instances were started, is gone, and they with it", choice.base);
+		log_debug("cgroup %s, where instances were started, is gone", choice.base);
 		unlinkat(host->run, "cgroup", 0);
 		choice.parent = DEFAULT_PARENT;
 		forgive(err);
