@@ -26,7 +26,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 if [ $full = yes ]; then
-	fuzz_seconds=60 machine_seconds=14400
+	fuzz_seconds=60 machine_seconds=28000
 	# Commands are killed at every system call, not at some.
 	export WARREN_KILL_STEP=1 WARREN_TEST_ALL_POINTS=1
 	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS" tool_words=--full

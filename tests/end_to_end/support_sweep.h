@@ -23,7 +23,8 @@ struct sweep {
 	const char *clear[SWEEP_WORDS];
 	const char *states; /* those that may be listed after the kill */
 	enum step_where where;
-	int width; /* from one point to the next; 0: 8 */
+	int width;	/* from one point to the next; 0: 8 */
+	bool also_slow; /* one of the few that ./test.sh has time for on an emulated processor */
 };
 
 /* Every `width`th point, or as the environment says (step_width). Fails the test at its end when anything was wrong;

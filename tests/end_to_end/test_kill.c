@@ -51,17 +51,20 @@ static void sweep_warren(struct sweep sweep)
 #define KILL_TEST(name, ...)                                                                                           \
 	TEST(kill, name, .fini = playground_rescue, .timeout = SLOWLY(7200))                                           \
 	{                                                                                                              \
-		sweep_warren((struct sweep){__VA_ARGS__});                                                             \
+		const struct sweep sweep = {__VA_ARGS__};                                                              \
+		if (!sweep.also_slow)                                                                                  \
+			NEEDS_A_FAST_PROCESSOR();                                                                      \
+		sweep_warren(sweep);                                                                                   \
 	}
 
 #define KILLED_RUN                                                                                                     \
 	.command = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE, .states = "created starting running stopped"
 KILL_TEST(run_alone, KILLED_RUN, .where = STEP_COMMAND)
 KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN, .width = 12)
-KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16)
+KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16, .also_slow = true)
 
 #define ON_RUNNING .before = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE
-KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = "running stopped")
+KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = "running stopped", .also_slow = true)
 KILL_TEST(rm, ON_RUNNING, .command = REMOVE, .states = "running stopped")
 KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running")
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running", .where = STEP_CHILDREN)

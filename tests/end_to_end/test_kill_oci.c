@@ -44,11 +44,14 @@ static void sweep_oci(struct sweep sweep)
 #define KILL_TEST(name, ...)                                                                                           \
 	TEST(kill_oci, name, .timeout = SLOWLY(7200))                                                                  \
 	{                                                                                                              \
-		sweep_oci((struct sweep){.clear = DELETE, __VA_ARGS__});                                               \
+		const struct sweep sweep = {.clear = DELETE, __VA_ARGS__};                                             \
+		if (!sweep.also_slow)                                                                                  \
+			NEEDS_A_FAST_PROCESSOR();                                                                      \
+		sweep_oci(sweep);                                                                                      \
 	}
 
 #define KILLED_CREATE .command = CREATE, .again = CREATE, .states = "creating created stopped"
-KILL_TEST(create_alone, KILLED_CREATE, .where = STEP_COMMAND)
+KILL_TEST(create_alone, KILLED_CREATE, .where = STEP_COMMAND, .also_slow = true)
 KILL_TEST(create_its_first_process, KILLED_CREATE, .where = STEP_CHILDREN)
 KILL_TEST(create_with_all_it_made, KILLED_CREATE, .where = STEP_ALL)
 
@@ -59,7 +62,7 @@ KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL)
 KILL_TEST(start, .before = CREATE, .command = {"start", "ID"}, .again = CREATE, .states = "created running stopped")
 
 #define ON_RUNNING .before = RUN_DETACHED, .again = RUN_DETACHED
-KILL_TEST(delete, ON_RUNNING, .command = DELETE, .states = "running stopped")
+KILL_TEST(delete, ON_RUNNING, .command = DELETE, .states = "running stopped", .also_slow = true)
 KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running")
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running",
 	.where = STEP_CHILDREN)
