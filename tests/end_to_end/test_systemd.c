@@ -495,8 +495,8 @@ TEST(systemd, missing_helper_is_said_in_one_line)
 
 /* --- a user's systemd --------------------------------------------------------------------------------------------- */
 
-#define USER "4711"
-#define USER_ID 4711
+#define USER "1" /* daemon, as any Debian has it; a user without a name has no manager */
+#define USER_ID 1
 #define USER_BUS "/run/user/" USER "/bus"
 
 /* What warren-systemd says, asked by that user. */
@@ -531,8 +531,7 @@ TEST(systemd, of_a_user_makes_scopes_below_the_users_slice, .timeout = SLOWLY(60
 	auto_run started = RUN("systemctl", "start", "user@" USER ".service");
 	char answer[4096];
 
-	for (int i = 0; i < SLOWLY(50) && access(USER_BUS, F_OK) < 0; i++)
-		usleep(100000); /* nobody tells when the user's manager has made it */
+	ASSERT_STATUS(started, 0);
 	SKIP_UNLESS(access(USER_BUS, F_OK) == 0, "needs a user's systemd with D-Bus (dbus-user-session)");
 	user_ask("{\"version\":1,\"verb\":\"start\",\"bus\":\"user\",\"unit\":\"wtest.scope\",\"timeoutMs\":30000,"
 		 "\"properties\":[{\"name\":\"Slice\",\"type\":\"s\",\"values\":[\"user.slice\"]}]}",
@@ -604,7 +603,7 @@ static void sweep_systemd(struct sweep sweep)
 	sweep.state = bundle.state;
 	sweep.cgroup = cgroup;
 	sweep.state_key = "status";
-	sweep.width = WARREN_TEST_SLOW > 1 ? 3 : 8; /* times WARREN_TEST_SLOW */
+	sweep.width = WARREN_TEST_SLOW > 1 ? 1 : 8; /* times WARREN_TEST_SLOW */
 	sweep_run(&sweep);
 }
 
