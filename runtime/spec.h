@@ -34,8 +34,8 @@ struct spec_scheduler {
 
 /* set_mempolicy(2). */
 struct spec_memory_policy {
-	const char *name; /* "MPOL_BIND", for errors */
-	int mode;	  /* with its flags */
+	const char *name;  /* "MPOL_BIND", for errors */
+	int mode;	   /* with its flags */
 	const char *nodes; /* list of numbers; "": none */
 };
 
