@@ -10,6 +10,8 @@
 # Nothing outside the packages of Debian is installed, and no kernel: the machine's is unpacked below build/.
 # Ends with one line: "N passed, N failed, N skipped", both kernels together.
 set -u
+# Tests make files and look at their modes.
+umask 022
 cd "$(dirname "$0")" || exit 1
 top=$(pwd -P)
 full=no
