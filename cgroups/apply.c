@@ -59,9 +59,6 @@ struct limits_now limits_now_read(const struct cgroup *cgroup, const struct cgro
 
 static int knob_fail(const struct knob *knob, struct error *err)
 {
-	/* Whether swap is accounted (6.1: swapaccount=0) is seen on v2 only where the file should be. */
-	if (errno == ENOENT && strcmp(knob->limit, "swap_max") == 0)
-		return swap_is_in_use() ? swap_fail(err) : 0;
 	if (errno == ENOENT)
 		return fail(err, ERROR_SYSTEM, "%s: this kernel has no %s%s%s", knob->limit, knob->file,
 			knob->or_file ? " and no " : "", knob->or_file ? knob->or_file : "");

@@ -292,9 +292,8 @@ static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
 		     faccessat(host->hierarchy[CGROUP_MEMORY], "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
 }
 
-/* Devices need bpf(2) and freezing nothing but the kernel: no controllers on v2, but there. v2's root has no file that
- * tells whether swap is accounted; it is, in every kernel with swap, unless 6.1 was booted with swapaccount=0: then the
- * limit's file is missing, which is said when it is written. */
+/* Devices need bpf(2) and freezing nothing but the kernel: no controllers on v2, but there. A kernel with swap accounts
+ * it on v2 (6.1 takes no notice of swapaccount=0). */
 static void host_open_v2(struct cgroup_host *host, int base)
 {
 	unsigned controllers = controllers_read(base, "cgroup.controllers");

@@ -121,7 +121,7 @@ static int limit_check(const struct cgroup_host *host, const struct limit *limit
 }
 
 /* /proc/swaps has a head line, then one line for each area in use. */
-bool swap_is_in_use(void)
+static bool swap_is_in_use(void)
 {
 	char text[512];
 	const char *line = knob_read(AT_FDCWD, "/proc/swaps", text, sizeof(text)) > 0 ? strchr(text, '\n') : NULL;
@@ -129,18 +129,13 @@ bool swap_is_in_use(void)
 	return line && line[1];
 }
 
-int swap_fail(struct error *err)
-{
-	return fail(
-		err, ERROR_SYSTEM, "swap_max: this kernel does not account swap (it would with swapaccount=1 at boot)");
-}
-
 static int swap_check(const struct cgroup_host *host, const struct cgroup_limits *limits, struct error *err)
 {
 	if (!limits->swap_max.set || limits->swap_max.value < 0)
 		return 0;
 	if (!host->swap && swap_is_in_use())
-		return swap_fail(err);
+		return fail(err, ERROR_SYSTEM,
+			"swap_max: this kernel does not account swap (it would with swapaccount=1 at boot)");
 	if (!host_is_v2(host) && limits->memory_max.set && limits->memory_max.value < 0)
 		return fail(err, ERROR_SYSTEM, "swap_max: cgroup v1 limits swap only together with memory_max");
 	return 0;

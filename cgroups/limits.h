@@ -49,10 +49,6 @@ extern const struct limits_now limits_fresh;
 MUST_CHECK int limits_compile(const struct cgroup_host *host, const struct cgroup_limits *limits,
 	const struct limits_now *now, struct arena *arena, struct knobs *out, struct error *err);
 
-/* A kernel that does not account swap keeps any limit of it for as long as none is in use. */
-bool swap_is_in_use(void);
-int swap_fail(struct error *err);
-
 /* Controllers (bits 1 << controller) that the writes and, on v1, the device rules need. */
 unsigned limits_controllers(
 	const struct cgroup_host *host, const struct cgroup_limits *limits, const struct knobs *knobs);
