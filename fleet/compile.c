@@ -338,6 +338,41 @@ static void compile_namespaces(const struct compiler *c)
 	c->spec->uid_maps.count = c->spec->gid_maps.count = 1;
 }
 
+/* --- shares of what is counted for the whole host ------------------------------------------------------------------
+ */
+
+/* The kernel charges a user namespace's inotify and namespaces to whoever made it as well, and that is the host's root
+ * for all instances: without a share of its own, one instance takes what the host and its neighbours live on. A
+ * namespace's own limits are set from inside, before the capabilities go (user_namespaces(7), /proc/sys/user,
+ * Linux 4.9). */
+struct share {
+	const char *name, *value,
+		*with_init; /* with_init: for an instance that boots one; value NULL: only for those */
+};
+
+static const struct share shares[] = {
+	{"user.max_inotify_instances", "32", "64"},
+	{"user.max_inotify_watches", "16384", "65536"},
+	{"user.max_mnt_namespaces", NULL, "1024"},
+	{"user.max_net_namespaces", NULL, "256"},
+	{"user.max_pid_namespaces", NULL, "256"},
+	{"user.max_uts_namespaces", NULL, "1024"},
+	{"user.max_ipc_namespaces", NULL, "1024"},
+	{"user.max_cgroup_namespaces", NULL, "1024"},
+};
+
+static void compile_sysctls(const struct compiler *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		const char *value = c->from->boot ? shares[i].with_init : shares[i].value;
+
+		if (value && c->facts->id_base)
+			pairs_set(c->arena, &c->spec->sysctls, shares[i].name, value);
+	}
+	for (size_t i = 0; i < c->from->sysctls.count; i++)
+		pairs_set(c->arena, &c->spec->sysctls, c->from->sysctls.items[i].name, c->from->sysctls.items[i].value);
+}
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 int instance_compile(struct arena *arena, const struct instance_spec *spec, const struct compile_facts *facts,
@@ -363,12 +398,12 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->cgroup_path = facts->cgroup_path;
 	out->root_read_only = spec->read_only;
 	out->process.terminal = spec->terminal || spec->boot; /* init's console */
-	out->sysctls = spec->sysctls;
 	resources_limits(&spec->resources, &out->limits);
 	compile_user(&c);
 	compile_security(&c);
 	compile_mounts(&c);
 	compile_namespaces(&c);
+	compile_sysctls(&c);
 	if (compile_args(&c) < 0 || compile_environment(&c) < 0 || compile_capabilities(&c) < 0 ||
 		ulimits_compile(arena, spec, &out->process, err) < 0)
 		return -1;

@@ -581,7 +581,7 @@ static const char *const sysctls_allowed[] = {"kernel.shmmax", "kernel.shmall", 
 
 static bool sysctl_is_allowed(const char *name)
 {
-	if (text_starts_with(name, "net.") || text_starts_with(name, "fs.mqueue."))
+	if (text_starts_with(name, "net.") || text_starts_with(name, "fs.mqueue.") || text_starts_with(name, "user."))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(sysctls_allowed); i++)
 		if (!strcmp(name, sysctls_allowed[i]))

@@ -362,6 +362,7 @@ static const struct {
 	{"kernel.domainname", NS_UTS},
 	{"fs.mqueue.", NS_IPC},
 	{"net.", NS_NET},
+	{"user.", NS_USER},
 };
 
 static bool sysctl_matches(const char *pattern, const char *name)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -304,6 +305,17 @@ static int probe_fork(void)
 	return 0;
 }
 
+/* Nobody can take more from the machine than this; it is told how far it got. */
+static int probe_inotify(void)
+{
+	int count = 0;
+
+	while (count < FORKS_MAX && inotify_init1(IN_CLOEXEC) >= 0)
+		count++;
+	printf("%d, then %s\n", count, strerrorname_np(errno));
+	return 0;
+}
+
 static int probe_spin(void)
 {
 	volatile unsigned long turns = 1;
@@ -335,7 +347,7 @@ static int probe_run(int argc, char **argv)
 		int (*run)(void);
 	} plain[] = {{"identity", probe_identity}, {"calls", probe_calls}, {"files", probe_files},
 		{"admin", probe_admin}, {"system", probe_system}, {"descriptors", probe_descriptors},
-		{"fork", probe_fork}, {"spin", probe_spin}, {"touch", probe_touch}};
+		{"fork", probe_fork}, {"inotify", probe_inotify}, {"spin", probe_spin}, {"touch", probe_touch}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
 		if (!strcmp(argv[0], plain[i].name))

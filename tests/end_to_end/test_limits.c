@@ -110,6 +110,19 @@ TEST(limits, processes_end_at_the_limit_by_run_and_by_exec, .fini = playground_r
 	cr_assert_str_eq(instance_fact(&playground, "inside", "state"), "running");
 }
 
+/* The kernel counts all of them against the host's root too. */
+TEST(limits, inotify_ends_at_the_share_of_an_instance, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+	const char *volume = playground_probe_volume(&playground);
+
+	auto_run share = WARREN(&playground, "run", "--rm", "-v", volume, "host", "--", PROBE, "inotify");
+	cr_assert_str_eq(share.out, "32, then EMFILE\n", "%s%s", share.out, share.err);
+	auto_run asked = WARREN(&playground, "run", "--rm", "--sysctl", "user.max_inotify_instances=5", "-v", volume,
+		"host", "--", PROBE, "inotify");
+	cr_assert_str_eq(asked.out, "5, then EMFILE\n", "%s%s", asked.out, asked.err);
+}
+
 static int64_t cgroup_number(struct playground *playground, const char *name, const char *controller, const char *file)
 {
 	const char *text = instance_cgroup_file(playground, name, controller, file, file);

@@ -243,6 +243,28 @@ TEST(compile, gives_an_init_what_it_needs_and_no_more)
 	cr_assert(!(told.process.capabilities[CAPS_BOUNDING] >> CAP_SETFCAP & 1));
 }
 
+static const char *sysctl(const struct spec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->sysctls.count; i++)
+		if (!strcmp(spec->sysctls.items[i].name, name))
+			return spec->sysctls.items[i].value;
+	return NULL;
+}
+
+TEST(compile, gives_a_share_of_what_the_kernel_counts_for_the_whole_host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec plain = compiled(&arena, "");
+	struct spec asked = compiled(&arena, "\"sysctls\": {\"user.max_inotify_instances\": \"7\"}");
+	struct spec init = compiled(&arena, "\"profiles\": [\"system\"]");
+
+	cr_assert_str_eq(sysctl(&plain, "user.max_inotify_instances"), "32");
+	cr_assert_null(sysctl(&plain, "user.max_net_namespaces"));
+	cr_assert_str_eq(sysctl(&asked, "user.max_inotify_instances"), "7");
+	cr_assert_str_eq(sysctl(&init, "user.max_inotify_instances"), "64");
+	cr_assert_str_eq(sysctl(&init, "user.max_net_namespaces"), "256");
+}
+
 TEST(compile, shares_or_cuts_the_network_when_told)
 {
 	AUTO(arena_drop) struct arena arena = {0};
