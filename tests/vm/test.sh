@@ -132,8 +132,8 @@ first_boot() {
 }
 
 second_boot() {
-	machine -m 512 -c 1 --peer 'busybox nc -l -p 9 -e echo hello from $(cat /etc/hostname /proc/sys/kernel/hostname | tail -n 1)' -- \
-		sh -c 'until busybox nc -w 1 peer 9 </dev/null; do sleep 0.2; done; kill -9 $$'
+	machine -m 512 -c 1 -t 120 --peer 'while :; do busybox nc -l -p 9 -e echo hello from $(cat /etc/hostname /proc/sys/kernel/hostname | tail -n 1); done' -- \
+		sh -c 'until busybox nc -w 5 peer 9 </dev/null | grep .; do sleep 0.2; done; kill -9 $$'
 	check "a signal is 128 and its number" has_status 137
 	check "two machines are on one wire" out_has "hello from peer"
 }

@@ -92,9 +92,13 @@ disk_make() {
 link_make() {
 	number=$(printf '%s%s' "$hostname" "$address" | cksum | cut -d' ' -f1)
 	mac=$(printf '52:54:00:%02x:%02x:%02x' $((number % 256)) $((number / 256 % 256)) $((number / 65536 % 256)))
-	server=on
-	[ ! -S "$link" ] || server=off
-	devices="$devices -netdev stream,id=wire,server=$server,addr.type=unix,addr.path=$link -device virtio-net-pci,netdev=wire,mac=$mac"
+	tries=200
+	until [ $wire_server = on ] || [ -S "$link" ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail "nobody listens on $link"
+		sleep 0.05
+	done
+	devices="$devices -netdev stream,id=wire,server=$wire_server,addr.type=unix,addr.path=$link -device virtio-net-pci,netdev=wire,mac=$mac"
 }
 
 devices_make() {

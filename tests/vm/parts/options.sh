@@ -38,8 +38,9 @@ else in memory. The working directory is the caller's if a share covers it, else
       --peer SCRIPT    a second machine on a private link to the first, which runs SCRIPT by /bin/sh. It has the same
                        options but --module, --sysctl and --tmpfs; eth0 is 10.99.0.1 (vm) here and 10.99.0.2 (peer)
                        there. Its output is prefixed by "peer: ". It ends with the first.
-  -l, --link SOCKET    join two machines by hand with a unix socket: the first listens, the second connects
-  -a, --address IP/LEN the address of eth0, with --link
+  -l, --link SOCKET    a wire by hand: this machine listens on a unix socket
+      --join SOCKET    and this one connects to it, as soon as it is there
+  -a, --address IP/LEN the address of eth0, with --link and --join
       --hosts LINE     a line of /etc/hosts (repeatable)
   -n, --hostname NAME  [vm]
   -A, --accel NAME     tcg: emulation, on any machine; kvm: where it works         [tcg]
@@ -114,7 +115,8 @@ option_value() {
 	-S | --sysctl) sysctls="$sysctls $2" ;;
 	-T | --tmpfs) tmpfs="$tmpfs $2" ;;
 	--peer) peer=$2 ;;
-	-l | --link) link=$2 ;;
+	-l | --link) link=$2 wire_server=on ;;
+	--join) link=$2 wire_server=off ;;
 	-a | --address) address=$2 ;;
 	--hosts) hosts="$hosts$2
 " ;;
@@ -130,7 +132,7 @@ option_value() {
 
 options_defaults() {
 	verbose='' timeout=300 memory=2048 cpus=2 swap=512 disk='' init=plain cgroup=0 cgroups=v2 controllers=all root_given='' kernel=''
-	modules='' sysctls='' tmpfs='' peer='' link='' address='' hosts='' hostname=vm accel=tcg shell='' mask='' append='' qemu=''
+	modules='' sysctls='' tmpfs='' peer='' link='' wire_server=on address='' hosts='' hostname=vm accel=tcg shell='' mask='' append='' qemu=''
 	keep='' directory='' environment='' shares='' peer_shares='' writable=''
 }
 
@@ -183,9 +185,9 @@ options_check() {
 	fi
 	[ -z "$writable" ] || [ -f "$root_given" ] || fail "--writable goes with --root IMAGE only"
 	if [ -n "$peer" ]; then
-		[ -z "$link$shell" ] || fail "--peer goes with neither --link nor --shell"
+		[ -z "$link$shell" ] || fail "--peer goes with neither --link, --join nor --shell"
 	elif [ -n "$link" ]; then
-		[ -n "$address" ] || fail "--link wants --address too"
+		[ -n "$address" ] || fail "--link and --join want --address too"
 	fi
 	[ "$accel" = kvm ] || environment_add WARREN_TEST_SLOW="${WARREN_TEST_SLOW-10}"
 	[ -n "$directory" ] || directory_default
