@@ -15,6 +15,8 @@ failures=0
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 mkdir "$work/tmp" "$work/share" "$work/ro" "$work/empty"
 # Sockets and logs of the machines, to see that none stay.
 export TMPDIR="$work/tmp"
