@@ -260,8 +260,14 @@ static int self_open(int root, const struct found *found)
 	return below && below[1] ? cgroup_dir_open(root, below + 1) : -1;
 }
 
-/* The base directory of a hierarchy; -1: its mount cannot be reached. *roots_are_ours: what was found for the
- * hierarchies before; one that answers yes is believed for all, as a failing mkdir says the rest. */
+/* Whether what failed with errno is out of our sight, and not only out of reach this time (EMFILE, ENOMEM, EIO …). */
+static bool is_out_of_sight(void)
+{
+	return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP;
+}
+
+/* The base directory of a hierarchy; -1: its mount cannot be reached, errno says why. *roots_are_ours: what was found
+ * for the hierarchies before; one that answers yes is believed for all, as a failing mkdir says the rest. */
 static int base_open(const struct found *found, bool *roots_are_ours)
 {
 	auto_fd root = open(found->mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -277,7 +283,7 @@ static int base_open(const struct found *found, bool *roots_are_ours)
 	return take_fd(&root);
 }
 
-static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
+static int host_open_v1(struct cgroup_host *host, const struct layout *layout, struct error *err)
 {
 	bool roots_are_ours = false;
 
@@ -285,11 +291,14 @@ static void host_open_v1(struct cgroup_host *host, const struct layout *layout)
 		if (!layout->v1[c].mount)
 			continue;
 		host->hierarchy[c] = base_open(&layout->v1[c], &roots_are_ours);
+		if (host->hierarchy[c] < 0 && !is_out_of_sight())
+			return fail_errno(err, "open %s", layout->v1[c].mount->point);
 		host->number[c] = layout->v1[c].number;
 		host->available[c] = host->hierarchy[c] >= 0;
 	}
 	host->swap = host->available[CGROUP_MEMORY] &&
 		     faccessat(host->hierarchy[CGROUP_MEMORY], "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
+	return 0;
 }
 
 /* Devices need bpf(2) and freezing nothing but the kernel: no controllers on v2, but there. A kernel with swap accounts
@@ -365,12 +374,15 @@ int cgroup_host_open(struct cgroup_host *host, struct error *err)
 	if (host->mode == CGROUP_V2) {
 		int base = base_open(&layout.v2, &root_is_ours);
 
+		if (base < 0 && !is_out_of_sight())
+			return fail_errno(err, "open %s", layout.v2.mount->point);
 		if (base < 0)
 			host->mode = CGROUP_NONE;
 		else
 			host_open_v2(host, base);
-	} else if (host->mode != CGROUP_NONE) {
-		host_open_v1(host, &layout);
+	} else if (host->mode != CGROUP_NONE && host_open_v1(host, &layout, err) < 0) {
+		cgroup_host_drop(host);
+		return -1;
 	}
 	return 0;
 }

@@ -128,7 +128,7 @@ static int end_await(
 	}
 	if (end_of(instance, run, status))
 		return 0;
-	wait_status = pidfd_exit_status(pidfd);
+	wait_status = pidfd < 0 ? -1 : pidfd_exit_status(pidfd);
 	if (wait_status < 0)
 		return fail(err, ERROR_SYSTEM, "%s has ended, but its monitor was gone and its status is unknown",
 			instance->name);
@@ -161,11 +161,16 @@ int instance_wait(struct host *host, const char *name, int *status, struct error
 	auto_fd changes = directory_watch(instance.dir, err);
 	if (changes < 0)
 		return blame(err, "wait for %s", name);
-	if (instance_running_read(&arena, &instance, &running, &not_running) < 0)
+	if (instance_running_read(&arena, &instance, &running, &not_running) < 0) {
+		/* Ended a moment ago: its monitor is about to write how. */
+		if (running.run.init.pid > 0 && running.monitored)
+			return end_await(&instance, &running.run, -1, changes, status, err);
 		return last_status(&instance, status, err);
+	}
 	auto_fd pidfd = process_open(&running.run.init, err);
-	if (pidfd < 0)
-		return err->kind == ERROR_MISSING && forgive(err) == 0 ? last_status(&instance, status, err) : -1;
-	process_wait_end(pidfd, -1);
+	if (pidfd < 0 && (err->kind != ERROR_MISSING || forgive(err) < 0))
+		return -1;
+	if (pidfd >= 0)
+		process_wait_end(pidfd, -1);
 	return end_await(&instance, &running.run, pidfd, changes, status, err);
 }

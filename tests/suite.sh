@@ -33,8 +33,9 @@ script_run() {
 	return $status
 }
 
+# In a mount table of its own: tests that mount something, or count mounts, run beside one another.
 program_run() {
-	bound "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+	bound unshare --mount --propagation private "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
 }
 
 # What ends this lane ends its job, and timeout then ends all below it.

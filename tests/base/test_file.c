@@ -83,16 +83,17 @@ TEST(file, with_a_nul_inside_needs_somebody_who_takes_its_length)
 /* ioctl_fiemap: whether the first extent has blocks already; -1: this file system does not say. */
 static int has_blocks(int dir, const char *name)
 {
-	struct {
-		struct fiemap map;
-		struct fiemap_extent extent;
-	} query = {.map = {.fm_length = FIEMAP_MAX_OFFSET, .fm_extent_count = 1}};
+	/* The answer's one extent lies behind the question. */
+	_Alignas(struct fiemap) char room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {0};
+	struct fiemap *map = (struct fiemap *)room;
 	auto_fd fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 
 	cr_assert_geq(fd, 0);
-	if (ioctl(fd, FS_IOC_FIEMAP, &query) < 0)
+	map->fm_length = FIEMAP_MAX_OFFSET;
+	map->fm_extent_count = 1;
+	if (ioctl(fd, FS_IOC_FIEMAP, map) < 0)
 		return -1;
-	return query.map.fm_mapped_extents == 1 && !(query.map.fm_extents[0].fe_flags & FIEMAP_EXTENT_DELALLOC);
+	return map->fm_mapped_extents == 1 && !(map->fm_extents[0].fe_flags & FIEMAP_EXTENT_DELALLOC);
 }
 
 /* What the journal orders: a name that was given after its content had blocks. */

@@ -133,12 +133,10 @@ static void fault_try(const struct fault *fault)
 	cr_assert(trial.faults == 0 && trial.points > 0, "%d faults at %d points", trial.faults, trial.points);
 }
 
-/* Two calls are enough for ./test.sh on an emulated processor: one that makes files and one that makes processes. */
 #define FAULT_TEST(call_, width_, ...)                                                                                 \
 	TEST(faults, call_, .fini = playground_rescue, .timeout = SLOWLY(3600))                                        \
 	{                                                                                                              \
-		if (SYS_##call_ != SYS_mkdirat && SYS_##call_ != SYS_clone3)                                           \
-			NEEDS_A_FAST_PROCESSOR();                                                                      \
+		NEEDS_A_FAST_PROCESSOR();                                                                              \
 		fault_try(&(struct fault){                                                                             \
 			.name = #call_, .call = SYS_##call_, .width = width_, .errors = {__VA_ARGS__}});               \
 	}
@@ -170,6 +168,7 @@ static void lack_try(struct trial *trial, const char *name, long call)
 
 TEST(faults, kernel_without_a_call_that_is_needed, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	AUTO(trial_drop) struct trial trial;
 	static const struct {

@@ -61,7 +61,7 @@ static void sweep_warren(struct sweep sweep)
 	.command = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE, .states = "created starting running stopped"
 KILL_TEST(run_alone, KILLED_RUN, .where = STEP_COMMAND)
 KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN, .width = 12)
-KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16, .also_slow = true)
+KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16)
 
 #define ON_RUNNING .before = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE
 KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = "running stopped", .also_slow = true)

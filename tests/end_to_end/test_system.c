@@ -118,6 +118,7 @@ static const char *const files_opened[] = {
 
 TEST(system, opens_what_is_documented_and_reaches_nothing_of_the_host, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_V2();
 	auto_playground playground = playground_new();
 	int tried = 0, wrong = -1;
@@ -134,6 +135,7 @@ TEST(system, opens_what_is_documented_and_reaches_nothing_of_the_host, .fini = p
 /* The console dies with its monitor; nothing else does. */
 TEST(system, lives_on_without_its_monitor, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_V2();
 	auto_playground playground = playground_new();
 	struct process_id monitor;
@@ -243,7 +245,8 @@ static void assert_units_are_confined(struct playground *playground)
 		"'cd /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup) && cat memory.max pids.max'",
 		"67108864\n20\n");
 	assert_says(playground,
-		"systemd-run --wait --pipe -q -p MemoryMax=16M -p MemorySwapMax=0 sh -c 'head -c 64M /dev/zero | tail -c 60M' "
+		"systemd-run --wait --pipe -q -p MemoryMax=16M -p MemorySwapMax=0 sh -c 'head -c 64M /dev/zero | tail "
+		"-c 60M' "
 		">/dev/null 2>&1 || echo killed",
 		"killed\n");
 	assert_says(playground,
@@ -281,6 +284,7 @@ TEST(system, systemd_reaches_running_and_halts_when_asked, .fini = playground_re
 
 TEST(system, reboot_inside_starts_it_again_and_poweroff_stops_it, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = systemd_playground();
 
 	box_boot(&playground);
@@ -301,6 +305,7 @@ TEST(system, reboot_inside_starts_it_again_and_poweroff_stops_it, .fini = playgr
 TEST(system, machines_of_one_directory_have_an_identity_and_files_of_their_own, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = systemd_playground();
 
 	for (int i = 0; i < 2; i++) {

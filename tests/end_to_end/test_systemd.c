@@ -610,6 +610,7 @@ static void sweep_systemd(struct sweep sweep)
 #define KILL_TEST(name, ...)                                                                                           \
 	TEST(systemd_kill, name, .timeout = SLOWLY(1200))                                                              \
 	{                                                                                                              \
+		NEEDS_A_FAST_PROCESSOR();                                                                              \
 		sweep_systemd((struct sweep){.clear = {"delete", "--force", "ID"}, __VA_ARGS__});                      \
 	}
 
