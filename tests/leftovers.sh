@@ -10,10 +10,10 @@ parents_remove() {
 	rmdir /sys/fs/cgroup/*/warren /sys/fs/cgroup/warren 2>/dev/null
 }
 
-# The numbers of a mount change; programs of ours by their names, others come and go.
+# The numbers of a mount change; programs of ours by their names, others come and go. /run/user is systemd's, for as long as it likes.
 list() {
 	parents_remove
-	sed 's/^[0-9]* [0-9]* [0-9:]* /mount /' /proc/self/mountinfo
+	sed 's/^[0-9]* [0-9]* [0-9:]* /mount /' /proc/self/mountinfo | grep -v ' /run/user/'
 	find /sys/fs/cgroup -type d -path '*warren*' 2>/dev/null
 	ip -o link 2>/dev/null | awk -F': ' '{print "link " $2}'
 	nft list tables 2>/dev/null
