@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need, builds, and runs the tests on two kernels: the one of this machine, and Debian's 6.1 with pure
 # cgroup v2 in an emulated machine (tests/vm, docs/testing.md): there, with --full all of them, else those of the control groups, of
-# the runtime and of systemd. A test that needs what one of them lacks is skipped there and runs on the other; one that is skipped on
+# limits and of systemd. A test that needs what one of them lacks is skipped there and runs on the other; one that is skipped on
 # both is an error.
 #
 #     sudo ./test.sh            what a change must pass, in less than 20 minutes on two processors
@@ -36,7 +36,7 @@ if [ $full = yes ]; then
 	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS" tool_words=--full
 else
 	# What depends most on the kernel and its control groups; the machine has not the time for more.
-	machine_jobs="oci on-v2 runtime cgroups cli"
+	machine_jobs="on-v2 cgroups cli"
 	export WARREN_TEST_EVERYDAY=yes
 	fuzz_seconds=5 machine_seconds=1080 machine_words='' tool_words=''
 fi
