@@ -270,6 +270,7 @@ static void web_start(struct playground *playground)
 /* nginx writes a line to the same pipe for each answer, and would wait there if nobody read it. */
 TEST(limits, log_flood_is_bounded_and_the_server_goes_on, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	int served = 0;
 
