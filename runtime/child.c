@@ -284,10 +284,9 @@ static int find_step(struct child *child, struct error *err)
 static void close_all_but_needed(const struct child *child)
 {
 	const struct launch *launch = child->launch;
-	int keep[6 + PRESERVE_MAX] = {child->channel, launch->hold, launch->hold_lock,
-		launch->hooks ? launch->hooks->state : -1, launch->listener ? launch->listener->socket : -1,
-		child->process.label};
-	size_t count = 6;
+	int keep[5 + PRESERVE_MAX] = {child->channel, launch->hold, launch->hold_lock,
+		launch->listener ? launch->listener->socket : -1, child->process.label};
+	size_t count = 5;
 
 	for (int i = 0; i < launch->preserve_fds && i < PRESERVE_MAX; i++)
 		keep[count++] = 3 + i;

@@ -50,6 +50,9 @@ MUST_CHECK int container_limits_set(const struct container_facts *facts, struct 
  * container_cgroup_open(), or by making it. */
 MUST_CHECK int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err);
 
+/* Kills all of its processes and waits for the end of the first one. */
+MUST_CHECK int container_end_processes(const struct container_facts *facts, struct error *err);
+
 MUST_CHECK int pid_file_write(const char *path, pid_t pid, struct error *err);
 
 /* Between container_create() and container_run(): what is known before anything is made. */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,7 +39,6 @@ struct creation {
 	struct scope scope; /* with CONTAINER_SYSTEMD */
 	struct cgroup_entrance entrance;
 	struct seccomp_program *seccomp;
-	struct launch_hooks inside;
 	struct listener supervisor;
 	int console_socket;
 	int listener, start_lock;
@@ -54,7 +52,6 @@ static void creation_drop(struct creation *c)
 	fd_drop(&c->listener);
 	fd_drop(&c->start_lock);
 	fd_drop(&c->console_socket);
-	fd_drop(&c->inside.state);
 	listener_drop(&c->supervisor);
 	seccomp_program_drop(&c->seccomp);
 	cgroup_entrance_drop(&c->entrance);
@@ -223,39 +220,31 @@ static int filter_get(struct creation *c, struct error *err)
 /* --- hooks
  * ---------------------------------------------------------------------------------------------------------------- */
 
-static int hooks_with_state(struct creation *c, enum hook_kind kind, const char *status, pid_t pid, struct error *err)
+static int hooks_with_state(struct creation *c, enum hook_kind kind, pid_t pid, struct error *err)
 {
 	auto_free char *state = NULL;
 	size_t length;
 
 	if (!c->spec.hooks.of[kind].count)
 		return 0;
-	state = state_hook_json(&c->facts, status, pid, &length);
+	state = state_hook_json(&c->facts, hook_statuses[kind], pid, &length);
 	return hooks_run(&c->spec.hooks, kind, state, length, err);
+}
+
+static void poststop_run(struct creation *c)
+{
+	auto_free char *state = NULL;
+	size_t length;
+
+	if (!c->spec.hooks.of[HOOK_POSTSTOP].count)
+		return;
+	state = state_hook_json(&c->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);
+	hooks_run_each(&c->spec.hooks, HOOK_POSTSTOP, state, length);
 }
 
 static bool has_hooks_inside(const struct spec *spec)
 {
 	return spec->hooks.of[HOOK_CREATE_CONTAINER].count || spec->hooks.of[HOOK_START_CONTAINER].count;
-}
-
-static int inside_open(struct creation *c, struct error *err)
-{
-	if (!has_hooks_inside(&c->spec))
-		return 0;
-	c->inside.state = memfd_create("state", MFD_CLOEXEC);
-	return c->inside.state < 0 ? fail_errno(err, "make a file in memory") : 0;
-}
-
-static int inside_fill(struct creation *c, pid_t pid, struct error *err)
-{
-	auto_free char *state = NULL;
-	size_t length;
-
-	if (c->inside.state < 0)
-		return 0;
-	state = state_hook_json(&c->facts, "creating", pid, &length);
-	return write_all(c->inside.state, state, length) < 0 ? fail_errno(err, "write the state") : 0;
 }
 
 /* The child exists in its namespaces and waits: note it, then let the operator's hooks at it. */
@@ -271,11 +260,11 @@ static int on_child(void *context, const struct launch_child *child, struct laun
 		return -1;
 	if (process_identify(child->pid, &c->facts.init, err) < 0)
 		return -1;
-	if (state_note_process(c->dir, &c->facts.init, err) < 0 || inside_fill(c, child->pid, err) < 0)
+	if (state_note_process(c->dir, &c->facts.init, err) < 0)
 		return -1;
-	if (hooks_with_state(c, HOOK_PRESTART, "creating", child->pid, err) < 0)
+	if (hooks_with_state(c, HOOK_PRESTART, child->pid, err) < 0)
 		return -1;
-	return hooks_with_state(c, HOOK_CREATE_RUNTIME, "creating", child->pid, err);
+	return hooks_with_state(c, HOOK_CREATE_RUNTIME, child->pid, err);
 }
 
 /* --- the process
@@ -302,6 +291,7 @@ static bool has_idmapped_mounts(const struct spec *spec)
 
 static int process_launch(struct creation *c, struct error *err)
 {
+	const struct launch_hooks inside = {&c->facts};
 	struct launch launch = {
 		.spec = &c->spec,
 		.entrance = c->cgroup.has_cgroup ? &c->entrance : NULL,
@@ -314,7 +304,7 @@ static int process_launch(struct creation *c, struct error *err)
 		.no_namespace_fds = !has_idmapped_mounts(&c->spec),
 		.keep_keyring = c->options->no_new_keyring,
 		.listener = &c->supervisor,
-		.hooks = c->inside.state >= 0 ? &c->inside : NULL,
+		.hooks = has_hooks_inside(&c->spec) ? &inside : NULL,
 	};
 
 	return launch_start(&launch, &c->launched, NULL, err);
@@ -344,7 +334,7 @@ int pid_file_write(const char *path, pid_t pid, struct error *err)
 
 static int make_all(struct creation *c, struct error *err)
 {
-	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || inside_open(c, err) < 0 || start_gate_make(c, err) < 0)
+	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || start_gate_make(c, err) < 0)
 		return -1;
 	if (process_launch(c, err) < 0)
 		return -1;
@@ -368,8 +358,7 @@ static void undo_all(struct creation *c)
 		log_warn("%s", err.text); /* the record stays, for delete */
 		return;
 	}
-	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, &err) < 0)
-		log_warn("%s", err.text);
+	poststop_run(c);
 	if (state_remove(c->root, c->dir, c->facts.id, &err) < 0)
 		log_warn("%s", err.text);
 }
@@ -389,9 +378,9 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 
 #define CREATION(root_, options_)                                                                                      \
 	{                                                                                                              \
-		.root = root_, .options = options_, .dir = -1, .inside = {.state = -1}, .supervisor = {.socket = -1},  \
-		.console_socket = -1, .listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE},      \
-		.entrance = {.into = -1}, .launched = {                                                                \
+		.root = root_, .options = options_, .dir = -1, .supervisor = {.socket = -1}, .console_socket = -1,     \
+		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
+		.launched = {                                                                                          \
 			.pidfd = -1,                                                                                   \
 			.userns = -1,                                                                                  \
 			.netns = -1,                                                                                   \
@@ -472,19 +461,25 @@ static int poststart_run(struct arena *arena, const struct container *container,
 		return -1;
 	if (!spec.hooks.of[HOOK_POSTSTART].count)
 		return 0;
-	state = state_hook_json(&container->facts, "running", container->facts.init.pid, &length);
+	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTART], container->facts.init.pid, &length);
 	return hooks_run(&spec.hooks, HOOK_POSTSTART, state, length, err);
 }
 
 int container_start(int root, const char *id, struct error *err)
 {
 	AUTO(held_drop) struct held held;
+	struct error ignored;
 
 	if (container_hold(root, id, &held, err) < 0)
 		return -1;
 	if (start_held(&held.container, err) < 0)
 		return -1;
-	return poststart_run(&held.arena, &held.container, err);
+	if (poststart_run(&held.arena, &held.container, err) == 0)
+		return 0;
+	/* The record stays for `delete`, which everybody calls who has called `create`. */
+	if (container_end_processes(&held.container.facts, &ignored) < 0)
+		log_warn("%s", ignored.text);
+	return -1;
 }
 
 /* --- run
@@ -509,8 +504,7 @@ static int run_finish(struct creation *c, struct error *err)
 	c->facts.init = (struct process_id){0}; /* reaped */
 	if (container_undo(&c->facts, &c->cgroup, err) < 0)
 		return -1;
-	if (hooks_with_state(c, HOOK_POSTSTOP, "stopped", 0, err) < 0)
-		log_warn("%s", err->text);
+	poststop_run(c);
 	return state_remove(c->root, c->dir, c->facts.id, err);
 }
 
@@ -522,7 +516,7 @@ int container_run(int root, const char *id, const struct container_create_option
 
 	if (creation_run(&c, id, detach, err) < 0)
 		return -1;
-	if (hooks_with_state(&c, HOOK_POSTSTART, "running", c.launched.pid, err) < 0) {
+	if (hooks_with_state(&c, HOOK_POSTSTART, c.launched.pid, err) < 0) {
 		undo_all(&c);
 		return -1;
 	}

@@ -59,20 +59,34 @@ static bool cgroup_try_remove(struct container_cgroup *cgroup, const char *path)
 	return cgroup_remove_with_parent(cgroup, path, 0, &ignored) == 0;
 }
 
-int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err)
+static int processes_end(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err)
 {
 	int ended;
 
-	if (!facts->scope && !facts->init.pid && cgroup->has_cgroup && cgroup_try_remove(cgroup, facts->cgroup_path))
-		return 0;
 	if (cgroup->has_cgroup && cgroup_end(&cgroup->cgroup, err) < 0)
 		return -1;
 	ended = end_first_process(&facts->init, err);
-	if (ended < 0)
-		return -1;
 	if (ended > 0)
 		return fail(
 			err, ERROR_BUSY, "process %d does not end within %d s", facts->init.pid, END_WAIT_MS / 1000);
+	return ended;
+}
+
+int container_end_processes(const struct container_facts *facts, struct error *err)
+{
+	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
+
+	if (container_cgroup_open(facts->cgroup_path, &cgroup, err) < 0)
+		return -1;
+	return processes_end(facts, &cgroup, err);
+}
+
+int container_undo(const struct container_facts *facts, struct container_cgroup *cgroup, struct error *err)
+{
+	if (!facts->scope && !facts->init.pid && cgroup->has_cgroup && cgroup_try_remove(cgroup, facts->cgroup_path))
+		return 0;
+	if (processes_end(facts, cgroup, err) < 0)
+		return -1;
 	if (!cgroup->has_cgroup)
 		return 0;
 	if (facts->scope)
@@ -105,9 +119,8 @@ static void poststop_run(struct arena *arena, const struct container *container)
 	}
 	if (!spec.hooks.of[HOOK_POSTSTOP].count)
 		return;
-	state = state_hook_json(&container->facts, "stopped", 0, &length);
-	if (hooks_run(&spec.hooks, HOOK_POSTSTOP, state, length, &err) < 0)
-		log_warn("%s", err.text);
+	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);
+	hooks_run_each(&spec.hooks, HOOK_POSTSTOP, state, length);
 }
 
 static int delete_held(int root, struct held *held, bool force, struct error *err)

@@ -3,18 +3,20 @@
 #include "runtime/hooks.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "runtime/state.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)
 
 const char *const hook_names[HOOK_KINDS] = {
 	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
+const char *const hook_statuses[HOOK_KINDS] = {"creating", "creating", "creating", "created", "running", "stopped"};
 
 /* The last line that the hook wrote, for the message. */
 static const char *last_line(struct text *output)
@@ -42,11 +44,12 @@ static int fail_status(const struct spec_hook *hook, int status, struct text *ou
 static int hook_run(const struct spec_hook *hook, const char *state, size_t length, struct error *err)
 {
 	AUTO(text_drop) struct text output = {0};
+	static const char *const nothing[] = {NULL};
 	const char *path_only[] = {hook->path, NULL};
 	struct helper helper = {
 		.program = hook->path,
 		.argv = hook->args.count ? hook->args.items : path_only,
-		.env = hook->env.count ? hook->env.items : NULL,
+		.env = hook->env.count ? hook->env.items : nothing,
 		.input = state,
 		.input_length = length,
 		.timeout_ms = hook->timeout_s.set ? hook->timeout_s.value * 1000 : DEFAULT_TIMEOUT_MS,
@@ -66,21 +69,23 @@ int hooks_run(const struct spec_hooks *hooks, enum hook_kind kind, const char *s
 	return 0;
 }
 
+void hooks_run_each(const struct spec_hooks *hooks, enum hook_kind kind, const char *state, size_t length)
+{
+	struct error err;
+
+	for (size_t i = 0; i < hooks->of[kind].count; i++)
+		if (hook_run(&hooks->of[kind].items[i], state, length, &err) < 0)
+			log_warn("%s: %s", hook_names[kind], err.text);
+}
+
 int hooks_run_inside(
 	const struct spec_hooks *hooks, enum hook_kind kind, const struct launch_hooks *inside, struct error *err)
 {
-	struct stat status;
-	char *state;
-	int result;
+	auto_free char *state = NULL;
+	size_t length;
 
 	if (!hooks->of[kind].count || !inside)
 		return 0;
-	if (fstat(inside->state, &status) < 0)
-		return fail_errno(err, "read the state");
-	state = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, inside->state, 0);
-	if (state == MAP_FAILED)
-		return fail_errno(err, "read the state");
-	result = hooks_run(hooks, kind, state, (size_t)status.st_size, err);
-	munmap(state, (size_t)status.st_size);
-	return result;
+	state = state_hook_json(inside->facts, hook_statuses[kind], getpid(), &length);
+	return hooks_run(hooks, kind, state, length, err);
 }
