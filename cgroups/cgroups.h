@@ -119,6 +119,7 @@ enum cgroup_create_flags {
 	CGROUP_ACCOUNTING = 1,	    /* v1: also pids, cpuacct and memory when they carry no limit, for figures */
 	CGROUP_MAY_EXIST = 2,	    /* without it a path that exists is ERROR_BUSY */
 	CGROUP_ALL_CONTROLLERS = 4, /* v2: every controller there is, for a cgroup that will be delegated */
+	CGROUP_MUST_BE_EMPTY = 8,   /* one that exists and has processes, in it or below, is ERROR_BUSY */
 };
 
 /* Makes the directories (parents too; on v2 enables the needed controllers in each parent's cgroup.subtree_control and

@@ -22,7 +22,7 @@
 /* One cgroup_create() or cgroup_set() under way. */
 struct making {
 	struct cgroup *cgroup;
-	bool may_exist, existed;
+	bool may_exist, must_be_empty, existed;
 	struct made made[CGROUP_CONTROLLERS]; /* v2: the first */
 };
 
@@ -225,13 +225,16 @@ static int making_do(struct making *making, const struct cgroup_limits *limits, 
 	/* Whoever enters it would stand still with it. */
 	if (making->existed && cgroup_is_frozen(making->cgroup))
 		return fail(err, ERROR_BUSY, "it exists already and is frozen");
+	if (making->existed && making->must_be_empty && cgroup_is_populated(making->cgroup))
+		return fail(err, ERROR_BUSY, "it exists already and has processes of others");
 	return making_write(making, limits, err);
 }
 
 int cgroup_create(const struct cgroup_host *host, const char *path, const struct cgroup_limits *limits, unsigned flags,
 	struct cgroup *out, struct error *err)
 {
-	struct making making = {.cgroup = out, .may_exist = flags & CGROUP_MAY_EXIST};
+	struct making making = {
+		.cgroup = out, .may_exist = flags & CGROUP_MAY_EXIST, .must_be_empty = flags & CGROUP_MUST_BE_EMPTY};
 	unsigned controllers;
 
 	if (cgroup_path_check(path, err) < 0 || needed_controllers(host, limits, &controllers, err) < 0)

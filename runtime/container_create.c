@@ -196,7 +196,8 @@ static int cgroup_make(struct creation *c, struct error *err)
 		return -1;
 	if (c->cgroup.host.mode == CGROUP_NONE)
 		return 0;
-	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits, CGROUP_ACCOUNTING | CGROUP_MAY_EXIST,
+	/* What is in it ends with the container. */
+	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits, CGROUP_ACCOUNTING | CGROUP_MAY_EXIST | CGROUP_MUST_BE_EMPTY,
 		    &c->cgroup.cgroup, err) < 0)
 		return -1;
 	c->cgroup.has_cgroup = true;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,18 +37,31 @@ static void place_drop(struct place *place)
 	fd_drop(&place->opened);
 }
 
+/* What follows `mount` in the path, NULL when nothing does. "/proc//sys" is "/proc/sys": a second slash at its
+ * beginning would make the rest an absolute path. */
+static const char *path_below(const char *path, const char *mount)
+{
+	if (!text_starts_with(path, mount))
+		return NULL;
+	path += strlen(mount);
+	path += strspn(path, "/");
+	return *path ? path : NULL;
+}
+
 /* 1 found, 0 nothing there, -1. */
 static int place_find(struct place *out, const char *path, const struct mounts *mounts, int root, struct error *err)
 {
+	const char *in_proc = path_below(path, "/proc/"), *in_sys = path_below(path, "/sys/");
+
 	*out = (struct place){.opened = -1, .path = ""};
-	if (mounts->proc >= 0 && text_starts_with(path, "/proc/")) {
+	if (mounts->proc >= 0 && in_proc) {
 		out->dir = mounts->proc;
-		out->path = path + 6;
+		out->path = in_proc;
 		return 1;
 	}
-	if (mounts->sys >= 0 && text_starts_with(path, "/sys/") && !text_starts_with(path, "/sys/fs/")) {
+	if (mounts->sys >= 0 && in_sys && !text_starts_with(in_sys, "fs/")) {
 		out->dir = mounts->sys;
-		out->path = path + 5;
+		out->path = in_sys;
 		return 1;
 	}
 	out->opened = path_try_open(root, path, O_PATH, 0);

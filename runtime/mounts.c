@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/socket.h"
 #include "runtime/child.h"
@@ -82,6 +83,22 @@ static int clone_change(int mount, const struct spec_mount *spec, struct error *
 	return 0;
 }
 
+/* The image may declare a volume at /proc, and everybody inside would then believe what is written there
+ * (CVE-2019-16884); the host's own /proc is another matter. */
+static int proc_check(int mount, const char *destination, struct error *err)
+{
+	const char *name = destination + strspn(destination, "/");
+	struct statfs status;
+
+	if (!text_starts_with(name, "proc") || name[4 + strspn(name + 4, "/")])
+		return 0;
+	if (fstatfs(mount, &status) < 0)
+		return fail_errno(err, "ask for its type");
+	if (status.f_type != PROC_SUPER_MAGIC)
+		return fail(err, ERROR_USAGE, "only a proc file system can be there");
+	return 0;
+}
+
 static int clone_prepare(struct mount_item *item, const char *path, bool recursive, struct error *err)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
@@ -92,7 +109,7 @@ static int clone_prepare(struct mount_item *item, const char *path, bool recursi
 	if (item->mount < 0 || fstat(item->mount, &status) < 0)
 		return fail_errno(err, "mount: %s on %s", path, item->spec->destination);
 	item->is_file = !S_ISDIR(status.st_mode);
-	if (clone_change(item->mount, item->spec, err) < 0)
+	if (proc_check(item->mount, item->spec->destination, err) < 0 || clone_change(item->mount, item->spec, err) < 0)
 		return blame(err, "mount: %s on %s", path, item->spec->destination);
 	return 0;
 }
@@ -232,7 +249,7 @@ int mounts_note_hierarchies(struct mounts *mounts, const char *cgroup_path, stru
 
 	if (fd < 0)
 		return fail_errno(err, "open /proc/self/cgroup");
-	length = read(fd, content, sizeof(content) - 1);
+	length = read_retried(fd, content, sizeof(content) - 1);
 	if (length < 0)
 		return fail_errno(err, "read /proc/self/cgroup");
 	content[length] = '\0';
@@ -347,7 +364,7 @@ static int open_plain_directory(int root, const char *path)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
 	};
 
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return path_openat2(root, path, &how);
 }
 
 static bool wants_plain_directory(const struct mount_item *item)
