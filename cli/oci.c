@@ -23,7 +23,7 @@
 #define DEFAULT_ROOT "/run/warren-oci"
 
 struct global_options {
-	const char *root, *log, *log_format, *log_level, *cgroup_manager;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *criu;
 	bool debug, systemd_cgroup, version;
 };
 
@@ -40,7 +40,8 @@ static const struct option global_table[] = {
 	OPTION_FLAG("debug", 0, "say what is done", struct global_options, debug),
 	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
 	OPTION_IGNORED("rootless", "BOOL"),
-	OPTION_IGNORED("criu", "PATH"),
+	OPTION_TEXT("criu", 0, "FILE", "the program criu, for checkpoint and restore (default: the system's)",
+		struct global_options, criu),
 	END_OF_OPTIONS,
 };
 
@@ -59,6 +60,8 @@ static const struct command *const order[] = {
 	&oci_ps_command,
 	&oci_update_command,
 	&oci_events_command,
+	&oci_checkpoint_command,
+	&oci_restore_command,
 	&oci_spec_command,
 	&oci_features_command,
 };
@@ -248,6 +251,7 @@ static int program_run(struct oci_cli *cli, int argc, char **argv, struct error 
 	if (log_open(cli, &options, err) < 0 || manager_choose(cli, &options, err) < 0)
 		return -1;
 	cli->root = options.root ? options.root : DEFAULT_ROOT;
+	cli->criu = text_is_empty(options.criu) ? NULL : options.criu;
 	return command_run(cli, argc, argv, err);
 }
 

@@ -16,6 +16,7 @@ struct oci_cli {
 	int log;	  /* our own descriptor of --log; -1 */
 	int cgroups;	  /* enum container_cgroups */
 	int systemd;	  /* our own descriptor of warren-systemd; -1 */
+	const char *criu; /* the program; NULL: the system's */
 	char **arguments; /* argv, whole */
 };
 
@@ -34,6 +35,6 @@ int oci_exit_status(int status);
 extern const struct command oci_create_command, oci_start_command, oci_run_command, oci_kill_command,
 	oci_delete_command, oci_pause_command, oci_resume_command, oci_exec_command, oci_state_command,
 	oci_list_command, oci_ps_command, oci_update_command, oci_events_command, oci_features_command,
-	oci_spec_command;
+	oci_spec_command, oci_checkpoint_command, oci_restore_command;
 
 #endif

@@ -24,6 +24,7 @@
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/process.h"
+#include "runtime/restore.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
 
@@ -208,7 +209,7 @@ static int filter_get(struct creation *c, struct error *err)
 {
 	auto_fd cache = -1;
 
-	if (!c->spec.seccomp)
+	if (!c->spec.seccomp || c->options->restore)
 		return 0;
 	if (listener_open(&c->arena, c->spec.seccomp, &c->facts, "creating", 0, &c->supervisor, err) < 0)
 		return -1;
@@ -290,6 +291,29 @@ static bool has_idmapped_mounts(const struct spec *spec)
 	return false;
 }
 
+static int on_restored(void *context, pid_t pid, struct error *err)
+{
+	const struct launch_child child = {.pid = pid, .pidfd = -1, .userns = -1, .netns = -1};
+	size_t count;
+
+	return on_child(context, &child, NULL, 0, &count, err);
+}
+
+/* Its hooks inside, its filter and its rights come back with the process. */
+static int process_restore(struct creation *c, struct error *err)
+{
+	const struct restore restore = {
+		.arena = &c->arena,
+		.spec = &c->spec,
+		.options = c->options->restore,
+		.entrance = c->cgroup.has_cgroup ? &c->entrance : NULL,
+		.on_process = on_restored,
+		.context = c,
+	};
+
+	return restore_start(&restore, &c->launched, err);
+}
+
 static int process_launch(struct creation *c, struct error *err)
 {
 	const struct launch_hooks inside = {&c->facts};
@@ -337,7 +361,7 @@ static int make_all(struct creation *c, struct error *err)
 {
 	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || start_gate_make(c, err) < 0)
 		return -1;
-	if (process_launch(c, err) < 0)
+	if ((c->options->restore ? process_restore(c, err) : process_launch(c, err)) < 0)
 		return -1;
 	if (console_deliver(c, err) < 0)
 		return -1;

@@ -173,6 +173,25 @@ struct container_create_options {
 	 * file out of the reach of a container without an id range of its own. NULL: such a container is refused unless
 	 * that protection is in place already. */
 	char *const *guard_arguments;
+	/* The process is made anew from images of an earlier one instead of executing a program; NULL: it is not.
+	 * Only for container_run(). */
+	const struct container_criu_options *restore;
+};
+
+/* How a container is written to files and made anew from them, by the program criu. Those without a remark are CRIU's
+ * own options. See docs/checkpoint.md. */
+struct container_criu_options {
+	const char *program;	 /* an absolute path; NULL: the system's */
+	const char *image_path;	 /* directory of the images; made when missing, but for restore */
+	const char *work_path;	 /* directory of logs; NULL: image_path */
+	const char *parent_path; /* images of an earlier pre-dump, relative to image_path; NULL: none */
+	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, external_unix_sockets, shell_job,
+		file_locks, lazy_pages, auto_dedup;
+	int cgroups;		 /* enum criu_cgroups */
+	bool empty_network;	 /* --empty-ns network */
+	const char *page_server; /* "address:port" that serves pages of a lazy dump; NULL: none */
+	int status_fd;		 /* gets a NUL byte when that server is ready; -1: none */
+	const char *lsm_profile, *lsm_mount_context;
 };
 
 /* For main(), before anything is opened: executes this program anew, once, protected from containers without an id
@@ -222,6 +241,11 @@ struct container_list {
 	size_t count;
 };
 MUST_CHECK int container_list(struct arena *arena, int root, struct container_list *out, struct error *err);
+
+/* Writes the container's processes to files. They are killed then and the container deleted, unless they are to stay
+ * (leave_running, pre_dump). */
+MUST_CHECK int container_checkpoint(
+	int root, const char *id, const struct container_criu_options *options, struct error *err);
 
 struct container_exec_options {
 	const struct spec_process *process; /* complete: args, env, cwd, user, capabilities (merged from config.json by

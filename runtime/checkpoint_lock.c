@@ -1,0 +1,134 @@
+/* The network lock between dump and restore, where the network namespace stays.
+ *
+ * A dump with --tcp-established ends with the sockets gone. A packet of the other side would find none and be answered
+ * by a reset, so CRIU puts rules in front that drop everything, and leaves them. In a network namespace that goes with
+ * the container they go, too. In one that stays (an engine's), the restore would put a second pair of them beside the
+ * first, remove one, and leave the connections dead behind the other. So we put rules of our own in front, take CRIU's
+ * away, and remove ours when the restore is through. Both go by iptables-restore, as CRIU itself needs it, and each
+ * change is one transaction. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "runtime/checkpoint.h"
+
+#define TIMEOUT_MS 30000
+
+/* What CRIU marks its own packets with, while it repairs a connection. */
+#define REPAIR_MARK "0xc114"
+
+static const char take_over[] = "*filter\n"
+				":WARREN-LOCK - [0:0]\n"
+				"-A WARREN-LOCK -m mark --mark " REPAIR_MARK " -j ACCEPT\n"
+				"-A WARREN-LOCK -j DROP\n"
+				"-I INPUT -j WARREN-LOCK\n"
+				"-I OUTPUT -j WARREN-LOCK\n"
+				"-D INPUT -j CRIU\n"
+				"-D OUTPUT -j CRIU\n"
+				"-F CRIU\n"
+				"-X CRIU\n"
+				"COMMIT\n";
+static const char lift[] = "*filter\n"
+			   "-D INPUT -j WARREN-LOCK\n"
+			   "-D OUTPUT -j WARREN-LOCK\n"
+			   "-F WARREN-LOCK\n"
+			   "-X WARREN-LOCK\n"
+			   "COMMIT\n";
+
+static const struct {
+	const char *restore, *save;
+} tools[] = {
+	{"/usr/sbin/iptables-restore", "/usr/sbin/iptables-save"},
+	{"/usr/sbin/ip6tables-restore", "/usr/sbin/ip6tables-save"},
+};
+
+static int tool_run(
+	const char *program, const char *argument, const char *input, struct text *output, struct error *err)
+{
+	const char *const argv[] = {program, argument, NULL};
+	const struct helper helper = {
+		.argv = argv, .input = input, .input_length = input ? strlen(input) : 0, .timeout_ms = TIMEOUT_MS};
+	int status;
+
+	if (process_run(&helper, output, &status, err) < 0)
+		return -1;
+	if (status != 0)
+		return fail(err, ERROR_SYSTEM, "%s: %.200s", program, text_string(output));
+	return 0;
+}
+
+/* Only where the chain is: whoever has none has no lock, and nothing to be done. */
+static int tool_change(const char *restore, const char *save, const char *chain, const char *rules, struct error *err)
+{
+	AUTO(text_drop) struct text output = {0};
+
+	if (access(restore, X_OK) < 0)
+		return 0;
+	if (tool_run(save, "-tfilter", NULL, &output, err) < 0)
+		return -1;
+	if (!strstr(text_string(&output), chain))
+		return 0;
+	text_clear(&output);
+	return tool_run(restore, "--noflush", rules, &output, err);
+}
+
+static int change(int netns, const char *chain, const char *rules, struct error *err)
+{
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return fail_errno(err, "enter the container's network namespace");
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (tool_change(tools[i].restore, tools[i].save, chain, rules, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Entering a namespace is for good, so a child does it; its reason comes back through memory that both have. */
+static int change_in_child(int netns, const char *chain, const char *rules, struct error *err)
+{
+	auto_fd pidfd = -1;
+	int ends[2], status;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_errno(err, "make a pipe");
+	auto_fd ours = ends[0], theirs = ends[1];
+
+	pid = process_clone(0, -1, &pidfd);
+	if (pid < 0)
+		return fail_errno(err, "make a process for the network lock");
+	if (pid == 0) {
+		struct error failed = {0};
+
+		if (change(netns, chain, rules, &failed) < 0)
+			(void)!write(theirs, &failed, sizeof(failed));
+		_exit(0);
+	}
+	fd_drop(&theirs);
+	if (read(ours, err, sizeof(*err)) == sizeof(*err))
+		status = -1;
+	else
+		status = 0;
+	if (process_reap(pidfd, &(int){0}, &(struct error){0}) < 0)
+		return status;
+	return status;
+}
+
+int checkpoint_lock_take_over(int netns, struct error *err)
+{
+	if (change_in_child(netns, ":CRIU ", take_over, err) < 0)
+		return blame(err, "take over the network lock");
+	return 0;
+}
+
+int checkpoint_lock_lift(int netns, struct error *err)
+{
+	if (change_in_child(netns, ":WARREN-LOCK ", lift, err) < 0)
+		return blame(err, "lift the network lock");
+	return 0;
+}
