@@ -62,7 +62,9 @@ lane() {
 
 mkdir -p "$results"
 before=$(mktemp)
-trap 'rm -f "$before"' EXIT
+WARREN_TEST_SEED=$(mktemp -d /tmp/warren-test-seed.XXXXXX)
+export WARREN_TEST_SEED
+trap 'rm -rf "$before" "$WARREN_TEST_SEED"' EXIT
 tests/leftovers.sh list "$before"
 pids=""
 while [ "$lanes" -gt 0 ]; do
@@ -73,5 +75,6 @@ done
 # shellcheck disable=SC2064 # these, now
 trap "kill $pids; exit 143" INT TERM HUP
 wait
+rm -rf "$WARREN_TEST_SEED"
 tests/leftovers.sh compare "$before" >"$results/$here.log" 2>&1
 echo "$? 0" >"$results/$here.time"

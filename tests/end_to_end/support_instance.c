@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "tests/end_to_end/support_seed.h"
 #include "tests/test.h"
 
 #define AWAIT_MS SLOWLY(20000)
@@ -42,6 +43,7 @@ struct playground playground_new(void)
 	snprintf(playground.root, sizeof(playground.root), "%s/root", playground.directory.path);
 	snprintf(playground.parent, sizeof(playground.parent), "warren/test-e2e-%d", getpid());
 	open_one = playground;
+	seed_take(playground.root);
 	return playground;
 }
 
@@ -91,6 +93,7 @@ void playground_drop(struct playground *playground)
 	assert_no_cgroup(playground);
 	assert_empty(playground, "lib/instances");
 	assert_empty(playground, "run/instances");
+	seed_leave(playground->root);
 	run_directory_drop(&playground->directory);
 	arena_drop(&playground->arena);
 	open_one = (struct playground){0};
