@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,16 +41,73 @@ static size_t align_up(size_t size, size_t alignment)
 	return (size + alignment - 1) / alignment * alignment;
 }
 
-static struct arena_piece *piece_map(size_t size)
+static void *memory_map(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct arena_piece *piece = memory;
 
 	if (memory == MAP_FAILED)
 		memory_exhausted();
-	piece->size = size;
+	return memory;
+}
+
+/* Of PIECE_MIN bytes each, and zeroed but for their list. */
+static struct {
+	char *from;
+	size_t size;
+	struct arena_piece *free;
+} reserve;
+
+static struct arena_piece *reserve_take(void)
+{
+	struct arena_piece *piece = reserve.free;
+
+	reserve.free = piece->next;
+	piece->next = NULL;
+	return piece;
+}
+
+static void reserve_give(struct arena_piece *piece)
+{
+	memset(piece->data, 0, piece->used - offsetof(struct arena_piece, data));
+	piece->next = reserve.free;
+	reserve.free = piece;
+}
+
+static bool reserve_holds(const struct arena_piece *piece)
+{
+	return reserve.from && (const char *)piece >= reserve.from && (const char *)piece < reserve.from + reserve.size;
+}
+
+void arena_reserve(unsigned pieces)
+{
+	if (reserve.from)
+		return;
+	reserve.size = pieces * PIECE_MIN;
+	reserve.from = memory_map(reserve.size);
+	for (unsigned i = pieces; i > 0; i--) {
+		struct arena_piece *piece = (struct arena_piece *)(void *)(reserve.from + (i - 1) * PIECE_MIN);
+
+		piece->next = reserve.free;
+		reserve.free = piece;
+	}
+}
+
+static struct arena_piece *piece_map(size_t size)
+{
+	bool from_reserve = size <= PIECE_MIN && reserve.free;
+	struct arena_piece *piece = from_reserve ? reserve_take() : memory_map(size);
+
+	piece->size = from_reserve ? PIECE_MIN : size;
 	piece->used = offsetof(struct arena_piece, data);
 	return piece;
+}
+
+static void piece_unmap(struct arena_piece *piece)
+{
+	if (reserve_holds(piece))
+		reserve_give(piece);
+	else
+		munmap(piece, piece->size);
 }
 
 static void *piece_take(struct arena_piece *piece, size_t size)
@@ -157,7 +215,7 @@ void arena_drop(struct arena *arena)
 
 	for (struct arena_piece *piece = arena->pieces; piece; piece = next) {
 		next = piece->next;
-		munmap(piece, piece->size);
+		piece_unmap(piece);
 	}
 	arena->pieces = NULL;
 	errno = saved;

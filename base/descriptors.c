@@ -23,16 +23,16 @@ static int smallest_kept(const int *keep, size_t count, int from)
 	return smallest;
 }
 
-void fds_close_all_but(const int *keep, size_t count)
+int fds_close_all_but(const int *keep, size_t count)
 {
 	int from = STDERR_FILENO + 1, kept;
 
 	while ((kept = smallest_kept(keep, count, from)) >= 0) {
-		if (kept > from)
-			close_range((unsigned)from, (unsigned)kept - 1, 0);
+		if (kept > from && close_range((unsigned)from, (unsigned)kept - 1, 0) < 0)
+			return -1;
 		from = kept + 1;
 	}
-	close_range((unsigned)from, UINT_MAX, 0);
+	return close_range((unsigned)from, UINT_MAX, 0);
 }
 
 void fds_open_standard(void)

@@ -162,7 +162,7 @@ static int subdir_open(int dir, const char *name)
 		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH,
 	};
 
-	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+	return path_openat2(dir, name, &how);
 }
 
 static int move_up(struct removal *removal, int dir, const char *name)

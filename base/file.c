@@ -15,14 +15,24 @@
 /* First buffer for files that do not say their size, as the kernel's. */
 #define READ_START 4096
 
-static ssize_t read_some(int fd, char *buffer, size_t size)
+ssize_t read_retried(int fd, void *bytes, size_t length)
 {
 	ssize_t got;
 
 	do
-		got = read(fd, buffer, size);
+		got = read(fd, bytes, length);
 	while (got < 0 && errno == EINTR);
 	return got;
+}
+
+ssize_t write_retried(int fd, const void *bytes, size_t length)
+{
+	ssize_t written;
+
+	do
+		written = write(fd, bytes, length);
+	while (written < 0 && errno == EINTR);
+	return written;
 }
 
 /* Reads up to `max` bytes and one more to notice when there are more. Gives the length, -1: errno, -2: more than max.
@@ -36,7 +46,7 @@ static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_
 	if (capacity > max)
 		capacity = max + 1;
 	buffer = arena_alloc(arena, capacity + 1);
-	while ((got = read_some(fd, buffer + used, capacity - used)) > 0) {
+	while ((got = read_retried(fd, buffer + used, capacity - used)) > 0) {
 		used += (size_t)got;
 		if (used > max)
 			return -2;
@@ -108,10 +118,8 @@ int write_all(int fd, const void *bytes, size_t length)
 	const char *rest = bytes;
 
 	while (length) {
-		ssize_t written = write(fd, rest, length);
+		ssize_t written = write_retried(fd, rest, length);
 
-		if (written < 0 && errno == EINTR)
-			continue;
 		if (written < 0)
 			return -1;
 		rest += written;
@@ -128,9 +136,7 @@ int file_write(int dir, const char *path, const char *content, struct error *err
 
 	if (fd < 0)
 		return fail_open(err, path);
-	do
-		written = write(fd, content, length);
-	while (written < 0 && errno == EINTR);
+	written = write_retried(fd, content, length);
 	if (written < 0)
 		return fail_errno(err, "write \"%.64s\" to %s", content, path);
 	if ((size_t)written != length)

@@ -35,6 +35,9 @@ MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_du
 MUST_CHECK int file_leftovers_remove(int dir, struct error *err);
 
 /* Writes all of it; restarts on EINTR and short writes. -1 with errno. */
+/* read(2) and write(2), again when a signal came in between. */
+ssize_t read_retried(int fd, void *bytes, size_t length);
+ssize_t write_retried(int fd, const void *bytes, size_t length);
 MUST_CHECK int write_all(int fd, const void *bytes, size_t length);
 
 /* Opens or creates a directory of ours, one level: O_DIRECTORY|O_CLOEXEC. With create: mkdirat (EEXIST is fine), then
@@ -61,14 +64,14 @@ bool lock_is_held(int dir, const char *path);
 
 /* Open-file-description write lock (fcntl(2) F_OFD_SETLK), not waiting: 0 taken, -1 not (errno). Dropped when the last
  * copy of the descriptor closes, so also by exec through close-on-exec. ofd_lock_is_held() asks without disturbing
- * (F_OFD_GETLK). */
+ * (F_OFD_GETLK): 1, 0, or -1 with errno. */
 MUST_CHECK int ofd_lock(int fd);
-bool ofd_lock_is_held(int fd);
+int ofd_lock_is_held(int fd);
 
 /* close_range(2) to the end with CLOSE_RANGE_CLOEXEC: nothing ≥ first survives an exec. */
 int fds_close_on_exec_from(unsigned first);
 /* Closes all descriptors ≥ 3 but those in keep[] (sorted or not). */
-void fds_close_all_but(const int *keep, size_t count);
+MUST_CHECK int fds_close_all_but(const int *keep, size_t count);
 /* Makes sure that 0, 1 and 2 are open (on /dev/null): first thing in main(). */
 void fds_open_standard(void);
 

@@ -97,9 +97,9 @@ int ofd_lock(int fd)
 	return fcntl(fd, F_OFD_SETLK, &whole);
 }
 
-bool ofd_lock_is_held(int fd)
+int ofd_lock_is_held(int fd)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+	return fcntl(fd, F_OFD_GETLK, &whole) < 0 ? -1 : whole.l_type != F_UNLCK;
 }

@@ -21,7 +21,7 @@
 #define RACE_RETRIES 100
 #define LINKS_MAX 40 /* as the kernel, path_resolution(7) */
 
-static int openat2_retried(int dir, const char *path, struct open_how *how)
+int path_openat2(int dir, const char *path, const struct open_how *how)
 {
 	long fd;
 	int tries = 0;
@@ -40,7 +40,7 @@ int path_try_open(int root, const char *path, int flags, mode_t mode)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return openat2_retried(root, path, &how);
+	return path_openat2(root, path, &how);
 }
 
 int path_open(int root, const char *path, int flags, mode_t mode, struct error *err)
@@ -63,7 +63,7 @@ static int entry_open(int dir, const char *name, int flags)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return openat2_retried(dir, name, &how);
+	return path_openat2(dir, name, &how);
 }
 
 /* The link's text, malloc()ed, or NULL with errno: EINVAL when it is no link. */

@@ -17,6 +17,10 @@ MUST_CHECK int path_open(int root, const char *path, int flags, mode_t mode, str
 /* The same, -1 and errno, for callers that try alternatives. */
 int path_try_open(int root, const char *path, int flags, mode_t mode);
 
+/* openat2(2) with rules of the caller's, which are those of <linux/openat2.h>; retried in the same way. */
+struct open_how;
+int path_openat2(int dir, const char *path, const struct open_how *how);
+
 /* Makes the directory and all missing parents inside root, one level at a time by descriptor; gives it O_PATH. A last
  * component that exists must be a directory after links are resolved inside root. */
 MUST_CHECK int path_make_dirs(int root, const char *path, mode_t mode, struct error *err);

@@ -73,7 +73,7 @@ int process_identify(pid_t pid, struct process_id *out, struct error *err)
 		return fail_errno(err, "open %s", path);
 	if (fd < 0)
 		return fail_gone(err, pid);
-	length = read(fd, stat, sizeof(stat) - 1);
+	length = read_retried(fd, stat, sizeof(stat) - 1);
 	if (length < 0 && errno == ESRCH)
 		return fail_gone(err, pid);
 	if (length < 0)
@@ -87,12 +87,20 @@ int process_identify(pid_t pid, struct process_id *out, struct error *err)
 	return 0;
 }
 
-bool process_is_alive(const struct process_id *id)
+int process_look(const struct process_id *id, struct error *err)
 {
 	struct process_id now;
+
+	if (process_identify(id->pid, &now, err) == 0)
+		return now.start_time == id->start_time;
+	return err->kind == ERROR_MISSING ? 0 : -1;
+}
+
+bool process_is_alive(const struct process_id *id)
+{
 	struct error ignored;
 
-	return process_identify(id->pid, &now, &ignored) == 0 && now.start_time == id->start_time;
+	return process_look(id, &ignored) == 1;
 }
 
 int process_open(const struct process_id *id, struct error *err)
@@ -101,9 +109,10 @@ int process_open(const struct process_id *id, struct error *err)
 
 	if (pidfd < 0 && id->pid > 0 && errno != ESRCH)
 		return fail_errno(err, "open process %d", id->pid);
-	if (pidfd < 0 || !process_is_alive(id))
+	int alive = pidfd >= 0 ? process_look(id, err) : 0;
+	if (alive == 0)
 		return fail_gone(err, id->pid);
-	return take_fd(&pidfd);
+	return alive < 0 ? -1 : take_fd(&pidfd);
 }
 
 int process_signal(int pidfd, int signal, struct error *err)
@@ -186,15 +195,25 @@ int clock_poll_ms(int64_t deadline_ms)
 	return left <= 0 ? 0 : left > POLL_MAX_MS ? POLL_MAX_MS : (int)left;
 }
 
-const char *boot_id(void)
+static char boot[37]; /* a constant of this boot, kept after the first reading */
+
+int boot_id_read(struct error *err)
 {
-	static char id[37]; /* a constant of this boot, kept after the first reading */
+	char id[sizeof(boot)] = {0};
 	auto_fd fd = -1;
 
-	if (*id)
-		return id;
+	if (*boot)
+		return 0;
 	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, id, sizeof(id) - 1) != sizeof(id) - 1)
-		strcpy(id, "00000000-0000-0000-0000-000000000000");
-	return id;
+	if (fd < 0 || read_retried(fd, id, sizeof(id) - 1) != sizeof(id) - 1)
+		return fail_errno(err, "read the kernel's boot id");
+	memcpy(boot, id, sizeof(boot));
+	return 0;
+}
+
+const char *boot_id(void)
+{
+	struct error ignored;
+
+	return boot_id_read(&ignored) < 0 ? "00000000-0000-0000-0000-000000000000" : boot;
 }

@@ -22,6 +22,8 @@ struct process_id {
 };
 /* 0, or -1 with ERROR_MISSING when there is no such process. A zombie counts as missing. */
 MUST_CHECK int process_identify(pid_t pid, struct process_id *out, struct error *err);
+/* 1: it is there; 0: it has ended; -1: cannot be said now. */
+MUST_CHECK int process_look(const struct process_id *id, struct error *err);
 bool process_is_alive(const struct process_id *id);
 /* A pidfd for exactly that process: opened first, then the start time compared. ERROR_MISSING when it has ended. */
 MUST_CHECK int process_open(const struct process_id *id, struct error *err);
@@ -55,7 +57,9 @@ int64_t clock_real_ms(void); /* CLOCK_REALTIME, for what people read */
 int64_t clock_deadline_ms(int64_t timeout_ms);
 /* What is left until then for poll(2): -1 for ever, 0 over, at most an hour (ask again). */
 int clock_poll_ms(int64_t deadline_ms);
-/* The kernel's boot id, 36 characters, read once. */
+/* The kernel's boot id, 36 characters, read once. boot_id_read() says whether it could be: until then boot_id() may give
+ * one that no boot has. */
 const char *boot_id(void);
+MUST_CHECK int boot_id_read(struct error *err);
 
 #endif

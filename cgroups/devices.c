@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "cgroups/knobs.h"
 
 #define RULES_MAX 512
@@ -194,7 +195,7 @@ static const char *list_file(bool allow)
 /* The kernel takes one rule a write. */
 static int list_line(int fd, bool allow, const char *line, struct error *err)
 {
-	if (write(fd, line, strlen(line)) < 0)
+	if (write_retried(fd, line, strlen(line)) < 0)
 		return fail_errno(err, "devices: write \"%s\" to %s", line, list_file(allow));
 	return 0;
 }

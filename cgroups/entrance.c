@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "cgroups/knobs.h"
 #include "cgroups/layout.h"
 #include "cgroups/tree.h"
@@ -77,7 +78,7 @@ void cgroup_entrance_drop(struct cgroup_entrance *entrance)
 int cgroup_enter(const struct cgroup_entrance *entrance, struct error *err)
 {
 	for (size_t i = 0; i < entrance->count; i++)
-		if (write(entrance->tasks[i], "0", 1) != 1)
+		if (write_retried(entrance->tasks[i], "0", 1) != 1)
 			return fail_errno(err, "enter the cgroup");
 	return 0;
 }

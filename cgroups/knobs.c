@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #define DIGITS_MAX 20
@@ -28,10 +29,8 @@ ssize_t knob_read(int dir, const char *file, char *buffer, size_t size)
 	if (fd < 0)
 		return -1;
 	while (length < size - 1) {
-		ssize_t got = read(fd, buffer + length, size - 1 - length);
+		ssize_t got = read_retried(fd, buffer + length, size - 1 - length);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got < 0)
 			return -1;
 		if (got == 0)
@@ -53,9 +52,7 @@ int knob_write(int dir, const char *file, const char *text)
 
 	if (fd < 0)
 		return -1;
-	do
-		written = write(fd, text, strlen(text));
-	while (written < 0 && errno == EINTR);
+	written = write_retried(fd, text, strlen(text));
 	return written < 0 ? -1 : 0;
 }
 

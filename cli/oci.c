@@ -20,6 +20,7 @@
 
 #define PROGRAM "warren-oci"
 #define PURPOSE "run one container from an OCI bundle"
+#define MEMORY_PIECES 8 /* more than a start takes */
 #define DEFAULT_ROOT "/run/warren-oci"
 
 struct global_options {
@@ -284,6 +285,7 @@ int main(int argc, char **argv)
 	umask(022);
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+	arena_reserve(MEMORY_PIECES);
 		commands[i] = *order[i];
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && fflush(stdout) != 0)

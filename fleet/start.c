@@ -53,7 +53,8 @@ static void leave_caller(const struct host *host, const struct instance *instanc
 	setsid();
 	if (chdir("/") < 0)
 		log_debug("chdir: %s", strerror(errno));
-	fds_close_all_but(kept, count);
+	if (fds_close_all_but(kept, count) < 0)
+		log_warn("close the caller's descriptors: %s", strerror(errno));
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
 		dup2(null, fd);

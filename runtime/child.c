@@ -41,15 +41,20 @@ static int fail_abandoned(struct error *err)
 	return fail(err, ERROR_SYSTEM, "the starting process is gone");
 }
 
+static int fail_received(ssize_t got, struct error *err)
+{
+	return got < 0 ? fail_errno(err, "listen to the starting process") : fail_abandoned(err);
+}
+
 static int maps_await(struct child *child, struct error *err)
 {
+	ssize_t got;
 	char message;
 
 	if (!child->namespaces.new_user)
 		return 0;
-	if (socket_receive(child->channel, &message, 1, NULL, NULL) != 1 || message != CHANNEL_MAPS)
-		return fail_abandoned(err);
-	return 0;
+	got = socket_receive(child->channel, &message, 1, NULL, NULL);
+	return got == 1 && message == CHANNEL_MAPS ? 0 : fail_received(got, err);
 }
 
 /* Notes one message's parts; their names move to a place of ours. */
@@ -77,13 +82,13 @@ static int parts_await(struct child *child, struct error *err)
 	struct channel_parts message;
 	int mounts[CHANNEL_PARTS_MAX];
 	size_t count, names_used = 0;
+	ssize_t got;
 
 	do {
 		count = CHANNEL_PARTS_MAX;
-		if (socket_receive(child->channel, &message, sizeof(message), mounts, &count) !=
-				(ssize_t)sizeof(message) ||
-			message.kind != CHANNEL_PARTS || message.count != count)
-			return fail_abandoned(err);
+		got = socket_receive(child->channel, &message, sizeof(message), mounts, &count);
+		if (got != (ssize_t)sizeof(message) || message.kind != CHANNEL_PARTS || message.count != count)
+			return fail_received(got, err);
 		if (parts_note(child, &message, mounts, &names_used) < 0)
 			return fail(err, ERROR_USAGE, "more than %d parts", LAUNCH_PARTS);
 	} while (!message.last);
@@ -281,7 +286,7 @@ static int find_step(struct child *child, struct error *err)
 
 /* What waits for "start" may wait for days: it keeps nothing but what it needs, above all not the lock of its own
  * record. */
-static void close_all_but_needed(const struct child *child)
+static int close_all_but_needed(const struct child *child, struct error *err)
 {
 	const struct launch *launch = child->launch;
 	int keep[5 + PRESERVE_MAX] = {child->channel, launch->hold, launch->hold_lock,
@@ -290,7 +295,7 @@ static void close_all_but_needed(const struct child *child)
 
 	for (int i = 0; i < launch->preserve_fds && i < PRESERVE_MAX; i++)
 		keep[count++] = 3 + i;
-	fds_close_all_but(keep, count);
+	return fds_close_all_but(keep, count) < 0 ? fail_errno(err, "close what is not needed") : 0;
 }
 
 /* From here on nobody of ours waits: the container is created. `start` connects to the socket and gets the end of the
@@ -304,7 +309,8 @@ static int hold_step(struct child *child, struct error *err)
 		return 0;
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return fail_errno(err, "clear the parent-death signal");
-	close_all_but_needed(child);
+	if (close_all_but_needed(child, err) < 0)
+		return -1;
 	if (socket_send(child->channel, &message, 1, NULL, 0) < 0)
 		return fail_abandoned(err);
 	close(child->channel);

@@ -127,13 +127,15 @@ static bool has_own_ids(const struct spec *spec)
 	return namespaces->create[NS_USER] || namespaces->path[NS_USER] || namespaces->fd[NS_USER] >= 0;
 }
 
-static void facts_fill(struct creation *c)
+static int facts_fill(struct creation *c, struct error *err)
 {
 	struct container_facts *facts = &c->facts;
 
 	facts->root = c->spec.root;
 	facts->owner = geteuid() == 0 ? "root" : arena_format(&c->arena, "%u", geteuid());
 	facts->oci_version = c->spec.oci_version;
+	if (boot_id_read(err) < 0)
+		return -1;
 	facts->created_ms = clock_real_ms();
 	facts->annotations = c->spec.annotations;
 	facts->own_id_range = has_own_ids(&c->spec);
@@ -142,6 +144,7 @@ static void facts_fill(struct creation *c)
 }
 
 static int console_check(struct creation *c, bool detached, struct error *err)
+	return 0;
 {
 	if (c->options->console_socket) {
 		if (!c->spec.process.terminal)
@@ -166,8 +169,7 @@ static int creation_prepare(struct creation *c, const char *id, bool detached, s
 	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec), err) < 0)
 		return -1;
 	systemd_helper_seal();
-	facts_fill(c);
-	if (cgroup_plan(c, err) < 0)
+	if (facts_fill(c, err) < 0 || cgroup_plan(c, err) < 0)
 		return -1;
 	return console_check(c, detached, err);
 }
@@ -404,6 +406,7 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 #define CREATION(root_, options_)                                                                                      \
 	{                                                                                                              \
 		.root = root_, .options = options_, .dir = -1, .supervisor = {.socket = -1}, .console_socket = -1,     \
+	}
 		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
 		.launched = {                                                                                          \
 			.pidfd = -1,                                                                                   \
@@ -438,8 +441,18 @@ static int start_await(const struct container *container, int connection, struct
 	struct error answer;
 	bool announced = false;
 	ssize_t length;
+static ssize_t receive_whole(int connection, void *bytes, size_t length)
+{
+	ssize_t got;
 
-	while ((length = recv(connection, &answer, sizeof(answer), MSG_WAITALL)) == sizeof(answer)) {
+	do
+		got = recv(connection, bytes, length, MSG_WAITALL);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+
+	while ((length = receive_whole(connection, &answer, sizeof(answer))) == sizeof(answer)) {
 		if (answer.kind != ERROR_NONE) {
 			answer.text[sizeof(answer.text) - 1] = '\0';
 			*err = answer;
@@ -537,7 +550,6 @@ int container_run(int root, const char *id, const struct container_create_option
 	struct error *err)
 {
 	AUTO(creation_drop) struct creation c = CREATION(root, options);
-	struct error ignored;
 
 	if (creation_run(&c, id, detach, err) < 0)
 		return -1;
@@ -553,7 +565,9 @@ int container_run(int root, const char *id, const struct container_create_option
 		undo_all(&c);
 		return -1;
 	}
-	if (lock_exclusive(c.dir, STATE_LOCK_WAIT_MS, &ignored) < 0 || state_is_removed(c.dir))
-		return 0; /* somebody else deletes it, or has */
+	if (lock_exclusive(c.dir, STATE_LOCK_WAIT_MS, err) < 0)
+		return err->kind == ERROR_BUSY ? 0 : blame(err, "container \"%s\"", id); /* somebody else deletes it */
+	if (state_is_removed(c.dir))
+		return 0;
 	return run_finish(&c, err);
 }

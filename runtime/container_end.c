@@ -139,7 +139,7 @@ static int delete_held(int root, struct held *held, bool force, struct error *er
 }
 
 /* A damaged record still has its two links, or else the cgroup that a container of that name has by default. Without
- * force it stays, for somebody to look at. */
+ * force it stays, for somebody to look at. 1: it is not damaged now. */
 static int delete_damaged(int root, const char *id, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -150,7 +150,11 @@ static int delete_damaged(int root, const char *id, struct error *err)
 	if (dir < 0)
 		return -1;
 	if (state_read(&arena, dir, id, &facts, &damage) == 0)
-		return fail(err, ERROR_BUSY, "container \"%s\" has changed meanwhile", id);
+		return 1;
+	if (damage.kind != ERROR_USAGE) {
+		*err = damage;
+		return -1;
+	}
 	log_warn("%s", damage.text);
 	if (!facts.cgroup_path)
 		facts.cgroup_path = arena_format(&arena, CONTAINER_CGROUP_PARENT "/%s", id);
@@ -159,19 +163,28 @@ static int delete_damaged(int root, const char *id, struct error *err)
 	return state_remove(root, dir, id, err);
 }
 
-int container_delete(int root, const char *id, bool force, struct error *err)
+/* 1: the record cannot be opened or read. */
+static int delete_readable(int root, const char *id, bool force, struct error *err)
 {
 	AUTO(held_drop) struct held held;
 
-	if (container_hold(root, id, &held, err) == 0)
-		return delete_held(root, &held, force, err);
+	return container_hold(root, id, &held, err) < 0 ? 1 : delete_held(root, &held, force, err);
+}
+
+int container_delete(int root, const char *id, bool force, struct error *err)
+{
+	int result = delete_readable(root, id, force, err);
+
+	if (result <= 0)
+		return result;
 	if (err->kind == ERROR_MISSING && force) {
 		state_sweep(root);
 		return 0;
 	}
-	if (err->kind == ERROR_USAGE && force && !id_check(id, &(struct error){0}))
-		return delete_damaged(root, id, err);
-	return -1;
+	if (err->kind != ERROR_USAGE || !force || id_check(id, &(struct error){0}) < 0)
+		return -1;
+	result = delete_damaged(root, id, err);
+	return result <= 0 ? result : -(delete_readable(root, id, force, err) != 0);
 }
 
 /* --- kill

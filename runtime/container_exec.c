@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "runtime/container.h"
 #include "runtime/listener.h"
+#include "runtime/report.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
 
@@ -194,5 +195,9 @@ int container_exec(
 		return -1;
 	if (execution_start(&e, options, err) < 0)
 		return -1;
-	return options->detach ? 0 : process_attend(&e.launched, status, err);
+	if (options->detach || process_attend(&e.launched, status, err) == 0)
+		return 0;
+	/* Nobody would know of it. */
+	report_give_up(e.launched.pidfd);
+	return -1;
 }

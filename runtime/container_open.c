@@ -28,11 +28,11 @@ static int open_it(struct arena *arena, int root, const char *id, bool lock, str
 	*out = (struct container){.dir = state_open(root, id, lock, err)};
 	if (out->dir < 0)
 		return -1;
-	if (state_read(arena, out->dir, id, &out->facts, err) < 0) {
+	if (state_read(arena, out->dir, id, &out->facts, err) < 0 ||
+		state_status(out->dir, &out->facts, lock, &out->status, err) < 0) {
 		container_close(out);
 		return -1;
 	}
-	out->status = state_status(out->dir, &out->facts, lock);
 	return 0;
 }
 

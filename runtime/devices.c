@@ -139,7 +139,7 @@ int devices_open_directory(int root, struct error *err)
 		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
 	};
-	int fd = (int)syscall(SYS_openat2, root, "/dev", &how, sizeof(how));
+	int fd = path_openat2(root, "/dev", &how);
 
 	if (fd < 0 && errno == ENOENT)
 		return path_make_dirs(root, "/dev", 0755, err);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mount.h"
 #include "runtime/runtime.h"
 
@@ -100,7 +101,7 @@ static bool speaks_of_user_namespace(const char *config_path)
 {
 	auto_fd config = config_path ? open(config_path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
 	char text[CONFIG_PEEK];
-	ssize_t length = config < 0 ? -1 : read(config, text, sizeof(text));
+	ssize_t length = config < 0 ? -1 : read_retried(config, text, sizeof(text));
 
 	return length > 0 && memmem(text, (size_t)length, "\"uidMappings\"", strlen("\"uidMappings\""));
 }

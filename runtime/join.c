@@ -70,7 +70,7 @@ static int differs(int target_ns, int own_ns, const char *file, struct error *er
 	struct stat theirs, ours;
 
 	if (fstatat(own_ns, file, &ours, 0) < 0)
-		return 0;
+		return errno == ENOENT ? 0 : fail_errno(err, "look at our own %s namespace", file);
 	if (fstatat(target_ns, file, &theirs, 0) < 0)
 		return fail_errno(err, "look at the container's %s namespace", file);
 	return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "runtime/schedule.h"
 
 #define SELINUX_MAGIC 0xf97cff8c
@@ -65,7 +66,7 @@ int label_write(const struct spec_process *process, int fd, struct error *err)
 	if (length < 0 || (size_t)length >= sizeof(text))
 		return fail(err, ERROR_USAGE, "%s is longer than %d bytes",
 			profile ? "apparmorProfile" : "selinuxLabel", LABEL_MAX - 6);
-	if (write(fd, text, (size_t)length) < 0)
+	if (write_retried(fd, text, (size_t)length) < 0)
 		return errno == ENOENT ? fail_errno(err, "apparmorProfile %s: no such profile is loaded", label)
 				       : fail_errno(err, "%s %s", profile ? "apparmorProfile" : "selinuxLabel", label);
 	return 0;

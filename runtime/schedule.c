@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #define IOPRIO_WHO_PROCESS 1 /* ioprio_set(2); the C library has no name for it */
 
@@ -68,7 +69,7 @@ int schedule_set_oom_score(const struct spec_process *process, struct error *err
 		return 0;
 	auto_fd fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	length = snprintf(text, sizeof(text), "%d", (int)process->oom_score_adj.value);
-	if (fd < 0 || write(fd, text, (size_t)length) != length)
+	if (fd < 0 || write_retried(fd, text, (size_t)length) != length)
 		return fail_errno(err, "oomScoreAdj: set %s (less than now only with CAP_SYS_RESOURCE)", text);
 	return 0;
 }

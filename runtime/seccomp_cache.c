@@ -88,7 +88,7 @@ static bool is_ours_alone(int fd, mode_t type, mode_t others)
 
 static bool read_exactly(int fd, void *bytes, size_t length)
 {
-	return read(fd, bytes, length) == (ssize_t)length;
+	return read_retried(fd, bytes, length) == (ssize_t)length;
 }
 
 static bool key_matches(int fd, const struct text *key)
@@ -115,7 +115,7 @@ struct seccomp_program *seccomp_cache_load(int cache_dir, const struct text *key
 		return NULL;
 	program = seccomp_program_new(header.code_length, 0);
 	bytes = header.code_length * sizeof(*program->code);
-	if (!read_exactly(fd, program->code, bytes) || read(fd, &beyond, 1) != 0 ||
+	if (!read_exactly(fd, program->code, bytes) || read_retried(fd, &beyond, 1) != 0 ||
 		hash_bytes(0, program->code, bytes) != header.checksum)
 		seccomp_program_drop(&program);
 	else

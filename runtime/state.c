@@ -152,10 +152,15 @@ static int hidden_make(int root, char name[32], struct error *err)
 		dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir < 0 && errno == ENOENT) /* swept away before it was locked */
 			continue;
-		if (dir < 0)
-			return fail_errno(err, "open a record in the state directory");
+		if (dir < 0) {
+			fail_errno(err, "open a record in the state directory");
+			unlinkat(root, name, AT_REMOVEDIR);
+			return -1;
+		}
 		if (lock_exclusive(dir, 0, err) == 0)
 			return take_fd(&dir);
+		unlinkat(root, name, AT_REMOVEDIR);
+		return -1;
 	}
 	return fail(err, ERROR_BUSY, "make a record in the state directory: no free name");
 }
@@ -202,43 +207,60 @@ int state_note_process(int dir, const struct process_id *id, struct error *err)
 /* --- reading
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* The link's text in the arena; NULL when there is none. */
-static const char *link_text(struct arena *arena, int dir, const char *name)
+/* What says something of the moment, and nothing of the record. */
+static bool is_of_the_moment(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EINTR || errnum == EAGAIN;
+}
+
+/* The link's text in the arena; NULL when there is none, or something else in its place. */
+static int link_text(struct arena *arena, int dir, const char *name, const char **out, struct error *err)
 {
 	char text[PATH_MAX];
 	ssize_t length = readlinkat(dir, name, text, sizeof(text));
 
-	if (length <= 0 || length == sizeof(text))
-		return NULL;
-	return arena_bytes(arena, text, (size_t)length);
+	*out = NULL;
+	if (length < 0 && errno != ENOENT && errno != EINVAL)
+		return fail_errno(err, "read the link %s", name);
+	if (length > 0 && length < (ssize_t)sizeof(text))
+		*out = arena_bytes(arena, text, (size_t)length);
+	return 0;
 }
 
-static void process_read(struct arena *arena, int dir, struct process_id *out)
+static int process_read(struct arena *arena, int dir, struct process_id *out, struct error *err)
 {
-	const char *text = link_text(arena, dir, PROCESS_LINK);
-	struct strings parts = text ? strings_split(arena, text, ':') : (struct strings){0};
+	struct strings parts = {0};
+	struct error ignored;
+	const char *text;
 	int64_t pid;
 	uint64_t start;
-	struct error ignored;
 
 	*out = (struct process_id){0};
+	if (link_text(arena, dir, PROCESS_LINK, &text, err) < 0)
+		return -1;
+	if (text)
+		parts = strings_split(arena, text, ':');
 	if (parts.count != 2 || number_parse(parts.items[0], 1, INT_MAX, &pid, &ignored) < 0 ||
 		number_parse_u64(parts.items[1], UINT64_MAX, &start, &ignored) < 0)
-		return;
+		return 0;
 	*out = (struct process_id){.pid = (pid_t)pid, .start_time = start};
+	return 0;
 }
 
 /* "system:/system.slice/x.scope": the prefix is no path, as those have no colon. */
-static void cgroup_read(struct arena *arena, int dir, struct container_facts *out)
+static int cgroup_read(struct arena *arena, int dir, struct container_facts *out, struct error *err)
 {
-	const char *text = link_text(arena, dir, CGROUP_LINK);
+	const char *text;
 
+	if (link_text(arena, dir, CGROUP_LINK, &text, err) < 0)
+		return -1;
 	out->cgroup_path = text;
 	out->scope_of_user = text && text_starts_with(text, SCOPE_OF_USER "/");
 	if (!out->scope_of_user && !(text && text_starts_with(text, SCOPE_OF_SYSTEM "/")))
-		return;
+		return 0;
 	out->cgroup_path = strchr(text, '/');
 	out->scope = strrchr(text, '/') + 1;
+	return 0;
 }
 
 bool state_is_removed(int dir)
@@ -274,9 +296,11 @@ int state_open(int root, const char *id, bool lock, struct error *err)
 int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err)
 {
 	*out = (struct container_facts){.id = arena_string(arena, id)};
-	cgroup_read(arena, dir, out);
-	process_read(arena, dir, &out->init);
+	if (cgroup_read(arena, dir, out, err) < 0 || process_read(arena, dir, &out->init, err) < 0)
+		return blame(err, "container \"%s\"", id);
 	if (facts_read(arena, dir, id, out, err) < 0) {
+		if (err->kind == ERROR_SYSTEM && is_of_the_moment(err->errnum))
+			return blame(err, "container \"%s\"", id);
 		blame(err, "the record of container \"%s\" is damaged", id);
 		err->kind = ERROR_USAGE;
 		return -1;
@@ -284,22 +308,40 @@ int state_read(struct arena *arena, int dir, const char *id, struct container_fa
 	return 0;
 }
 
-static bool is_held_for_start(int dir)
+/* 1, 0, or -1. */
+static int is_held_for_start(int dir, struct error *err)
 {
 	auto_fd lock = openat(dir, STATE_START_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int held = lock >= 0 ? ofd_lock_is_held(lock) : 0;
 
-	return lock >= 0 && ofd_lock_is_held(lock);
+	if (held < 0 || (lock < 0 && errno != ENOENT))
+		return fail_errno(err, "look at " STATE_START_LOCK);
+	return held;
 }
 
-enum container_status state_status(int dir, const struct container_facts *facts, bool locked)
+int state_status(
+	int dir, const struct container_facts *facts, bool locked, enum container_status *out, struct error *err)
 {
+	int answer;
+
+	if (boot_id_read(err) < 0)
+		return -1;
+	*out = CONTAINER_STOPPED;
 	if (!text_equal(facts->boot, boot_id()))
-		return CONTAINER_STOPPED;
-	if (!facts->init.pid)
-		return !locked && lock_is_held(dir, ".") ? CONTAINER_CREATING : CONTAINER_STOPPED;
-	if (!process_is_alive(&facts->init))
-		return CONTAINER_STOPPED;
-	return is_held_for_start(dir) ? CONTAINER_CREATED : CONTAINER_RUNNING;
+		return 0;
+	if (!facts->init.pid) {
+		if (!locked && lock_is_held(dir, "."))
+			*out = CONTAINER_CREATING;
+		return 0;
+	}
+	answer = process_look(&facts->init, err);
+	if (answer <= 0)
+		return answer;
+	answer = is_held_for_start(dir, err);
+	if (answer < 0)
+		return -1;
+	*out = answer ? CONTAINER_CREATED : CONTAINER_RUNNING;
+	return 0;
 }
 
 /* --- the state directory

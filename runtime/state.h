@@ -30,10 +30,12 @@ MUST_CHECK int state_note_process(int dir, const struct process_id *id, struct e
 
 /* Opens the record, locked when `lock`. ERROR_MISSING: `container "x" does not exist`. */
 MUST_CHECK int state_open(int root, const char *id, bool lock, struct error *err);
-/* Reads everything but the status. ERROR_USAGE when the record is damaged; the two links are filled in even then. */
+/* Reads everything but the status. ERROR_USAGE when the record is damaged; the two links are filled in even then.
+ * ERROR_SYSTEM when it cannot be read now. */
 MUST_CHECK int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err);
-/* locked: the caller holds the record's lock, so nobody is creating it. */
-enum container_status state_status(int dir, const struct container_facts *facts, bool locked);
+/* locked: the caller holds the record's lock, so nobody is creating it. -1 when it cannot be said now. */
+MUST_CHECK int state_status(
+	int dir, const struct container_facts *facts, bool locked, enum container_status *out, struct error *err);
 
 /* True when the record of this descriptor has been removed meanwhile. */
 bool state_is_removed(int dir);

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mount.h"
+#include "base/path.h"
 
 /* "net.ipv4.ip_forward" → "sys/net/ipv4/ip_forward"; as sysctl(8), a name written with slashes keeps its dots. */
 static int name_to_path(const char *name, char path[256], struct error *err)
@@ -38,10 +40,10 @@ static int sysctl_write(int proc, const struct pair *pair, struct error *err)
 
 	if (name_to_path(pair->name, path, err) < 0)
 		return -1;
-	fd = (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
+	fd = path_openat2(proc, path, &how);
 	if (fd < 0)
 		return fail_errno(err, "%s", pair->name);
-	if (write(fd, pair->value, strlen(pair->value)) < 0)
+	if (write_retried(fd, pair->value, strlen(pair->value)) < 0)
 		return fail_errno(err, "%s = %s", pair->name, pair->value);
 	return 0;
 }

@@ -122,7 +122,7 @@ static const char *first_only_in(const struct strings *these, const struct strin
 	return NULL;
 }
 
-static char *difference_find(const char *before, const char *after)
+char *remains_difference(const char *before, const char *after)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings old = strings_split(&arena, before, '\n'), now = strings_split(&arena, after, '\n');
@@ -143,7 +143,7 @@ char *remains_await(const char *state, const char *cgroup, const char *before)
 		if (!strcmp(before, now))
 			return NULL;
 		if (clock_ms() > deadline_ms)
-			return difference_find(before, now);
+			return remains_difference(before, now);
 		poll(NULL, 0, AGAIN_MS);
 	}
 }

@@ -11,6 +11,8 @@ char *remains_describe(const char *state, const char *cgroup);
 /* Until that is as it was before: namespaces of ended processes die, and their links with them, a moment later. NULL;
  * or after a while the first line that differs, with a sign in front: '+' left behind, '-' missing. malloc()ed. */
 char *remains_await(const char *state, const char *cgroup, const char *before);
+/* The first line that is in only one of two such texts, with that sign. malloc()ed. */
+char *remains_difference(const char *before, const char *after);
 /* Takes leave of those that have ended: a pid namespace ends only when all of its processes are reaped. To be called
  * while no child of our own is awaited. */
 void remains_reap(void);

@@ -148,6 +148,52 @@ static bool counts(const struct ptrace_syscall_info *info)
 	return true;
 }
 
+/* They cannot fail, or only for a mistake in the program. */
+static const long safe_calls[] = {
+	SYS_exit,
+	SYS_exit_group,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_getppid,
+	SYS_getuid,
+	SYS_geteuid,
+	SYS_getgid,
+	SYS_getegid,
+	SYS_umask,
+	SYS_set_tid_address,
+	SYS_set_robust_list,
+	SYS_rseq,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_sigaltstack,
+	SYS_sched_yield,
+	SYS_clock_gettime,
+	SYS_clock_nanosleep,
+	SYS_futex,
+	SYS_mprotect,
+	SYS_munmap,
+	SYS_madvise,
+	SYS_restart_syscall,
+#ifdef __x86_64__
+	SYS_arch_prctl,
+#endif
+#ifdef __SANITIZE_ADDRESS__
+	/* The sanitizer gives up without memory. */
+	SYS_mmap,
+	SYS_mremap,
+	SYS_brk,
+#endif
+};
+
+static bool can_fail(long call)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(safe_calls); i++)
+		if (safe_calls[i] == call)
+			return false;
+	return true;
+}
+
 int step_width(int usual)
 {
 	const char *text = getenv("WARREN_KILL_STEP");
@@ -274,7 +320,10 @@ static bool is_counted(const struct tracing *tracing, int task, const struct ptr
 
 	if (step->where != STEP_ALL && (step->where == STEP_COMMAND) != (task == 0))
 		return false;
-	return step->error ? tracing->is_loaded && (long)info->entry.nr == step->call : counts(info);
+	if (!step->error)
+		return counts(info);
+	long call = (long)info->entry.nr;
+	return tracing->is_loaded && (step->call == STEP_EVERY_CALL ? can_fail(call) : step->call == call);
 }
 
 static void point_reached(struct tracing *tracing, int task, const struct ptrace_syscall_info *info)
@@ -285,7 +334,9 @@ static void point_reached(struct tracing *tracing, int task, const struct ptrace
 	tracing->result.call = (long)info->entry.nr;
 	tracing->result.tracee = task;
 	if (tracing->step->error) {
-		call_change(pid, true, -1);
+		/* close(2): the descriptor is gone also when it fails. */
+		if (tracing->result.call != SYS_close)
+			call_change(pid, true, -1);
 		tracing->failing = pid;
 	} else if (tracing->step->where == STEP_ALL) {
 		all_kill(tracing);
@@ -308,7 +359,8 @@ static void call_stop(struct tracing *tracing, int task)
 		return;
 	if (trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return;
-	tracing->is_loaded = tracing->is_loaded || (long)info.entry.nr == SYS_geteuid;
+	if ((long)info.entry.nr == SYS_umask || (long)info.entry.nr == SYS_geteuid)
+		tracing->is_loaded = true;
 	if (is_counted(tracing, task, &info) && ++tracing->count == tracing->step->at)
 		point_reached(tracing, task, &info);
 }
@@ -321,6 +373,8 @@ static bool other_stop(struct tracing *tracing, int task, int event)
 		tracing->tasks[task] = 0;
 		return true;
 	}
+	if (event == PTRACE_EVENT_EXEC)
+		tracing->is_loaded = false;
 	return false;
 }
 

@@ -15,15 +15,17 @@ enum step_where {
 	STEP_ALL,      /* all: all are killed, as by a power cut */
 };
 
+#define STEP_EVERY_CALL (-1)
+
 struct step {
 	const char *const *argv; /* argv[0] is a path */
 	const char *directory;	 /* working directory; NULL: ours */
 	enum step_where where;
 	int at; /* the how manieth call, from 1; 0: none, it runs through */
 	/* 0: kill; else the at-th `call` fails with this errno, instead of being made. Those of the loader, before the
-	 * program itself asks who it is (geteuid), do not count. */
+	 * program itself sets its umask or asks who it is (geteuid), do not count. */
 	int error;
-	long call;
+	long call;	     /* or STEP_EVERY_CALL: any that can fail */
 	const long *missing; /* these calls fail with ENOSYS in all processes; ends with -1; NULL: none */
 };
 
