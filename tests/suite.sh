@@ -16,7 +16,7 @@ build=$1 results=$2 lanes=$3
 shift 3
 jobs=${*:-$(awk '!/^#/ && !/^on-/ {print $1}' tests/jobs)}
 here=leftovers-$(hostname)
-export WARREN_BUILD="${WARREN_BUILD:-$build}"
+export WARREN_BUILD="${WARREN_BUILD:-$build}" WARREN_TEST_BUILD="$build"
 
 # A script is one test; it is skipped when it says so in a line "SKIP NAME: why".
 script_run() {
