@@ -40,6 +40,8 @@ static const struct option global_table[] = {
 	OPTION_FLAG("systemd-cgroup", 0, "the same as --cgroup-manager systemd", struct global_options, systemd_cgroup),
 	OPTION_FLAG("debug", 0, "say what is done", struct global_options, debug),
 	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
+	/* The letter of crun. */
+	{.letter = 'V', .kind = OPTION_KIND_FLAG, .offset = offsetof(struct global_options, version)},
 	OPTION_IGNORED("rootless", "BOOL"),
 	OPTION_TEXT("criu", 0, "FILE", "the program criu, for checkpoint and restore (default: the system's)",
 		struct global_options, criu),
@@ -283,9 +285,9 @@ int main(int argc, char **argv)
 	/* The caller's must not decide who may enter a control group: cgroup2 is mounted walking there as the
 	 * container. */
 	umask(022);
+	arena_reserve(MEMORY_PIECES);
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-	arena_reserve(MEMORY_PIECES);
 		commands[i] = *order[i];
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && fflush(stdout) != 0)

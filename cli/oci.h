@@ -20,7 +20,7 @@ struct oci_cli {
 	char **arguments; /* argv, whole */
 };
 
-#define OCI_SPEC_VERSION "1.2.0"
+#define OCI_SPEC_VERSION "1.3.0"
 
 /* Opens the state root, made when it is missing, so that help and wrong use need no root. */
 MUST_CHECK int oci_cli_open(struct oci_cli *cli, struct error *err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/process.h"
 #include "cgroups/systemd.h"
 #include "cli/oci.h"
@@ -57,8 +58,7 @@ static int create_prepare(
 	struct oci_cli *cli, const struct create_options *from, struct container_create_options *out, struct error *err)
 {
 	if (from->no_pivot)
-		return fail(err, ERROR_USAGE,
-			"--no-pivot: the root is always changed by pivot_root, anything else can be escaped");
+		log_debug("--no-pivot: the root is changed by pivot_root all the same, anything else can be escaped");
 	/* Before this program executes itself anew and has no directory any more. */
 	if (cli->cgroups == CONTAINER_SYSTEMD && (cli->systemd = systemd_helper_keep(err)) < 0)
 		return blame(err, "cgroups by systemd");
@@ -183,13 +183,22 @@ static const struct option kill_table[] = {
 	END_OF_OPTIONS,
 };
 
+/* Signal 0 asks whether there is somebody to get one. */
+static int signal_of(const char *word, int *out, struct error *err)
+{
+	if (strcmp(word, "0") != 0)
+		return signal_parse(word, out, err);
+	*out = 0;
+	return 0;
+}
+
 static int kill_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	const struct kill_options *kill_options = options;
 	struct oci_cli *cli = context;
 	int signal = SIGTERM;
 
-	if (id_check(operands[0], err) < 0 || (count > 1 && signal_parse(operands[1], &signal, err) < 0))
+	if (id_check(operands[0], err) < 0 || (count > 1 && signal_of(operands[1], &signal, err) < 0))
 		return -1;
 	if (oci_cli_open(cli, err) < 0)
 		return -1;

@@ -1,4 +1,4 @@
-/* state, list, ps, features, spec: what is printed or written for engines and people to read. */
+/* state, list, features, spec: what is printed or written for engines and people to read. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/file.h"
-#include "cgroups/cgroups.h"
 #include "cli/oci.h"
 #include "runtime/runtime.h"
 
@@ -190,91 +189,6 @@ const struct command oci_list_command = {
 	.run = list_run,
 };
 
-/* --- ps
- * -------------------------------------------------------------------------------------------------------------------
- */
-
-struct ps_options {
-	const char *format;
-};
-static const struct option ps_table[] = {
-	OPTION_TEXT("format", 'f', "FORMAT", "table (default) or json", struct ps_options, format),
-	END_OF_OPTIONS,
-};
-
-#define COMMAND_LINE_MAX 4096
-
-static int pids_read(struct oci_cli *cli, const char *id, struct cgroup_pids *pids, struct error *err)
-{
-	AUTO(container_close) struct container container = {.dir = -1};
-
-	if (container_open(&cli->arena, cli->root_dir, id, &container, err) < 0)
-		return -1;
-	return container_pids(&cli->arena, &container, pids, err);
-}
-
-/* The command line as the process shows it, arguments joined by blanks; control characters would move the cursor. */
-static const char *command_line(struct arena *arena, pid_t pid)
-{
-	const char *path = arena_format(arena, "/proc/%d/cmdline", pid);
-	char buffer[COMMAND_LINE_MAX];
-	ssize_t length;
-
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	length = fd < 0 ? -1 : read(fd, buffer, sizeof(buffer));
-	if (length <= 0)
-		return "-";
-	if (buffer[length - 1] == '\0')
-		length--;
-	for (ssize_t i = 0; i < length; i++) {
-		if ((unsigned char)buffer[i] < ' ' || buffer[i] == 0x7f)
-			buffer[i] = buffer[i] == '\0' ? ' ' : '?';
-	}
-	return arena_bytes(arena, buffer, (size_t)length);
-}
-
-static void ps_print_json(const struct cgroup_pids *pids)
-{
-	printf("[");
-	for (size_t i = 0; i < pids->count; i++)
-		printf("%s%d", i ? "," : "", pids->items[i]);
-	printf("]\n");
-}
-
-static int ps_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	const struct ps_options *how = options;
-	struct oci_cli *cli = context;
-	struct cgroup_pids pids = {0};
-	bool json = how->format && strcmp(how->format, "json") == 0;
-
-	(void)count;
-	if (how->format && !json && strcmp(how->format, "table") != 0)
-		return fail(err, ERROR_USAGE, "--format %s: must be table or json", how->format);
-	if (id_check(operands[0], err) < 0 || oci_cli_open(cli, err) < 0 || pids_read(cli, operands[0], &pids, err) < 0)
-		return -1;
-	if (json) {
-		ps_print_json(&pids);
-		return 0;
-	}
-	printf("%-8s%s\n", "PID", "CMD");
-	for (size_t i = 0; i < pids.count; i++)
-		printf("%-8d%s\n", pids.items[i], command_line(&cli->arena, pids.items[i]));
-	return 0;
-}
-
-const struct command oci_ps_command = {
-	.name = "ps",
-	.operands = "[options] ID",
-	.summary = "print the processes of a container, with the host's pids",
-	.example = "warren-oci ps --format json web",
-	.options = ps_table,
-	.options_size = sizeof(struct ps_options),
-	.operands_min = 1,
-	.operands_max = 1,
-	.run = ps_run,
-};
-
 /* --- features, spec
  * ------------------------------------------------------------------------------------------------------- */
 
@@ -298,12 +212,13 @@ const struct command oci_features_command = {
 };
 
 struct spec_options {
-	const char *bundle;
+	const char *bundle, *file;
 	bool rootless;
 };
 static const struct option spec_table[] = {
 	OPTION_TEXT("bundle", 'b', "DIR", "where to write it (default: the current directory)", struct spec_options,
 		bundle),
+	OPTION_TEXT("file", 'f', "NAME", "another name than config.json, or a path", struct spec_options, file),
 	OPTION_FLAG("rootless", 0, "with a user namespace that maps the caller to root", struct spec_options, rootless),
 	END_OF_OPTIONS,
 };
@@ -312,6 +227,7 @@ static int spec_run(void *context, void *options, size_t count, char **operands,
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
 	const struct spec_options *how = options;
+	const char *file = how->file ? how->file : "config.json";
 	auto_free char *text = NULL;
 	size_t length;
 
@@ -320,13 +236,13 @@ static int spec_run(void *context, void *options, size_t count, char **operands,
 	if (dir < 0)
 		return fail_errno(err, "bundle %s", how->bundle);
 	/* O_EXCL: an existing one is somebody's work. */
-	auto_fd fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	auto_fd fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return fail_errno(err, "make config.json");
+		return fail_errno(err, "make %s", file);
 	oci_default_config(encoder, how->rootless);
 	text = encoder_take(encoder, &length);
 	if (write_all(fd, text, length) < 0)
-		return fail_errno(err, "write config.json");
+		return fail_errno(err, "write %s", file);
 	return 0;
 }
 

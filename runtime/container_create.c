@@ -23,6 +23,7 @@
 #include "runtime/guard.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/netdevices.h"
 #include "runtime/process.h"
 #include "runtime/restore.h"
 #include "runtime/state.h"
@@ -44,12 +45,14 @@ struct creation {
 	int console_socket;
 	int listener, start_lock;
 	bool waits; /* create: the child waits for "start" */
+	struct netdevices network;
 	struct launched launched;
 };
 
 static void creation_drop(struct creation *c)
 {
 	launched_drop(&c->launched);
+	netdevices_drop(&c->network);
 	fd_drop(&c->listener);
 	fd_drop(&c->start_lock);
 	fd_drop(&c->console_socket);
@@ -131,20 +134,20 @@ static int facts_fill(struct creation *c, struct error *err)
 {
 	struct container_facts *facts = &c->facts;
 
+	if (boot_id_read(err) < 0)
+		return -1;
 	facts->root = c->spec.root;
 	facts->owner = geteuid() == 0 ? "root" : arena_format(&c->arena, "%u", geteuid());
 	facts->oci_version = c->spec.oci_version;
-	if (boot_id_read(err) < 0)
-		return -1;
 	facts->created_ms = clock_real_ms();
 	facts->annotations = c->spec.annotations;
 	facts->own_id_range = has_own_ids(&c->spec);
 	facts->terminal = c->spec.process.terminal;
 	facts->boot = boot_id();
+	return 0;
 }
 
 static int console_check(struct creation *c, bool detached, struct error *err)
-	return 0;
 {
 	if (c->options->console_socket) {
 		if (!c->spec.process.terminal)
@@ -153,7 +156,7 @@ static int console_check(struct creation *c, bool detached, struct error *err)
 		return c->console_socket < 0 ? -1 : 0;
 	}
 	if (c->spec.process.terminal && detached)
-		return fail(err, ERROR_USAGE, "process.terminal in the background needs a console socket");
+		return fail(err, ERROR_USAGE, "process.terminal in the background: use --console-socket");
 	return 0;
 }
 
@@ -200,8 +203,8 @@ static int cgroup_make(struct creation *c, struct error *err)
 	if (c->cgroup.host.mode == CGROUP_NONE)
 		return 0;
 	/* What is in it ends with the container. */
-	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits, CGROUP_ACCOUNTING | CGROUP_MAY_EXIST | CGROUP_MUST_BE_EMPTY,
-		    &c->cgroup.cgroup, err) < 0)
+	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits,
+		    CGROUP_ACCOUNTING | CGROUP_MAY_EXIST | CGROUP_MUST_BE_EMPTY, &c->cgroup.cgroup, err) < 0)
 		return -1;
 	c->cgroup.has_cgroup = true;
 	return cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err);
@@ -266,6 +269,8 @@ static int on_child(void *context, const struct launch_child *child, struct laun
 		return -1;
 	if (state_note_process(c->dir, &c->facts.init, err) < 0)
 		return -1;
+	if (c->spec.net_devices.count && netdevices_move(&c->network, &c->spec, child->netns, err) < 0)
+		return -1;
 	if (hooks_with_state(c, HOOK_PRESTART, child->pid, err) < 0)
 		return -1;
 	return hooks_with_state(c, HOOK_CREATE_RUNTIME, child->pid, err);
@@ -328,7 +333,7 @@ static int process_launch(struct creation *c, struct error *err)
 		.preserve_fds = c->options->preserve_fds,
 		.hold = c->listener,
 		.hold_lock = c->start_lock,
-		.no_namespace_fds = !has_idmapped_mounts(&c->spec),
+		.no_namespace_fds = !has_idmapped_mounts(&c->spec) && !c->spec.net_devices.count,
 		.keep_keyring = c->options->no_new_keyring,
 		.listener = &c->supervisor,
 		.hooks = has_hooks_inside(&c->spec) ? &inside : NULL,
@@ -380,6 +385,7 @@ static void undo_all(struct creation *c)
 		process_reap(c->launched.pidfd, &status, &err) < 0)
 		log_warn("%s", err.text);
 	c->facts.init = (struct process_id){0};
+	netdevices_return(&c->network);
 	scope_drop(&c->scope);
 	if (container_undo(&c->facts, &c->cgroup, &err) < 0) {
 		log_warn("%s", err.text); /* the record stays, for delete */
@@ -397,8 +403,10 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 	c->dir = state_claim(c->root, &c->facts, c->config, err);
 	if (c->dir < 0)
 		return -1;
-	if (make_all(c, err) == 0)
+	if (make_all(c, err) == 0) {
+		netdevices_drop(&c->network);
 		return 0;
+	}
 	undo_all(c);
 	return -1;
 }
@@ -406,9 +414,8 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 #define CREATION(root_, options_)                                                                                      \
 	{                                                                                                              \
 		.root = root_, .options = options_, .dir = -1, .supervisor = {.socket = -1}, .console_socket = -1,     \
-	}
 		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
-		.launched = {                                                                                          \
+		.network = NETDEVICES_NONE, .launched = {                                                              \
 			.pidfd = -1,                                                                                   \
 			.userns = -1,                                                                                  \
 			.netns = -1,                                                                                   \
@@ -434,13 +441,6 @@ static int fail_not_created(const struct container *container, struct error *err
 		container_status_names[container->status]);
 }
 
-/* An empty error and then the end of the connection mean that the program runs; an error, that it does not. The end
- * alone is the end of the process. */
-static int start_await(const struct container *container, int connection, struct error *err)
-{
-	struct error answer;
-	bool announced = false;
-	ssize_t length;
 static ssize_t receive_whole(int connection, void *bytes, size_t length)
 {
 	ssize_t got;
@@ -451,6 +451,13 @@ static ssize_t receive_whole(int connection, void *bytes, size_t length)
 	return got;
 }
 
+/* An empty error and then the end of the connection mean that the program runs; an error, that it does not. The end
+ * alone is the end of the process. */
+static int start_await(const struct container *container, int connection, struct error *err)
+{
+	struct error answer;
+	bool announced = false;
+	ssize_t length;
 
 	while ((length = receive_whole(connection, &answer, sizeof(answer))) == sizeof(answer)) {
 		if (answer.kind != ERROR_NONE) {

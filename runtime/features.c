@@ -12,7 +12,7 @@
 #include "runtime/seccomp.h"
 
 #define OCI_VERSION_MIN "1.0.0"
-#define OCI_VERSION_MAX "1.2.0"
+#define OCI_VERSION_MAX "1.3.0"
 
 const char *runtime_version(void)
 {
@@ -116,6 +116,22 @@ static void switch_encode(struct encoder *encoder, const char *key, bool enabled
 	encode_object_end(encoder);
 }
 
+static void words_encode(struct encoder *encoder, const char *key, const char *(*name)(size_t index))
+{
+	encode_array_begin(encoder, key);
+	for (size_t i = 0; name(i); i++)
+		encode_string(encoder, NULL, name(i));
+	encode_array_end(encoder);
+}
+
+static void memory_policy_encode(struct encoder *encoder)
+{
+	encode_object_begin(encoder, "memoryPolicy");
+	words_encode(encoder, "modes", oci_memory_mode_name);
+	words_encode(encoder, "flags", oci_memory_flag_name);
+	encode_object_end(encoder);
+}
+
 static void linux_encode(struct encoder *encoder)
 {
 	encode_object_begin(encoder, "linux");
@@ -126,10 +142,11 @@ static void linux_encode(struct encoder *encoder)
 	switch_encode(encoder, "apparmor", true);
 	switch_encode(encoder, "selinux", false);
 	switch_encode(encoder, "intelRdt", false);
+	memory_policy_encode(encoder);
 	encode_object_begin(encoder, "mountExtensions");
 	switch_encode(encoder, "idmap", kernel_has(KERNEL_MOUNT_SETATTR));
 	encode_object_end(encoder);
-	switch_encode(encoder, "netDevices", false);
+	switch_encode(encoder, "netDevices", true);
 	encode_object_end(encoder);
 }
 
@@ -161,6 +178,10 @@ void features_encode(struct encoder *encoder)
 	names_encode(encoder, "hooks", hooks);
 	mount_options_encode(encoder);
 	linux_encode(encoder);
+	/* A prefix: what stands behind it goes to systemd. */
+	encode_array_begin(encoder, "potentiallyUnsafeConfigAnnotations");
+	encode_string(encoder, NULL, "org.systemd.property.");
+	encode_array_end(encoder);
 	encode_object_begin(encoder, "annotations");
 	encode_string(encoder, "io.github.seccomp.libseccomp.version", version);
 	encode_string(encoder, "warren.version", runtime_version());

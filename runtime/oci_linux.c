@@ -18,7 +18,6 @@ static const struct {
 	/* linux */
 	{"mountLabel", "SELinux labels are not supported"},
 	{"intelRdt", "Intel RDT is not supported"},
-	{"netDevices", "moving network devices is not supported"},
 	/* linux.resources */
 	{"network", "classes and priorities of network traffic are not supported"},
 	{"leafWeight", "leaf weights no longer exist in the kernel"},
@@ -253,6 +252,35 @@ static int cgroup_path_decode(const struct decoder *decoder, const struct json *
 	return 0;
 }
 
+static const struct field net_device_fields[] = {
+	STRING("name", struct spec_net_device, inside, 0),
+	END_OF_FIELDS,
+};
+
+#define NET_DEVICES_MAX 64
+
+/* An object of them: the key is the name on the host. */
+static int net_devices_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *spec = (struct spec *)((char *)member - offsetof(struct spec, net_devices));
+
+	if (node->kind != JSON_OBJECT)
+		return decode_fail(decoder, node, err, "expected an object, found %s", json_kind_name(node->kind));
+	if (node->count > NET_DEVICES_MAX)
+		return decode_fail(decoder, node, err, "%u devices, at most %d", node->count, NET_DEVICES_MAX);
+	spec->net_devices.items = arena_new_array(decoder->arena, node->count, struct spec_net_device);
+	for (const struct json *item = node->first; item; item = item->next) {
+		struct spec_net_device *device = &spec->net_devices.items[spec->net_devices.count++];
+
+		device->name = item->key;
+		if (decode_object(decoder, item, net_device_fields, device, err) < 0)
+			return -1;
+		if (text_is_empty(device->inside))
+			device->inside = device->name;
+	}
+	return 0;
+}
+
 const struct field oci_linux_fields[] = {
 	CUSTOM_OBJECT("namespaces", struct spec, namespaces, namespaces_decode, namespace_fields),
 	LIST("uidMappings", struct spec, uid_maps, oci_id_map_fields, 0),
@@ -270,6 +298,6 @@ const struct field oci_linux_fields[] = {
 	CUSTOM("intelRdt", struct spec, oci_version, oci_decode_refused, 0),
 	CUSTOM_OBJECT("timeOffsets", struct spec, time_offsets, time_offsets_decode, time_offsets_fields),
 	CUSTOM_OBJECT("memoryPolicy", struct spec, process, oci_decode_memory_policy, oci_memory_policy_fields),
-	CUSTOM("netDevices", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM_OBJECT("netDevices", struct spec, net_devices, net_devices_decode, net_device_fields),
 	END_OF_FIELDS,
 };

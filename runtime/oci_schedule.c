@@ -251,6 +251,16 @@ static const struct word memory_flags[] = {
 	{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
 };
 
+const char *oci_memory_mode_name(size_t index)
+{
+	return index < ARRAY_SIZE(memory_modes) ? memory_modes[index].name : NULL;
+}
+
+const char *oci_memory_flag_name(size_t index)
+{
+	return index < ARRAY_SIZE(memory_flags) ? memory_flags[index].name : NULL;
+}
+
 struct oci_memory_policy {
 	const char *mode, *nodes;
 	struct strings flags;

@@ -157,6 +157,12 @@ struct spec_hooks {
 	LIST_OF(struct spec_hook) of[HOOK_KINDS];
 };
 
+/* A network device of the host that moves into the container's network namespace. */
+struct spec_net_device {
+	const char *name;   /* on the host */
+	const char *inside; /* in the container */
+};
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 struct spec {
@@ -177,6 +183,7 @@ struct spec {
 	const char *cgroup_path;	    /* NULL: none */
 	struct cgroup_limits limits;
 	struct spec_hooks hooks;
+	LIST_OF(struct spec_net_device) net_devices;
 };
 
 /* All empty; namespace descriptors -1. */

@@ -3,6 +3,7 @@
  * Rows of checks in the order a reader would ask: process, namespaces and maps, mounts and paths, sysctls, the rest. */
 #include <ctype.h>
 #include <limits.h>
+#include <net/if.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -478,6 +479,37 @@ static int seccomp_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
+/* What the kernel takes as a device's name, but for patterns: nobody would know what became of them. */
+static int device_name_check(const char *key, const char *name, struct error *err)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return fail(err, ERROR_USAGE, "%s \"%s\": is no name of a network device", key, name);
+	for (size_t i = 0; i < length; i++) {
+		if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f || strchr("/:%", name[i]))
+			return fail(err, ERROR_USAGE, "%s \"%s\": is no name of a network device", key, name);
+	}
+	return 0;
+}
+
+static int net_devices_check(const struct spec *spec, struct error *err)
+{
+	for (size_t i = 0; i < spec->net_devices.count; i++) {
+		const struct spec_net_device *device = &spec->net_devices.items[i];
+
+		if (device_name_check("linux.netDevices", device->name, err) < 0 ||
+			device_name_check("linux.netDevices.name", device->inside, err) < 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(spec->net_devices.items[k].inside, device->inside) == 0)
+				return fail(err, ERROR_USAGE, "linux.netDevices: two become \"%s\"", device->inside);
+	}
+	if (spec->net_devices.count && !namespace_own(spec, NS_NET))
+		return fail(err, ERROR_USAGE, "linux.netDevices: needs a network namespace of the container's own");
+	return 0;
+}
+
 static int (*const checks[])(const struct spec *spec, struct error *err) = {
 	program_check,
 	environment_check,
@@ -494,6 +526,7 @@ static int (*const checks[])(const struct spec *spec, struct error *err) = {
 	cgroup_path_check,
 	hooks_check,
 	seccomp_check,
+	net_devices_check,
 };
 
 int spec_check(const struct spec *spec, struct error *err)

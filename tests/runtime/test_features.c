@@ -45,7 +45,7 @@ TEST(features, tell_what_is_honoured_and_nothing_else)
 	AUTO(arena_drop) struct arena arena = {0};
 	const struct json *root = features(&arena);
 
-	cr_assert_str_eq(json_get(root, "ociVersionMax")->text, "1.2.0");
+	cr_assert_str_eq(json_get(root, "ociVersionMax")->text, "1.3.0");
 	cr_assert(json_get(root, "hooks")->count == HOOK_KINDS);
 	cr_assert(has(json_get(root, "mountOptions"), "rro") && has(json_get(root, "mountOptions"), "tmpcopyup"));
 	cr_assert(!has(json_get(root, "mountOptions"), "remount"), "it is known only to be refused");
@@ -59,10 +59,13 @@ TEST(features, tell_what_is_honoured_and_nothing_else)
 	cr_assert(
 		AT(root, "linux", "apparmor", "enabled")->boolean && !AT(root, "linux", "selinux", "enabled")->boolean);
 	cr_assert(!AT(root, "linux", "intelRdt", "enabled")->boolean &&
-		  !AT(root, "linux", "netDevices", "enabled")->boolean);
+		  AT(root, "linux", "netDevices", "enabled")->boolean);
 	cr_assert(AT(root, "linux", "cgroup", "rdma")->boolean);
 	cr_assert(AT(root, "linux", "cgroup", "systemd")->boolean == systemd_helper_is_there());
 	cr_assert(AT(root, "linux", "cgroup", "v1")->boolean);
+	cr_assert(has(AT(root, "linux", "memoryPolicy", "modes"), "MPOL_BIND") &&
+		  has(AT(root, "linux", "memoryPolicy", "flags"), "MPOL_F_STATIC_NODES"));
+	cr_assert(has(json_get(root, "potentiallyUnsafeConfigAnnotations"), "org.systemd.property."));
 }
 
 TEST(features, name_architectures_that_libseccomp_takes)

@@ -465,8 +465,7 @@ static const struct {
 		"linux.cgroupsPath \"/../..\": must not contain \".\" or \"..\""},
 	{{.system = LINUX("\"mountLabel\": \"x\"")}, "\"mountLabel\": SELinux labels are not supported"},
 	{{.system = LINUX("\"intelRdt\": {\"closID\": \"x\"}")}, "\"intelRdt\": Intel RDT is not supported"},
-	{{.system = LINUX("\"netDevices\": {\"eth0\": {\"name\": \"x\"}}")},
-		"\"netDevices\": moving network devices is not supported"},
+	{{.system = LINUX("\"netDevices\": [\"eth0\"]")}, "\"netDevices\": expected an object, found an array"},
 	/* resources */
 	{{.system = RESOURCES("\"memory\": {\"limit\": \"1M\"}")}, "\"limit\": expected a number, found a string"},
 	{{.system = RESOURCES("\"memory\": {\"limit\": -5}")},
