@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,7 +25,7 @@
 #define DEFAULT_ROOT "/run/warren-oci"
 
 struct global_options {
-	const char *root, *log, *log_format, *log_level, *cgroup_manager, *criu;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *criu, *rootless;
 	bool debug, systemd_cgroup, version;
 };
 
@@ -42,7 +43,8 @@ static const struct option global_table[] = {
 	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
 	/* The letter of crun. */
 	{.letter = 'V', .kind = OPTION_KIND_FLAG, .offset = offsetof(struct global_options, version)},
-	OPTION_IGNORED("rootless", "BOOL"),
+	OPTION_TEXT("rootless", 0, "true|false|auto", "whether to do without a cgroup that may not be made (default: auto)",
+		struct global_options, rootless),
 	OPTION_TEXT("criu", 0, "FILE", "the program criu, for checkpoint and restore (default: the system's)",
 		struct global_options, criu),
 	END_OF_OPTIONS,
@@ -198,6 +200,41 @@ static int manager_choose(struct oci_cli *cli, const struct global_options *opti
 	return fail(err, ERROR_USAGE, "--cgroup-manager %s: must be cgroupfs, systemd or disabled", name);
 }
 
+static const struct {
+	const char *name;
+	enum container_rootless rootless;
+} rootless_words[] = {
+	{"auto", CONTAINER_ROOTLESS_AUTO},
+	{"true", CONTAINER_ROOTLESS_TRUE},
+	{"false", CONTAINER_ROOTLESS_FALSE},
+};
+
+static int rootless_parse(struct oci_cli *cli, const char *word, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rootless_words); i++) {
+		if (!word || strcmp(rootless_words[i].name, word) == 0) {
+			cli->rootless = (int)rootless_words[i].rootless;
+			return 0;
+		}
+	}
+	return fail(err, ERROR_USAGE, "--rootless %s: must be true, false or auto", word);
+}
+
+/* A user has a directory that goes with his last session; root of a user namespace has it if the user's session does.
+ */
+static int root_choose(struct oci_cli *cli, const char *root, struct error *err)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	cli->root = root ? root : DEFAULT_ROOT;
+	if (root || (geteuid() == 0 && (text_is_empty(runtime) || !rootless_is_inside())))
+		return 0;
+	if (text_is_empty(runtime))
+		return fail(err, ERROR_USAGE, "XDG_RUNTIME_DIR is not set; say by --root where containers' state is to be kept");
+	cli->root = arena_format(&cli->arena, "%s/warren-oci", runtime);
+	return 0;
+}
+
 static int version_print(void)
 {
 	const struct scmp_version *library = seccomp_version();
@@ -253,7 +290,8 @@ static int program_run(struct oci_cli *cli, int argc, char **argv, struct error 
 		return fail(err, ERROR_USAGE, "no command; see " PROGRAM " --help");
 	if (log_open(cli, &options, err) < 0 || manager_choose(cli, &options, err) < 0)
 		return -1;
-	cli->root = options.root ? options.root : DEFAULT_ROOT;
+	if (rootless_parse(cli, options.rootless, err) < 0 || root_choose(cli, options.root, err) < 0)
+		return -1;
 	cli->criu = text_is_empty(options.criu) ? NULL : options.criu;
 	return command_run(cli, argc, argv, err);
 }

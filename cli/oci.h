@@ -16,6 +16,7 @@ struct oci_cli {
 	int log;	  /* our own descriptor of --log; -1 */
 	int cgroups;	  /* enum container_cgroups */
 	int systemd;	  /* our own descriptor of warren-systemd; -1 */
+	int rootless;	  /* enum container_rootless */
 	const char *criu; /* the program; NULL: the system's */
 	char **arguments; /* argv, whole */
 };

@@ -167,6 +167,7 @@ static int restore_prepare(
 		return blame(err, "cgroups by systemd");
 	*out = (struct container_create_options){
 		.cgroups = (enum container_cgroups)cli->cgroups,
+		.rootless = (enum container_rootless)cli->rootless,
 		.bundle = bundle,
 		.config = from->config,
 		.console_socket = from->console_socket,

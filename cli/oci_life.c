@@ -64,6 +64,7 @@ static int create_prepare(
 		return blame(err, "cgroups by systemd");
 	*out = (struct container_create_options){
 		.cgroups = (enum container_cgroups)cli->cgroups,
+		.rootless = (enum container_rootless)cli->rootless,
 		.bundle = from->bundle ? from->bundle : ".",
 		.config = from->config,
 		.console_socket = from->console_socket,

@@ -136,7 +136,7 @@ static int keyring_step(struct child *child, struct error *err)
 
 static int become_root_step(struct child *child, struct error *err)
 {
-	return namespaces_become_root(child->namespaces.own_ids, err);
+	return namespaces_become_root(child->namespaces.own_ids, child->spec->process.keep_groups, err);
 }
 
 /* --- file systems ------------------------------------------------------------------------------------------------- */
@@ -148,7 +148,7 @@ static int make_step(struct child *child, struct error *err)
 
 static int root_step(struct child *child, struct error *err)
 {
-	return root_attach(child->root, child->namespaces.own_ids, err);
+	return root_attach(child->root, child->namespaces.own_ids && !child->namespaces.shares_user, err);
 }
 
 static int mount_step(struct child *child, struct error *err)

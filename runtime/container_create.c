@@ -26,6 +26,7 @@
 #include "runtime/netdevices.h"
 #include "runtime/process.h"
 #include "runtime/restore.h"
+#include "runtime/rootless.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
 
@@ -169,12 +170,14 @@ static int creation_prepare(struct creation *c, const char *id, bool detached, s
 		return -1;
 	if (oci_spec_read(&c->arena, c->facts.bundle, c->options->config, &c->spec, err) < 0)
 		return -1;
-	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec), err) < 0)
+	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec) && !rootless_owns_program(), err) < 0)
 		return -1;
 	systemd_helper_seal();
 	if (facts_fill(c, err) < 0 || cgroup_plan(c, err) < 0)
 		return -1;
-	return console_check(c, detached, err);
+	if (console_check(c, detached, err) < 0)
+		return -1;
+	return rootless_enter(&c->spec, err);
 }
 
 /* --- cgroup, filter
@@ -192,6 +195,26 @@ static int scope_make(struct creation *c, struct error *err)
 	return cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err);
 }
 
+static bool may_be_elsewhere(const struct creation *c, const struct error *err)
+{
+	bool refused = err->errnum == EACCES || err->errnum == EPERM || err->errnum == EROFS;
+
+	if (!refused || c->options->rootless == CONTAINER_ROOTLESS_FALSE)
+		return false;
+	return c->options->rootless == CONTAINER_ROOTLESS_TRUE || rootless_is_inside();
+}
+
+static int cgroup_make_elsewhere(struct creation *c, struct error *err)
+{
+	int made;
+
+	if (!may_be_elsewhere(c, err))
+		return -1;
+	made = rootless_cgroup_make(&c->arena, c->dir, &c->facts, &c->spec.limits, &c->cgroup, err);
+	c->spec.cgroup_path = c->facts.cgroup_path ? c->facts.cgroup_path + 1 : NULL;
+	return made > 0 ? cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err) : made;
+}
+
 static int cgroup_make(struct creation *c, struct error *err)
 {
 	if (c->options->cgroups == CONTAINER_NO_CGROUP)
@@ -205,7 +228,7 @@ static int cgroup_make(struct creation *c, struct error *err)
 	/* What is in it ends with the container. */
 	if (cgroup_create(&c->cgroup.host, c->facts.cgroup_path, &c->spec.limits,
 		    CGROUP_ACCOUNTING | CGROUP_MAY_EXIST | CGROUP_MUST_BE_EMPTY, &c->cgroup.cgroup, err) < 0)
-		return -1;
+		return cgroup_make_elsewhere(c, err);
 	c->cgroup.has_cgroup = true;
 	return cgroup_entrance_open(&c->cgroup.cgroup, &c->entrance, err);
 }

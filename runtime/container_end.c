@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "runtime/container.h"
@@ -44,10 +45,15 @@ static int cgroup_end(struct cgroup *cgroup, struct error *err)
 static int cgroup_remove_with_parent(
 	struct container_cgroup *cgroup, const char *path, int64_t timeout_ms, struct error *err)
 {
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *parent;
+
+	path += *path == '/';
 	if (cgroup_remove(&cgroup->host, path, timeout_ms, false, err) < 0)
 		return -1;
-	if (text_starts_with(path, CONTAINER_CGROUP_PARENT "/"))
-		cgroup_remove_empty(&cgroup->host, CONTAINER_CGROUP_PARENT);
+	parent = arena_bytes(&arena, path, (size_t)(path_base(path) - path) - (path_base(path) > path));
+	if (text_equal(path_base(parent), CONTAINER_CGROUP_PARENT))
+		cgroup_remove_empty(&cgroup->host, parent);
 	return 0;
 }
 

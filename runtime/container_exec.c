@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "runtime/container.h"
 #include "runtime/listener.h"
+#include "runtime/rootless.h"
 #include "runtime/report.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
@@ -137,7 +138,8 @@ static int execution_prepare(
 {
 	if (container_open_record(&e->arena, root, id, &e->container, err) < 0)
 		return -1;
-	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range, err) < 0)
+	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range && !rootless_owns_program(), err) <
+		0)
 		return -1;
 	if (entrance_get(e, options->cgroup, err) < 0 || check_running(e, options->ignore_paused, err) < 0)
 		return -1;
@@ -149,6 +151,14 @@ static int execution_prepare(
 	return filter_get(e, root, err);
 }
 
+/* Root of the first user namespace made all others there are, and forbade it in none. */
+static bool groups_are_kept(const struct execution *e, const struct spec_process *process)
+{
+	if (process->keep_groups || process->groups.count || (geteuid() == 0 && !rootless_is_inside()))
+		return process->keep_groups;
+	return rootless_groups_are_fixed(e->container.facts.init.pid);
+}
+
 static int execution_start(struct execution *e, const struct container_exec_options *options, struct error *err)
 {
 	struct spec_process process = *options->process;
@@ -158,11 +168,12 @@ static int execution_start(struct execution *e, const struct container_exec_opti
 		.entrance = e->cgroup.has_cgroup ? &e->entrance : NULL,
 		.seccomp = e->seccomp,
 		.listener = &e->supervisor,
-		.guard_own_binary = !e->container.facts.own_id_range,
+		.guard_own_binary = !e->container.facts.own_id_range || rootless_owns_program(),
 		.stdio = {0, 1, 2},
 		.preserve_fds = options->preserve_fds,
 	};
 
+	process.keep_groups = groups_are_kept(e, &process);
 	/* What the object `linux` says of processes holds for all of the container's. */
 	process.memory_policy = e->spec.process.memory_policy;
 	process.personality = e->spec.process.personality;

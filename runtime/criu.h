@@ -19,16 +19,6 @@
 /* criu_req_type of rpc.proto */
 enum criu_verb { CRIU_DUMP = 1, CRIU_RESTORE = 2, CRIU_PRE_DUMP = 4, CRIU_NOTIFY = 6 };
 
-/* criu_cg_mode: how much of the cgroups below the container's own is dumped and made anew. */
-enum criu_cgroups {
-	CRIU_CGROUPS_IGNORE,
-	CRIU_CGROUPS_NONE,
-	CRIU_CGROUPS_PROPS,
-	CRIU_CGROUPS_SOFT,
-	CRIU_CGROUPS_FULL,
-	CRIU_CGROUPS_STRICT,
-};
-
 #define CRIU_EMPTY_NETWORK UINT64_C(0x40000000) /* of empty_namespaces: CLONE_NEWNET */
 
 /* A descriptor of ours that takes the place of one that was declared external by that key. */

@@ -31,6 +31,7 @@ struct joining {
 	struct launched made;
 	int target; /* pidfd of the first process */
 	int flags;  /* namespaces that it does not share with us */
+	bool own_ids;
 	int channel, theirs;
 	int own_pid_namespace;
 	int stdio[3];
@@ -100,6 +101,19 @@ static int namespaces_compare(struct joining *j, struct error *err)
 	return 0;
 }
 
+/* Only who has rights in the container's user namespace may enter the others. Root has them from outside; the user who
+ * made it must be in it. */
+static int user_enter(struct joining *j, struct error *err)
+{
+	j->own_ids = j->flags & CLONE_NEWUSER;
+	if (!j->own_ids || geteuid() == 0)
+		return 0;
+	if (setns(j->target, CLONE_NEWUSER) < 0)
+		return fail_errno(err, "join the user namespace");
+	j->flags &= ~CLONE_NEWUSER;
+	return 0;
+}
+
 static int stdio_prepare(struct joining *j, struct error *err)
 {
 	for (int i = 0; i < 3; i++) {
@@ -128,7 +142,7 @@ static int prepare(struct joining *j, struct arena *arena, struct error *err)
 		return -1;
 	j->plan.listener = join->listener;
 	j->target = process_open(join->target, err);
-	if (j->target < 0 || namespaces_compare(j, err) < 0 || stdio_prepare(j, err) < 0)
+	if (j->target < 0 || namespaces_compare(j, err) < 0 || user_enter(j, err) < 0 || stdio_prepare(j, err) < 0)
 		return -1;
 	if (socket_pair(ends, err) < 0)
 		return -1;
@@ -205,7 +219,7 @@ static int namespaces_step(struct joining *j, struct error *err)
 
 static int root_ids_step(struct joining *j, struct error *err)
 {
-	return namespaces_become_root(j->flags & CLONE_NEWUSER, err);
+	return namespaces_become_root(j->own_ids, j->join->process->keep_groups, err);
 }
 
 static int terminal_step(struct joining *j, struct error *err)

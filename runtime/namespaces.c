@@ -99,11 +99,13 @@ int namespaces_prepare(const struct spec *spec, bool into_cgroup, struct namespa
 	}
 	out->new_user = out->create & CLONE_NEWUSER;
 	out->own_ids = out->new_user || out->join[NS_USER] >= 0;
+	out->shares_user = spec->namespaces.shares_user && !out->own_ids;
 	/* A new user namespace has no rights over namespaces of its parent's: those must be joined before it is made.
 	 */
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		if (out->join[ns] >= 0 && (out->own_ids || ns == NS_PID))
 			out->by_helper = true;
+	out->own_ids |= out->shares_user;
 	return 0;
 }
 
@@ -254,10 +256,10 @@ int namespaces_write_maps(const struct spec *spec, int proc_dir, struct error *e
 }
 
 /* Raw calls: the C library's would tell other threads. */
-int namespaces_become_root(bool own_ids, struct error *err)
+int namespaces_become_root(bool own_ids, bool keep_groups, struct error *err)
 {
 	if (own_ids) {
-		if (syscall(SYS_setgroups, 0, NULL) < 0)
+		if (!keep_groups && syscall(SYS_setgroups, 0, NULL) < 0)
 			return fail_errno(err, "drop supplementary groups");
 		if (syscall(SYS_setresgid, 0, 0, 0) < 0)
 			return fail_errno(err, "set gid 0");

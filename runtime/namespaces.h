@@ -15,7 +15,9 @@ struct namespaces {
 	int join[NS_COUNT];	  /* -1: not joined */
 	bool opened[NS_COUNT];	  /* join[] is ours to close */
 	bool by_helper;		  /* a process in between joins, then clones for us */
-	bool new_user, own_ids;	  /* a user namespace is made; is made or joined */
+	bool new_user;		  /* a user namespace is made */
+	bool shares_user;	  /* we are in the container's user namespace ourselves */
+	bool own_ids;		  /* one of both, or one is joined */
 	const char *time_offsets; /* of the new time namespace, borrowed; NULL: none */
 };
 
@@ -34,9 +36,9 @@ MUST_CHECK pid_t namespaces_clone(const struct namespaces *namespaces, int cgrou
 /* Child side: joins what was not joined by the helper. */
 MUST_CHECK int namespaces_join(const struct namespaces *namespaces, struct error *err);
 
-/* Child side, in its namespaces: uid and gid 0 without supplementary groups when it has ids of its own; from here on it
- * dies with its parent. */
-MUST_CHECK int namespaces_become_root(bool own_ids, struct error *err);
+/* Child side, in its namespaces: uid and gid 0 without supplementary groups, unless they are to be kept, when it has ids
+ * of its own; from here on it dies with its parent. */
+MUST_CHECK int namespaces_become_root(bool own_ids, bool keep_groups, struct error *err);
 
 /* Parent side: proc_dir is /proc/PID of the child. */
 MUST_CHECK int namespaces_write_maps(const struct spec *spec, int proc_dir, struct error *err);

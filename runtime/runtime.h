@@ -163,9 +163,20 @@ enum container_cgroups {
 	CONTAINER_NO_CGROUP, /* nobody: the container stays in ours, and limits are refused */
 };
 
+/* What it means when we are not the host's root (docs/rootless.md). */
+enum container_rootless {
+	CONTAINER_ROOTLESS_AUTO,  /* a cgroup that may not be made is done without, when we are not the host's root */
+	CONTAINER_ROOTLESS_TRUE,  /* it always is */
+	CONTAINER_ROOTLESS_FALSE, /* it never is */
+};
+
+/* True in a user namespace that is not the first one. One system call. */
+bool rootless_is_inside(void);
+
 struct container_create_options {
 	const char *bundle, *config; /* config NULL: bundle/config.json */
 	enum container_cgroups cgroups;
+	enum container_rootless rootless;
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool no_new_keyring, keep;
@@ -176,6 +187,16 @@ struct container_create_options {
 	/* The process is made anew from images of an earlier one instead of executing a program; NULL: it is not.
 	 * Only for container_run(). */
 	const struct container_criu_options *restore;
+};
+
+/* How much of the cgroups below the container's own is dumped and made anew: criu_cg_mode of CRIU. */
+enum criu_cgroups {
+	CRIU_CGROUPS_IGNORE,
+	CRIU_CGROUPS_NONE,
+	CRIU_CGROUPS_PROPS,
+	CRIU_CGROUPS_SOFT,
+	CRIU_CGROUPS_FULL,
+	CRIU_CGROUPS_STRICT,
 };
 
 /* How a container is written to files and made anew from them, by the program criu. Those without a remark are CRIU's

@@ -75,6 +75,7 @@ struct spec_namespaces {
 	bool create[NS_COUNT];
 	const char *path[NS_COUNT]; /* join this one instead; NULL: no */
 	int fd[NS_COUNT]; /* join this descriptor instead (borrowed); -1: no. Set all to -1 with spec_init() */
+	bool shares_user; /* our own user namespace, which is not the first one: no rights over the host */
 };
 
 struct id_map {

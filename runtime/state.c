@@ -186,6 +186,15 @@ int state_claim(int root, const struct container_facts *facts, const char *confi
 	return -1;
 }
 
+int state_note_cgroup(int dir, const char *path, struct error *err)
+{
+	if (unlinkat(dir, CGROUP_LINK, 0) < 0 && errno != ENOENT)
+		return fail_errno(err, "note the cgroup");
+	if (path && symlinkat(path, dir, CGROUP_LINK) < 0)
+		return fail_errno(err, "note the cgroup");
+	return 0;
+}
+
 int state_note_scope(int dir, const struct container_facts *facts, struct error *err)
 {
 	auto_free char *text =

@@ -23,6 +23,8 @@
 /* Claims the name: a locked directory with facts, config and the cgroup's path. config: a path in the caller's view.
  * ERROR_BUSY when there is one of that name. Gives the directory. */
 MUST_CHECK int state_claim(int root, const struct container_facts *facts, const char *config, struct error *err);
+/* Notes that the cgroup is elsewhere, or, for NULL, that there is none. */
+MUST_CHECK int state_note_cgroup(int dir, const char *path, struct error *err);
 /* Notes the cgroup of a scope, whose path nobody knows before it is there. */
 MUST_CHECK int state_note_scope(int dir, const struct container_facts *facts, struct error *err);
 /* Notes the first process. */
