@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "cgroups/systemd.h"
 #include "cli/oci.h"
-#include "runtime/criu.h"
 #include "runtime/runtime.h"
 
 #define DEFAULT_IMAGES "checkpoint"

@@ -36,8 +36,8 @@ MUST_CHECK pid_t namespaces_clone(const struct namespaces *namespaces, int cgrou
 /* Child side: joins what was not joined by the helper. */
 MUST_CHECK int namespaces_join(const struct namespaces *namespaces, struct error *err);
 
-/* Child side, in its namespaces: uid and gid 0 without supplementary groups, unless they are to be kept, when it has ids
- * of its own; from here on it dies with its parent. */
+/* Child side, in its namespaces: uid and gid 0 without supplementary groups, unless they are to be kept, when it has
+ * ids of its own; from here on it dies with its parent. */
 MUST_CHECK int namespaces_become_root(bool own_ids, bool keep_groups, struct error *err);
 
 /* Parent side: proc_dir is /proc/PID of the child. */
