@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -298,6 +299,22 @@ static int close_all_but_needed(const struct child *child, struct error *err)
 	return fds_close_all_but(keep, count) < 0 ? fail_errno(err, "close what is not needed") : 0;
 }
 
+/* The connection. A created container is not lost because the host has no memory or no descriptors for a moment: only
+ * for what will never be better. */
+static int start_await(int listener)
+{
+	static const struct timespec pause = {.tv_nsec = 10000000};
+	int connection;
+
+	while ((connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0) {
+		if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK || errno == EOPNOTSUPP)
+			return -1;
+		if (errno != EINTR && errno != ECONNABORTED)
+			nanosleep(&pause, NULL);
+	}
+	return connection;
+}
+
 /* From here on nobody of ours waits: the container is created. `start` connects to the socket and gets the end of the
  * connection when the program runs, or the error. A second `start` finds no listener. */
 static int hold_step(struct child *child, struct error *err)
@@ -312,12 +329,11 @@ static int hold_step(struct child *child, struct error *err)
 	if (close_all_but_needed(child, err) < 0)
 		return -1;
 	if (socket_send(child->channel, &message, 1, NULL, 0) < 0)
-		return fail_abandoned(err);
+		return errno == EPIPE || errno == ECONNRESET ? fail_abandoned(err)
+							     : fail_errno(err, "say that the container is created");
 	close(child->channel);
 	child->channel = -1;
-	do
-		child->answer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	while (child->answer < 0 && (errno == EINTR || errno == ECONNABORTED));
+	child->answer = start_await(listener);
 	if (child->answer < 0)
 		return fail_errno(err, "wait");
 	close(listener);

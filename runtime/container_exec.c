@@ -129,14 +129,15 @@ static int console_check(struct execution *e, const struct container_exec_option
 		return e->console_socket < 0 ? -1 : 0;
 	}
 	if (options->process->terminal && options->detach)
-		return fail(err, ERROR_USAGE, "a terminal in the background needs a console socket");
+		return fail(err, ERROR_USAGE, "a terminal in the background needs a console socket: use --console-socket");
 	return 0;
 }
 
 static int execution_prepare(
 	struct execution *e, int root, const char *id, const struct container_exec_options *options, struct error *err)
 {
-	if (container_open_record(&e->arena, root, id, &e->container, err) < 0)
+	if (spec_process_check(options->process, err) < 0 ||
+		container_open_record(&e->arena, root, id, &e->container, err) < 0)
 		return -1;
 	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range && !rootless_owns_program(), err) <
 		0)

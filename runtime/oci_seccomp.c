@@ -76,6 +76,8 @@ static int rules_convert(
 		const struct oci_call *call = &from->calls.items[i];
 		struct seccomp_rule *rule = &out->rules.items[i];
 
+		if (!call->names.count)
+			return fail(err, ERROR_USAGE, "syscalls[%zu]: names is empty: it must hold at least one", i);
 		rule->names = call->names;
 		if (seccomp_action_parse(call->action, call->errno_value, &rule->action, err) < 0 ||
 			args_convert(arena, call, rule, err) < 0)

@@ -55,6 +55,7 @@ struct spec_process {
 	uint64_t capabilities[CAPS_SETS]; /* bit n: capability number n */
 	LIST_OF(struct spec_rlimit) rlimits;
 	bool no_new_privileges;
+	bool keep_groups; /* the caller's supplementary groups, whatever stands in groups */
 	struct optional oom_score_adj;
 	const struct spec_scheduler *scheduler; /* NULL, as below: not spoken of */
 	struct optional io_priority;		/* class << 13 | priority, as ioprio_set(2) takes it */
@@ -63,6 +64,8 @@ struct spec_process {
 	const char *apparmor_profile, *selinux_label;
 	const struct spec_memory_policy *memory_policy;
 	struct optional personality; /* PER_LINUX, PER_LINUX32 */
+	struct optional listen_fds;  /* that many descriptors from 3 on are sockets for it: sd_listen_fds(3) */
+	const char *listen_names;    /* LISTEN_FDNAMES; NULL: none */
 };
 
 /* --- namespaces --------------------------------------------------------------------------------------------------- */
@@ -200,6 +203,8 @@ void spec_set_defaults(struct arena *arena, struct spec *spec, unsigned profile_
 /* What spans members: a mount namespace is not optional; maps need a user namespace; masks need one; sysctls need the
  * namespace they belong to; host sysctls are refused … (ERROR_USAGE). */
 MUST_CHECK int spec_check(const struct spec *spec, struct error *err);
+/* The same for a process alone, which joins a container that is there. */
+MUST_CHECK int spec_process_check(const struct spec_process *process, struct error *err);
 
 /* "NET_ADMIN", "CAP_NET_ADMIN", "net_admin" → number; "ALL" is the caller's. ERROR_USAGE with a guess. */
 MUST_CHECK int capability_parse(const char *name, unsigned *out, struct error *err);

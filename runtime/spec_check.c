@@ -58,15 +58,18 @@ static int lengths_check(const char *key, const struct strings *list, struct err
 	return 0;
 }
 
-static int environment_check(const struct spec *spec, struct error *err)
+static int variables_check(const char *key, const struct strings *env, struct error *err)
 {
-	const struct strings *env = &spec->process.env;
-
 	for (size_t i = 0; i < env->count; i++) {
 		if (!strchr(env->items[i], '=') || *env->items[i] == '=')
-			return fail(err, ERROR_USAGE, "process.env[%zu] \"%s\": is not NAME=value", i, env->items[i]);
+			return fail(err, ERROR_USAGE, "%s[%zu] \"%s\": is not NAME=value", key, i, env->items[i]);
 	}
 	return 0;
+}
+
+static int environment_check(const struct spec *spec, struct error *err)
+{
+	return variables_check("process.env", &spec->process.env, err);
 }
 
 static int program_check(const struct spec *spec, struct error *err)
@@ -290,6 +293,9 @@ static int mount_check(const struct spec *spec, const struct spec_mount *mount, 
 {
 	if (inside_path_check("destination", mount->destination, err) < 0)
 		return -1;
+	if (mount->destination[strspn(mount->destination, "/")] == '\0')
+		return fail(
+			err, ERROR_USAGE, "destination \"%s\": is the root itself, see root.path", mount->destination);
 	if (!mount->bind && text_is_empty(mount->type))
 		return fail(err, ERROR_USAGE, "type is missing");
 	if (mount->bind && text_is_empty(mount->source))
@@ -443,6 +449,8 @@ static int hooks_check(const struct spec *spec, struct error *err)
 			if (text_is_empty(hook->path) || *hook->path != '/')
 				return fail(err, ERROR_USAGE, "hooks.%s[%zu].path \"%s\": must be absolute",
 					names[kind], i, hook->path ? hook->path : "");
+			if (variables_check("env", &hook->env, err) < 0)
+				return blame(err, "hooks.%s[%zu]", names[kind], i);
 			if (hook->timeout_s.set && hook->timeout_s.value <= 0)
 				return fail(err, ERROR_USAGE, "hooks.%s[%zu].timeout %lld: must be positive",
 					names[kind], i, (long long)hook->timeout_s.value);
@@ -510,12 +518,26 @@ static int net_devices_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
-static int (*const checks[])(const struct spec *spec, struct error *err) = {
+/* config.md: "Keys MUST NOT be an empty string". */
+static int annotations_check(const struct spec *spec, struct error *err)
+{
+	for (size_t i = 0; i < spec->annotations.count; i++)
+		if (*spec->annotations.items[i].name == '\0')
+			return fail(err, ERROR_USAGE, "annotations: a key is empty (its value is \"%s\")",
+				spec->annotations.items[i].value);
+	return 0;
+}
+
+typedef int spec_checker(const struct spec *spec, struct error *err);
+
+static spec_checker *const process_checks[] = {
 	program_check,
 	environment_check,
 	ids_check,
 	capabilities_check,
 	rlimits_check,
+};
+static spec_checker *const checks[] = {
 	namespaces_check,
 	maps_check,
 	uts_check,
@@ -527,13 +549,28 @@ static int (*const checks[])(const struct spec *spec, struct error *err) = {
 	hooks_check,
 	seccomp_check,
 	net_devices_check,
+	annotations_check,
 };
 
-int spec_check(const struct spec *spec, struct error *err)
+static int all_check(spec_checker *const *rows, size_t count, const struct spec *spec, struct error *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		if (checks[i](spec, err) < 0)
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i](spec, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int spec_check(const struct spec *spec, struct error *err)
+{
+	if (all_check(process_checks, ARRAY_SIZE(process_checks), spec, err) < 0)
+		return -1;
+	return all_check(checks, ARRAY_SIZE(checks), spec, err);
+}
+
+int spec_process_check(const struct spec_process *process, struct error *err)
+{
+	const struct spec spec = {.process = *process};
+
+	return all_check(process_checks, ARRAY_SIZE(process_checks), &spec, err);
 }

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -28,6 +30,12 @@ static const char script[] =
 	"nft -s list ruleset | sed 's/^/nft /'\n"
 	"sed 's/.*/mount/' /proc/self/mountinfo\n"
 	"echo forward $(cat /proc/sys/net/ipv4/ip_forward)\n";
+
+void remains_seclude(void)
+{
+	cr_assert(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0);
+	cr_assert(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
 
 void remains_adopt(void)
 {

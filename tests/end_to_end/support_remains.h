@@ -2,6 +2,8 @@
 #ifndef WARREN_TESTS_END_TO_END_SUPPORT_REMAINS_H
 #define WARREN_TESTS_END_TO_END_SUPPORT_REMAINS_H
 
+/* A network and a mount table of our own: those of others come and go. */
+void remains_seclude(void);
 /* From now on what any of our commands leaves running becomes our child, so that none can hide. */
 void remains_adopt(void);
 /* Waits a while for such processes and the links of instances (w…) to end; then, one a line: those that are left, every

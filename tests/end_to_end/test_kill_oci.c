@@ -1,8 +1,7 @@
 /* SIGKILL at any system call of `warren-oci`, of the processes it made, or of all of them at once: `list` answers,
  * `delete -f` leaves nothing, and the same id can be had again. */
-#include <sched.h>
-
 #include "tests/end_to_end/support_bundle.h"
+#include "tests/end_to_end/support_remains.h"
 #include "tests/end_to_end/support_sweep.h"
 #include "tests/test.h"
 
@@ -28,8 +27,7 @@ static void sweep_oci(struct sweep sweep)
 	const char *const words[] = {"ID", bundle.id};
 	const char *const list[] = {"list", "--format", "json"};
 
-	/* Links and rules of others come and go. */
-	cr_assert(unshare(CLONE_NEWNET) == 0);
+	remains_seclude();
 	BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"1000\"]");
 	memcpy(sweep.program, program, sizeof(program));
 	memcpy(sweep.words, words, sizeof(words));
