@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "cli/oci.h"
 #include "runtime/runtime.h"
 
@@ -88,8 +89,11 @@ static int capabilities_add(const struct strings *list, struct spec_process *pro
 	for (size_t i = 0; i < list->count; i++) {
 		unsigned capability;
 
-		if (capability_parse(list->items[i], &capability, err) < 0)
-			return blame(err, "--cap");
+		/* As with those of a config.json: names come from whoever knew a newer kernel. */
+		if (capability_parse(list->items[i], &capability, err) < 0) {
+			log_warn("--cap: %s", err->text);
+			continue;
+		}
 		for (size_t k = 0; k < ARRAY_SIZE(as_root); k++)
 			process->capabilities[as_root[k]] |= UINT64_C(1) << capability;
 		for (size_t k = 0; k < ARRAY_SIZE(as_user) && process->uid != 0; k++)

@@ -349,6 +349,15 @@ static void paths_complete(struct arena *arena, struct spec *spec)
 	}
 }
 
+/* What podman's --group-add keep-groups asks for: a file that is shared with the caller by a group stays so. With users
+ * of its own a container's process shows them as the overflow id, and the kernel goes by what they are. */
+static bool keeps_groups(const struct spec *spec)
+{
+	const char *wish = pairs_get(&spec->annotations, "run.oci.keep_original_groups");
+
+	return wish && !text_equal(wish, "0");
+}
+
 static bool has_own_users(const struct spec *spec)
 {
 	return spec->namespaces.create[NS_USER] || spec->namespaces.path[NS_USER];
@@ -372,6 +381,7 @@ int oci_spec_decode(
 	if (spec->time_offsets && !spec->namespaces.create[NS_TIME])
 		return fail(err, ERROR_USAGE, "%s: linux.timeOffsets: needs a new time namespace", doc->name);
 	paths_complete(arena, spec);
+	spec->process.keep_groups = keeps_groups(spec);
 	oci_process_fit(&spec->process, has_own_users(spec));
 	oci_add_default_devices(arena, &spec->limits);
 	if (spec_check(spec, err) < 0)

@@ -144,12 +144,11 @@ static const struct field pids_fields[] = {
 	END_OF_FIELDS,
 };
 
-static int pids_convert(int64_t limit, struct cgroup_limits *limits, struct error *err)
+/* 0 says nothing here either: podman writes it for --pids-limit 0 and means no limit. */
+static void pids_convert(int64_t limit, struct cgroup_limits *limits)
 {
-	if (limit == 0)
-		return fail(err, ERROR_USAGE, "limit 0: not even the first process could start; -1 means no limit");
-	limits->pids_max = (struct optional){true, limit};
-	return 0;
+	if (limit)
+		limits->pids_max = (struct optional){true, limit};
 }
 
 static int pids_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
@@ -159,7 +158,8 @@ static int pids_decode(const struct decoder *decoder, const struct json *node, v
 
 	if (decode_object(decoder, node, pids_fields, &from, err) < 0)
 		return -1;
-	return pids_convert(from.limit, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
+	pids_convert(from.limit, resources->limits);
+	return 0;
 }
 
 /* --- files of cgroup v2: huge pages, RDMA
@@ -321,8 +321,8 @@ int oci_update_convert(
 		return blame(err, "memory");
 	if (cpu_convert(&cpu, &out->limits, err) < 0)
 		return blame(err, "cpu");
-	if (is_given(&from->pids) && pids_convert(from->pids.value, &out->limits, err) < 0)
-		return blame(err, "pids");
+	if (is_given(&from->pids))
+		pids_convert(from->pids.value, &out->limits);
 	if (is_given(&from->block_weight) && oci_block_weight_convert(from->block_weight.value, &out->limits, err) < 0)
 		return blame(err, "block I/O");
 	return 0;

@@ -184,6 +184,12 @@ static void directories_make(const char *path)
 	}
 }
 
+void process_make_directory(const char *cwd)
+{
+	if (faccessat(AT_FDCWD, cwd, F_OK, 0) < 0 && errno == ENOENT)
+		directories_make(cwd);
+}
+
 /* glibc's getcwd() walks directories (and allocates) when the kernel's answer does not begin with a slash. */
 static int directory_check(const char *cwd, struct error *err)
 {
@@ -237,7 +243,7 @@ int process_set_ids(const struct spec_process *process, struct error *err)
 	/* setresuid to another uid than 0 empties the permitted set unless told to keep it; execve clears the flag. */
 	if (process->uid != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return fail_errno(err, "keep capabilities");
-	if (syscall(SYS_setgroups, process->groups.count, process->groups.items) < 0)
+	if (!process->keep_groups && syscall(SYS_setgroups, process->groups.count, process->groups.items) < 0)
 		return fail_errno(err, "set %zu supplementary groups", process->groups.count);
 	if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0)
 		return fail_errno(err, "set gid %u", process->gid);

@@ -47,6 +47,8 @@ MUST_CHECK int process_raise_rlimits(pid_t pid, const struct spec_process *proce
  * own pid for the listener, if there is one. */
 MUST_CHECK int process_note_host(struct process_plan *plan, struct error *err);
 
+/* Inside the root: makes it when it is missing. Errors show in process_enter_directory(). */
+void process_make_directory(const char *cwd);
 /* Goes to process->cwd, made with its parents when it is missing (inside the root, after pivot_root), and checks by
  * getcwd(2) that the place can be reached from the root: a working directory through a leaked descriptor is refused.
  * Call it with all capabilities in the child's user namespace, before process_become(), which tries again when it was

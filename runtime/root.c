@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/mount.h"
+#include "runtime/process.h"
 
 int root_clone(const struct spec *spec, struct error *err)
 {
@@ -60,6 +61,9 @@ int root_finish(const struct spec *spec, int root, struct error *err)
 	struct mount_attr attr = {.propagation = spec->root_propagation & ~(uint64_t)MS_REC};
 	unsigned flags = AT_EMPTY_PATH | (spec->root_propagation & MS_REC ? AT_RECURSIVE : 0);
 
+	/* The working directory is made when it is missing, which a root that cannot be written to would refuse. */
+	if (spec->root_read_only)
+		process_make_directory(spec->process.cwd);
 	if (spec->root_read_only && mount_change(root, false, MOUNT_ATTR_RDONLY, 0, -1, err) < 0)
 		return -1;
 	if (attr.propagation && attr.propagation != MS_PRIVATE &&

@@ -86,7 +86,7 @@ void bundle_write(struct bundle *bundle, const struct bundle_config *config)
 	auto_free char *script = config->script ? script_args(config->script) : NULL;
 	auto_free char *text = text_format("{\"ociVersion\": \"1.0.2\", \"hostname\": \"inside\","
 					   "\"process\": {\"args\": %s, %s \"env\": [\"PATH=/bin\"]%s%s},"
-					   "\"root\": {\"path\": \"rootfs\"}, \"mounts\": ["
+					   "\"root\": {\"path\": \"rootfs\"%s%s}, \"mounts\": ["
 					   "{\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"},"
 					   "{\"destination\": \"/dev\", \"type\": \"tmpfs\", \"source\": \"tmpfs\", "
 					   "\"options\": [\"nosuid\", \"mode=755\"]},"
@@ -96,7 +96,8 @@ void bundle_write(struct bundle *bundle, const struct bundle_config *config)
 					   "%s%s],"
 					   "\"linux\": {\"namespaces\": %s%s%s}%s%s}\n",
 		script ? script : or (config->args, "[\"/bin/true\"]"), config->no_cwd ? "" : "\"cwd\": \"/\",",
-		config->process ? ", " : "", or (config->process, ""), config->mounts ? ", " : "",
+		config->process ? ", " : "", or (config->process, ""), config->root ? ", " : "", or (config->root, ""),
+		config->mounts ? ", " : "",
 		or (config->mounts, ""),
 		or (config->namespaces,
 			   "[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"ipc\"}, {\"type\": \"uts\"}, "

@@ -16,6 +16,7 @@ struct bundle_config {
 	const char *script;	/* for busybox sh -c; NULL: args */
 	const char *args;	/* JSON array */
 	const char *process;	/* members of process; may hold "cwd" when no_cwd */
+	const char *root;	/* further members of root */
 	const char *mounts;	/* further mounts, JSON objects */
 	const char *namespaces; /* JSON array; NULL: all new but user and time */
 	const char *system;	/* members of linux */

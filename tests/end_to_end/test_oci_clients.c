@@ -121,3 +121,81 @@ TEST(oci_clients, find_the_words_they_look_for)
 	auto_run ended = OCI(&bundle, "kill", "ID", "9");
 	cr_assert(ended.status == 1 && strstr(ended.err, "container not running"), "%s", ended.err);
 }
+
+/* --- what they count on beside the command line
+ * ------------------------------------------------------------------------------ */
+
+/* docker's and podman's images name working directories that no layer has. */
+TEST(oci_clients, get_a_missing_working_directory_also_in_a_read_only_root)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .script = "pwd; touch /new || echo refused", .process = "\"cwd\": \"/not/there/yet\"",
+		.no_cwd = true, .root = "\"readonly\": true");
+	auto_run run = OCI(&bundle, "run", "ID");
+	cr_assert(run.status == 0, "%s", run.err);
+	cr_assert_str_eq(run.out, "/not/there/yet\nrefused\n");
+}
+
+/* podman run --pids-limit 0 */
+TEST(oci_clients, mean_no_limit_by_0_processes)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(
+		&bundle, .script = "true | true && echo ran", .system = "\"resources\": {\"pids\": {\"limit\": 0}}");
+	auto_run run = OCI(&bundle, "run", "ID");
+	cr_assert(run.status == 0 && strcmp(run.out, "ran\n") == 0, "%s", run.err);
+}
+
+TEST(oci_clients, are_warned_of_a_capability_that_nobody_knows)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"100\"]");
+	auto_run start = OCI(&bundle, "run", "--detach", "ID");
+	cr_assert(start.status == 0, "%s", start.err);
+	auto_run run = OCI(&bundle, "exec", "--cap", "CAP_OF_TOMORROW", "--cap", "CAP_KILL", "ID", "grep", "CapEff",
+		"/proc/self/status");
+	cr_assert(run.status == 0 && strstr(run.err, "CAP_OF_TOMORROW"), "%s", run.err);
+	cr_assert_str_eq(run.out, "CapEff:\t0000000000000020\n");
+}
+
+/* podman run --group-add keep-groups */
+TEST(oci_clients, may_keep_the_groups_of_who_calls_them)
+{
+	static const struct {
+		const char *top, *groups;
+	} rows[] = {
+		{"\"annotations\": {\"run.oci.keep_original_groups\": \"1\"}", "4242"},
+		{"\"annotations\": {\"run.oci.keep_original_groups\": \"0\"}", ""},
+		{NULL, ""},
+	};
+
+	NEEDS_ROOT();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_bundle bundle = bundle_new();
+		const char *words[] = {"setpriv", "--groups", "4242", WARREN_OCI_PROGRAM, "--root", bundle.state, "run",
+			"--bundle", bundle.path, bundle.id, NULL};
+
+		BUNDLE_WRITE(&bundle, .script = "sed -n 's/^Groups:[[:space:]]*//p' /proc/self/status | tr -d ' '",
+			.top = rows[i].top);
+		auto_run run = run_program(words, NULL);
+		cr_assert(run.status == 0, "%s", run.err);
+		run.out[strcspn(run.out, "\n")] = '\0';
+		cr_assert_str_eq(run.out, rows[i].groups);
+	}
+}
+
+TEST(oci_clients, hear_what_a_terminal_in_the_background_needs)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/true\"]", .process = "\"terminal\": true");
+	auto_run run = OCI(&bundle, "run", "--detach", "ID");
+	cr_assert(run.status == 1 && strstr(run.err, "use --console-socket"), "%s", run.err);
+}

@@ -482,8 +482,6 @@ static const struct {
 		"\"kernelTCP\": limits of TCP memory are not supported"},
 	{{.system = RESOURCES("\"memory\": {\"disableOOMKiller\": true}")},
 		"\"disableOOMKiller\": the kernel cannot do that with cgroup v2"},
-	{{.system = RESOURCES("\"pids\": {\"limit\": 0}")},
-		"\"pids\": limit 0: not even the first process could start; -1 means no limit"},
 	{{.system = RESOURCES("\"pids\": {}")}, "missing key \"limit\""},
 	{{.system = RESOURCES("\"cpu\": {\"shares\": 262145}")}, "\"shares\": 262145 is not between 0 and 262144"},
 	{{.system = RESOURCES("\"cpu\": {\"cpus\": \"0-x\"}")}, "\"cpu\": cpus: "},
