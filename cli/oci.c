@@ -43,8 +43,8 @@ static const struct option global_table[] = {
 	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
 	/* The letter of crun. */
 	{.letter = 'V', .kind = OPTION_KIND_FLAG, .offset = offsetof(struct global_options, version)},
-	OPTION_TEXT("rootless", 0, "true|false|auto", "whether to do without a cgroup that may not be made (default: auto)",
-		struct global_options, rootless),
+	OPTION_TEXT("rootless", 0, "true|false|auto",
+		"whether to do without a cgroup that may not be made (default: auto)", struct global_options, rootless),
 	OPTION_TEXT("criu", 0, "FILE", "the program criu, for checkpoint and restore (default: the system's)",
 		struct global_options, criu),
 	END_OF_OPTIONS,
@@ -230,7 +230,8 @@ static int root_choose(struct oci_cli *cli, const char *root, struct error *err)
 	if (root || (geteuid() == 0 && (text_is_empty(runtime) || !rootless_is_inside())))
 		return 0;
 	if (text_is_empty(runtime))
-		return fail(err, ERROR_USAGE, "XDG_RUNTIME_DIR is not set; say by --root where containers' state is to be kept");
+		return fail(err, ERROR_USAGE,
+			"XDG_RUNTIME_DIR is not set; say by --root where containers' state is to be kept");
 	cli->root = arena_format(&cli->arena, "%s/warren-oci", runtime);
 	return 0;
 }
@@ -327,6 +328,7 @@ int main(int argc, char **argv)
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		commands[i] = *order[i];
+	oci_listen_read(&cli);
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && fflush(stdout) != 0)
 		status = fail_errno(&err, "standard output");

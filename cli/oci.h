@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/options.h"
+#include "runtime/spec.h"
 
 struct oci_cli {
 	struct arena arena;
@@ -19,6 +20,8 @@ struct oci_cli {
 	int rootless;	  /* enum container_rootless */
 	const char *criu; /* the program; NULL: the system's */
 	char **arguments; /* argv, whole */
+	struct optional listen_fds; /* sd_listen_fds(3): those that a service manager has opened for the container */
+	const char *listen_names;
 };
 
 #define OCI_SPEC_VERSION "1.3.0"
@@ -28,6 +31,11 @@ MUST_CHECK int oci_cli_open(struct oci_cli *cli, struct error *err);
 
 /* Call it after oci_cli_open(). Descriptors 3 … 2+count must be open and the caller's. */
 MUST_CHECK int oci_check_preserved(const struct oci_cli *cli, int64_t count, struct error *err);
+
+/* Takes note of LISTEN_FDS, while no descriptor is ours yet; puts it into a process. The descriptors are the first of
+ * those to preserve. */
+void oci_listen_read(struct oci_cli *cli);
+void oci_listen_pass(const struct oci_cli *cli, struct spec_process *process);
 
 /* Exit status of a process from waitpid(2)'s: 128 + signal for those that died of one. */
 int oci_exit_status(int status);

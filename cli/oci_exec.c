@@ -177,6 +177,7 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 {
 	const struct exec_options *exec = options;
 	struct oci_cli *cli = context;
+	int64_t preserve = exec->preserve_fds.value + cli->listen_fds.value;
 	struct spec_process process;
 	int status = 0;
 
@@ -184,18 +185,19 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 		return -1;
 	if (runtime_guard_enter(cli->arguments, NULL, err) < 0 || oci_cli_open(cli, err) < 0)
 		return -1;
-	if (oci_check_preserved(cli, exec->preserve_fds.value, err) < 0)
+	if (oci_check_preserved(cli, preserve, err) < 0)
 		return -1;
 	if (process_build(cli, operands[0], exec, count - 1, operands + 1, &process, err) < 0 ||
 		process_fit(cli, operands[0], exec->ignore_paused, &process, err) < 0 ||
 		oci_process_label(&process, exec->apparmor, exec->label, err) < 0)
 		return -1;
 
+	oci_listen_pass(cli, &process);
 	struct container_exec_options call = {
 		.process = &process,
 		.console_socket = exec->console_socket,
 		.pid_file = exec->pid_file,
-		.preserve_fds = (int)exec->preserve_fds.value,
+		.preserve_fds = (int)preserve,
 		.detach = exec->detach,
 		.ignore_paused = exec->ignore_paused,
 		.cgroup = text_is_empty(exec->cgroup) ? NULL : exec->cgroup,

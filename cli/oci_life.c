@@ -1,6 +1,7 @@
 /* create, start, run, kill, delete, pause, resume: one call of the runtime each. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -69,7 +70,10 @@ static int create_prepare(
 		.config = from->config,
 		.console_socket = from->console_socket,
 		.pid_file = from->pid_file,
-		.preserve_fds = from->preserve_fds.set ? (int)from->preserve_fds.value : 0,
+		.preserve_fds = (int)(from->preserve_fds.value + cli->listen_fds.value),
+		.listen_fds = cli->listen_fds,
+		.listen_names = cli->listen_names,
+		.notify_socket = getenv("NOTIFY_SOCKET"),
 		.no_new_keyring = from->no_new_keyring,
 		.keep = from->keep,
 		.guard_arguments = cli->arguments,
@@ -138,7 +142,7 @@ static int start_run(void *context, void *options, size_t count, char **operands
 	(void)options, (void)count;
 	if (id_check(operands[0], err) < 0 || oci_cli_open(cli, err) < 0)
 		return -1;
-	return container_start(cli->root_dir, operands[0], err);
+	return container_start_notified(cli->root_dir, operands[0], getenv("NOTIFY_SOCKET"), err);
 }
 
 static int pause_set(struct oci_cli *cli, const char *id, bool paused, struct error *err)

@@ -24,6 +24,7 @@
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/netdevices.h"
+#include "runtime/notify.h"
 #include "runtime/process.h"
 #include "runtime/restore.h"
 #include "runtime/rootless.h"
@@ -47,6 +48,7 @@ struct creation {
 	int listener, start_lock;
 	bool waits; /* create: the child waits for "start" */
 	struct netdevices network;
+	int notify; /* the container's NOTIFY_SOCKET, which we read; -1 */
 	struct launched launched;
 };
 
@@ -54,6 +56,7 @@ static void creation_drop(struct creation *c)
 {
 	launched_drop(&c->launched);
 	netdevices_drop(&c->network);
+	fd_drop(&c->notify);
 	fd_drop(&c->listener);
 	fd_drop(&c->start_lock);
 	fd_drop(&c->console_socket);
@@ -170,6 +173,8 @@ static int creation_prepare(struct creation *c, const char *id, bool detached, s
 		return -1;
 	if (oci_spec_read(&c->arena, c->facts.bundle, c->options->config, &c->spec, err) < 0)
 		return -1;
+	c->spec.process.listen_fds = c->options->listen_fds;
+	c->spec.process.listen_names = c->options->listen_names;
 	if (guard_if_needed(c->options->guard_arguments, has_own_ids(&c->spec) && !rootless_owns_program(), err) < 0)
 		return -1;
 	systemd_helper_seal();
@@ -313,6 +318,19 @@ static int start_gate_make(struct creation *c, struct error *err)
 	return c->listener < 0 ? -1 : 0;
 }
 
+static int notify_make(struct creation *c, struct error *err)
+{
+	const char *host = c->options->notify_socket;
+
+	if (text_is_empty(host))
+		return 0;
+	if (notify_prepare(&c->arena, c->dir, host, &c->spec, err) < 0)
+		return -1;
+	/* One that waits is asked by its `start`. */
+	c->notify = c->waits ? -1 : notify_listen(c->dir, err);
+	return c->waits || c->notify >= 0 ? 0 : -1;
+}
+
 static bool has_idmapped_mounts(const struct spec *spec)
 {
 	for (size_t i = 0; i < spec->mounts.count; i++)
@@ -389,7 +407,7 @@ int pid_file_write(const char *path, pid_t pid, struct error *err)
 
 static int make_all(struct creation *c, struct error *err)
 {
-	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || start_gate_make(c, err) < 0)
+	if (cgroup_make(c, err) < 0 || filter_get(c, err) < 0 || start_gate_make(c, err) < 0 || notify_make(c, err) < 0)
 		return -1;
 	if ((c->options->restore ? process_restore(c, err) : process_launch(c, err)) < 0)
 		return -1;
@@ -438,7 +456,7 @@ static int creation_run(struct creation *c, const char *id, bool detached, struc
 	{                                                                                                              \
 		.root = root_, .options = options_, .dir = -1, .supervisor = {.socket = -1}, .console_socket = -1,     \
 		.listener = -1, .start_lock = -1, .scope = {.helper = SYSTEMD_HELPER_NONE}, .entrance = {.into = -1},  \
-		.network = NETDEVICES_NONE, .launched = {                                                              \
+		.network = NETDEVICES_NONE, .notify = -1, .launched = {                                                \
 			.pidfd = -1,                                                                                   \
 			.userns = -1,                                                                                  \
 			.netns = -1,                                                                                   \
@@ -533,17 +551,39 @@ static int poststart_run(struct arena *arena, const struct container *container,
 	return hooks_run(&spec.hooks, HOOK_POSTSTART, state, length, err);
 }
 
+/* Others may do what they want with the container while we wait for it. */
+static int ready_await(const struct container *container, int notify, const char *host, struct error *err)
+{
+	const struct process_id *init = &container->facts.init;
+	auto_fd pidfd = process_open(init, err);
+
+	if (pidfd < 0)
+		return err->kind == ERROR_MISSING ? 0 : -1;
+	flock(container->dir, LOCK_UN);
+	return notify_relay(notify, host, pidfd, init->pid, false, err);
+}
+
 int container_start(int root, const char *id, struct error *err)
 {
+	return container_start_notified(root, id, NULL, err);
+}
+
+int container_start_notified(int root, const char *id, const char *notify_socket, struct error *err)
+{
 	AUTO(held_drop) struct held held;
+	auto_fd notify = -1;
 	struct error ignored;
 
 	if (container_hold(root, id, &held, err) < 0)
 		return -1;
+	if (!text_is_empty(notify_socket) && held.container.status == CONTAINER_CREATED)
+		notify = notify_listen(held.container.dir, err);
+	if (notify < 0 && !text_is_empty(notify_socket) && err->errnum != ENOENT)
+		return -1;
 	if (start_held(&held.container, err) < 0)
 		return -1;
 	if (poststart_run(&held.arena, &held.container, err) == 0)
-		return 0;
+		return notify < 0 ? 0 : ready_await(&held.container, notify, notify_socket, err);
 	/* The record stays for `delete`, which everybody calls who has called `create`. */
 	if (container_end_processes(&held.container.facts, &ignored) < 0)
 		log_warn("%s", ignored.text);
@@ -580,6 +620,7 @@ int container_run(int root, const char *id, const struct container_create_option
 	struct error *err)
 {
 	AUTO(creation_drop) struct creation c = CREATION(root, options);
+	struct error ignored;
 
 	if (creation_run(&c, id, detach, err) < 0)
 		return -1;
@@ -587,10 +628,16 @@ int container_run(int root, const char *id, const struct container_create_option
 		undo_all(&c);
 		return -1;
 	}
-	if (detach)
-		return 0;
 	/* Others may look at it, stop it and delete it while it runs. */
-	flock(c.dir, LOCK_UN);
+	if (!detach || c.notify >= 0)
+		flock(c.dir, LOCK_UN);
+	if (detach)
+		return c.notify < 0 ? 0
+				    : notify_relay(c.notify, options->notify_socket, c.launched.pidfd, c.launched.pid,
+					      false, err);
+	if (c.notify >= 0 &&
+		notify_relay_beside(c.notify, options->notify_socket, c.launched.pidfd, c.launched.pid, &ignored) < 0)
+		log_warn("%s", ignored.text);
 	if (process_attend(&c.launched, status, err) < 0) {
 		undo_all(&c);
 		return -1;

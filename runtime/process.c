@@ -22,6 +22,8 @@
 #include "runtime/schedule.h"
 #include "runtime/seccomp.h"
 
+#define PID_DIGITS 12
+
 /* --- parent: argv, environment, program --------------------------------------------------------------------------- */
 
 static bool same_name(const char *a, const char *b)
@@ -72,6 +74,21 @@ static int environment_build(
 	return 0;
 }
 
+#define LISTEN_PID "LISTEN_PID="
+
+/* The pid that the process sees for itself is known to nobody before it is there: process_execute() fills it in. */
+static char *listen_put(struct arena *arena, const struct spec_process *process, struct strings *out)
+{
+	char *entry = arena_alloc(arena, sizeof(LISTEN_PID) + PID_DIGITS);
+
+	strcpy(entry, LISTEN_PID);
+	environment_put(arena, out, arena_format(arena, "LISTEN_FDS=%d", (int)process->listen_fds.value));
+	if (process->listen_names)
+		environment_put(arena, out, arena_format(arena, "LISTEN_FDNAMES=%s", process->listen_names));
+	environment_put(arena, out, entry);
+	return entry + strlen(LISTEN_PID);
+}
+
 static void candidates_build(struct arena *arena, const char *name, const char *search, struct strings *out)
 {
 	struct strings directories;
@@ -92,6 +109,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 	struct process_plan *out, struct error *err)
 {
 	struct strings environment = {0}, candidates = {0}, arguments = {0};
+	char *listen_pid = NULL;
 
 	if (process->args.count == 0)
 		return fail(err, ERROR_USAGE, "no program to execute: args is empty");
@@ -101,6 +119,8 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 		strings_add(arena, &arguments, process->args.items[i]);
 	if (environment_build(arena, process, &environment, err) < 0)
 		return -1;
+	if (process->listen_fds.set)
+		listen_pid = listen_put(arena, process, &environment);
 	candidates_build(arena, process->args.items[0], environment_get(&environment, "PATH"), &candidates);
 	*out = (struct process_plan){
 		.process = process,
@@ -108,6 +128,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 		.argv = arguments.items,
 		.envp = environment.items,
 		.candidates = candidates.items,
+		.listen_pid = listen_pid,
 		.label = -1,
 	};
 	return 0;
@@ -377,6 +398,8 @@ int process_execute(const struct process_plan *plan, struct error *err)
 {
 	int denied = 0;
 
+	if (plan->listen_pid)
+		snprintf(plan->listen_pid, PID_DIGITS, "%d", getpid());
 	for (const char *const *path = plan->candidates; *path; path++) {
 		execve(*path, (char *const *)plan->argv, (char *const *)plan->envp);
 		if (!search_goes_on(errno, &denied))

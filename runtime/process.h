@@ -20,6 +20,7 @@ struct process_plan {
 	const char *name;	       /* what errors call the program: args[0], or launch.program */
 	const char *const *argv;       /* ends with NULL */
 	const char *const *envp;       /* ends with NULL */
+	char *listen_pid;	       /* of envp, behind "LISTEN_PID="; NULL: there is none */
 	const char *const *candidates; /* paths to try in order, as seen from inside; ends with NULL, at least one */
 	int label;		       /* what process_note_host() opened; -1 */
 	struct listener *listener;     /* of a filter that hands calls over; may be NULL */

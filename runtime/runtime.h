@@ -180,6 +180,10 @@ struct container_create_options {
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool no_new_keyring, keep;
+	/* What the caller's service manager has for the container: sd_listen_fds(3), whose descriptors are the first of
+	 * those to preserve, and sd_notify(3), NULL for none. */
+	struct optional listen_fds;
+	const char *listen_names, *notify_socket;
 	/* Our own command line, when we may execute ourselves anew (once, before anything is made) to keep our program
 	 * file out of the reach of a container without an id range of its own. NULL: such a container is refused unless
 	 * that protection is in place already. */
@@ -225,6 +229,8 @@ MUST_CHECK int runtime_guard_enter(char *const *arguments, const char *config_pa
 MUST_CHECK int container_create(
 	int root, const char *id, const struct container_create_options *options, struct error *err);
 MUST_CHECK int container_start(int root, const char *id, struct error *err);
+/* The same with sd_notify(3), when the container was created with it: passes on that it is ready, for which it waits. */
+MUST_CHECK int container_start_notified(int root, const char *id, const char *notify_socket, struct error *err);
 /* create + start in one go; waits for the end unless detach. *status as waitpid. Deletes the container at its end
  * unless keep. */
 MUST_CHECK int container_run(int root, const char *id, const struct container_create_options *options, bool detach,
