@@ -78,6 +78,17 @@ static int make_all_v1(struct making *making, unsigned controllers, struct error
 	return 0;
 }
 
+/* What others have made in hierarchies that we do not need: what is there is killed, thawed and removed with ours. */
+static void find_others_v1(struct making *making)
+{
+	struct cgroup *cgroup = making->cgroup;
+
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (cgroup->host->hierarchy[c] >= 0 && cgroup->hierarchy[c] < 0 &&
+			handle_open_v1(cgroup, (enum cgroup_controller)c) == 0)
+			making->existed = true;
+}
+
 /* --- v2: controllers ---------------------------------------------------------------------------------------------- */
 
 static void controllers_format(unsigned controllers, char *text, size_t size)
@@ -222,6 +233,8 @@ static int making_do(struct making *making, const struct cgroup_limits *limits, 
 		return -1;
 	if (!host_is_v2(host) && make_all_v1(making, controllers, err) < 0)
 		return -1;
+	if (!host_is_v2(host) && making->must_be_empty)
+		find_others_v1(making);
 	/* Whoever enters it would stand still with it. */
 	if (making->existed && cgroup_is_frozen(making->cgroup))
 		return fail(err, ERROR_BUSY, "it exists already and is frozen");

@@ -26,6 +26,7 @@ static const struct {
 	{"make", inside_make, 2},
 	{"ioctl", inside_ioctl, 0},
 	{"watch", inside_watch, 4},
+	{"call", inside_call, 1},
 	{"socket", inside_socket, 1},
 };
 

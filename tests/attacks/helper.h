@@ -23,6 +23,7 @@ int inside_device(char **words);   /* c|b MAJOR MINOR: makes the node and opens 
 int inside_make(char **words);	   /* native|i386|x32 DIRECTORY: mkdir by that kind of system call */
 int inside_ioctl(char **words);	   /* an ioctl number with bits above the lowest 32 */
 int inside_watch(char **words);	   /* exe|ptrace|files DEVICE INODE SECONDS: looks at every process that comes */
+int inside_call(char **words);	   /* NUMBER: that system call, with nothing but zeros */
 int inside_socket(char **words);   /* FAMILY: makes a socket of it */
 
 #endif

@@ -140,6 +140,11 @@ int inside_device(char **words)
 	return 0;
 }
 
+int inside_call(char **words)
+{
+	return say(words[0], syscall(atoi(words[0]), 0, 0, 0, 0, 0, 0));
+}
+
 int inside_socket(char **words)
 {
 	return say("socket", socket(atoi(words[0]), SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
