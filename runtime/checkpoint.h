@@ -34,6 +34,7 @@ MUST_CHECK int checkpoint_request(
  */
 struct checkpoint_stdio {
 	const char *keys[3];
+	unsigned modes[3]; /* of files: what may take their place must have the same; 0: unknown */
 };
 MUST_CHECK int checkpoint_stdio_read(
 	struct arena *arena, int proc, bool terminal, struct checkpoint_stdio *out, struct error *err);

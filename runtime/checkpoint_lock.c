@@ -11,10 +11,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "runtime/checkpoint.h"
 
@@ -88,10 +89,11 @@ static int change(int netns, const char *chain, const char *rules, struct error 
 	return 0;
 }
 
-/* Entering a namespace is for good, so a child does it; its reason comes back through memory that both have. */
+/* Entering a namespace is for good, so a child does it. Its reason comes back through a pipe. */
 static int change_in_child(int netns, const char *chain, const char *rules, struct error *err)
 {
 	auto_fd pidfd = -1;
+	struct error failed = {0}, ignored;
 	int ends[2], status;
 	pid_t pid;
 
@@ -103,20 +105,15 @@ static int change_in_child(int netns, const char *chain, const char *rules, stru
 	if (pid < 0)
 		return fail_errno(err, "make a process for the network lock");
 	if (pid == 0) {
-		struct error failed = {0};
-
-		if (change(netns, chain, rules, &failed) < 0)
-			(void)!write(theirs, &failed, sizeof(failed));
-		_exit(0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(change(netns, chain, rules, &failed) < 0 && write_all(theirs, &failed, sizeof(failed)) == 0);
 	}
 	fd_drop(&theirs);
-	if (read(ours, err, sizeof(*err)) == sizeof(*err))
-		status = -1;
-	else
-		status = 0;
-	if (process_reap(pidfd, &(int){0}, &(struct error){0}) < 0)
-		return status;
-	return status;
+	if (read(ours, err, sizeof(*err)) == (ssize_t)sizeof(*err))
+		return -1;
+	if (process_reap(pidfd, &status, &ignored) == 0 && status != 0)
+		return fail(err, ERROR_SYSTEM, "the process that does it died");
+	return 0;
 }
 
 int checkpoint_lock_take_over(int netns, struct error *err)

@@ -2,7 +2,8 @@
  * the images but named there, and at the restore the streams that the restoring command has take their places.
  *
  * descriptors.json is a list of three names: "pipe:[12]", "file[1f:2a]" (mount and inode in hexadecimal), "tty[…]", or
- * "" for one that needs nothing, as it lies in the container. runc writes such a file too. */
+ * "" for one that needs nothing, as it lies in the container. runc writes such a file too; we add the three modes of
+ * files, as CRIU puts nothing in a file's place that has another: "020666". */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,14 +92,16 @@ static const char *key_of(struct arena *arena, int proc, int number, const struc
 
 int checkpoint_stdio_read(struct arena *arena, int proc, bool terminal, struct checkpoint_stdio *out, struct error *err)
 {
-	*out = (struct checkpoint_stdio){{"", "", ""}};
+	*out = (struct checkpoint_stdio){.keys = {"", "", ""}};
 	for (int i = 0; i < 3 && !terminal; i++) {
 		struct stat status;
 
-		if (fstatat(proc, arena_format(arena, "fd/%d", i), &status, 0) == 0)
+		if (fstatat(proc, arena_format(arena, "fd/%d", i), &status, 0) == 0) {
 			out->keys[i] = key_of(arena, proc, i, &status);
-		else if (errno != ENOENT)
+			out->modes[i] = text_starts_with(out->keys[i], "file[") ? status.st_mode : 0;
+		} else if (errno != ENOENT) {
 			return fail_errno(err, "look at descriptor %d of the first process", i);
+		}
 	}
 	return 0;
 }
@@ -108,7 +111,8 @@ int checkpoint_stdio_write(int images, const struct checkpoint_stdio *stdio, str
 	AUTO(text_drop) struct text text = {0};
 
 	/* None of the names has a character that JSON would need to have escaped. */
-	text_appendf(&text, "[\"%s\",\"%s\",\"%s\"]", stdio->keys[0], stdio->keys[1], stdio->keys[2]);
+	text_appendf(&text, "[\"%s\",\"%s\",\"%s\",\"%06o\",\"%06o\",\"%06o\"]", stdio->keys[0], stdio->keys[1],
+		stdio->keys[2], stdio->modes[0], stdio->modes[1], stdio->modes[2]);
 	return file_replace(images, FILE_NAME, 0600, FILE_VOLATILE, text_string(&text), text.length, err);
 }
 
@@ -120,11 +124,14 @@ static int names_decode(
 
 	if (decode_strings(&decoder, doc->root, &names, err) < 0)
 		return -1;
-	if (names.count > 3)
-		return fail(err, ERROR_USAGE, FILE_NAME ": %zu names, at most 3", names.count);
-	for (size_t i = 0; i < names.count; i++)
+	if (names.count > 6)
+		return fail(err, ERROR_USAGE, FILE_NAME ": %zu members, at most 6", names.count);
+	for (size_t i = 0; i < names.count && i < 3; i++)
 		if (key_is_known(names.items[i]))
 			out->keys[i] = names.items[i];
+	for (size_t i = 3; i < names.count; i++)
+		if (octal_parse(names.items[i], 0177777, &out->modes[i - 3], err) < 0)
+			return blame(err, FILE_NAME);
 	return 0;
 }
 
@@ -132,7 +139,7 @@ int checkpoint_stdio_load(struct arena *arena, int images, struct checkpoint_std
 {
 	struct json_doc doc;
 
-	*out = (struct checkpoint_stdio){{"", "", ""}};
+	*out = (struct checkpoint_stdio){.keys = {"", "", ""}};
 	if (json_read(arena, images, FILE_NAME, JSON_PLAIN, &doc, err) == 0)
 		return names_decode(arena, &doc, out, err);
 	return err->kind == ERROR_MISSING ? 0 : -1;

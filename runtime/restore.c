@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -67,6 +68,28 @@ static bool is_inherited(const struct restoring *r, const char *key)
 	return false;
 }
 
+/* CRIU puts nothing in a file's place that is of another kind or has other rights. Who had nothing there, as engines
+ * have it (/dev/null), gets nothing again, whatever we have ourselves. */
+static int file_inherit(struct restoring *r, const char *key, int stream, unsigned mode, struct error *err)
+{
+	auto_fd null = -1;
+	struct stat status;
+
+	if (fstat(stream, &status) < 0)
+		return fail_errno(err, "look at descriptor %d", stream);
+	if (!mode || status.st_mode == mode)
+		return inherit(r, key, stream, err);
+	if (S_ISCHR(mode) && (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fstat(null, &status) == 0 &&
+		status.st_mode == mode)
+		return inherit(r, key, null, err);
+	return fail(err, ERROR_USAGE,
+		"descriptor %d was a %s of mode %04o when the container was written, and must be one now", stream,
+		S_ISREG(mode)	 ? "file"
+		: S_ISFIFO(mode) ? "pipe with a name"
+				 : "device",
+		mode & 07777);
+}
+
 /* Streams that were one thing come back as one: what is written to counts, as a stream that was read only would refuse
  * it. */
 static int streams_inherit(struct restoring *r, struct error *err)
@@ -79,7 +102,7 @@ static int streams_inherit(struct restoring *r, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		const char *key = stdio.keys[order[i]];
 
-		if (*key && !is_inherited(r, key) && inherit(r, key, order[i], err) < 0)
+		if (*key && !is_inherited(r, key) && file_inherit(r, key, order[i], stdio.modes[order[i]], err) < 0)
 			return -1;
 	}
 	return 0;
