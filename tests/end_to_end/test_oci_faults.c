@@ -62,7 +62,8 @@ static void fault_add(struct trial *trial, const char *what, const char *detail)
 
 /* What a process can see of how it was set up; nothing that changes from one run to the next. */
 #define LOOK                                                                                                           \
-	"grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask|Sig)' /proc/self/status; cat /proc/self/limits; "      \
+	"grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask|SigBlk|SigIgn|SigCgt)' /proc/self/status; cat "        \
+	"/proc/self/limits; "                                                                                          \
 	"id; pwd; env; hostname; mount; ls /dev /proc/self/fd; cat /proc/self/oom_score_adj /proc/self/cgroup "        \
 	"/proc/sys/net/ipv4/ip_forward /proc/self/setgroups; stat -c '%n %F %a %t:%T' /dev/*; cat /proc/1/comm"
 
