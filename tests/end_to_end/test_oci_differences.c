@@ -377,8 +377,8 @@ TEST(oci_differences, hooks_are_given_the_same_bytes)
 	auto_run pid = RUN("cat", pid_file);
 	auto_free char *expected =
 		text_format("{\"ociVersion\":\"1.0.2\",\"id\":\"%s\",\"status\":\"creating\",\"pid\":%s,"
-			    "\"bundle\":\"%s\",\"annotations\":{\"a/b\":\"c/d\"}}",
-			bundle.id, pid.out, bundle.path);
+			    "\"root\":\"%s/rootfs\",\"bundle\":\"%s\",\"annotations\":{\"a/b\":\"c/d\"}}",
+			bundle.id, pid.out, bundle.path, bundle.path);
 	ASSERT_OK(file_read(&arena, AT_FDCWD, file, 1 << 16, &content, NULL, &err));
 	cr_assert_str_eq(content, expected, "got %s, expected %s", content, expected);
 }
