@@ -179,6 +179,24 @@ int cgroup_any_directory(const struct cgroup *cgroup)
 	return found;
 }
 
+/* Absent is fine; what only cannot be opened now would leave a process outside the limits of that hierarchy. */
+static int directory_open(int root, const char *path, int *out)
+{
+	*out = cgroup_dir_open(root, path);
+	return *out < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static int directories_open(struct cgroup *cgroup, const struct cgroup_host *host)
+{
+	if (host_is_v2(host) && directory_open(host->unified, cgroup->path, &cgroup->unified) < 0)
+		return -1;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (host->hierarchy[c] >= 0 &&
+			directory_open(host->hierarchy[c], cgroup->path, &cgroup->hierarchy[c]) < 0)
+			return -1;
+	return 0;
+}
+
 int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *out, struct error *err)
 {
 	handle_start(out, host, path);
@@ -186,11 +204,11 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 		cgroup_drop(out);
 		return -1;
 	}
-	if (host_is_v2(host))
-		out->unified = cgroup_dir_open(host->unified, path);
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (host->hierarchy[c] >= 0)
-			out->hierarchy[c] = cgroup_dir_open(host->hierarchy[c], path);
+	if (directories_open(out, host) < 0) {
+		fail_errno(err, "open cgroup %s", path);
+		cgroup_drop(out);
+		return -1;
+	}
 	if (cgroup_any_directory(out) >= 0)
 		return 0;
 	cgroup_drop(out);
