@@ -34,6 +34,8 @@ enum cgroup_controller {
 	CGROUP_FREEZER, /* v1 hierarchy; v2: cgroup.freeze */
 	CGROUP_HUGETLB,
 	CGROUP_RDMA,
+	CGROUP_NET_CLS,	 /* v1 only */
+	CGROUP_NET_PRIO, /* v1 only */
 	CGROUP_CONTROLLERS
 };
 const char *cgroup_controller_name(enum cgroup_controller controller);
@@ -99,7 +101,11 @@ struct cgroup_limits {
 	LIST_OF(struct cgroup_io_max) io_max;
 	/* In order, the last rule that matches decides; without a match: refused. count 0: no device control at all. */
 	LIST_OF(struct cgroup_device_rule) devices;
-	struct pairs unified; /* v2 files written as they are (OCI linux.resources.unified); refused by name on v1 */
+	struct pairs unified; /* v2 files written as they are (OCI linux.resources.unified); refused by name on v1, but
+				 for hugetlb.SIZE.max and rdma.max, which are there as well */
+	/* v1 files that v2 has nothing alike for (memory.swappiness …), written as they are; refused by name on v2,
+	 * where a value of 0 says nothing. */
+	struct pairs v1_files;
 };
 
 /* Refuses what this host cannot do, by the limit's name, before anything is made. */

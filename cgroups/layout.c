@@ -42,6 +42,8 @@ static const struct {
 	[CGROUP_FREEZER] = {"freezer", "freezer"},
 	[CGROUP_HUGETLB] = {"hugetlb", "hugetlb"},
 	[CGROUP_RDMA] = {"rdma", "rdma"},
+	[CGROUP_NET_CLS] = {"net_cls", "net_cls"},
+	[CGROUP_NET_PRIO] = {"net_prio", "net_prio"},
 };
 
 const char *cgroup_controller_name(enum cgroup_controller controller)

@@ -197,15 +197,46 @@ static bool unified_is_limit(const char *file)
 	return unified_controller(file) != CGROUP_CONTROLLERS;
 }
 
+/* What a file of v2 is called on v1: of these two controllers, which have one limit, the same. NULL: nothing alike. */
+static const char *unified_on_v1(struct arena *arena, const char *file)
+{
+	size_t length = strlen(file);
+
+	if (strcmp(file, "rdma.max") == 0)
+		return file;
+	if (strncmp(file, "hugetlb.", 8) != 0 || length < 13 || strcmp(file + length - 4, ".max") != 0 ||
+		strchr(file + 8, '.') != file + length - 4)
+		return NULL;
+	return arena_format(arena, "%.*s.limit_in_bytes", (int)(length - 4), file);
+}
+
+static int v1_files_check(const struct cgroup_host *host, const struct cgroup_limits *limits, struct error *err)
+{
+	for (size_t i = 0; i < limits->v1_files.count; i++) {
+		const struct pair *file = &limits->v1_files.items[i];
+
+		if (!host_is_v2(host)) {
+			if (controller_check(host, file->name, unified_controller(file->name), err) < 0)
+				return -1;
+		} else if (strcmp(file->value, "0") != 0) {
+			return fail(err, ERROR_SYSTEM,
+				"%s: cgroup v2 has no such limit; it needs a host with cgroup v1", file->name);
+		}
+	}
+	return 0;
+}
+
 static int unified_check(const struct cgroup_host *host, const struct cgroup_limits *limits, struct error *err)
 {
+	AUTO(arena_drop) struct arena arena = {0};
+
 	if (limits->unified.count > UNIFIED_MAX)
 		return fail(err, ERROR_USAGE, "unified: %zu files; at most %d", limits->unified.count, UNIFIED_MAX);
 	for (size_t i = 0; i < limits->unified.count; i++) {
 		const char *file = limits->unified.items[i].name;
 		enum cgroup_controller controller = unified_controller(file);
 
-		if (!host_is_v2(host))
+		if (!host_is_v2(host) && !unified_on_v1(&arena, file))
 			return fail(err, ERROR_SYSTEM, "unified: \"%s\" needs a host with cgroup v2", file);
 		if (!unified_is_limit(file))
 			return fail(err, ERROR_USAGE, "unified: \"%s\" is not a file of a controller", file);
@@ -225,7 +256,7 @@ int cgroup_limits_check(const struct cgroup_host *host, const struct cgroup_limi
 	}
 	if (swap_check(host, limits, err) < 0 || cpuset_check(host, "cpuset_cpus", limits->cpuset_cpus, err) < 0 ||
 		cpuset_check(host, "cpuset_mems", limits->cpuset_mems, err) < 0 || io_check(host, limits, err) < 0 ||
-		unified_check(host, limits, err) < 0)
+		unified_check(host, limits, err) < 0 || v1_files_check(host, limits, err) < 0)
 		return -1;
 	if (!limits->devices.count)
 		return 0;
@@ -453,10 +484,28 @@ static void compile_io_device(struct compiler *c, const struct cgroup_io_max *io
 		emit(c, "io_max", CGROUP_IO, "io.max", line);
 }
 
+/* "No limit" is a number in a file of v1's hugetlb. */
+static void compile_files(struct compiler *c)
+{
+	const struct pairs *unified = &c->limits->unified, *v1 = &c->limits->v1_files;
+
+	for (size_t i = 0; i < unified->count; i++) {
+		const char *file = unified->items[i].name, *value = unified->items[i].value;
+		bool number = !c->v2 && strncmp(file, "hugetlb.", 8) == 0 && strcmp(value, "max") == 0;
+
+		emit(c, "unified", unified_controller(file), c->v2 ? file : unified_on_v1(c->arena, file),
+			number ? "-1" : value);
+	}
+	for (size_t i = 0; !c->v2 && i < v1->count; i++)
+		emit(c, v1->items[i].name, unified_controller(v1->items[i].name), v1->items[i].name,
+			v1->items[i].value);
+}
+
 int limits_compile(const struct cgroup_host *host, const struct cgroup_limits *limits, const struct limits_now *now,
 	struct arena *arena, struct knobs *out, struct error *err)
 {
-	size_t capacity = KNOBS_OF_SINGLE_LIMITS + ARRAY_SIZE(rates) * limits->io_max.count + limits->unified.count;
+	size_t capacity = KNOBS_OF_SINGLE_LIMITS + ARRAY_SIZE(rates) * limits->io_max.count + limits->unified.count +
+			  limits->v1_files.count;
 	struct compiler c = {host, limits, now, arena, out, host_is_v2(host)};
 
 	*out = (struct knobs){.items = arena_new_array(arena, capacity, struct knob)};
@@ -469,9 +518,7 @@ int limits_compile(const struct cgroup_host *host, const struct cgroup_limits *l
 	compile_io_weight(&c);
 	for (size_t i = 0; i < limits->io_max.count; i++)
 		compile_io_device(&c, &limits->io_max.items[i]);
-	for (size_t i = 0; i < limits->unified.count; i++)
-		emit(&c, "unified", unified_controller(limits->unified.items[i].name), limits->unified.items[i].name,
-			limits->unified.items[i].value);
+	compile_files(&c);
 	return 0;
 }
 

@@ -74,7 +74,9 @@ int container_limits_refuse(const struct cgroup_limits *limits, struct error *er
 	}
 	if (limits->cpuset_cpus || limits->cpuset_mems)
 		return fail_unlimited(err, limits->cpuset_cpus ? "cpu.cpus" : "cpu.mems");
-	if (limits->io_max.count || limits->unified.count)
-		return fail_unlimited(err, limits->unified.count ? "unified" : "blockIO");
+	if (limits->io_max.count || limits->unified.count || limits->v1_files.count)
+		return fail_unlimited(err, limits->unified.count    ? "unified"
+					   : limits->v1_files.count ? limits->v1_files.items[0].name
+								    : "blockIO");
 	return 0;
 }

@@ -19,14 +19,8 @@ static const struct {
 	{"mountLabel", "SELinux labels are not supported"},
 	{"intelRdt", "Intel RDT is not supported"},
 	/* linux.resources */
-	{"network", "classes and priorities of network traffic are not supported"},
 	{"leafWeight", "leaf weights no longer exist in the kernel"},
-	{"realtimeRuntime", "real-time scheduling of groups is not supported"},
-	{"realtimePeriod", "real-time scheduling of groups is not supported"},
-	{"disableOOMKiller", "the kernel cannot do that with cgroup v2"},
 	{"kernel", "limits of kernel memory no longer exist in the kernel"},
-	{"kernelTCP", "limits of TCP memory are not supported"},
-	{"swappiness", "swappiness of a group is not supported"},
 	/* platforms */
 	{"vm", "virtual machines are not supported"},
 	{"windows", "this is a Linux runtime"},

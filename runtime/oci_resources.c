@@ -12,8 +12,8 @@
  * ----------------------------------------------------------------------------------------------------------- */
 
 struct oci_memory {
-	struct optional limit, reservation, swap;
-	bool check_before_update;
+	struct optional limit, reservation, swap, swappiness, kernel_tcp;
+	bool check_before_update, no_killer;
 	char refused;
 };
 
@@ -21,11 +21,11 @@ static const struct field memory_fields[] = {
 	OPTIONAL("limit", struct oci_memory, limit, -1, INT64_MAX, 0),
 	OPTIONAL("reservation", struct oci_memory, reservation, -1, INT64_MAX, 0),
 	OPTIONAL("swap", struct oci_memory, swap, -1, INT64_MAX, 0),
-	CUSTOM("disableOOMKiller", struct oci_memory, refused, oci_decode_refused, 0),
+	BOOL("disableOOMKiller", struct oci_memory, no_killer, 0),
 	BOOL("checkBeforeUpdate", struct oci_memory, check_before_update, 0),
 	CUSTOM("kernel", struct oci_memory, refused, oci_decode_refused, 0),
-	CUSTOM("kernelTCP", struct oci_memory, refused, oci_decode_refused, 0),
-	CUSTOM("swappiness", struct oci_memory, refused, oci_decode_refused, 0),
+	OPTIONAL("kernelTCP", struct oci_memory, kernel_tcp, -1, INT64_MAX, 0),
+	OPTIONAL("swappiness", struct oci_memory, swappiness, 0, 100, 0),
 	END_OF_FIELDS,
 };
 
@@ -66,12 +66,30 @@ static int memory_convert(const struct oci_memory *from, struct oci_resources *r
 	return swap_convert(from, resources, err);
 }
 
+static void v1_number_add(
+	struct arena *arena, struct oci_resources *resources, const char *file, const struct optional *number)
+{
+	pairs_set(arena, &resources->v1_files, file, arena_format(arena, "%lld", (long long)number->value));
+}
+
+/* What v2 has nothing alike for. */
+static void memory_convert_v1(struct arena *arena, const struct oci_memory *from, struct oci_resources *resources)
+{
+	if (from->swappiness.set)
+		v1_number_add(arena, resources, "memory.swappiness", &from->swappiness);
+	if (is_given(&from->kernel_tcp))
+		v1_number_add(arena, resources, "memory.kmem.tcp.limit_in_bytes", &from->kernel_tcp);
+	if (from->no_killer)
+		pairs_set(arena, &resources->v1_files, "memory.oom_control", "1");
+}
+
 static int memory_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct oci_memory from = {0};
 
 	if (decode_object(decoder, node, memory_fields, &from, err) < 0)
 		return -1;
+	memory_convert_v1(decoder->arena, &from, member);
 	return memory_convert(&from, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
@@ -79,9 +97,8 @@ static int memory_decode(const struct decoder *decoder, const struct json *node,
  * -------------------------------------------------------------------------------------------------------- */
 
 struct oci_cpu {
-	struct optional shares, quota, period, burst, idle;
+	struct optional shares, quota, period, burst, idle, realtime_runtime, realtime_period;
 	const char *cpus, *mems;
-	char refused;
 };
 
 #define CPU_SHARES_MAX 262144
@@ -95,8 +112,8 @@ static const struct field cpu_fields[] = {
 	OPTIONAL("idle", struct oci_cpu, idle, 0, 1, 0),
 	STRING("cpus", struct oci_cpu, cpus, 0),
 	STRING("mems", struct oci_cpu, mems, 0),
-	CUSTOM("realtimeRuntime", struct oci_cpu, refused, oci_decode_refused, 0),
-	CUSTOM("realtimePeriod", struct oci_cpu, refused, oci_decode_refused, 0),
+	OPTIONAL("realtimeRuntime", struct oci_cpu, realtime_runtime, -1, INT64_MAX, 0),
+	OPTIONAL("realtimePeriod", struct oci_cpu, realtime_period, 0, INT64_MAX, 0),
 	END_OF_FIELDS,
 };
 
@@ -133,6 +150,11 @@ static int cpu_decode(const struct decoder *decoder, const struct json *node, vo
 
 	if (decode_object(decoder, node, cpu_fields, &from, err) < 0)
 		return -1;
+	/* The period first: the runtime must fit into it. */
+	if (is_given(&from.realtime_period))
+		v1_number_add(decoder->arena, resources, "cpu.rt_period_us", &from.realtime_period);
+	if (is_given(&from.realtime_runtime))
+		v1_number_add(decoder->arena, resources, "cpu.rt_runtime_us", &from.realtime_runtime);
 	return cpu_convert(&from, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
@@ -246,6 +268,48 @@ static int rdma_decode(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
+/* --- the network, of v1 alone
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+struct oci_network_priority {
+	const char *name;
+	uint32_t priority;
+};
+struct oci_network {
+	struct optional class;
+	LIST_OF(struct oci_network_priority) priorities;
+};
+static const struct field network_priority_fields[] = {
+	STRING("name", struct oci_network_priority, name, REQUIRED),
+	INTEGER("priority", struct oci_network_priority, priority, 0, UINT32_MAX, REQUIRED),
+	END_OF_FIELDS,
+};
+static const struct field network_fields[] = {
+	OPTIONAL("classID", struct oci_network, class, 0, UINT32_MAX, 0),
+	LIST("priorities", struct oci_network, priorities, network_priority_fields, 0),
+	END_OF_FIELDS,
+};
+
+static int network_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct oci_resources *resources = member;
+	struct oci_network from = {0};
+
+	if (decode_object(decoder, node, network_fields, &from, err) < 0)
+		return -1;
+	if (is_given(&from.class))
+		v1_number_add(decoder->arena, resources, "net_cls.classid", &from.class);
+	for (size_t i = 0; i < from.priorities.count; i++) {
+		const struct oci_network_priority *one = &from.priorities.items[i];
+
+		if (!*one->name || strpbrk(one->name, " \n\t"))
+			return decode_fail(decoder, node, err, "\"%s\" is no name of a device", one->name);
+		oci_file_add_line(decoder->arena, &resources->v1_files, "net_prio.ifpriomap",
+			arena_format(decoder->arena, "%s %u", one->name, one->priority));
+	}
+	return 0;
+}
+
 /* What the author says of a file himself counts. */
 static void files_finish(struct arena *arena, struct oci_resources *resources)
 {
@@ -253,6 +317,7 @@ static void files_finish(struct arena *arena, struct oci_resources *resources)
 		pairs_set(
 			arena, &resources->files, resources->unified.items[i].name, resources->unified.items[i].value);
 	resources->limits->unified = resources->files;
+	resources->limits->v1_files = resources->v1_files;
 }
 
 /* --- the object
@@ -266,7 +331,7 @@ const struct field oci_resources_fields[] = {
 	CUSTOM_OBJECT("devices", struct oci_resources, limits, oci_decode_device_rules, oci_device_rule_fields),
 	PAIRS("unified", struct oci_resources, unified, 0),
 	CUSTOM_OBJECT("hugepageLimits", struct oci_resources, limits, huge_pages_decode, huge_pages_fields),
-	CUSTOM("network", struct oci_resources, refused, oci_decode_refused, 0),
+	CUSTOM_OBJECT("network", struct oci_resources, limits, network_decode, network_fields),
 	CUSTOM_OBJECT("rdma", struct oci_resources, limits, rdma_decode, rdma_fields),
 	END_OF_FIELDS,
 };

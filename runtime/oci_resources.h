@@ -15,6 +15,7 @@ struct oci_resources {
 	bool check_memory_first;
 	struct pairs files; /* of cgroup v2: what comes from keys that have no limit of ours, then `unified` */
 	struct pairs unified;
+	struct pairs v1_files; /* of keys that only cgroup v1 has */
 	char refused;
 };
 

@@ -152,6 +152,29 @@ TEST(limits, say_which_controllers_they_need)
 	cr_assert(limits_controllers(&host, &limits, &knobs) == (1U << CGROUP_MEMORY | 1U << CGROUP_CPUSET));
 }
 
+TEST(limits, know_huge_pages_and_rdma_on_both_versions)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct pair files[] = {
+		{"hugetlb.2MB.max", "4194304"}, {"hugetlb.1GB.max", "max"}, {"rdma.max", "mlx0 hca_handle=3"}};
+	struct pair only[] = {{"memory.swappiness", "10"}};
+	const struct cgroup_limits limits = {.unified = {files, 3}, .v1_files = {only, 1}};
+	struct cgroup_host host = host_of(CGROUP_V1);
+	struct error err;
+
+	ASSERT_OK(cgroup_limits_check(&host, &limits, &err));
+	cr_assert_str_eq(compiled(&arena, CGROUP_V1, &limits, &limits_fresh),
+		"hugetlb.2MB.limit_in_bytes=4194304, hugetlb.1GB.limit_in_bytes=-1, rdma.max=mlx0 hca_handle=3, "
+		"memory.swappiness=10");
+	host.mode = CGROUP_V2;
+	ASSERT_FAILS(cgroup_limits_check(&host, &limits, &err), ERROR_SYSTEM,
+		"memory.swappiness: cgroup v2 has no such limit; it needs a host with cgroup v1");
+	only[0].value = "0";
+	ASSERT_OK(cgroup_limits_check(&host, &limits, &err));
+	cr_assert_str_eq(compiled(&arena, CGROUP_V2, &limits, &limits_fresh),
+		"hugetlb.2MB.max=4194304, hugetlb.1GB.max=max, rdma.max=mlx0 hca_handle=3");
+}
+
 TEST(limits, are_refused_by_name)
 {
 	static struct cgroup_io_max io[] = {{.major = 8, .rbps = IS(0)}};

@@ -364,6 +364,37 @@ TEST(oci, leaves_out_capabilities_that_cannot_be_had)
 	cr_assert(spec.process.capabilities[CAPS_AMBIENT] == 0);
 }
 
+TEST(oci, notes_what_only_cgroup_v1_has_by_its_files)
+{
+	static const struct {
+		const char *file, *value;
+	} expected[] = {
+		{"memory.swappiness", "0"},
+		{"memory.kmem.tcp.limit_in_bytes", "1048576"},
+		{"memory.oom_control", "1"},
+		{"cpu.rt_period_us", "1000000"},
+		{"cpu.rt_runtime_us", "5000"},
+		{"net_cls.classid", "1048577"},
+		{"net_prio.ifpriomap", "lo 5\neth0 7"},
+	};
+	AUTO(arena_drop) struct arena arena = {0};
+	struct pieces pieces = {
+		.system = RESOURCES(
+			"\"memory\": {\"swappiness\": 0, \"kernelTCP\": 1048576, \"disableOOMKiller\": true}, "
+			"\"cpu\": {\"realtimeRuntime\": 5000, \"realtimePeriod\": 1000000}, "
+			"\"network\": {\"classID\": 1048577, \"priorities\": [{\"name\": \"lo\", \"priority\": 5}, "
+			"{\"name\": \"eth0\", \"priority\": 7}]}")};
+	struct spec spec;
+	struct error err;
+
+	ASSERT_OK(decode(&arena, &pieces, &spec, &err));
+	cr_assert(spec.limits.v1_files.count == ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		cr_assert_str_eq(spec.limits.v1_files.items[i].name, expected[i].file);
+		cr_assert_str_eq(spec.limits.v1_files.items[i].value, expected[i].value);
+	}
+}
+
 /* --- refused
  * -------------------------------------------------------------------------------------------------------------- */
 
@@ -474,19 +505,12 @@ static const struct {
 		"\"memory\": swap 5: is memory and swap together and cannot be below the limit 10"},
 	{{.system = RESOURCES("\"memory\": {\"swap\": 5}")},
 		"\"memory\": swap 5: is memory and swap together and needs a memory limit"},
-	{{.system = RESOURCES("\"memory\": {\"swappiness\": 10}")},
-		"\"swappiness\": swappiness of a group is not supported"},
+	{{.system = RESOURCES("\"memory\": {\"swappiness\": 101}")}, "\"swappiness\": 101 is not between 0 and 100"},
 	{{.system = RESOURCES("\"memory\": {\"kernel\": 10}")},
 		"\"kernel\": limits of kernel memory no longer exist in the kernel"},
-	{{.system = RESOURCES("\"memory\": {\"kernelTCP\": 10}")},
-		"\"kernelTCP\": limits of TCP memory are not supported"},
-	{{.system = RESOURCES("\"memory\": {\"disableOOMKiller\": true}")},
-		"\"disableOOMKiller\": the kernel cannot do that with cgroup v2"},
 	{{.system = RESOURCES("\"pids\": {}")}, "missing key \"limit\""},
 	{{.system = RESOURCES("\"cpu\": {\"shares\": 262145}")}, "\"shares\": 262145 is not between 0 and 262144"},
 	{{.system = RESOURCES("\"cpu\": {\"cpus\": \"0-x\"}")}, "\"cpu\": cpus: "},
-	{{.system = RESOURCES("\"cpu\": {\"realtimeRuntime\": 5}")},
-		"\"realtimeRuntime\": real-time scheduling of groups is not supported"},
 	{{.system = RESOURCES("\"blockIO\": {\"weight\": 5}")}, "\"blockIO\": weight 5: must be between 10 and 1000"},
 	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8}]}")}, "missing key \"minor\""},
 	{{.system = RESOURCES("\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 5}]}")},
@@ -496,8 +520,9 @@ static const struct {
 	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"2MB\"}]")}, "missing key \"limit\""},
 	{{.system = RESOURCES("\"hugepageLimits\": [{\"pageSize\": \"../x\", \"limit\": 1}]")},
 		"pageSize \"../x\": must be as in 64KB, 2MB or 1GB"},
-	{{.system = RESOURCES("\"network\": {\"classID\": 5}")},
-		"\"network\": classes and priorities of network traffic are not supported"},
+	{{.system = RESOURCES("\"network\": {\"classID\": -5}")}, "\"classID\": -5 is not between 0 and 4294967295"},
+	{{.system = RESOURCES("\"network\": {\"priorities\": [{\"name\": \"a b\", \"priority\": 1}]}")},
+		"\"network\": \"a b\" is no name of a device"},
 	{{.system = RESOURCES("\"rdma\": {\"mlx 5\": {\"hcaHandles\": 1}}")}, "\"mlx 5\": is no name of a device"},
 	{{.system = RESOURCES("\"rdma\": {\"mlx\": {\"hcaHandles\": -1}}")}, "-1 is not between 0 and 4294967295"},
 	{{.system = RESOURCES("\"devices\": [{\"allow\": true, \"access\": \"rx\"}]")},
