@@ -147,6 +147,8 @@ static int child_prepare(struct birth *birth, struct error *err)
 		return fail_errno(err, "hand over the connection");
 	if (descriptors_place(birth, ends[1]) < 0)
 		return fail_errno(err, "place descriptors");
+	if (start->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail_errno(err, "no_new_privs");
 	return 0;
 }
 

@@ -91,6 +91,8 @@ struct criu_start {
 	int status_fd;				/* gets a byte when pages are served; -1: none */
 	const int *keep;			/* descriptors it gets under the same numbers */
 	size_t keep_count;
+	/* CRIU 3.17 does not give it back to processes that had it: they inherit it instead. */
+	bool no_new_privileges;
 	/* In the new process, in a mount namespace of its own with an empty /tmp, before CRIU is executed. NULL:
 	 * nothing more. */
 	int (*stage)(void *context, int tmp, struct error *err);

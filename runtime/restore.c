@@ -198,6 +198,7 @@ static int start(struct restoring *r, struct error *err)
 		.images = r->place.images,
 		.work = r->place.work,
 		.status_fd = -1,
+		.no_new_privileges = r->restore->spec->process.no_new_privileges,
 		.keep = r->keep,
 		.keep_count = r->request.inherited.count,
 		.stage = restore_stage_attach,
