@@ -350,12 +350,18 @@ static void paths_complete(struct arena *arena, struct spec *spec)
 }
 
 /* What podman's --group-add keep-groups asks for: a file that is shared with the caller by a group stays so. With users
- * of its own a container's process shows them as the overflow id, and the kernel goes by what they are. */
+ * of its own a container's process shows them as the overflow id, and the kernel goes by what they are. An image can
+ * bring annotations along, too: the groups of an ordinary user are his to share, those of the host's root are not. */
 static bool keeps_groups(const struct spec *spec)
 {
 	const char *wish = pairs_get(&spec->annotations, "run.oci.keep_original_groups");
 
-	return wish && !text_equal(wish, "0");
+	if (!wish || text_equal(wish, "0"))
+		return false;
+	if (geteuid() != 0 || rootless_is_inside())
+		return true;
+	log_warn("annotation run.oci.keep_original_groups is passed over: the groups are those of the host's root");
+	return false;
 }
 
 static bool has_own_users(const struct spec *spec)
@@ -381,6 +387,7 @@ int oci_spec_decode(
 	if (spec->time_offsets && !spec->namespaces.create[NS_TIME])
 		return fail(err, ERROR_USAGE, "%s: linux.timeOffsets: needs a new time namespace", doc->name);
 	paths_complete(arena, spec);
+	oci_label_mounts(arena, spec);
 	spec->process.keep_groups = keeps_groups(spec);
 	oci_process_fit(&spec->process, has_own_users(spec));
 	oci_add_default_devices(arena, &spec->limits);
