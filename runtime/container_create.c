@@ -26,6 +26,7 @@
 #include "runtime/netdevices.h"
 #include "runtime/notify.h"
 #include "runtime/process.h"
+#include "runtime/resctrl.h"
 #include "runtime/restore.h"
 #include "runtime/rootless.h"
 #include "runtime/state.h"
@@ -297,6 +298,8 @@ static int on_child(void *context, const struct launch_child *child, struct laun
 		return -1;
 	if (state_note_process(c->dir, &c->facts.init, err) < 0)
 		return -1;
+	if (rdt_enter(c->spec.rdt, c->facts.id, child->pid, err) < 0)
+		return -1;
 	if (c->spec.net_devices.count && netdevices_move(&c->network, &c->spec, child->netns, err) < 0)
 		return -1;
 	if (hooks_with_state(c, HOOK_PRESTART, child->pid, err) < 0)
@@ -432,6 +435,7 @@ static void undo_all(struct creation *c)
 		log_warn("%s", err.text); /* the record stays, for delete */
 		return;
 	}
+	rdt_leave(c->spec.rdt, c->facts.id);
 	poststop_run(c);
 	if (state_remove(c->root, c->dir, c->facts.id, &err) < 0)
 		log_warn("%s", err.text);
@@ -612,6 +616,7 @@ static int run_finish(struct creation *c, struct error *err)
 	c->facts.init = (struct process_id){0}; /* reaped */
 	if (container_undo(&c->facts, &c->cgroup, err) < 0)
 		return -1;
+	rdt_leave(c->spec.rdt, c->facts.id);
 	poststop_run(c);
 	return state_remove(c->root, c->dir, c->facts.id, err);
 }

@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "runtime/container.h"
 #include "runtime/container_scope.h"
 #include "runtime/hooks.h"
+#include "runtime/resctrl.h"
 #include "runtime/state.h"
 
 #define END_WAIT_MS 10000
@@ -123,6 +124,7 @@ static void poststop_run(struct arena *arena, const struct container *container)
 		log_warn("%s", err.text);
 		return;
 	}
+	rdt_leave(spec.rdt, container->facts.id);
 	if (!spec.hooks.of[HOOK_POSTSTOP].count)
 		return;
 	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);

@@ -140,8 +140,12 @@ static void linux_encode(struct encoder *encoder)
 	cgroup_encode(encoder);
 	seccomp_encode(encoder);
 	switch_encode(encoder, "apparmor", true);
-	switch_encode(encoder, "selinux", false);
-	switch_encode(encoder, "intelRdt", false);
+	switch_encode(encoder, "selinux", true);
+	encode_object_begin(encoder, "intelRdt");
+	encode_bool(encoder, "enabled", true);
+	encode_bool(encoder, "schemata", true);
+	encode_bool(encoder, "monitoring", true);
+	encode_object_end(encoder);
 	memory_policy_encode(encoder);
 	encode_object_begin(encoder, "mountExtensions");
 	switch_encode(encoder, "idmap", kernel_has(KERNEL_MOUNT_SETATTR));

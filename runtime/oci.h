@@ -81,6 +81,9 @@ MUST_CHECK int oci_update_convert(
 void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits);
 
 /* The option strings of mounts that we know, for features.json; NULL at the end. Some are known only to be refused. */
+/* Gives linux.mountLabel to the mounts that take a label. */
+void oci_label_mounts(struct arena *arena, struct spec *spec);
+
 /* The words of linux.memoryPolicy; NULL behind the last one. */
 const char *oci_memory_mode_name(size_t index);
 const char *oci_memory_flag_name(size_t index);

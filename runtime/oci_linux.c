@@ -11,13 +11,12 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 #include "runtime/oci.h"
+#include "runtime/schedule.h"
 
 static const struct {
 	const char *key, *reason;
 } unsupported[] = {
 	/* linux */
-	{"mountLabel", "SELinux labels are not supported"},
-	{"intelRdt", "Intel RDT is not supported"},
 	/* linux.resources */
 	{"leafWeight", "leaf weights no longer exist in the kernel"},
 	{"kernel", "limits of kernel memory no longer exist in the kernel"},
@@ -275,6 +274,94 @@ static int net_devices_decode(const struct decoder *decoder, const struct json *
 	return 0;
 }
 
+/* --- Intel RDT, labels of mounts
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* enableCMT and enableMBM are of 1.0 to 1.2; both figures are those of the one kind of group there is. */
+struct oci_rdt {
+	const char *class, *cache_schema, *bandwidth_schema;
+	struct strings schemata;
+	bool monitoring, cache_monitoring, bandwidth_monitoring;
+};
+static const struct field rdt_fields[] = {
+	STRING("closID", struct oci_rdt, class, 0),
+	STRINGS("schemata", struct oci_rdt, schemata, 0),
+	STRING("l3CacheSchema", struct oci_rdt, cache_schema, 0),
+	STRING("memBwSchema", struct oci_rdt, bandwidth_schema, 0),
+	BOOL("enableMonitoring", struct oci_rdt, monitoring, 0),
+	BOOL("enableCMT", struct oci_rdt, cache_monitoring, 0),
+	BOOL("enableMBM", struct oci_rdt, bandwidth_monitoring, 0),
+	END_OF_FIELDS,
+};
+
+/* A name of one directory, and none that the kernel has there itself. */
+static bool is_class(const char *name)
+{
+	static const char *const taken[] = {".", "..", "info", "mon_groups", "mon_data"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (strcmp(taken[i], name) == 0)
+			return false;
+	return strcmp(name, "/") == 0 || (strpbrk(name, "/\n") == NULL && strlen(name) < 256);
+}
+
+static int rdt_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec_rdt *rdt = arena_new(decoder->arena, struct spec_rdt);
+	struct oci_rdt from = {0};
+
+	if (decode_object(decoder, node, rdt_fields, &from, err) < 0)
+		return -1;
+	if (!text_is_empty(from.class) && !is_class(from.class))
+		return decode_fail(decoder, node, err, "closID \"%s\": is no name of a group", from.class);
+	if (!text_is_empty(from.bandwidth_schema) &&
+		(strncmp(from.bandwidth_schema, "MB:", 3) != 0 || strchr(from.bandwidth_schema, '\n')))
+		return decode_fail(decoder, node, err, "memBwSchema: must be one line and begin with MB:");
+	*rdt = (struct spec_rdt){
+		.class = text_is_empty(from.class) ? NULL : from.class,
+		.cache_schema = from.cache_schema,
+		.bandwidth_schema = from.bandwidth_schema,
+		.schemata = from.schemata,
+		.monitoring = from.monitoring || from.cache_monitoring || from.bandwidth_monitoring,
+	};
+	if (node->count)
+		*(const struct spec_rdt **)member = rdt;
+	return 0;
+}
+
+static int mount_label_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	const char *label;
+
+	if (decode_string(decoder, node, &label, err) < 0)
+		return -1;
+	if (*label && !label_has_selinux())
+		return decode_fail(decoder, node, err, "\"%s\": this kernel has no SELinux in use", label);
+	*(const char **)member = *label ? label : NULL;
+	return 0;
+}
+
+/* File systems that the kernel labels itself, and takes no other label for. */
+static bool has_own_labels(const struct spec_mount *mount)
+{
+	static const char *const types[] = {"proc", "sysfs", "cgroup", "cgroup2", "mqueue"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (text_equal(mount->type, types[i]))
+			return true;
+	return mount->bind;
+}
+
+void oci_label_mounts(struct arena *arena, struct spec *spec)
+{
+	for (size_t i = 0; spec->mount_label && i < spec->mounts.count; i++) {
+		struct spec_mount *mount = &spec->mounts.items[i];
+
+		if (!has_own_labels(mount) && !pairs_get(&mount->data, "context"))
+			pairs_set(arena, &mount->data, "context", spec->mount_label);
+	}
+}
+
 const struct field oci_linux_fields[] = {
 	CUSTOM_OBJECT("namespaces", struct spec, namespaces, namespaces_decode, namespace_fields),
 	LIST("uidMappings", struct spec, uid_maps, oci_id_map_fields, 0),
@@ -288,8 +375,8 @@ const struct field oci_linux_fields[] = {
 	STRINGS("readonlyPaths", struct spec, read_only_paths, 0),
 	PAIRS("sysctl", struct spec, sysctls, 0),
 	CUSTOM_OBJECT("personality", struct spec, process, oci_decode_personality, oci_personality_fields),
-	CUSTOM("mountLabel", struct spec, oci_version, oci_decode_refused, 0),
-	CUSTOM("intelRdt", struct spec, oci_version, oci_decode_refused, 0),
+	CUSTOM("mountLabel", struct spec, mount_label, mount_label_decode, 0),
+	CUSTOM_OBJECT("intelRdt", struct spec, rdt, rdt_decode, rdt_fields),
 	CUSTOM_OBJECT("timeOffsets", struct spec, time_offsets, time_offsets_decode, time_offsets_fields),
 	CUSTOM_OBJECT("memoryPolicy", struct spec, process, oci_decode_memory_policy, oci_memory_policy_fields),
 	CUSTOM_OBJECT("netDevices", struct spec, net_devices, net_devices_decode, net_device_fields),

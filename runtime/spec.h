@@ -167,6 +167,14 @@ struct spec_net_device {
 	const char *inside; /* in the container */
 };
 
+/* A group of resctrl. */
+struct spec_rdt {
+	const char *class; /* closID; NULL: a group of the container's own, "/": the one that all are in */
+	const char *cache_schema, *bandwidth_schema;
+	struct strings schemata;
+	bool monitoring;
+};
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 struct spec {
@@ -188,6 +196,8 @@ struct spec {
 	struct cgroup_limits limits;
 	struct spec_hooks hooks;
 	LIST_OF(struct spec_net_device) net_devices;
+	const struct spec_rdt *rdt; /* NULL: not spoken of */
+	const char *mount_label;    /* SELinux's, of new file systems; NULL: none */
 };
 
 /* All empty; namespace descriptors -1. */

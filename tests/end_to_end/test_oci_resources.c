@@ -128,3 +128,16 @@ TEST(oci_resources, of_v1_are_set_on_v1)
 		cr_assert(deleted.status == 0, "%s", deleted.err);
 	}
 }
+
+TEST(oci_resources, of_resctrl_are_refused_by_name_without_it)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(access("/sys/fs/resctrl/tasks", F_OK) < 0, "needs a host without resctrl");
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .script = "true", .system = "\"intelRdt\": {\"closID\": \"gold\"}");
+	auto_run run = OCI(&bundle, "run", "ID");
+	cr_assert(
+		run.status == 1 && strstr(run.err, "linux.intelRdt: no resctrl file system is mounted"), "%s", run.err);
+	cr_assert(bundle_cgroups(&bundle) == 0);
+}

@@ -55,10 +55,9 @@ TEST(features, tell_what_is_honoured_and_nothing_else)
 	cr_assert(has(AT(root, "linux", "seccomp", "actions"), "SCMP_ACT_NOTIFY"));
 	cr_assert(AT(root, "linux", "seccomp", "enabled")->boolean);
 	cr_assert(has(AT(root, "linux", "seccomp", "supportedFlags"), "SECCOMP_FILTER_FLAG_LOG"));
-	/* Of SELinux the process's label is honoured, that of mounts is not. */
 	cr_assert(
-		AT(root, "linux", "apparmor", "enabled")->boolean && !AT(root, "linux", "selinux", "enabled")->boolean);
-	cr_assert(!AT(root, "linux", "intelRdt", "enabled")->boolean &&
+		AT(root, "linux", "apparmor", "enabled")->boolean && AT(root, "linux", "selinux", "enabled")->boolean);
+	cr_assert(AT(root, "linux", "intelRdt", "enabled")->boolean &&
 		  AT(root, "linux", "netDevices", "enabled")->boolean);
 	cr_assert(AT(root, "linux", "cgroup", "rdma")->boolean);
 	cr_assert(AT(root, "linux", "cgroup", "systemd")->boolean == systemd_helper_is_there());

@@ -395,6 +395,31 @@ TEST(oci, notes_what_only_cgroup_v1_has_by_its_files)
 	}
 }
 
+TEST(oci, labels_new_file_systems_and_no_others)
+{
+	static const struct {
+		const char *type;
+		bool bind, labelled;
+	} cases[] = {{"tmpfs", false, true}, {"devpts", false, true}, {"overlay", false, true}, {"proc", false, false},
+		{"sysfs", false, false}, {"mqueue", false, false}, {"cgroup2", false, false}, {"bind", true, false}};
+	AUTO(arena_drop) struct arena arena = {0};
+	struct spec_mount mounts[ARRAY_SIZE(cases)] = {0};
+	struct spec spec = {.mounts = {mounts, ARRAY_SIZE(cases)}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		mounts[i] = (struct spec_mount){.type = cases[i].type, .bind = cases[i].bind};
+	oci_label_mounts(&arena, &spec);
+	cr_assert(mounts[0].data.count == 0);
+	spec.mount_label = "system_u:object_r:container_file_t:s0";
+	oci_label_mounts(&arena, &spec);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *label = pairs_get(&mounts[i].data, "context");
+
+		cr_assert(cases[i].labelled == (label != NULL), "%s", cases[i].type);
+		cr_assert(!label || strcmp(label, spec.mount_label) == 0);
+	}
+}
+
 /* --- refused
  * -------------------------------------------------------------------------------------------------------------- */
 
@@ -494,8 +519,13 @@ static const struct {
 		"\"rootfsPropagation\": \"both\" is not one of private, shared, slave, unbindable, or these with an r"},
 	{{.system = LINUX("\"cgroupsPath\": \"/../..\"")},
 		"linux.cgroupsPath \"/../..\": must not contain \".\" or \"..\""},
-	{{.system = LINUX("\"mountLabel\": \"x\"")}, "\"mountLabel\": SELinux labels are not supported"},
-	{{.system = LINUX("\"intelRdt\": {\"closID\": \"x\"}")}, "\"intelRdt\": Intel RDT is not supported"},
+	{{.system = LINUX("\"mountLabel\": \"x\"")}, "\"mountLabel\": \"x\": this kernel has no SELinux in use"},
+	{{.system = LINUX("\"intelRdt\": {\"closID\": \"a/b\"}")},
+		"\"intelRdt\": closID \"a/b\": is no name of a group"},
+	{{.system = LINUX("\"intelRdt\": {\"closID\": \"mon_groups\"}")},
+		"\"intelRdt\": closID \"mon_groups\": is no name of a group"},
+	{{.system = LINUX("\"intelRdt\": {\"memBwSchema\": \"L3:0=1\"}")},
+		"\"intelRdt\": memBwSchema: must be one line and begin with MB:"},
 	{{.system = LINUX("\"netDevices\": [\"eth0\"]")}, "\"netDevices\": expected an object, found an array"},
 	/* resources */
 	{{.system = RESOURCES("\"memory\": {\"limit\": \"1M\"}")}, "\"limit\": expected a number, found a string"},
