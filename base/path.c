@@ -163,10 +163,13 @@ static void walk_advance(struct walk *walk, int dir, size_t end)
 	walk->done = end;
 }
 
+#define DIRECTORY_MODE 0755 /* of those on the way to a file, whose own mode would let nobody through */
+
 /* Makes what is missing in walk->dir and opens that very entry. Gives -1 with EEXIST when a link is in its place. */
-static int make_entry(const struct walk *walk, const char *name, bool directory)
+static int make_entry(const struct walk *walk, const char *name, bool file, bool directory)
 {
-	int made = directory ? mkdirat(walk->dir, name, walk->mode) : mknodat(walk->dir, name, S_IFREG | walk->mode, 0);
+	int made = directory ? mkdirat(walk->dir, name, file ? DIRECTORY_MODE : walk->mode)
+			     : mknodat(walk->dir, name, S_IFREG | walk->mode, 0);
 	struct stat status;
 	auto_fd fd = -1;
 
@@ -203,7 +206,7 @@ static int walk_step(struct walk *walk, bool file)
 		return -1;
 	if (fd < 0) {
 		name = text_format("%.*s", (int)(end - start), walk->path + start);
-		fd = make_entry(walk, name, directory);
+		fd = make_entry(walk, name, file, directory);
 		if (fd < 0)
 			return errno == EEXIST && walk_expand(walk, name, start, end) == 0 ? 1 : -1;
 	}

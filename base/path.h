@@ -24,7 +24,7 @@ int path_openat2(int dir, const char *path, const struct open_how *how);
 /* Makes the directory and all missing parents inside root, one level at a time by descriptor; gives it O_PATH. A last
  * component that exists must be a directory after links are resolved inside root. */
 MUST_CHECK int path_make_dirs(int root, const char *path, mode_t mode, struct error *err);
-/* Makes an empty regular file (parents too) to mount a file on, unless something is there already; gives it O_PATH. */
+/* Makes an empty regular file (parents too, 0755) to mount a file on, unless something is there already; gives it O_PATH. */
 MUST_CHECK int path_make_file(int root, const char *path, mode_t mode, struct error *err);
 
 /* Absolute, without "." / ".." components, empty ones or a slash at the end (but "/"), without control characters,

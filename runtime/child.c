@@ -270,19 +270,35 @@ static int stdio_step(struct child *child, struct error *err)
 	return child_connect_stdio(child->stdio, child->spec->process.terminal, err);
 }
 
-/* So that a program that does not exist is told at `create`, not at `start`. */
+/* ENOENT, EACCES when it is no program, else 0: execve(2) would say more, and does. */
+static int candidate_fault(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		return errno == ENOENT ? ENOENT : 0;
+	return S_ISREG(status.st_mode) && (status.st_mode & 0111) ? 0 : EACCES;
+}
+
+/* So that what cannot be executed is told at `create`: docker is at a loss with a container whose `start` fails. */
 static int find_step(struct child *child, struct error *err)
 {
+	int fault, worst = ENOENT;
+
 	if (process_enter_directory(&child->process, err) < 0)
 		return -1;
 	if (child->launch->hold < 0)
 		return 0;
-	for (const char *const *path = child->process.candidates; *path; path++)
-		if (faccessat(AT_FDCWD, *path, F_OK, 0) == 0 || errno != ENOENT)
+	for (const char *const *path = child->process.candidates; *path; path++) {
+		fault = candidate_fault(*path);
+		if (!fault)
 			return 0;
-	errno = ENOENT;
+		if (fault == EACCES)
+			worst = EACCES;
+	}
+	errno = worst;
 	child->report->exec_failed = true;
-	return fail_errno(err, "execute %s", child->process.name);
+	return process_fail_execute(child->process.name, err);
 }
 
 /* What waits for "start" may wait for days: it keeps nothing but what it needs, above all not the lock of its own

@@ -394,6 +394,20 @@ static bool search_goes_on(int errnum, int *denied)
 	return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == ENAMETOOLONG;
 }
 
+/* docker looks for these very words, in small letters as Go has them, to tell "no such program" (127) and "no program"
+ * (126) from failures of its own. */
+int process_fail_execute(const char *name, struct error *err)
+{
+	int errnum = errno;
+
+	if (errnum != ENOENT && errnum != EACCES)
+		return fail_errno(err, "execute %s", name);
+	fail(err, ERROR_SYSTEM, "execute %s: %s", name,
+		errnum == ENOENT ? "no such file or directory" : "permission denied");
+	err->errnum = errnum;
+	return -1;
+}
+
 int process_execute(const struct process_plan *plan, struct error *err)
 {
 	int denied = 0;
@@ -403,11 +417,11 @@ int process_execute(const struct process_plan *plan, struct error *err)
 	for (const char *const *path = plan->candidates; *path; path++) {
 		execve(*path, (char *const *)plan->argv, (char *const *)plan->envp);
 		if (!search_goes_on(errno, &denied))
-			return fail_errno(err, "execute %s", plan->name);
+			return process_fail_execute(plan->name, err);
 	}
 	if (denied)
 		errno = denied;
 	else if (plan->candidates[1])
 		errno = ENOENT;
-	return fail_errno(err, "execute %s", plan->name);
+	return process_fail_execute(plan->name, err);
 }

@@ -84,5 +84,7 @@ MUST_CHECK int process_check_preserved(int preserve, struct error *err);
 /* Executes the first candidate that can be; returns only on failure, -1 with "execute NAME: …" and errnum: ENOENT when
  * none exists, EACCES when one exists and may not be executed, else the first other errno. */
 int process_execute(const struct process_plan *plan, struct error *err);
+/* Gives -1 with "execute NAME: …" for the errno of an attempt to execute it. */
+int process_fail_execute(const char *name, struct error *err);
 
 #endif

@@ -78,7 +78,7 @@ void launched_drop(struct launched *launched); /* closes descriptors; the proces
 
 /* Starts the process and waits until it has executed its program (or, with hold, until it waits for "start"). Any
  * failure, up to and including exec, comes back as one line that names step, file and errno, e.g. `mount: /srv/a on
- * /srv: No such file or directory`, `execute /bin/nonesuch: No such file or directory`; the child is then dead and
+ * /srv: No such file or directory`, `execute /bin/nonesuch: no such file or directory`; the child is then dead and
  * reaped. exec failure: errnum is ENOENT, EACCES … and *exec_failed (may be NULL) true, for exit status 127 / 126. */
 MUST_CHECK int launch_start(const struct launch *launch, struct launched *out, bool *exec_failed, struct error *err);
 

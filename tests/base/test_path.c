@@ -166,6 +166,7 @@ TEST(path, make_file_makes_an_empty_file_and_its_parents)
 	cr_assert_geq(made, 0, "%s", err.text);
 	fstat(made, &status);
 	cr_assert(S_ISREG(status.st_mode) && (status.st_mode & 07777) == 0640 && status.st_size == 0);
+	cr_assert(fstatat(jail.root, "etc/app", &status, 0) == 0 && (status.st_mode & 07777) == 0755);
 	cr_assert(same_file(made, jail.root, "etc/app/conf"));
 	again = path_make_file(jail.root, "etc/app/conf", 0640, &err);
 	cr_assert(same_file(again, jail.root, "etc/app/conf"));

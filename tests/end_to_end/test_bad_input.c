@@ -65,8 +65,8 @@ static const struct bad table[] = {
 	{{"down", "nope"}, 3, "no fleet \"nope\" here"},
 	{{"validate", "/nonexistent"}, 3, "/nonexistent: no such file"},
 	{{"run", "--name", "x", "host", "nosuchcommand"}, 127,
-		"start x: execute nosuchcommand: No such file or directory"},
-	{{"run", "--name", "x", "host", "/etc/passwd"}, 126, "start x: execute /etc/passwd: Permission denied"},
+		"start x: execute nosuchcommand: no such file or directory"},
+	{{"run", "--name", "x", "host", "/etc/passwd"}, 126, "start x: execute /etc/passwd: permission denied"},
 	{{"run", "--name", "x", "--user", "nosuch", "host", "true"}, 125,
 		"start x: user \"nosuch\": not in /etc/passwd of the instance"},
 	/* numbers */

@@ -70,7 +70,7 @@ TEST(instance_life, in_the_foreground_it_is_a_command_like_any_other, .fini = pl
 	auto_run none = WARREN(&here, "run", "--rm", "--name", "x", "host", "--", "nonesuch");
 
 	cr_assert(none.status == 127, "%d", none.status);
-	cr_assert_str_eq(none.err, "warren: start x: execute nonesuch: No such file or directory\n");
+	cr_assert_str_eq(none.err, "warren: start x: execute nonesuch: no such file or directory\n");
 	auto_run refused = WARREN(&here, "run", "--rm", "host", "--", "/etc/passwd");
 
 	cr_assert(refused.status == 126, "%d", refused.status);

@@ -202,3 +202,32 @@ TEST(oci_clients, hear_what_a_terminal_in_the_background_needs)
 	auto_run run = OCI(&bundle, "run", "--detach", "ID");
 	cr_assert(run.status == 1 && strstr(run.err, "use --console-socket"), "%s", run.err);
 }
+
+/* docker run --init --cap-drop all: its init is mounted on /sbin/docker-init, and no image needs to have /sbin. */
+TEST(oci_clients, reach_a_file_that_is_mounted_where_no_directory_was)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/made/for/it/sh\", \"-c\", \"stat -c %a /made /made/for/it\"]",
+		.process = "\"capabilities\": {}, \"noNewPrivileges\": true",
+		.mounts = "{\"destination\": \"/made/for/it/sh\", \"source\": \"/bin/busybox\", \"options\": "
+			  "[\"bind\", \"ro\"]}");
+	auto_run run = OCI(&bundle, "run", "ID");
+	cr_assert(run.status == 0, "%s", run.err);
+	cr_assert_str_eq(run.out, "755\n755\n");
+}
+
+/* docker's command ends with 127 or 126 when it finds these words, small letters and all, and else with 125. */
+TEST(oci_clients, find_the_words_for_what_cannot_be_executed)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/nonesuch\"]");
+	auto_run none = OCI(&bundle, "create", "ID");
+	cr_assert(none.status == 1 && strstr(none.err, "/nonesuch: no such file or directory\n"), "%s", none.err);
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin\"]");
+	auto_run directory = OCI(&bundle, "create", "ID");
+	cr_assert(directory.status == 1 && strstr(directory.err, "/bin: permission denied\n"), "%s", directory.err);
+}

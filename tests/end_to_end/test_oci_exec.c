@@ -37,7 +37,7 @@ TEST(oci_exec, runs_beside_the_first_process_and_gives_its_status)
 	cr_assert(status.status == 9);
 	auto_run signal = OCI(&bundle, "exec", "ID", "sh", "-c", "kill -9 $$");
 	cr_assert(signal.status == 128 + 9, "%d", signal.status);
-	assert_refused(OCI(&bundle, "exec", "ID", "nonesuch"), "execute nonesuch: No such file or directory");
+	assert_refused(OCI(&bundle, "exec", "ID", "nonesuch"), "execute nonesuch: no such file or directory");
 	assert_refused(OCI(&bundle, "exec", "ID"), "no command to execute");
 	assert_refused(OCI(&bundle, "exec", "nonesuch", "true"), "nonesuch");
 }

@@ -78,9 +78,9 @@ TEST(oci_run, says_what_could_not_be_executed)
 	static const struct {
 		const char *args, *text;
 	} cases[] = {
-		{"[\"nonesuch\"]", "execute nonesuch: No such file or directory"},
-		{"[\"/bin/nonesuch\"]", "execute /bin/nonesuch: No such file or directory"},
-		{"[\"/bin\"]", "execute /bin: Permission denied"},
+		{"[\"nonesuch\"]", "execute nonesuch: no such file or directory"},
+		{"[\"/bin/nonesuch\"]", "execute /bin/nonesuch: no such file or directory"},
+		{"[\"/bin\"]", "execute /bin: permission denied"},
 	};
 	auto_bundle bundle = bundle_new();
 

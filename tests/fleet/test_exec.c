@@ -121,7 +121,7 @@ TEST(exec, says_what_cannot_be_executed)
 	web_run(&test);
 	strings_add(&test.arena, &options.args, "nonesuch");
 	ASSERT_FAILS(instance_exec(&test.host, "web", &options, &status, &err), ERROR_SYSTEM,
-		"exec in web: execute nonesuch: No such file or directory");
+		"exec in web: execute nonesuch: no such file or directory");
 	cr_assert(status == 127, "%d", status);
 	options.args.items[0] = "/etc";
 	ASSERT_FAILS(instance_exec(&test.host, "web", &options, &status, &err), ERROR_SYSTEM, "Permission denied");

@@ -66,7 +66,7 @@ TEST(start, a_program_that_is_not_there_leaves_nothing_running)
 	strings_add(&test.arena, &spec.command, "/bin/nonesuch");
 	ASSERT_OK(instance_create(&test.host, &spec, &err));
 	ASSERT_FAILS(instance_start(&test.host, "web", &options, &err), ERROR_SYSTEM,
-		"start web: execute /bin/nonesuch: No such file or directory");
+		"start web: execute /bin/nonesuch: no such file or directory");
 	cr_assert(exec_failed && err.errnum == ENOENT);
 	struct instance_status after = test_status(&test, "web");
 

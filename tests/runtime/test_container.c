@@ -120,11 +120,11 @@ TEST(container, says_at_create_that_the_program_is_missing_and_leaves_nothing)
 	snprintf(path, sizeof(path), "%s/bin/sh", bundle.box.root);
 	cr_assert(unlink(path) == 0);
 	ASSERT_FAILS(container_create(bundle.state, "a", &bundle.options, &err), ERROR_SYSTEM,
-		"execute /bin/sh: No such file or directory");
+		"execute /bin/sh: no such file or directory");
 	cr_assert(bundle_records(&bundle) == 0 && bundle_cgroups(&bundle) == 0);
 }
 
-TEST(container, says_at_start_that_the_program_cannot_be_executed)
+TEST(container, says_at_create_or_at_start_that_the_program_cannot_be_executed)
 {
 	AUTO(bundle_drop) struct bundle bundle;
 	struct error err;
@@ -135,8 +135,12 @@ TEST(container, says_at_start_that_the_program_cannot_be_executed)
 	bundle_script(&bundle, "true");
 	snprintf(path, sizeof(path), "%s/bin/busybox", bundle.box.root);
 	cr_assert(chmod(path, 0644) == 0);
+	ASSERT_FAILS(container_create(bundle.state, "a", &bundle.options, &err), ERROR_SYSTEM,
+		"execute /bin/sh: permission denied");
+	cr_assert(chmod(path, 0755) == 0);
 	ASSERT_OK(container_create(bundle.state, "a", &bundle.options, &err));
-	ASSERT_FAILS(container_start(bundle.state, "a", &err), ERROR_SYSTEM, "execute /bin/sh: Permission denied");
+	cr_assert(chmod(path, 0644) == 0);
+	ASSERT_FAILS(container_start(bundle.state, "a", &err), ERROR_SYSTEM, "execute /bin/sh: permission denied");
 	wait_stopped(&bundle, "a");
 	cr_assert(bundle_status(&bundle, "a") == CONTAINER_STOPPED);
 	ASSERT_OK(container_delete(bundle.state, "a", false, &err));

@@ -120,7 +120,7 @@ TEST(join, says_why_a_program_cannot_be_executed)
 	process.args = (struct strings){0};
 	strings_add(&running.box.arena, &process.args, "nonesuch");
 	ASSERT_FAILS(join_start(&join, &launched, &exec_failed, &err), ERROR_SYSTEM,
-		"execute nonesuch: No such file or directory");
+		"execute nonesuch: no such file or directory");
 	cr_assert(exec_failed && err.errnum == ENOENT);
 }
 

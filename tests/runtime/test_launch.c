@@ -315,9 +315,9 @@ TEST(launch, says_why_a_program_cannot_be_executed)
 	char path[128];
 	snprintf(path, sizeof(path), "%s/etc/plain", box.root);
 	cr_assert(chmod(path, 0644) == 0);
-	expect_exec_failure(&box, "/bin/nonesuch", ENOENT, "execute /bin/nonesuch: No such file or directory");
-	expect_exec_failure(&box, "nonesuch", ENOENT, "execute nonesuch: No such file or directory");
-	expect_exec_failure(&box, "/etc/plain", EACCES, "execute /etc/plain: Permission denied");
+	expect_exec_failure(&box, "/bin/nonesuch", ENOENT, "execute /bin/nonesuch: no such file or directory");
+	expect_exec_failure(&box, "nonesuch", ENOENT, "execute nonesuch: no such file or directory");
+	expect_exec_failure(&box, "/etc/plain", EACCES, "execute /etc/plain: permission denied");
 	expect_exec_failure(&box, "/etc/garbage", ENOEXEC, "execute /etc/garbage: Exec format error");
 }
 
@@ -339,7 +339,7 @@ TEST(launch, reports_an_exec_failure_through_a_filter_that_forbids_every_message
 	launch = launch_of(&box.spec);
 	launch.seccomp = program;
 	ASSERT_FAILS(launch_start(&launch, &launched, NULL, &err), ERROR_SYSTEM,
-		"execute /bin/nonesuch: No such file or directory");
+		"execute /bin/nonesuch: no such file or directory");
 }
 
 TEST(launch, notices_a_silent_death_and_names_the_step)
@@ -912,6 +912,6 @@ TEST(launch, misses_an_absent_program_before_it_holds)
 	launch = launch_of(&box.spec);
 	launch.hold = listener;
 	ASSERT_FAILS(launch_start(&launch, &launched, &exec_failed, &err), ERROR_SYSTEM,
-		"execute nonesuch: No such file or directory");
+		"execute nonesuch: no such file or directory");
 	cr_assert(exec_failed);
 }

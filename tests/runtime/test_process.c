@@ -179,11 +179,11 @@ TEST(process_execute, says_what_was_wrong_with_its_errno)
 		const char *program, *path, *text;
 		int errnum;
 	} cases[] = {
-		{"nonesuch", "PATH=/usr/bin:/bin", "execute nonesuch: No such file or directory", ENOENT},
-		{"/bin/nonesuch", "PATH=/bin", "execute /bin/nonesuch: No such file or directory", ENOENT},
-		{"passwd", "PATH=/nonesuch:/etc:/nonesuch", "execute passwd: Permission denied", EACCES},
-		{"/etc/passwd", "PATH=/bin", "execute /etc/passwd: Permission denied", EACCES},
-		{"/etc", "PATH=/bin", "execute /etc: Permission denied", EACCES},
+		{"nonesuch", "PATH=/usr/bin:/bin", "execute nonesuch: no such file or directory", ENOENT},
+		{"/bin/nonesuch", "PATH=/bin", "execute /bin/nonesuch: no such file or directory", ENOENT},
+		{"passwd", "PATH=/nonesuch:/etc:/nonesuch", "execute passwd: permission denied", EACCES},
+		{"/etc/passwd", "PATH=/bin", "execute /etc/passwd: permission denied", EACCES},
+		{"/etc", "PATH=/bin", "execute /etc: permission denied", EACCES},
 		{"nonesuch", "PATH=/etc/passwd", "execute nonesuch: Not a directory", ENOTDIR},
 	};
 
