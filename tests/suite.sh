@@ -62,9 +62,11 @@ lane() {
 
 mkdir -p "$results"
 before=$(mktemp)
-WARREN_TEST_SEED=$(mktemp -d /tmp/warren-test-seed.XXXXXX)
-export WARREN_TEST_SEED
-trap 'rm -rf "$before" "$WARREN_TEST_SEED"' EXIT
+# What tests hand on to one another (tests/seed.h): one name below both.
+seed=$(mktemp -d /tmp/warren-test-seed.XXXXXX)
+export WARREN_TEST_SEED="${seed##*/}"
+mkdir "/var/tmp/$WARREN_TEST_SEED" || exit 1
+trap 'rm -rf "$before" "$seed" "/var/tmp/$WARREN_TEST_SEED"' EXIT
 tests/leftovers.sh list "$before"
 pids=""
 while [ "$lanes" -gt 0 ]; do
@@ -75,6 +77,6 @@ done
 # shellcheck disable=SC2064 # these, now
 trap "kill $pids; exit 143" INT TERM HUP
 wait
-rm -rf "$WARREN_TEST_SEED"
+rm -rf "$seed" "/var/tmp/$WARREN_TEST_SEED"
 tests/leftovers.sh compare "$before" >"$results/$here.log" 2>&1
 echo "$? 0" >"$results/$here.time"

@@ -7,11 +7,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "tests/end_to_end/support_seed.h"
+#include "tests/seed.h"
 #include "tests/test.h"
 
 #define AWAIT_MS SLOWLY(20000)
@@ -32,9 +33,16 @@ void host_ip(const char *words)
 	cr_assert(run.status == 0, "%s: %s", line, run.err);
 }
 
+#define STORE_PATH_SIZE 128
+static void store_path(const struct playground *playground, char path[STORE_PATH_SIZE])
+{
+	snprintf(path, STORE_PATH_SIZE, "%s/lib", playground->root);
+}
+
 struct playground playground_new(void)
 {
 	struct playground playground = {0};
+	char store[STORE_PATH_SIZE];
 
 	NEEDS_ROOT();
 	playground.directory = run_directory_new();
@@ -43,7 +51,9 @@ struct playground playground_new(void)
 	snprintf(playground.root, sizeof(playground.root), "%s/root", playground.directory.path);
 	snprintf(playground.parent, sizeof(playground.parent), "warren/test-e2e-%d", getpid());
 	open_one = playground;
-	seed_take(playground.root);
+	store_path(&playground, store);
+	cr_assert(mkdir(playground.root, 0755) == 0, "%s", playground.root);
+	seed_take("/tmp", store);
 	return playground;
 }
 
@@ -89,11 +99,14 @@ static void assert_empty(struct playground *playground, const char *name)
 
 void playground_drop(struct playground *playground)
 {
+	char store[STORE_PATH_SIZE];
+
 	WARREN_OK(playground, "rm", "-f", "--all");
 	assert_no_cgroup(playground);
 	assert_empty(playground, "lib/instances");
 	assert_empty(playground, "run/instances");
-	seed_leave(playground->root);
+	store_path(playground, store);
+	seed_leave("/tmp", store);
 	run_directory_drop(&playground->directory);
 	arena_drop(&playground->arena);
 	open_one = (struct playground){0};

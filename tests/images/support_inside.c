@@ -12,21 +12,27 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/socket.h"
+#include "tests/seed.h"
 
 #define CHILD_ROOT "/mnt" /* in the child's own namespace */
 
 /* --- the place ---------------------------------------------------------------------------------------------------- */
 
-void place_open(struct place *place)
+#define PARENT "/var/tmp"
+
+static void place_make(struct place *place, bool with_seed)
 {
 	const char *parent = getenv("WARREN_TEST_STORE");
 	struct error err = {0};
 
 	umask(022);
-	place->path = text_format("%s/warren-test-images.XXXXXX", parent ? parent : "/var/tmp");
+	place->path = text_format("%s/warren-test-images.XXXXXX", parent ? parent : PARENT);
 	cr_assert(mkdtemp(place->path), "mkdtemp %s", place->path);
 	auto_free char *run = text_format("%s/run", place->path);
 	auto_free char *store = text_format("%s/store", place->path);
+	place->gives_seed = with_seed && !parent;
+	if (place->gives_seed)
+		seed_take(PARENT, store);
 	place->run = dir_create_all(run, 0700, &err);
 	cr_assert(place->run >= 0, "%s", err.text);
 	ASSERT_OK(image_session_open(place->run, store, &place->session, &err));
@@ -35,13 +41,18 @@ void place_open(struct place *place)
 	cr_assert(place->dir >= 0 && instances >= 0, "%s", err.text);
 }
 
+void place_open(struct place *place)
+{
+	place_make(place, false);
+}
+
 void place_open_with_host(struct place *place)
 {
 	struct arena arena = {0};
 	struct image_config config;
 	struct error err;
 
-	place_open(place);
+	place_make(place, true);
 	ASSERT_OK(image_prepare(place->session.store, IMAGE_HOST, &arena, &config, &err));
 	arena_drop(&arena);
 }
@@ -52,6 +63,11 @@ void place_drop(struct place *place)
 	auto_fd parent = openat(place->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	image_session_drop(&place->session);
+	if (place->gives_seed) {
+		auto_free char *store = text_format("%s/store", place->path);
+
+		seed_leave(PARENT, store);
+	}
 	if (tree_remove(parent, path_base(place->path), &err) < 0)
 		fprintf(stderr, "%s: %s\n", place->path, err.text);
 	fd_drop(&place->run);

@@ -15,6 +15,7 @@ struct place {
 	char *path;
 	int dir, run;
 	struct image_session session;
+	bool gives_seed; /* the image is as it was made: another test may have it */
 };
 void place_open(struct place *place);
 void place_drop(struct place *place);
