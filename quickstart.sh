@@ -8,7 +8,7 @@
 # package stays off.
 #
 #     ./quickstart.sh --setup                  only installs the packages and builds
-#     ./quickstart.sh --packages run|test      only installs packages (test.sh uses this)
+#     ./quickstart.sh --packages run|test|peers      only installs packages (test.sh and tests/peers/run use this)
 set -eu
 cd "$(dirname "$0")"
 # su without "-" keeps the PATH of a user, in which dpkg misses its programs.
@@ -16,7 +16,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc cmake ninja-build pkg-config libc6-dev libseccomp-dev libcap-dev libmnl-dev libyajl-dev libsystemd-dev"
 run_packages="nftables nginx-light curl"
-test_packages="$build_packages $run_packages libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev busybox-static strace iproute2 crun runc tmux jq python3-minimal procps bc qemu-system-x86 cpio kmod e2fsprogs systemd dbus dbus-user-session mmdebstrap erofs-utils"
+test_packages="$build_packages $run_packages libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev busybox-static strace iproute2 crun runc tmux jq python3-minimal procps bc qemu-system-x86 cpio kmod e2fsprogs systemd dbus dbus-user-session mmdebstrap erofs-utils criu iptables uidmap"
+
+peers_packages=$(awk '!/^#/ {print $1}' tests/peers/packages)
 
 say() {
 	printf '\033[1m%s\033[0m\n' "$*"
@@ -48,7 +50,7 @@ services_forbid() {
 	{
 		echo "#!/bin/sh"
 		echo "$policy_mark; can be removed when none is going on."
-		is_installed nginx-common || echo "# nginx was not there before."
+		services_absent
 		echo "exit 101"
 	} >$policy.new
 	chmod 755 $policy.new
@@ -58,13 +60,27 @@ services_forbid() {
 	mv $policy.new $policy
 }
 
-# nginx comes with us only as a program: it must not start at the next boot either.
+# Services that come with a package and are no business of ours: "package service", a line each.
+foreign_services() {
+	echo "nginx-common nginx"
+	awk '!/^#/ {for (i = 2; i <= NF; i++) print $1, $i}' tests/peers/packages
+}
+
+services_absent() {
+	foreign_services | while read -r package service; do
+		is_installed "$package" || echo "# $package was not there before."
+	done | sort -u
+}
+
+# They come with us only as programs: they must not start at the next boot either.
 services_allow() {
 	rm -f $policy.new
 	if grep -qs "^$policy_mark" $policy; then
-		if grep -q "^# nginx was not there" $policy && is_installed nginx-common; then
-			nginx_disable
-		fi
+		foreign_services | while read -r package service; do
+			if grep -q "^# $package was not there" $policy && is_installed "$package"; then
+				service_disable "$service"
+			fi
+		done
 		rm -f $policy
 	fi
 	if [ -e $policy_of_host ] || [ -L $policy_of_host ]; then
@@ -72,9 +88,13 @@ services_allow() {
 	fi
 }
 
-nginx_disable() {
-	update-rc.d nginx disable >/dev/null 2>&1 || true
-	[ ! -d /run/systemd/system ] || systemctl disable -q nginx >/dev/null 2>&1 || true
+# Also where no systemd runs now: its links decide what starts when one does.
+service_disable() {
+	update-rc.d "$1" disable >/dev/null 2>&1 || true
+	command -v systemctl >/dev/null || return 0
+	for unit in service socket timer; do
+		systemctl disable -q "$1.$unit" >/dev/null 2>&1 || true
+	done
 }
 
 # A fresh machine may just be installing its updates: its lock is waited for.
@@ -143,8 +163,9 @@ case $* in
 	;;
 "--packages run") packages_install $build_packages $run_packages ;;
 "--packages test") packages_install $test_packages ;;
+"--packages peers") packages_install $peers_packages ;;
 *)
-	echo "usage: sudo ./quickstart.sh [--setup | --packages run|test]" >&2
+	echo "usage: sudo ./quickstart.sh [--setup | --packages run|test|peers]" >&2
 	exit 2
 	;;
 esac

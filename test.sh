@@ -264,6 +264,7 @@ collect $logs
 if [ $full = yes ]; then
 	step fresh tests/fresh/run
 	step fresh-struck tests/fresh/self-test
+	step peers tests/peers/run --install
 	step bench-run bench/run
 	step bench-fleet bench/fleet
 	cat $logs/bench-run.log $logs/bench-fleet.log
