@@ -205,7 +205,8 @@ static bool may_be_elsewhere(const struct creation *c, const struct error *err)
 {
 	bool refused = err->errnum == EACCES || err->errnum == EPERM || err->errnum == EROFS;
 
-	if (!refused || c->options->rootless == CONTAINER_ROOTLESS_FALSE)
+	/* Busy: the one that was delegated has processes, so it has no controllers for ours. */
+	if ((!refused && err->kind != ERROR_BUSY && err->errnum != EBUSY) || c->options->rootless == CONTAINER_ROOTLESS_FALSE)
 		return false;
 	return c->options->rootless == CONTAINER_ROOTLESS_TRUE || rootless_is_inside();
 }

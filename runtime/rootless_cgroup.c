@@ -21,16 +21,19 @@ static int none(int dir, struct container_facts *facts, const struct cgroup_limi
 	return 0;
 }
 
-/* The record before the cgroup, as always. */
+/* The record before the cgroup, as always. Rules of devices take rights that only the host's root has; nodes that he
+ * did not give cannot be made in a user namespace anyway. */
 static int make_below(const char *base, int dir, const struct container_facts *facts, const char *path,
 	const struct cgroup_limits *limits, struct error *err)
 {
 	AUTO(cgroup_host_drop) struct cgroup_host host;
+	struct cgroup_limits without_devices = *limits;
 	struct cgroup made;
 
-	if (state_note_cgroup(dir, facts->cgroup_path, err) < 0 || cgroup_host_open_at(&host, base, err) < 0)
+	without_devices.devices.count = 0;
+	if (cgroup_host_open_at(&host, base, err) < 0 || state_note_cgroup(dir, facts->cgroup_path, err) < 0)
 		return -1;
-	if (cgroup_create(&host, path, limits, CGROUP_MAY_EXIST, &made, err) < 0)
+	if (cgroup_create(&host, path, &without_devices, CGROUP_MAY_EXIST | CGROUP_MUST_BE_EMPTY, &made, err) < 0)
 		return -1;
 	cgroup_drop(&made);
 	return 0;
