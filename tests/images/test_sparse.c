@@ -116,6 +116,7 @@ TEST(sparse, an_old_layer_stays_while_an_instance_holds_it_and_goes_after)
 
 	NEEDS_ROOT();
 	place_open_with_host(&place);
+	place.gives_seed = false; /* old layers are put among them */
 	auto_fd instance = place_instance(&place, "one");
 	grow_old(&place, "host-0000000000000001");
 	ASSERT_OK(host_layer_hold(place.session.store, instance, layer, &err));
@@ -146,6 +147,7 @@ TEST(sparse, a_held_layer_found_in_the_staging_directory_is_put_back)
 
 	NEEDS_ROOT();
 	place_open_with_host(&place);
+	place.gives_seed = false; /* old layers are put among them */
 	auto_fd instance = place_instance(&place, "one");
 	grow_old(&place, "host-0000000000000001");
 	ASSERT_OK(host_layer_hold(place.session.store, instance, layer, &err));
