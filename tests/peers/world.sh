@@ -66,22 +66,20 @@ world_end() {
 		sleep 0.1
 	done
 	rm -rf "/tmp/$world_name.$1"
-	[ $left = 0 ]
+	[ "$left" = 0 ]
 }
 
 # world_remains PID: what outlived its first process. A link lives in a network namespace, which something must hold.
 world_remains() {
 	while read -r namespace; do
-		for holder in $(find /proc/[0-9]*/ns /proc/[0-9]*/task/[0-9]*/ns -lname "$namespace" 2>/dev/null); do
-			echo "FAIL  left: $holder is in $namespace"
-		done
+		find /proc/[0-9]*/ns /proc/[0-9]*/task/[0-9]*/ns -lname "$namespace" -printf "FAIL  left: %p is in %l\n" 2>/dev/null
 	done <"/tmp/$world_name.$1/namespaces"
 	sed -n "s,^.* \(/[^ ]*$world_name\.$1[^ ]*\) .*,FAIL  left: a mount at \1,p" /proc/self/mountinfo
 }
 
 # Ends the worlds of runs that were killed.
 world_tidy() {
-	for directory in /tmp/$world_name.*; do
+	for directory in /tmp/"$world_name".*; do
 		owner=${directory##*.}
 		[ ! -d "$directory" ] || [ -d "/proc/$owner" ] || world_end "$owner"
 	done
