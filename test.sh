@@ -266,7 +266,8 @@ if [ $full = yes ]; then
 	step fresh-struck tests/fresh/self-test
 	step peers tests/peers/run --install
 	step bench-run bench/run
+	step bench-oci bench/oci
 	step bench-fleet bench/fleet
-	cat $logs/bench-run.log $logs/bench-fleet.log
+	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log
 fi
 summary

@@ -64,3 +64,6 @@ KILL_TEST(delete, ON_RUNNING, .command = DELETE, .states = "running stopped", .a
 KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running")
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running",
 	.where = STEP_CHILDREN)
+KILL_TEST(exec_with_all_it_made, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running",
+	.where = STEP_ALL)
+KILL_TEST(kill, ON_RUNNING, .command = {"kill", "ID", "KILL"}, .states = "running stopped", .width = 1)
