@@ -75,9 +75,10 @@ struct birth {
 	int work; /* a clone of the directory's mount */
 };
 
+/* Nobody but CRIU and what it restores is in the namespace; the latter makes files there with ids of its own. */
 static int scratch_make(struct birth *birth, struct error *err)
 {
-	static const struct mount_option options[] = {{.name = "mode", .value = "700", .fd = -1}};
+	static const struct mount_option options[] = {{.name = "mode", .value = "1777", .fd = -1}};
 	const struct criu_start *start = birth->start;
 	struct mount_attr private = {.propagation = MS_PRIVATE};
 	auto_fd tmp = -1;

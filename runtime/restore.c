@@ -167,11 +167,40 @@ static int on_event(void *context, const char *event, pid_t pid, int *fd, struct
 	return 0;
 }
 
+static bool gid_of_root(const struct spec *spec, gid_t *out)
+{
+	for (size_t i = 0; i < spec->gid_maps.count; i++) {
+		*out = spec->gid_maps.items[i].host;
+		if (spec->gid_maps.items[i].inside == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Processes of a user namespace read the images by themselves, with the ids they have there: the group of their root
+ * may look names up in the directory, and nobody else. */
+static int images_admit(const struct restoring *r, struct error *err)
+{
+	struct stat status;
+	gid_t gid;
+
+	if (!r->restore->spec->namespaces.create[NS_USER] || !gid_of_root(r->restore->spec, &gid))
+		return 0;
+	if (fstat(r->place.images, &status) < 0)
+		return fail_errno(err, "look at the directory of images");
+	if ((status.st_mode & S_IXOTH) || (status.st_gid == gid && (status.st_mode & S_IXGRP)))
+		return 0;
+	if (fchown(r->place.images, (uid_t)-1, gid) < 0 ||
+		fchmod(r->place.images, (status.st_mode & 0700) | S_IXGRP) < 0)
+		return fail_errno(err, "admit the container's group to the directory of images");
+	return 0;
+}
+
 static int prepare(struct restoring *r, struct error *err)
 {
 	const struct restore *restore = r->restore;
 
-	if (checkpoint_place_open(restore->options, false, &r->place, err) < 0)
+	if (checkpoint_place_open(restore->options, false, &r->place, err) < 0 || images_admit(r, err) < 0)
 		return -1;
 	if (namespaces_prepare(restore->spec, restore->entrance && restore->entrance->into >= 0, &r->namespaces, err) <
 		0)
