@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -126,13 +125,9 @@ static int join_step(struct child *child, struct error *err)
 	return namespaces_join(&child->namespaces, err);
 }
 
-/* The caller's session keyring would be inherited, and with it the right to its keys. Where the kernel has no keys or
- * no room for more there is nothing to take along. */
 static int keyring_step(struct child *child, struct error *err)
 {
-	if (child->launch->keep_keyring || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
-		return 0;
-	return errno == ENOSYS || errno == EDQUOT ? 0 : fail_errno(err, "keyctl");
+	return child->launch->keep_keyring ? 0 : child_leave_keyring(err);
 }
 
 static int become_root_step(struct child *child, struct error *err)

@@ -65,6 +65,8 @@ _Noreturn void child_run(struct child *child);
 
 /* child_common.c: signals as a program expects them; 0, 1, 2 from stdio[] and a session of its own. */
 void child_reset_signals(void);
+/* child_common.c: a new, anonymous session keyring. */
+MUST_CHECK int child_leave_keyring(struct error *err);
 MUST_CHECK int child_connect_stdio(int stdio[3], bool terminal, struct error *err);
 
 /* The names of the steps in their order, for the test that compares them with docs/start.md; NULL at the end. */

@@ -1,7 +1,9 @@
 /* What both kinds of children do: the first process of a container (child.c) and a later one (join.c). */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -52,4 +54,13 @@ int child_connect_stdio(int stdio[3], bool terminal, struct error *err)
 		return terminal_control(&opened, err);
 	}
 	return 0;
+}
+
+/* The caller's session keyring would be inherited, and with it the right to its keys. Where the kernel has no keys or
+ * no room for more there is nothing to take along. */
+int child_leave_keyring(struct error *err)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
+		return 0;
+	return errno == ENOSYS || errno == EDQUOT ? 0 : fail_errno(err, "keyctl");
 }

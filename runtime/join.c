@@ -222,6 +222,12 @@ static int root_ids_step(struct joining *j, struct error *err)
 	return namespaces_become_root(j->own_ids, j->join->process->keep_groups, err);
 }
 
+static int keyring_step(struct joining *j, struct error *err)
+{
+	(void)j;
+	return child_leave_keyring(err);
+}
+
 static int terminal_step(struct joining *j, struct error *err)
 {
 	AUTO(terminal_drop) struct terminal terminal = {-1, -1};
@@ -277,6 +283,7 @@ static const struct {
 	{"raise limits", limits_step, false},
 	{"join the namespaces", namespaces_step, false},
 	{"become root inside", root_ids_step, false},
+	{"make a session keyring", keyring_step, false},
 	{"open the terminal", terminal_step, false},
 	{"connect standard streams", stdio_step, false},
 	{"enter the directory", directory_step, true},
