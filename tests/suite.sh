@@ -33,9 +33,10 @@ script_run() {
 	return $status
 }
 
-# In a mount table of its own: tests that mount something, or count mounts, run beside one another.
+# In a mount table of its own: tests that mount something, or count mounts, run beside one another. What the system mounts (the
+# directory of a user who logs in) is seen.
 program_run() {
-	bound unshare --mount --propagation private "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
+	bound unshare --mount --propagation slave "$build/tests/test-$2" -j1 --verbose=1 --filter "$3" --tap="$results/$1.tap"
 }
 
 # What ends this lane ends its job, and timeout then ends all below it.

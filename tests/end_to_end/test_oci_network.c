@@ -51,16 +51,16 @@ TEST(oci_network, devices_keep_their_name_and_reach_namespaces_of_others_and_use
 {
 	static const char *const systems[] = {
 		"\"netDevices\": {\"e2e0\": {}}",
-		"\"netDevices\": {\"e2e0\": {\"name\": \"\"}}, \"uidMappings\": [{\"containerID\": 0, \"hostID\": "
-		"0, \"size\": 65536}], \"gidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 65536}]",
+		("\"netDevices\": {\"e2e0\": {\"name\": \"\"}}, \"uidMappings\": [{\"containerID\": 0, \"hostID\": "
+		 "0, \"size\": 65536}], \"gidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 65536}]"),
 		"\"netDevices\": {\"e2e0\": {}}",
 	};
 	static const char *const namespaces[] = {
 		NULL,
-		"[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"network\"}, {\"type\": \"user\"}, "
-		"{\"type\": \"ipc\"}, {\"type\": \"uts\"}]",
-		"[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"network\", \"path\": "
-		"\"/proc/self/fd/7\"}]",
+		("[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"network\"}, {\"type\": \"user\"}, "
+		 "{\"type\": \"ipc\"}, {\"type\": \"uts\"}]"),
+		("[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"network\", \"path\": "
+		 "\"/proc/self/fd/7\"}]"),
 	};
 	NEEDS_ROOT();
 	for (size_t i = 0; i < ARRAY_SIZE(systems); i++) {
