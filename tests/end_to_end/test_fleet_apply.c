@@ -144,7 +144,7 @@ TEST(fleet_apply, starts_nothing_that_depends_on_what_failed, .fini = playground
 			"\"site\": {" SLEEPER ", \"depends_on\": [\"db\"]}"));
 
 	cr_assert(run.status != 0);
-	cr_assert(strstr(run.err, "/bin/nonesuch: No such file or directory"), "%s", run.err);
+	cr_assert(strstr(run.err, "/bin/nonesuch: no such file or directory"), "%s", run.err);
 	cr_assert(strstr(run.err, "site was not started: it depends on db, which failed"), "%s", run.err);
 	cr_assert(strstr(run.err, "2 of 3 instances failed; the first: "), "%s", run.err);
 	expect_list(&playground, "a\n");

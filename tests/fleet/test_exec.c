@@ -124,7 +124,7 @@ TEST(exec, says_what_cannot_be_executed)
 		"exec in web: execute nonesuch: no such file or directory");
 	cr_assert(status == 127, "%d", status);
 	options.args.items[0] = "/etc";
-	ASSERT_FAILS(instance_exec(&test.host, "web", &options, &status, &err), ERROR_SYSTEM, "Permission denied");
+	ASSERT_FAILS(instance_exec(&test.host, "web", &options, &status, &err), ERROR_SYSTEM, "permission denied");
 	cr_assert(status == 126, "%d", status);
 	ASSERT_OK(instance_pause(&test.host, "web", true, &err));
 	ASSERT_FAILS(instance_exec(&test.host, "web", &options, &status, &err), ERROR_BUSY, "web is paused");
