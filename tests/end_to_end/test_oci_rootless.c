@@ -61,11 +61,18 @@ static void bundle_give(struct bundle *bundle)
 	chmod(bundle->directory.path, 0755);
 }
 
+/* The leak checker stops the process by ptrace(2), which the program forbids to its own user, and then waits for ever.
+ */
+static char *script_text(const struct bundle *bundle, const char *script)
+{
+	return text_format("OCI=%s ID=%s; cd %s; export XDG_RUNTIME_DIR=%s ASAN_OPTIONS=detect_leaks=0\n%s",
+		WARREN_OCI_PROGRAM, bundle->id, bundle->path, bundle->directory.path, script);
+}
+
 /* A script of sh by that user, with $OCI and $ID set, in the bundle. prefix: words in front, as of `unshare -Ur`. */
 static struct run_result as_user(struct bundle *bundle, const char *prefix, const char *script)
 {
-	auto_free char *text = text_format("OCI=%s ID=%s; cd %s; export XDG_RUNTIME_DIR=%s\n%s", WARREN_OCI_PROGRAM,
-		bundle->id, bundle->path, bundle->directory.path, script);
+	auto_free char *text = script_text(bundle, script);
 	auto_free char *command =
 		text_format("exec setpriv --reuid=%d --regid=%d --clear-groups %s sh -c \"$0\"", USER, USER, prefix);
 
@@ -84,8 +91,7 @@ static struct run_result as_user_with_ids(struct bundle *bundle, const char *scr
 			    "for f in /etc/subuid /etc/subgid; do mount --bind ids $f; done\n"
 			    "exec setpriv --reuid=%d --regid=%d --clear-groups sh -c \"$0\"",
 			bundle->directory.path, USER, USER, USER, USER);
-	auto_free char *text = text_format("OCI=%s ID=%s; cd %s; export XDG_RUNTIME_DIR=%s\n%s", WARREN_OCI_PROGRAM,
-		bundle->id, bundle->path, bundle->directory.path, script);
+	auto_free char *text = script_text(bundle, script);
 
 	bundle_give(bundle);
 	return run_program((const char *const[]){"unshare", "-m", "sh", "-c", files, text, NULL}, NULL);
