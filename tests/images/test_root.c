@@ -140,7 +140,7 @@ static void probe_whitelist(const void *nothing)
 	static const char *const empty[] = {"/usr/local", "/usr/src", "/usr/lib/modules", "/usr/lib/debug", "/home",
 		"/srv", "/opt", "/mnt", "/boot", "/proc", "/sys"};
 	static const char *const absent[] = {"/etc/gshadow", "/etc/machine-id", "/etc/ssh", "/etc/ssl/private",
-		"/etc/sudoers", "/etc/shadow-", "/etc/passwd-", "/etc/fstab", "/etc/subuid", "/work", "/vmlinuz"};
+		"/etc/sudoers", "/etc/shadow-", "/etc/passwd-", "/etc/fstab", "/etc/subuid", "/vmlinuz"};
 	struct stat about;
 
 	(void)nothing;
