@@ -527,6 +527,14 @@ static void user_ask(const char *request, char answer[4096])
 	cr_assert(waitpid(pid, &status, 0) == pid && status == 0, "%d", status);
 }
 
+/* Where the directories of users are mounted when they log in; the tests have a mount namespace of their own. */
+static void mounts_of_init_enter(void)
+{
+	auto_fd mounts = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	cr_assert(mounts >= 0 && unshare(CLONE_FS) == 0 && setns(mounts, CLONE_NEWNS) == 0);
+}
+
 /* The manager says that it is ready and makes the socket, in this order on a slow processor. */
 static void user_bus_await(void)
 {
@@ -546,6 +554,7 @@ TEST(systemd, of_a_user_makes_scopes_below_the_users_slice, .timeout = SLOWLY(60
 {
 	NEEDS_SYSTEMD();
 	SKIP_UNLESS(access(USER_BUS_UNIT, F_OK) == 0, "needs the D-Bus of users (dbus-user-session)");
+	mounts_of_init_enter();
 	auto_run started = RUN("systemctl", "start", "user@" USER ".service");
 	char answer[4096];
 
