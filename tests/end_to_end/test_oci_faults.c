@@ -352,6 +352,6 @@ FAULT_TEST(of_start, .before = {"create", "ID"}, .command = {"start", "ID"}, .st
 	.width = 5)
 FAULT_TEST(of_exec, .before = {"run", "--detach", "ID"}, .command = {"exec", "ID", "sh", "-c", LOOK}, .says = true,
 	.state = "running", .leaves = true, .width = 11)
-FAULT_TEST(of_delete, .before = {"create", "ID"}, .command = {"delete", "ID"}, .leaves = true, .width = 3)
+FAULT_TEST(of_delete, .before = {"create", "ID"}, .command = {"delete", "ID"}, .leaves = true, .width = 11)
 FAULT_TEST(of_a_forced_delete, .before = {"run", "--detach", "ID"}, .command = {"delete", "--force", "ID"},
-	.leaves = true, .width = 5)
+	.leaves = true, .width = 13)
