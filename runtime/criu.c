@@ -202,6 +202,7 @@ int criu_start(const struct criu_start *start, struct criu *out, struct error *e
 		return -1;
 	ours = ends[0];
 	theirs = ends[1];
+	cgroup_flags_note(&out->cgroup_flags);
 	out->pid = process_clone(0, start->entrance ? start->entrance->into : -1, &out->pidfd);
 	if (out->pid < 0)
 		return fail_errno(err, "start criu");
@@ -222,6 +223,8 @@ void criu_drop(struct criu *criu)
 
 	if (criu->pidfd >= 0 && process_signal(criu->pidfd, SIGKILL, &ignored) == 0)
 		(void)!process_reap(criu->pidfd, &status, &ignored);
+	cgroup_flags_restore(&criu->cgroup_flags);
+	criu->cgroup_flags = NO_CGROUP_FLAGS;
 	fd_drop(&criu->socket);
 	fd_drop(&criu->pidfd);
 	fd_drop(&criu->errors);

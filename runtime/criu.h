@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cgroups/cgroups.h"
+#include "runtime/cgroup_flags.h"
 
 /* criu_req_type of rpc.proto */
 enum criu_verb { CRIU_DUMP = 1, CRIU_RESTORE = 2, CRIU_PRE_DUMP = 4, CRIU_NOTIFY = 6 };
@@ -103,6 +104,7 @@ struct criu {
 	int errors; /* what it wrote to its standard error */
 	int work;   /* as in struct criu_start */
 	pid_t pid;
+	struct cgroup_flags cgroup_flags; /* as they were before it mounted the hierarchy */
 };
 #define CRIU_NONE ((struct criu){.socket = -1, .pidfd = -1, .errors = -1, .work = -1})
 
@@ -112,7 +114,7 @@ enum { CRIU_CONVERSATION_FD = 3, CRIU_IMAGES_FD, CRIU_WORK_FD, CRIU_STATUS_FD };
 
 /* Starts it; when it is back, CRIU's mount namespace is complete. It ends with us. */
 MUST_CHECK int criu_start(const struct criu_start *start, struct criu *out, struct error *err);
-/* Kills and reaps it. */
+/* Kills and reaps it; what its mounts changed for the host is as before then. */
 void criu_drop(struct criu *criu);
 
 struct criu_events {

@@ -49,6 +49,22 @@ static const char *host_instance(const char *type, const struct namespaces *name
 	return NULL;
 }
 
+static bool host_is_v2(void)
+{
+	struct statfs status;
+
+	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* A new mount made in the host's cgroup namespace would set anew what the hierarchy was mounted with (nsdelegate), for
+ * all: the host's own is cloned. */
+static const char *host_cgroup(const char *type, const struct namespaces *namespaces)
+{
+	if (!text_equal(type, "cgroup") && !text_equal(type, "cgroup2"))
+		return NULL;
+	return namespaces_share_host(namespaces, NS_CGROUP) && host_is_v2() ? "/sys/fs/cgroup" : NULL;
+}
+
 static const char *source_path(struct arena *arena, const struct spec *spec, const char *source)
 {
 	if (*source == '/' || !spec->bundle)
@@ -128,13 +144,6 @@ static void options_prepare(struct arena *arena, struct mount_item *item)
 	item->option_count = data->count;
 }
 
-static bool host_is_v2(void)
-{
-	struct statfs status;
-
-	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
-}
-
 static void cgroup_prepare(struct mounts *mounts, struct mount_item *item)
 {
 	mounts->wants_cgroup = true;
@@ -159,6 +168,8 @@ static int item_prepare(struct arena *arena, const struct spec *spec, const stru
 		return clone_prepare(item, source_path(arena, spec, source), item->spec->recursive, err);
 	}
 	host = host_instance(type, namespaces);
+	if (!host)
+		host = host_cgroup(type, namespaces);
 	if (host)
 		return clone_prepare(item, host, true, err);
 	item->type = type;
