@@ -424,6 +424,7 @@ TEST(oci_checkpoint, killed_at_any_time_leaves_nothing_that_delete_does_not_remo
 {
 	static const int64_t dump_ms[] = {1, 20, 60, 150}, restore_ms[] = {1, 20, 60, 150, 300};
 	NEEDS_CRIU();
+	NEEDS_A_FAST_PROCESSOR();
 	auto_bundle bundle = bundle_new();
 	char images[192], name[16];
 
