@@ -37,6 +37,7 @@
 #define MICROSECONDS_MAX (INT64_MAX / 1000)
 #define KNOBS_OF_SINGLE_LIMITS 32
 #define UNIFIED_MAX 256
+#define HUGETLB "hugetlb."
 
 const struct limits_now limits_fresh = {
 	.fresh = true, .memory = -1, .memory_swap = -1, .quota_us = -1, .period_us = PERIOD_DEFAULT_US};
@@ -200,14 +201,17 @@ static bool unified_is_limit(const char *file)
 /* What a file of v2 is called on v1: of these two controllers, which have one limit, the same. NULL: nothing alike. */
 static const char *unified_on_v1(struct arena *arena, const char *file)
 {
-	size_t length = strlen(file);
+	const char *size, *end;
 
 	if (strcmp(file, "rdma.max") == 0)
 		return file;
-	if (strncmp(file, "hugetlb.", 8) != 0 || length < 13 || strcmp(file + length - 4, ".max") != 0 ||
-		strchr(file + 8, '.') != file + length - 4)
+	if (!text_starts_with(file, HUGETLB))
 		return NULL;
-	return arena_format(arena, "%.*s.limit_in_bytes", (int)(length - 4), file);
+	size = file + strlen(HUGETLB);
+	end = strchr(size, '.');
+	if (!end || end == size || strcmp(end, ".max") != 0)
+		return NULL;
+	return arena_format(arena, "%.*s.limit_in_bytes", (int)(end - file), file);
 }
 
 static int v1_files_check(const struct cgroup_host *host, const struct cgroup_limits *limits, struct error *err)
@@ -491,7 +495,7 @@ static void compile_files(struct compiler *c)
 
 	for (size_t i = 0; i < unified->count; i++) {
 		const char *file = unified->items[i].name, *value = unified->items[i].value;
-		bool number = !c->v2 && strncmp(file, "hugetlb.", 8) == 0 && strcmp(value, "max") == 0;
+		bool number = !c->v2 && text_starts_with(file, HUGETLB) && strcmp(value, "max") == 0;
 
 		emit(c, "unified", unified_controller(file), c->v2 ? file : unified_on_v1(c->arena, file),
 			number ? "-1" : value);
