@@ -35,7 +35,7 @@ if [ $full = yes ]; then
 	machine_words="-e WARREN_KILL_STEP -e WARREN_TEST_ALL_POINTS" tool_words=--full
 else
 	# All but the attacks, whose cases need no kernel of their own.
-	machine_jobs="sweeps walls oci life runtime fleet scale netns images cgroups base quickstart cli"
+	machine_jobs="sweeps walls oci life runtime fleet scale netns images pull cgroups base quickstart cli"
 	export WARREN_TEST_EVERYDAY=yes
 	fuzz_seconds=5 machine_seconds=1080 machine_words='' tool_words=''
 fi
