@@ -64,15 +64,16 @@ static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_
 	return (ssize_t)used;
 }
 
-int fd_read_all(struct arena *arena, int fd, size_t max, const char **content, size_t *length, struct error *err)
+/* What stat(2) says of the size is a guess: the kernel's own files have none. */
+static int sized_read(struct arena *arena, int fd, const struct stat *status, size_t max, const char **content,
+	size_t *length, struct error *err)
 {
-	struct stat status;
 	size_t hint = 0;
 	char *buffer;
 	ssize_t used;
 
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-		hint = (uint64_t)status.st_size > max ? max : (size_t)status.st_size;
+	if (S_ISREG(status->st_mode) && status->st_size > 0)
+		hint = (uint64_t)status->st_size > max ? max : (size_t)status->st_size;
 	used = read_bounded(arena, fd, hint, max, &buffer);
 	if (used == -2)
 		return fail(err, ERROR_USAGE, "larger than %zu bytes", max);
@@ -84,6 +85,15 @@ int fd_read_all(struct arena *arena, int fd, size_t max, const char **content, s
 		return fail(err, ERROR_USAGE, "holds a NUL byte");
 	*content = buffer;
 	return 0;
+}
+
+int fd_read_all(struct arena *arena, int fd, size_t max, const char **content, size_t *length, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		status.st_mode = 0;
+	return sized_read(arena, fd, &status, max, content, length, err);
 }
 
 static int fail_open(struct error *err, const char *path)
@@ -108,7 +118,7 @@ int file_read(struct arena *arena, int dir, const char *path, size_t max, const 
 		return fail_errno(err, "look at %s", path);
 	if (!S_ISREG(status.st_mode)) /* the kernel's own files say that they are regular, too */
 		return fail(err, ERROR_USAGE, "%s: not a regular file", path);
-	if (fd_read_all(arena, fd, max, content, length, err) < 0)
+	if (sized_read(arena, fd, &status, max, content, length, err) < 0)
 		return blame(err, "%s", path);
 	return 0;
 }

@@ -34,10 +34,10 @@ MUST_CHECK int file_replace(int dir, const char *path, mode_t mode, enum file_du
 /* Removes such temporary files from the directory. The caller holds the lock under which its files are replaced. */
 MUST_CHECK int file_leftovers_remove(int dir, struct error *err);
 
-/* Writes all of it; restarts on EINTR and short writes. -1 with errno. */
 /* read(2) and write(2), again when a signal came in between. */
 ssize_t read_retried(int fd, void *bytes, size_t length);
 ssize_t write_retried(int fd, const void *bytes, size_t length);
+/* Writes all of it; restarts on EINTR and short writes. -1 with errno. */
 MUST_CHECK int write_all(int fd, const void *bytes, size_t length);
 
 /* Opens or creates a directory of ours, one level: O_DIRECTORY|O_CLOEXEC. With create: mkdirat (EEXIST is fine), then
