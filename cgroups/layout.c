@@ -23,10 +23,10 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/mountinfo.h"
 #include "cgroups/knobs.h"
 #include "cgroups/tree.h"
 
-#define MOUNTINFO_MAX ((size_t)64 << 20)
 #define SELF_MAX ((size_t)1 << 16)
 
 static const struct {
@@ -100,44 +100,20 @@ bool hierarchy_is_first(const struct cgroup_host *host, enum cgroup_controller c
 	return true;
 }
 
-/* mountinfo writes space, tab, line feed and backslash as \ooo (proc_pid_mountinfo(5)). */
-static void unescape(char *text)
+/* What it points to stays the mountinfo's. */
+static bool cgroup_mount_of(const struct mountinfo *mount, struct cgroup_mount *out)
 {
-	char *to = text;
+	bool v2 = text_equal(mount->type, "cgroup2");
 
-	for (const char *from = text; *from; to++) {
-		bool octal = from[0] == '\\' && strspn(from + 1, "01234567") >= 3;
-
-		*to = octal ? (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0')) : *from;
-		from += octal ? 4 : 1;
-	}
-	*to = '\0';
+	*out = (struct cgroup_mount){mount->root, mount->point, mount->options, v2};
+	return v2 || text_equal(mount->type, "cgroup");
 }
 
-/* 31 23 0:28 ROOT POINT rw,relatime shared:1 - TYPE SOURCE OPTIONS */
-bool mountinfo_parse(char *line, struct cgroup_mount *out)
+bool cgroup_mount_parse(char *line, struct cgroup_mount *out)
 {
-	char *fields[6], *save = NULL;
-	char *rest = strstr(line, " - ");
-	const char *type;
+	struct mountinfo mount;
 
-	if (!rest)
-		return false;
-	*rest = '\0';
-	rest += 3;
-	fields[0] = strtok_r(line, " ", &save);
-	for (int i = 1; i < 6; i++)
-		fields[i] = fields[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
-	type = strtok_r(rest, " ", &save);
-	if (!fields[5] || !type || (strcmp(type, "cgroup") != 0 && strcmp(type, "cgroup2") != 0))
-		return false;
-	out->v2 = type[6] == '2';
-	out->root = fields[3];
-	out->point = fields[4];
-	out->options = strtok_r(NULL, " ", &save) ? strtok_r(NULL, " ", &save) : NULL;
-	unescape(out->root);
-	unescape(out->point);
-	return out->options != NULL;
+	return mountinfo_parse(line, &mount) && cgroup_mount_of(&mount, out);
 }
 
 /* One hierarchy as it was found: the mount to use and where we are in it. */
@@ -148,10 +124,14 @@ struct found {
 };
 
 struct layout {
+	struct arena *arena;
 	struct found v2;
 	struct found v1[CGROUP_CONTROLLERS];
 	unsigned v1_controllers;
 };
+
+/* Which one limits are set on is told by these. */
+static const unsigned main_controllers = 1U << CGROUP_CPU | 1U << CGROUP_MEMORY | 1U << CGROUP_PIDS;
 
 static bool mount_is_better(const struct cgroup_mount *mount, const struct cgroup_mount *than)
 {
@@ -170,35 +150,39 @@ static void layout_add_mount(struct layout *layout, const struct cgroup_mount *m
 	layout->v1_controllers |= controllers;
 }
 
-static int layout_read_mounts(struct layout *layout, struct arena *arena, struct error *err)
+static bool has_its_root(const struct found *found)
 {
-	const char *text;
-	struct strings lines;
+	return found->mount && strcmp(found->mount->root, "/") == 0;
+}
 
-	if (file_read(arena, AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err) < 0)
-		return -1;
-	lines = strings_split(arena, text, '\n');
-	for (size_t i = 0; i < lines.count; i++) {
-		struct cgroup_mount mount;
-		char *line;
+/* Whether no further mount can change the answer: each hierarchy that /proc/self/cgroup names was found from its root
+ * on. The one of v2 is of no use where v1 has the main controllers. */
+static bool layout_is_complete(const struct layout *layout)
+{
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (layout->v1[c].self && !has_its_root(&layout->v1[c]))
+			return false;
+	return layout->v1_controllers & main_controllers || has_its_root(&layout->v2);
+}
 
-		if (!strstr(lines.items[i], " - cgroup"))
-			continue;
-		line = (char *)arena_string(arena, lines.items[i]);
-		if (mountinfo_parse(line, &mount)) {
-			struct cgroup_mount *kept = arena_new(arena, struct cgroup_mount);
+static bool layout_note_mount(void *context, const struct mountinfo *seen)
+{
+	struct layout *layout = context;
+	struct cgroup_mount mount, *kept;
 
-			*kept = mount;
-			layout_add_mount(layout, kept);
-		}
-	}
-	return 0;
+	if (!cgroup_mount_of(seen, &mount))
+		return true;
+	kept = arena_new(layout->arena, struct cgroup_mount);
+	*kept = (struct cgroup_mount){arena_string(layout->arena, mount.root), arena_string(layout->arena, mount.point),
+		arena_string(layout->arena, mount.options), mount.v2};
+	layout_add_mount(layout, kept);
+	return !layout_is_complete(layout);
 }
 
 /* "4:memory:/path", "0::/path": number, controllers, our cgroup. */
-static void layout_add_self(struct layout *layout, struct arena *arena, const char *text)
+static void layout_add_self(struct layout *layout, const char *text)
 {
-	char *line = (char *)arena_string(arena, text);
+	char *line = (char *)arena_string(layout->arena, text);
 	char *list = strchr(line, ':');
 	char *path = list ? strchr(list + 1, ':') : NULL;
 	int64_t number;
@@ -218,16 +202,16 @@ static void layout_add_self(struct layout *layout, struct arena *arena, const ch
 	}
 }
 
-static int layout_read_self(struct layout *layout, struct arena *arena, struct error *err)
+static int layout_read_self(struct layout *layout, struct error *err)
 {
 	const char *text;
 	struct strings lines;
 
-	if (file_read(arena, AT_FDCWD, "/proc/self/cgroup", SELF_MAX, &text, NULL, err) < 0)
+	if (file_read(layout->arena, AT_FDCWD, "/proc/self/cgroup", SELF_MAX, &text, NULL, err) < 0)
 		return -1;
-	lines = strings_split(arena, text, '\n');
+	lines = strings_split(layout->arena, text, '\n');
 	for (size_t i = 0; i < lines.count; i++)
-		layout_add_self(layout, arena, lines.items[i]);
+		layout_add_self(layout, lines.items[i]);
 	return 0;
 }
 
@@ -319,19 +303,17 @@ static void host_open_v2(struct cgroup_host *host, int base)
 
 static enum cgroup_mode mode_choose(const struct layout *layout)
 {
-	const unsigned main_ones = 1U << CGROUP_CPU | 1U << CGROUP_MEMORY | 1U << CGROUP_PIDS;
-
-	if (layout->v2.mount && !(layout->v1_controllers & main_ones))
+	if (layout->v2.mount && !(layout->v1_controllers & main_controllers))
 		return CGROUP_V2;
 	if (!layout->v1_controllers)
 		return CGROUP_NONE;
-	return layout->v2.mount ? CGROUP_HYBRID : CGROUP_V1;
+	return layout->v2.self ? CGROUP_HYBRID : CGROUP_V1;
 }
 
 static int layout_read(struct layout *layout, struct arena *arena, struct error *err)
 {
-	*layout = (struct layout){0};
-	if (layout_read_mounts(layout, arena, err) < 0 || layout_read_self(layout, arena, err) < 0)
+	*layout = (struct layout){.arena = arena};
+	if (layout_read_self(layout, err) < 0 || mountinfo_each(AT_FDCWD, layout_note_mount, layout, err) < 0)
 		return blame(err, "find the cgroup hierarchies");
 	return 0;
 }

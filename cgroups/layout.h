@@ -19,13 +19,14 @@ static inline bool host_is_v2(const struct cgroup_host *host)
 /* True for the first controller of each v1 hierarchy: where a loop over controllers does a thing once a hierarchy. */
 bool hierarchy_is_first(const struct cgroup_host *host, enum cgroup_controller controller);
 
-/* One line of mountinfo or /proc/self/cgroup, taken apart in place; pure, for the tests. */
+/* A mount of a cgroup file system. */
 struct cgroup_mount {
-	char *root, *point; /* octal escapes undone */
-	const char *options;
+	const char *root, *point;
+	const char *options; /* of the super block: on v1 its controllers are among them */
 	bool v2;
 };
-bool mountinfo_parse(char *line, struct cgroup_mount *out);
+/* From one line of mountinfo, taken apart in place; false: it is of something else. Pure. */
+bool cgroup_mount_parse(char *line, struct cgroup_mount *out);
 
 /* What tells why a controller is not there; texts of the kernel's files, "" when they cannot be read. */
 struct missing_facts {

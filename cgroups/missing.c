@@ -49,7 +49,7 @@ static const char *v1_mount_find(struct arena *arena, const char *mountinfo, enu
 		struct cgroup_mount mount;
 
 		if (strstr(lines.items[i], " - cgroup") &&
-			mountinfo_parse((char *)arena_string(arena, lines.items[i]), &mount) && !mount.v2 &&
+			cgroup_mount_parse((char *)arena_string(arena, lines.items[i]), &mount) && !mount.v2 &&
 			controllers_parse(mount.options, true) & 1U << controller)
 			return mount.point;
 	}
@@ -164,7 +164,7 @@ static const char *cgroup2_point(struct arena *arena, const char *mountinfo)
 		struct cgroup_mount mount;
 
 		if (strstr(lines.items[i], " - cgroup2") &&
-			mountinfo_parse((char *)arena_string(arena, lines.items[i]), &mount) && mount.v2)
+			cgroup_mount_parse((char *)arena_string(arena, lines.items[i]), &mount) && mount.v2)
 			return mount.point;
 	}
 	return NULL;

@@ -7,36 +7,30 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "base/mountinfo.h"
 #include "base/text.h"
 
-#define TABLE_MAX (16 << 20)
-
-/* "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot" */
-static bool line_parse(const char *line, struct cgroup_flags *out)
+/* The first mount that shows the whole hierarchy; its words are those of the super block, and so of all of them. */
+static bool flags_find(void *context, const struct mountinfo *mount)
 {
-	const char *words = strstr(line, " - cgroup2 ");
+	struct cgroup_flags *out = context;
 
-	return words && sscanf(line, "%*s %*s %*s / %255s", out->point) == 1 &&
-	       sscanf(words, " - %*s %*s %255s", out->words) == 1;
+	if (!text_equal(mount->type, "cgroup2") || !text_equal(mount->root, "/") ||
+		strlen(mount->point) >= sizeof(out->point) || strlen(mount->options) >= sizeof(out->words))
+		return true;
+	snprintf(out->point, sizeof(out->point), "%s", mount->point);
+	snprintf(out->words, sizeof(out->words), "%s", mount->options);
+	return false;
 }
 
 void cgroup_flags_note(struct cgroup_flags *out)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings lines;
 	struct error ignored;
-	const char *table;
 
 	*out = NO_CGROUP_FLAGS;
-	if (file_read(&arena, AT_FDCWD, "/proc/self/mountinfo", TABLE_MAX, &table, NULL, &ignored) < 0)
-		return;
-	lines = strings_split(&arena, table, '\n');
-	for (size_t i = 0; i < lines.count; i++)
-		if (line_parse(lines.items[i], out))
-			return;
-	*out = NO_CGROUP_FLAGS;
+	if (mountinfo_each(AT_FDCWD, flags_find, out, &ignored) < 0)
+		*out = NO_CGROUP_FLAGS;
 }
 
 /* All at once: a word that is not said is taken away. */

@@ -74,7 +74,7 @@ static ssize_t bind_covering(const struct survey *survey, const char *point)
 static bool has_whole(const struct survey *survey, const char *device)
 {
 	for (size_t i = 0; i < survey->table.count; i++) {
-		const struct table_mount *mount = &survey->table.items[i];
+		const struct mountinfo *mount = &survey->table.items[i];
 
 		if (text_equal(mount->device, device) && text_equal(mount->root, "/") &&
 			bind_covering(survey, mount->point) < 0)
@@ -84,7 +84,7 @@ static bool has_whole(const struct survey *survey, const char *device)
 }
 
 /* Its name in the images; NULL: the container's own. */
-static const char *external_name(const struct survey *survey, const struct table_mount *mount)
+static const char *external_name(const struct survey *survey, const struct mountinfo *mount)
 {
 	ssize_t bind = bind_covering(survey, mount->point);
 

@@ -16,6 +16,7 @@
 #include "base/decode.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mountinfo.h"
 #include "runtime/checkpoint.h"
 
 #define FILE_NAME "descriptors.json"
@@ -46,19 +47,26 @@ static int mount_id(struct arena *arena, int proc, int number)
 	return line && sscanf(line, "mnt_id:%d", &id) == 1 ? id : -1;
 }
 
-/* True when the container's mount table has it. */
-static bool is_inside(struct arena *arena, int proc, int id)
-{
-	const char *text, *line;
-	struct error ignored;
-	int number;
+struct looking {
+	uint64_t id;
+	bool found;
+};
 
-	if (file_read(arena, proc, "mountinfo", 1 << 24, &text, NULL, &ignored) < 0)
-		return false;
-	for (line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-		if (sscanf(line, "%d", &number) == 1 && number == id)
-			return true;
-	return false;
+static bool id_look(void *context, const struct mountinfo *mount)
+{
+	struct looking *looking = context;
+
+	looking->found = mount->id == looking->id;
+	return !looking->found;
+}
+
+/* True when the container's mount table has it. */
+static bool is_inside(int proc, int id)
+{
+	struct looking looking = {.id = (uint64_t)id};
+	struct error ignored;
+
+	return mountinfo_each(proc, id_look, &looking, &ignored) == 0 && looking.found;
 }
 
 static bool is_terminal(const struct stat *status)
@@ -83,7 +91,7 @@ static const char *key_of(struct arena *arena, int proc, int number, const struc
 	if (S_ISSOCK(status->st_mode))
 		return "";
 	id = mount_id(arena, proc, number);
-	if (id < 0 || is_inside(arena, proc, id))
+	if (id < 0 || is_inside(proc, id))
 		return "";
 	if (is_terminal(status))
 		return arena_format(arena, "tty[%x:%x]", (unsigned)status->st_rdev, (unsigned)status->st_dev);

@@ -1,22 +1,15 @@
-/* Mount tables as /proc/PID/mountinfo shows them. */
+/* A mount table as a whole, for those who look things up in it more than once. */
 #ifndef WARREN_RUNTIME_MOUNT_TABLE_H
 #define WARREN_RUNTIME_MOUNT_TABLE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/mountinfo.h"
 
-struct table_mount {
-	uint64_t id;
-	const char *device; /* "254:1" */
-	const char *root;   /* what of the file system is mounted: "/", "/srv/data" */
-	const char *point;
-	const char *type;
-};
 struct mount_table {
-	struct table_mount *items;
+	struct mountinfo *items;
 	size_t count;
 };
 

@@ -10,34 +10,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mountinfo.h"
 
-#define MOUNTINFO_MAX ((size_t)64 << 20)
 #define SCHEMATA_MAX ((size_t)1 << 16)
 
 /* --- where it is mounted ------------------------------------------------------------------------------------------ */
 
+struct finding {
+	int dir;    /* -1: not found, or not opened */
+	int errnum; /* why not opened */
+	char *point;
+};
+
+static bool mount_find(void *context, const struct mountinfo *mount)
+{
+	struct finding *finding = context;
+
+	if (!text_equal(mount->type, "resctrl"))
+		return true;
+	finding->dir = open(mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	finding->errnum = errno;
+	finding->point = text_format("%s", mount->point);
+	return false;
+}
+
 int resctrl_open(struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings lines;
-	const char *text;
+	struct finding finding = {.dir = -1};
+	auto_free char *point = NULL;
 
-	if (file_read(&arena, AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err) < 0)
+	if (mountinfo_each(AT_FDCWD, mount_find, &finding, err) < 0)
 		return -1;
-	lines = strings_split(&arena, text, '\n');
-	for (size_t i = 0; i < lines.count; i++) {
-		struct strings fields = strings_split(&arena, lines.items[i], ' ');
-
-		if (!strstr(lines.items[i], " - resctrl ") || fields.count < 5)
-			continue;
-		auto_fd fd = open(fields.items[4], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? fail_errno(err, "open %s", fields.items[4]) : take_fd(&fd);
-	}
-	return fail(err, ERROR_MISSING, "linux.intelRdt: no resctrl file system is mounted on this host");
+	point = finding.point;
+	if (!point)
+		return fail(err, ERROR_MISSING, "linux.intelRdt: no resctrl file system is mounted on this host");
+	errno = finding.errnum;
+	return finding.dir < 0 ? fail_errno(err, "open %s", point) : finding.dir;
 }
 
 /* --- schemata ----------------------------------------------------------------------------------------------------- */
@@ -200,6 +211,65 @@ void resctrl_leave(int dir, const struct spec_rdt *rdt, const char *id)
 	/* Its monitoring groups go with it. */
 	if (!rdt->class)
 		group_remove(dir, id);
+}
+
+/* --- a change ----------------------------------------------------------------------------------------------------- */
+
+static int change_group_open(struct resctrl_change *change, const struct spec_rdt *rdt, struct error *err)
+{
+	static const struct spec_rdt own;
+
+	return group_open(change->dir, rdt ? rdt : &own, change->group, !rdt, &change->made, err);
+}
+
+/* One that ended meanwhile is in no group. */
+static int tasks_enter(int group, const struct cgroup_pids *pids, struct error *err)
+{
+	for (size_t i = 0; i < pids->count; i++)
+		if (file_writef(group, "tasks", err, "%d", pids->items[i]) < 0 && err->errnum != ESRCH)
+			return -1;
+	return 0;
+}
+
+static int change_do(struct arena *arena, struct resctrl_change *change, const struct spec_rdt *rdt,
+	const struct strings *lines, const struct cgroup_pids *pids, struct error *err)
+{
+	auto_fd group = change_group_open(change, rdt, err);
+
+	if (group < 0 || file_read(arena, group, "schemata", SCHEMATA_MAX, &change->before, NULL, err) < 0 ||
+		schemata_write(group, lines, err) < 0)
+		return -1;
+	return rdt ? 0 : tasks_enter(group, pids, err);
+}
+
+int resctrl_change(struct arena *arena, struct resctrl_change *change, const struct spec_rdt *rdt, const char *id,
+	const struct spec_rdt *wanted, const struct cgroup_pids *pids, struct error *err)
+{
+	struct strings lines = lines_wanted(arena, wanted);
+
+	change->group = arena_string(arena, rdt && rdt->class ? rdt->class : id);
+	if (change_do(arena, change, rdt, &lines, pids, err) == 0)
+		return 0;
+	resctrl_change_undo(change);
+	return blame(err, "linux.intelRdt");
+}
+
+void resctrl_change_undo(struct resctrl_change *change)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *name = change->group && strcmp(change->group, "/") != 0 ? change->group : ".";
+	struct strings lines = {0};
+	struct error err;
+	auto_fd group = -1;
+
+	if (change->made)
+		group_remove(change->dir, name);
+	if (change->made || !change->before)
+		return;
+	group = openat(change->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	lines_add(&arena, change->before, NULL, &lines);
+	if (group < 0 || schemata_write(group, &lines, &err) < 0)
+		log_warn("linux.intelRdt: the schemata of group %s could not be put back", name);
 }
 
 int rdt_enter(const struct spec_rdt *rdt, const char *id, pid_t pid, struct error *err)

@@ -17,15 +17,15 @@ TEST(layout, reads_lines_of_mountinfo)
 	char broken[] = "31 23 - cgroup";
 	struct cgroup_mount mount;
 
-	cr_assert(mountinfo_parse(v1, &mount) && !mount.v2);
+	cr_assert(cgroup_mount_parse(v1, &mount) && !mount.v2);
 	cr_assert_str_eq(mount.root, "/");
 	cr_assert_str_eq(mount.point, "/sys/fs/cgroup/cpu,cpuacct");
 	cr_assert(controllers_parse(mount.options, true) == (1U << CGROUP_CPU | 1U << CGROUP_CPUACCT));
-	cr_assert(mountinfo_parse(v2, &mount) && mount.v2);
+	cr_assert(cgroup_mount_parse(v2, &mount) && mount.v2);
 	cr_assert_str_eq(mount.root, "/a b");
 	cr_assert_str_eq(mount.point, "/mnt/with\\and\ttab");
-	cr_assert(!mountinfo_parse(other, &mount));
-	cr_assert(!mountinfo_parse(broken, &mount));
+	cr_assert(!cgroup_mount_parse(other, &mount));
+	cr_assert(!cgroup_mount_parse(broken, &mount));
 }
 
 TEST(layout, knows_io_by_both_names)
