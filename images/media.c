@@ -109,7 +109,7 @@ static int word_check(const char *word, struct error *err)
 {
 	size_t length = strlen(word);
 
-	if (length && length <= PLATFORM_WORD_MAX &&
+	if (length && length <= PLATFORM_WORD_MAX && *word != '.' &&
 		strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length)
 		return 0;
 	return fail(err, ERROR_USAGE, "must be OS/ARCHITECTURE[/VARIANT], as in linux/arm64");
