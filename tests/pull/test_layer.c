@@ -1,0 +1,202 @@
+/* Bytes to a directory through the processes that do it, as a pull does. */
+#include "images/pull/layer.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "base/cleanup.h"
+#include "images/pull/content.h"
+#include "images/pull/digest.h"
+#include "tests/pull/support_layer.h"
+#include "tests/test.h"
+
+static void sample(struct text *archive)
+{
+	ADD(archive, .name = "./", .type = '5', .mode = 0755);
+	ADD(archive, .name = "etc/", .type = '5', .mode = 0750, .uid = 3, .gid = 4, .mtime = 1600000000);
+	ADD(archive, .name = "etc/motd", .content = "hello\n", .uid = 33, .gid = 34);
+	ADD(archive, .name = "etc/link", .type = '2', .link = "../motd");
+	ADD(archive, .name = "etc/hard", .type = '1', .link = "etc/motd");
+	ADD(archive, .name = "bin/", .type = '5', .mode = 01777);
+	ADD(archive, .name = "bin/su", .content = "#!", .mode = 04755, .uid = 0, .gid = 8);
+	ADD(archive, .name = "bin/pipe", .type = '6', .mode = 0600);
+	ADD(archive, .name = "empty", .mode = 0400);
+	archive_end(archive);
+}
+
+TEST(layer, has_what_the_archive_says)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct world world;
+	struct stat status;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	sample(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	cr_assert_str_eq(world_text(&world, "etc/motd"), "hello\n");
+	status = world_stat(&world, "etc");
+	cr_assert(status.st_mode == (S_IFDIR | 0750) && status.st_uid == 3 && status.st_gid == 4);
+	cr_assert(status.st_mtime == 1600000000, "the time of a directory is set when all is in it");
+	status = world_stat(&world, "etc/hard");
+	cr_assert(status.st_nlink == 2 && status.st_uid == 33 && status.st_gid == 34 && status.st_mtime == 1700000000);
+	cr_assert(world_stat(&world, "etc/link").st_mode == (S_IFLNK | 0777));
+	status = world_stat(&world, "bin/su");
+	cr_assert(status.st_mode == (S_IFREG | 04755) && status.st_gid == 8, "mode %o", status.st_mode);
+	cr_assert(world_stat(&world, "bin").st_mode == (S_IFDIR | 01777));
+	cr_assert(world_stat(&world, "bin/pipe").st_mode == (S_IFIFO | 0600));
+	cr_assert(world_stat(&world, "empty").st_mode == (S_IFREG | 0400));
+	cr_assert(world.result.implied.count == 0 && world.result.left_out == 0 && !world.result.overlay_marks);
+	cr_assert(world.result.packed_bytes == archive.length && world.result.tar_bytes == archive.length);
+	cr_assert_str_eq(world.result.compression, "none");
+	world_drop(&world);
+}
+
+TEST(layer, is_the_same_however_it_is_packed)
+{
+	struct text archive AUTO(text_drop) = {0}, gzip AUTO(text_drop) = {0}, zstd AUTO(text_drop) = {0};
+	char diff_id[REFERENCE_DIGEST_SIZE], gzip_digest[REFERENCE_DIGEST_SIZE];
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	sample(&archive);
+	archive_gzip(&archive, &gzip);
+	archive_zstd(&archive, &zstd);
+	ASSERT_OK(digest_of(archive.data, archive.length, diff_id, &err));
+	ASSERT_OK(digest_of(gzip.data, gzip.length, gzip_digest, &err));
+
+	struct layer_request promised = {.digest = gzip_digest, .size = (int64_t)gzip.length, .diff_id = diff_id};
+	ASSERT_OK(world_unpack(&world, &gzip, &promised, &err));
+	cr_assert_str_eq(world.result.digest, gzip_digest);
+	cr_assert_str_eq(world.result.diff_id, diff_id);
+	cr_assert_str_eq(world.result.compression, "gzip");
+	struct layer_content content = world.result.content;
+	world_empty(&world);
+	ASSERT_OK(world_unpack(&world, &zstd, NULL, &err));
+	cr_assert_str_eq(world.result.diff_id, diff_id);
+	cr_assert_str_eq(world.result.compression, "zstd");
+	cr_assert(content.sum == world.result.content.sum);
+	world_drop(&world);
+}
+
+TEST(layer, content_is_recorded_as_a_look_at_it_finds_it)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct layer_content found;
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = ".wh.gone");
+	sample(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	ASSERT_OK(content_measure(world.layer, &found, &err));
+	cr_assert(found.files == 7 && found.directories == 2, "%llu files, %llu directories",
+		(unsigned long long)found.files, (unsigned long long)found.directories);
+	cr_assert(!memcmp(&found, &world.result.content, sizeof(found)), "%llx and %llx", (unsigned long long)found.sum,
+		(unsigned long long)world.result.content.sum);
+
+	auto_fd changed = openat(world.layer, "etc/motd", O_WRONLY | O_CLOEXEC);
+	cr_assert(pwrite(changed, "H", 1, 0) == 1);
+	ASSERT_OK(content_measure(world.layer, &found, &err));
+	cr_assert(found.sum != world.result.content.sum && found.bytes == world.result.content.bytes);
+	world_drop(&world);
+	fd_drop(&changed);
+}
+
+TEST(layer, a_whiteout_and_an_opaque_directory_become_the_marks_of_overlayfs)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct world world;
+	struct stat status;
+	struct error err;
+	char value[4] = "";
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = "dir/", .type = '5');
+	ADD(&archive, .name = "dir/.wh.old");
+	ADD(&archive, .name = "late/", .type = '5');
+	ADD(&archive, .name = "late/file", .content = "new");
+	ADD(&archive, .name = "late/.wh..wh..opq");
+	ADD(&archive, .name = "late/.wh.file"); /* of a lower layer: ours stays */
+	ADD(&archive, .name = ".wh.again");
+	ADD(&archive, .name = "again/", .type = '5'); /* removed and made anew: opaque */
+	ADD(&archive, .name = ".wh..wh.plnk/1.2", .content = "aufs");
+	archive_end(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	status = world_stat(&world, "dir/old");
+	cr_assert(S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0));
+	cr_assert_str_eq(world_text(&world, "late/file"), "new");
+	for (const char *const *dir = (const char *const[]){"late", "again", NULL}; *dir; dir++) {
+		auto_fd fd = openat(world.layer, *dir, O_RDONLY | O_CLOEXEC);
+		cr_assert(fgetxattr(fd, "trusted.overlay.opaque", value, sizeof(value)) == 1 && *value == 'y', "%s",
+			*dir);
+	}
+	auto_fd plain = openat(world.layer, "dir", O_RDONLY | O_CLOEXEC);
+	cr_assert(fgetxattr(plain, "trusted.overlay.opaque", value, sizeof(value)) < 0);
+	cr_assert(world.result.overlay_marks && !world_has(&world, ".wh..wh.plnk"));
+	fd_drop(&plain);
+	world_drop(&world);
+}
+
+TEST(layer, directories_that_no_entry_names_take_their_look_from_below)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct world world;
+	struct stat status;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = "srv/data/x", .content = "x");
+	ADD(&archive, .name = "srv/named/deep/", .type = '5');
+	ADD(&archive, .name = "srv/named/", .type = '5', .mode = 0700);
+	archive_end(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	cr_assert(world.result.implied.count == 2, "%zu", world.result.implied.count);
+	cr_assert_str_eq(world.result.implied.items[0], "srv");
+	cr_assert_str_eq(world.result.implied.items[1], "srv/data");
+
+	cr_assert(mkdirat(world.scratch, "lower", 0755) == 0 && mkdirat(world.scratch, "lower/srv", 0750) == 0);
+	cr_assert(fchownat(world.scratch, "lower/srv", 7, 8, 0) == 0);
+	auto_fd lower = openat(world.scratch, "lower", O_RDONLY | O_CLOEXEC);
+	ASSERT_OK(layer_adopt(world.layer, &world.result.implied, &lower, 1, &err));
+	status = world_stat(&world, "srv");
+	cr_assert(status.st_mode == (S_IFDIR | 0750) && status.st_uid == 7 && status.st_gid == 8);
+	status = world_stat(&world, "srv/data");
+	cr_assert(status.st_mode == (S_IFDIR | 0755) && status.st_uid == 0);
+	cr_assert(unlinkat(world.scratch, "lower/srv", AT_REMOVEDIR) == 0);
+	cr_assert(unlinkat(world.scratch, "lower", AT_REMOVEDIR) == 0);
+	fd_drop(&lower);
+
+	world_empty(&world);
+	struct layer_request base = {.size = -1, .base = true};
+	ASSERT_OK(world_unpack(&world, &archive, &base, &err));
+	cr_assert(world.result.implied.count == 0, "nothing lies below a root");
+	world_drop(&world);
+}
+
+TEST(layer, can_be_given_up_at_any_time)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct layer_unpack *unpack;
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	sample(&archive);
+	unpack = layer_unpack_start(
+		&world.unpackers, &(struct layer_request){.size = -1, .directory = world.layer}, &err);
+	cr_assert(unpack, "%s", err.text);
+	ASSERT_OK(layer_feed(unpack, archive.data, 700, &err));
+	layer_unpack_drop(&unpack);
+	cr_assert(!unpack);
+	world_drop(&world);
+}
