@@ -46,12 +46,13 @@ static int input_open(const struct helper *helper)
 	return take_fd(&fd);
 }
 
-static void actions_set(posix_spawn_file_actions_t *actions, int input, int output)
+static void actions_set(posix_spawn_file_actions_t *actions, const struct helper *helper, int input, int output)
 {
 	posix_spawn_file_actions_init(actions);
 	posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+	if (!helper->answer_max)
+		posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
 	posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
@@ -83,7 +84,7 @@ static pid_t helper_spawn(const struct helper *helper, int input, int output)
 	pid_t pid;
 	int result;
 
-	actions_set(&actions, input, output);
+	actions_set(&actions, helper, input, output);
 	attributes_set(&attributes);
 	result = posix_spawn(
 		&pid, program_of(helper), &actions, &attributes, (char *const *)helper->argv, (char *const *)env);
@@ -93,14 +94,19 @@ static pid_t helper_spawn(const struct helper *helper, int input, int output)
 	return result ? -1 : pid;
 }
 
+static size_t output_max(const struct helper *helper)
+{
+	return helper->answer_max ? helper->answer_max : OUTPUT_MAX;
+}
+
 /* Takes what is there; keeps what fits. False at the end of the file. */
-static bool output_drain(int fd, struct text *output)
+static bool output_drain(const struct helper *helper, int fd, struct text *output)
 {
 	char piece[OUTPUT_MAX];
 	ssize_t got;
 
 	while ((got = read(fd, piece, sizeof(piece))) > 0) {
-		size_t room = output && output->length < OUTPUT_MAX ? OUTPUT_MAX - output->length : 0;
+		size_t room = output && output->length < output_max(helper) ? output_max(helper) - output->length : 0;
 
 		if (room)
 			text_append_bytes(output, piece, (size_t)got < room ? (size_t)got : room);
@@ -109,9 +115,9 @@ static bool output_drain(int fd, struct text *output)
 }
 
 /* Until the process ends: what it leaves running may hold the pipe open for ever. 1 ended, 0 the time is out. */
-static int helper_watch(int pidfd, int pipe, int64_t timeout_ms, struct text *output)
+static int helper_watch(const struct helper *helper, int pidfd, int pipe, struct text *output)
 {
-	int64_t deadline = clock_deadline_ms(timeout_ms);
+	int64_t deadline = clock_deadline_ms(helper->timeout_ms);
 	struct pollfd events[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = pipe, .events = POLLIN}};
 	int left;
 
@@ -121,11 +127,11 @@ static int helper_watch(int pidfd, int pipe, int64_t timeout_ms, struct text *ou
 			return 0;
 		if (poll(events, 2, left) < 0)
 			continue;
-		if (events[1].revents && !output_drain(pipe, output))
+		if (events[1].revents && !output_drain(helper, pipe, output))
 			events[1].fd = -1;
 		if (events[0].revents) {
 			if (events[1].fd >= 0)
-				output_drain(pipe, output);
+				output_drain(helper, pipe, output);
 			return 1;
 		}
 	}
@@ -143,7 +149,7 @@ static int helper_finish(
 		waitpid(pid, status, 0);
 		return -1;
 	}
-	ended = helper_watch(pidfd, pipe, helper->timeout_ms, output);
+	ended = helper_watch(helper, pidfd, pipe, output);
 	if (!ended)
 		kill(-pid, SIGKILL); /* not reaped yet: the number is still its own */
 	if (process_reap(pidfd, status, err) < 0)

@@ -39,8 +39,9 @@ MUST_CHECK int signal_parse(const char *text, int *out, struct error *err);
 const char *signal_name(int signal, char buffer[16]);
 
 /* Runs a host program to its end: absolute path, no shell, environment only `env`, descriptors 0-2 only, killed when
- * the time is out. input (may be NULL) goes to its stdin; up to 4 KiB of its stderr and stdout come back in output (may
- * be NULL). 0 with *status as in waitpid; -1: could not be started or time out. */
+ * the time is out. input (may be NULL) goes to its stdin; up to 4 KiB of its stderr and stdout (or answer_max bytes of
+ * stdout alone) come back in output (may be NULL). 0 with *status as in waitpid; -1: could not be started or time out.
+ */
 struct helper {
 	const char *const *argv; /* argv[0] is an absolute path, or program is set */
 	const char *const *env;	 /* NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
@@ -48,6 +49,7 @@ struct helper {
 	size_t input_length;
 	int64_t timeout_ms;  /* -1: none */
 	const char *program; /* the file to execute, an absolute path; NULL: argv[0] */
+	size_t answer_max;   /* 0: both outputs, 4 KiB; else only stdout, so much, and its stderr is ours */
 };
 MUST_CHECK int process_run(const struct helper *helper, struct text *output, int *status, struct error *err);
 
@@ -57,8 +59,8 @@ int64_t clock_real_ms(void); /* CLOCK_REALTIME, for what people read */
 int64_t clock_deadline_ms(int64_t timeout_ms);
 /* What is left until then for poll(2): -1 for ever, 0 over, at most an hour (ask again). */
 int clock_poll_ms(int64_t deadline_ms);
-/* The kernel's boot id, 36 characters, read once. boot_id_read() says whether it could be: until then boot_id() may give
- * one that no boot has. */
+/* The kernel's boot id, 36 characters, read once. boot_id_read() says whether it could be: until then boot_id() may
+ * give one that no boot has. */
 const char *boot_id(void);
 MUST_CHECK int boot_id_read(struct error *err);
 

@@ -25,6 +25,20 @@ TEST(helper, gives_output_and_status)
 	cr_assert_str_eq(text_string(&output), "out\nerr\n");
 }
 
+TEST(helper, asked_for_its_answer_alone_gives_that_and_more_of_it)
+{
+	struct helper helper = {.argv = SHELL("echo err >&2; head -c 6000 /dev/zero | tr '\\0' x"),
+		.timeout_ms = 10000,
+		.answer_max = 5000};
+	struct text output AUTO(text_drop) = {0};
+	struct error err;
+	int status;
+
+	ASSERT_OK(process_run(&helper, &output, &status, &err));
+	cr_assert_eq(output.length, 5000);
+	cr_assert_eq(strspn(output.data, "x"), 5000, "its stderr is not among it");
+}
+
 TEST(helper, reads_its_input_also_when_it_opens_stdin_anew)
 {
 	struct text output AUTO(text_drop) = {0};
