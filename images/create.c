@@ -6,13 +6,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "images/overlay.h"
 #include "images/root.h"
+#include "images/skeleton.h"
 #include "images/upper.h"
 
 static const struct {
@@ -111,9 +115,21 @@ static int standard_points_make(int lower, int upper, struct error *err)
 	return 0;
 }
 
+static int resolver_write(int instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(text_drop) struct text text = {0};
+	auto_fd host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (host < 0)
+		return fail_errno(err, "open /");
+	resolver_text(&arena, host, &text);
+	return root_file_write(instance, "/etc/resolv.conf", 0644, 0, 0, text_string(&text), text.length, err);
+}
+
 /* The names of the network come from a directory mounted over the one made here; without a network this file is left.
  */
-static int rootfs_prepare(const struct root_request *request, int lower, int upper, struct error *err)
+static int foreign_prepare(const struct root_request *request, int lower, int upper, struct error *err)
 {
 	static const char hosts[] = IMAGE_HOSTS_TEXT;
 
@@ -124,41 +140,52 @@ static int rootfs_prepare(const struct root_request *request, int lower, int upp
 	if (root_file_write(request->instance, IMAGE_HOSTS_DIRECTORY "/hosts", 0644, 0, 0, hosts, strlen(hosts), err) <
 		0)
 		return -1;
-	return root_link_write(request->instance, "/etc/hosts", IMAGE_HOSTS_LINK, err);
+	if (root_link_write(request->instance, "/etc/hosts", IMAGE_HOSTS_LINK, err) < 0)
+		return -1;
+	return resolver_write(request->instance, err);
+}
+
+struct opened {
+	int *items;
+	size_t count;
+};
+
+static void opened_drop(struct opened *opened)
+{
+	fds_drop(opened->items, opened->count);
+	memory_drop(&opened->items);
+}
+
+/* The layers of an image as one tree, read-only and without an id map: ids are those on disk. One layer is that tree
+ * itself. */
+static int merged_open(const struct image_session *session, const struct strings *layers, struct error *err)
+{
+	AUTO(opened_drop) struct opened fds = {.items = calloc(layers->count, sizeof(int))};
+	struct overlay overlay = {.lowers = fds.items,
+		.lower_count = layers->count,
+		.upper = -1,
+		.work = -1,
+		.attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+
+	if (!fds.items)
+		memory_exhausted();
+	for (; fds.count < layers->count; fds.count++) {
+		auto_free char *path = text_format(LAYERS "/%s", layers->items[fds.count]);
+
+		fds.items[fds.count] = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fds.items[fds.count] < 0)
+			return fail_errno(err, "open the layer %s", layers->items[fds.count]);
+	}
+	return layers->count == 1 ? take_fd(&fds.items[0]) : overlay_mount(session, &overlay, err);
 }
 
 static int request_check(const struct root_request *request, struct error *err)
 {
 	if (!request->image == !request->rootfs)
 		return fail(err, ERROR_USAGE, "one of image and rootfs is needed");
-	if (request->rootfs && request->etc_from_host && request->etc_from_host->count)
+	if (!root_is_host(request) && request->etc_from_host && request->etc_from_host->count)
 		return fail(err, ERROR_USAGE, "etc_from_host: only with the image \"%s\"", IMAGE_HOST);
 	return 0;
-}
-
-int root_create(const struct image_session *session, const struct root_request *request, struct error *err)
-{
-	char layer[LAYER_NAME_SIZE];
-	auto_fd upper = -1;
-	auto_fd work = -1;
-	auto_fd rootfs = -1;
-
-	if (request_check(request, err) < 0)
-		return -1;
-	if (request->rootfs) {
-		rootfs = rootfs_open(session, request->rootfs, err);
-		if (rootfs < 0)
-			return -1;
-	}
-	work = dir_create(request->instance, WORK, 0700, err);
-	upper = work < 0 ? -1 : dir_create(request->instance, UPPER, 0755, err);
-	if (upper < 0)
-		return -1;
-	if (rootfs >= 0)
-		return rootfs_prepare(request, rootfs, upper, err);
-	if (host_layer_hold(session->store, request->instance, layer, err) < 0) /* so that no start has to */
-		return -1;
-	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
 }
 
 /* The directory whose content the upper layer covers. */
@@ -169,11 +196,33 @@ static int lower_find(const struct image_session *session, const struct root_req
 
 	if (request->rootfs)
 		return rootfs_open(session, request->rootfs, err);
+	if (!root_is_host(request))
+		return merged_open(session, request->layers, err);
 	if (host_layer_hold(session->store, request->instance, layer, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/%s/%s", LAYERS, layer, HOST_ROOT);
 	fd = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? fail_errno(err, "open the layer %s", layer) : fd;
+}
+
+int root_create(const struct image_session *session, const struct root_request *request, struct error *err)
+{
+	auto_fd upper = -1;
+	auto_fd work = -1;
+	auto_fd lower = -1;
+
+	if (request_check(request, err) < 0)
+		return -1;
+	lower = lower_find(session, request, err); /* `host`: held, so that no start has to */
+	if (lower < 0)
+		return -1;
+	work = dir_create(request->instance, WORK, 0700, err);
+	upper = work < 0 ? -1 : dir_create(request->instance, UPPER, 0755, err);
+	if (upper < 0)
+		return -1;
+	if (!root_is_host(request))
+		return foreign_prepare(request, lower, upper, err);
+	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
 }
 
 int root_mount_point_make(const struct image_session *session, const struct root_request *request, const char *target,
@@ -184,7 +233,7 @@ int root_mount_point_make(const struct image_session *session, const struct root
 
 	if (path_check_absolute("mount point", target, err) < 0)
 		return -1;
-	if (request->image && path_is_under(target, "/usr"))
+	if (root_is_host(request) && path_is_under(target, "/usr"))
 		return 0;
 	upper = upper_open(request->instance, err);
 	lower = upper < 0 ? -1 : lower_find(session, request, err);

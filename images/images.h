@@ -38,18 +38,40 @@ void image_session_drop(struct image_session *session);
 
 #define IMAGE_HOST "host"
 
-/* What an image says about itself; defaults for an instance. All empty for `host`. */
+/* What docker calls a health check; kept for the instance, asked by nobody yet. Times in milliseconds, 0: not said. */
+struct image_check {
+	struct strings test; /* "CMD" …, "CMD-SHELL" … */
+	int64_t interval_ms, timeout_ms, start_period_ms, retries;
+};
+
+/* What an image says about itself: defaults for an instance, never more. All empty for `host`. */
 struct image_config {
 	struct strings entrypoint, command;
 	struct pairs environment;
 	const char *user, *working_dir, *stop_signal;
+	struct strings volumes, exposed_ports; /* "/data"; "80/tcp" */
+	struct pairs labels;
+	struct image_check *check;   /* NULL: none */
+	const char *name;	     /* "docker.io/library/debian:12"; NULL for `host` */
+	const char *manifest_digest; /* "sha256:…", and of its config */
+	const char *config_digest;
+	struct strings layers; /* keys in the store, the uppermost first; empty for `host` */
 };
 
-/* Resolves an image's name. `host`: builds the skeleton of the sparse image when it is missing or older than the host's
- * packages (dpkg status, this program's version): under the store, staged and renamed, single flight by flock. Other
- * names: ERROR_MISSING `image "x": no such image here; "host" is the built-in one`. */
+/* Makes sure that the built-in image is there and fits the host: builds its skeleton when that is missing or older than
+ * the host's packages (dpkg status, this program's version): under the store, staged and renamed, single flight by
+ * flock. `name` is "host"; another is ERROR_MISSING. *config is emptied. */
 MUST_CHECK int image_prepare(
 	int store, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+
+/* The image of a new instance: what the name means now is written into the instance's directory (below the store's
+ * instances/), and its layers stay in the store for as long as that is there, whatever becomes of the name. `host` is
+ * prepared. An image that is not in the store: ERROR_MISSING `image "x" is not here`. */
+MUST_CHECK int image_assign(
+	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+/* The same for an instance that has one: of what image_assign() wrote; `host` is prepared again when it changed. */
+MUST_CHECK int image_recall(
+	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);
 
 /* Where the directory with the network's hosts file is attached inside an instance. Every root made here has it, also a
  * read-only one, and /etc/hosts is a link to the file "hosts" in it; with nothing attached that file names localhost.
@@ -59,13 +81,15 @@ MUST_CHECK int image_prepare(
 /* --- the root of an instance -------------------------------------------------------------------------------------- */
 
 struct root_request {
-	const char *image;		     /* "host", or NULL with rootfs */
+	const char *image;		     /* a name, or NULL with rootfs */
+	const struct strings *layers;	     /* image_config's, of the image; NULL or empty for `host` */
 	const char *rootfs;		     /* absolute path of a plain directory used as the lower layer, or NULL */
 	const struct strings *etc_from_host; /* absolute paths below /etc; only with `host` */
 	int instance;			     /* the instance's directory, opened inside the session; holds u/ and w/ */
 	int userns;			     /* user namespace with written maps, or -1: no id map */
 	uid_t id_base;			     /* host id of the instance's root (0 without userns) */
 	bool read_only;
+	bool ephemeral; /* what is written is thrown away at the end: nothing of it is ever synced */
 };
 
 /* Detached mounts for the child to attach, in this order, on paths inside the instance's root; the first is the root

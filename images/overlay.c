@@ -2,8 +2,10 @@
  *
  * Newer kernels take each layer as a descriptor, also one below a detached idmapped clone (found out by the session).
  * Older ones take only paths and only mounts of the caller's own namespace: there a clone is attached in the session's
- * scratch for the moment of the mount, and the paths are /proc/self/fd/N, which have no length or colon trouble and
- * tell the instance nothing (the option strings are visible in its mountinfo).
+ * scratch for the moment of the mount, and the paths are the numbers of descriptors, with /proc/self/fd as the working
+ * directory: they have no colon trouble, tell the instance nothing (the option strings are visible in its mountinfo),
+ * and are short. fsconfig(2) takes strings of 255 bytes, some 60 layers; what has more goes through mount(2), which
+ * takes a page.
  *
  * The four features that distributions switch on by default are always given: an upper layer must stay a plain
  * directory that can be used as a lower one, under another id range and on another host. */
@@ -24,11 +26,14 @@
 #include "base/mount.h"
 #include "base/path.h"
 
-#define OVERLAY_OPTIONS_MAX 12
+#define OPTIONS_BESIDE_LOWERS 8
+#define FSCONFIG_STRING_MAX 255
 #define DESCRIPTOR_PATH_SIZE 32
+#define NUMBER_SIZE 12
 
 /* The scratch has one directory per clone that may be attached at the same time. */
 static const char *const scratch_places[] = {"a", "b"};
+#define OVERLAY_PLACE "c"
 
 static void descriptor_path(char path[DESCRIPTOR_PATH_SIZE], int fd)
 {
@@ -143,11 +148,25 @@ static void credentials_restore(uid_t uid)
 /* --- the mount ---------------------------------------------------------------------------------------------------- */
 
 struct option_list {
-	struct mount_option items[OVERLAY_OPTIONS_MAX];
+	struct mount_option *items;
 	size_t count;
-	char lower[ARRAY_SIZE(((struct overlay *)0)->lowers) * DESCRIPTOR_PATH_SIZE];
-	char upper[DESCRIPTOR_PATH_SIZE], work[DESCRIPTOR_PATH_SIZE];
+	struct text lower; /* older kernels: all lower layers in one string */
+	char upper[NUMBER_SIZE], work[NUMBER_SIZE];
 };
+
+static void option_list_make(struct option_list *list, const struct overlay *overlay)
+{
+	*list = (struct option_list){
+		.items = calloc(overlay->lower_count + OPTIONS_BESIDE_LOWERS, sizeof(*list->items))};
+	if (!list->items)
+		memory_exhausted();
+}
+
+static void option_list_drop(struct option_list *list)
+{
+	memory_drop(&list->items);
+	text_drop(&list->lower);
+}
 
 static void option_add(struct option_list *list, const char *name, const char *value, int fd)
 {
@@ -166,16 +185,13 @@ static void options_of_descriptors(const struct overlay *overlay, struct option_
 
 static void options_of_paths(const struct overlay *overlay, struct option_list *list)
 {
-	size_t used = 0;
-
 	for (size_t i = 0; i < overlay->lower_count; i++)
-		used += (size_t)snprintf(list->lower + used, sizeof(list->lower) - used, "%s/proc/self/fd/%d",
-			i ? ":" : "", overlay->lowers[i]);
-	option_add(list, "lowerdir", list->lower, -1);
+		text_appendf(&list->lower, "%s%d", i ? ":" : "", overlay->lowers[i]);
+	option_add(list, "lowerdir", list->lower.data, -1);
 	if (overlay->upper < 0)
 		return;
-	descriptor_path(list->upper, overlay->upper);
-	descriptor_path(list->work, overlay->work);
+	snprintf(list->upper, sizeof(list->upper), "%d", overlay->upper);
+	snprintf(list->work, sizeof(list->work), "%d", overlay->work);
 	option_add(list, "upperdir", list->upper, -1);
 	option_add(list, "workdir", list->work, -1);
 }
@@ -190,21 +206,78 @@ static void options_of_features(const struct overlay *overlay, struct option_lis
 	option_add(list, "xino", "off", -1);
 	option_add(list, "metacopy", "off", -1);
 	option_add(list, "redirect_dir", "nofollow", -1);
+	if (overlay->is_volatile)
+		option_add(list, "volatile", NULL, -1);
+}
+
+/* mount(2) can only attach: on a place of the scratch, from where a clone is taken. */
+static int classic_attach_and_clone(const struct image_session *session, const char *data, struct error *err)
+{
+	char path[DESCRIPTOR_PATH_SIZE + sizeof("/" OVERLAY_PLACE)], scratch[DESCRIPTOR_PATH_SIZE];
+	int clone;
+
+	descriptor_path(scratch, session->scratch);
+	snprintf(path, sizeof(path), "%s/" OVERLAY_PLACE, scratch);
+	if (mount("overlay", path, "overlay", 0, data) < 0)
+		return fail_errno(err, "mount an overlay of that many layers");
+	clone = mount_clone(session->scratch, OVERLAY_PLACE, false, err);
+	if (umount2(path, MNT_DETACH) < 0 && clone >= 0) {
+		fd_drop(&clone);
+		return fail_errno(err, "unmount the overlay from the scratch");
+	}
+	return clone;
+}
+
+static int classic_mount(
+	const struct image_session *session, const struct option_list *list, uint64_t attr, struct error *err)
+{
+	AUTO(text_drop) struct text data = {0};
+	auto_fd mount = -1;
+
+	for (size_t i = 0; i < list->count; i++)
+		text_appendf(&data, "%s%s%s%s", i ? "," : "", list->items[i].name, list->items[i].value ? "=" : "",
+			list->items[i].value ? list->items[i].value : "");
+	if (data.length >= (size_t)getpagesize())
+		return fail(err, ERROR_USAGE, "an overlay of so many layers needs Linux 6.13");
+	mount = classic_attach_and_clone(session, data.data, err);
+	if (mount < 0 || mount_change(mount, false, attr, 0, -1, err) < 0)
+		return -1;
+	return take_fd(&mount);
+}
+
+/* In the directory of our own descriptors, and back. */
+static int mount_by_numbers(const struct image_session *session, const struct overlay *overlay,
+	const struct option_list *list, struct error *err)
+{
+	auto_fd here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int mount;
+
+	if (chdir("/proc/self/fd") < 0)
+		return fail_errno(err, "enter /proc/self/fd");
+	mount = list->lower.length > FSCONFIG_STRING_MAX
+			? classic_mount(session, list, overlay->attr, err)
+			: filesystem_mount("overlay", NULL, list->items, list->count, overlay->attr, err);
+	if (here < 0 || fchdir(here) < 0)
+		(void)!chdir("/");
+	return mount;
 }
 
 int overlay_mount(const struct image_session *session, const struct overlay *overlay, struct error *err)
 {
-	struct option_list list = {0};
+	AUTO(option_list_drop) struct option_list list;
 	uid_t uid = overlay->upper < 0 ? 0 : overlay->as_uid;
 	int mount = -1;
 
+	option_list_make(&list, overlay);
 	if (session->detached_layers)
 		options_of_descriptors(overlay, &list);
 	else
 		options_of_paths(overlay, &list);
 	options_of_features(overlay, &list);
 	if (credentials_take(uid, err) == 0)
-		mount = filesystem_mount("overlay", NULL, list.items, list.count, overlay->attr, err);
+		mount = session->detached_layers
+				? filesystem_mount("overlay", NULL, list.items, list.count, overlay->attr, err)
+				: mount_by_numbers(session, overlay, &list, err);
 	credentials_restore(uid);
 	return mount;
 }

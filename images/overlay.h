@@ -20,11 +20,12 @@ MUST_CHECK int layer_base_attach(const struct image_session *session, struct lay
 void layer_base_drop(struct layer_base *base);
 
 struct overlay {
-	int lowers[3]; /* uppermost first; directories opened O_PATH */
+	const int *lowers; /* uppermost first; directories opened O_PATH */
 	size_t lower_count;
-	int upper, work; /* -1: none, and so a read-only super block, which needs two lowers */
-	uint64_t attr;	 /* MOUNT_ATTR_… of the mount */
-	uid_t as_uid;	 /* host id that the upper layer's id 0 has: overlayfs creates files as its mounter */
+	int upper, work;  /* -1: none, and so a read-only super block, which needs two lowers */
+	uint64_t attr;	  /* MOUNT_ATTR_… of the mount */
+	uid_t as_uid;	  /* host id that the upper layer's id 0 has: overlayfs creates files as its mounter */
+	bool is_volatile; /* nothing is synced, and the upper layer can be mounted only this once (Linux 5.10) */
 };
 MUST_CHECK int overlay_mount(const struct image_session *session, const struct overlay *overlay, struct error *err);
 

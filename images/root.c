@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -65,22 +66,26 @@ int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bo
 
 struct layers {
 	struct layer_base lower_base, instance_base;
-	int lower, upper, work;
+	int *lowers; /* the uppermost first; the place before the first is free, for a read-only root's own directory */
+	size_t lower_count;
+	int upper, work;
 };
 #define NO_LAYERS                                                                                                      \
-	((struct layers){                                                                                              \
-		.lower_base = NO_LAYER_BASE, .instance_base = NO_LAYER_BASE, .lower = -1, .upper = -1, .work = -1})
+	((struct layers){.lower_base = NO_LAYER_BASE, .instance_base = NO_LAYER_BASE, .upper = -1, .work = -1})
 
 static void layers_drop(struct layers *layers)
 {
 	fd_drop(&layers->work);
 	fd_drop(&layers->upper);
-	fd_drop(&layers->lower);
+	fds_drop(layers->lowers, layers->lower_count);
+	if (layers->lowers)
+		free(layers->lowers - 1);
+	layers->lowers = NULL;
 	layer_base_drop(&layers->instance_base);
 	layer_base_drop(&layers->lower_base);
 }
 
-static int layer_open(int dir, const char *path, struct error *err)
+static int layer_open_path(int dir, const char *path, struct error *err)
 {
 	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -89,18 +94,54 @@ static int layer_open(int dir, const char *path, struct error *err)
 	return fd;
 }
 
+static void lowers_make(struct layers *layers, size_t count)
+{
+	layers->lowers = calloc(count + 1, sizeof(*layers->lowers));
+	if (!layers->lowers)
+		memory_exhausted();
+	layers->lowers++;
+}
+
+static int lower_add(struct layers *layers, int fd)
+{
+	if (fd < 0)
+		return -1;
+	layers->lowers[layers->lower_count++] = fd;
+	return 0;
+}
+
 /* One clone of layers/ as a whole: an id map per layer would cost as much again for each. */
+static int store_base_open(
+	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
+{
+	if (layer_base_open(session, session->store, LAYERS, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
+		    &out->lower_base, err) < 0)
+		return blame(err, "clone the store's layers");
+	return 0;
+}
+
+static int image_lowers_open(
+	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
+{
+	if (store_base_open(session, request, out, err) < 0)
+		return -1;
+	lowers_make(out, request->layers->count);
+	for (size_t i = 0; i < request->layers->count; i++)
+		if (lower_add(out, layer_open_path(out->lower_base.mount, request->layers->items[i], err)) < 0)
+			return -1;
+	return 0;
+}
+
 static int host_lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
 	struct layers *out, struct error *err)
 {
 	char path[LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
 
-	if (layer_base_open(session, session->store, LAYERS, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
-		    &out->lower_base, err) < 0)
-		return blame(err, "clone the store's layers");
+	if (store_base_open(session, request, out, err) < 0)
+		return -1;
 	snprintf(path, sizeof(path), "%s/%s", layer, HOST_ROOT);
-	out->lower = layer_open(out->lower_base.mount, path, err);
-	return out->lower < 0 ? -1 : 0;
+	lowers_make(out, 1);
+	return lower_add(out, layer_open_path(out->lower_base.mount, path, err));
 }
 
 int rootfs_open(const struct image_session *session, const char *path, struct error *err)
@@ -129,8 +170,8 @@ static int rootfs_lower_open(
 	if (layer_base_open(session, source, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
 		    &out->lower_base, err) < 0)
 		return source_map_failed(source, what, "; put it on ext4, xfs or btrfs", err);
-	out->lower = layer_open(out->lower_base.mount, ".", err);
-	return out->lower < 0 ? -1 : 0;
+	lowers_make(out, 1);
+	return lower_add(out, layer_open_path(out->lower_base.mount, ".", err));
 }
 
 static int instance_layers_open(
@@ -140,8 +181,8 @@ static int instance_layers_open(
 		    session, request->instance, "", MOUNT_ATTR_NODEV, request->userns, &out->instance_base, err) < 0)
 		return source_map_failed(request->instance, "the instance's directory",
 			"; put the state directory on ext4, xfs or btrfs", err);
-	out->upper = layer_open(out->instance_base.mount, UPPER, err);
-	out->work = request->read_only ? -1 : layer_open(out->instance_base.mount, WORK, err);
+	out->upper = layer_open_path(out->instance_base.mount, UPPER, err);
+	out->work = request->read_only ? -1 : layer_open_path(out->instance_base.mount, WORK, err);
 	return out->upper < 0 || (out->work < 0 && !request->read_only) ? -1 : 0;
 }
 
@@ -149,17 +190,18 @@ static int instance_layers_open(
 static int root_overlay_mount(const struct image_session *session, const struct root_request *request,
 	const struct layers *layers, struct error *err)
 {
-	struct overlay overlay = {.lowers = {layers->lower},
-		.lower_count = 1,
+	struct overlay overlay = {.lowers = layers->lowers,
+		.lower_count = layers->lower_count,
 		.upper = layers->upper,
 		.work = layers->work,
 		.attr = MOUNT_ATTR_NODEV,
-		.as_uid = request->userns < 0 ? 0 : request->id_base};
+		.as_uid = request->userns < 0 ? 0 : request->id_base,
+		.is_volatile = request->ephemeral};
 
 	if (request->read_only) {
-		overlay.lowers[0] = layers->upper;
-		overlay.lowers[1] = layers->lower;
-		overlay.lower_count = 2;
+		layers->lowers[-1] = layers->upper;
+		overlay.lowers = layers->lowers - 1;
+		overlay.lower_count++;
 		overlay.upper = -1;
 		overlay.attr |= MOUNT_ATTR_RDONLY;
 	}
@@ -173,26 +215,34 @@ static int usr_mount(const struct image_session *session, const char *layer, str
 	char path[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_USR)];
 	auto_fd usr = open(USR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd cover = -1;
-	struct overlay overlay = {.lower_count = 2, .upper = -1, .work = -1, .attr = usr_attr};
+	int lowers[2];
+	struct overlay overlay = {.lowers = lowers, .lower_count = 2, .upper = -1, .work = -1, .attr = usr_attr};
 
 	if (usr < 0)
 		return fail_errno(err, "open %s", USR);
 	snprintf(path, sizeof(path), "%s/%s/%s", LAYERS, layer, HOST_USR);
-	cover = layer_open(session->store, path, err);
+	cover = layer_open_path(session->store, path, err);
 	if (cover < 0)
 		return -1;
-	overlay.lowers[0] = cover;
-	overlay.lowers[1] = usr;
+	lowers[0] = cover;
+	lowers[1] = usr;
 	return overlay_mount(session, &overlay, err);
 }
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
+bool root_is_host(const struct root_request *request)
+{
+	return request->image && !(request->layers && request->layers->count);
+}
+
 static int lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
 	struct layers *out, struct error *err)
 {
-	return request->image ? host_lower_open(session, request, layer, out, err)
-			      : rootfs_lower_open(session, request, out, err);
+	if (request->rootfs)
+		return rootfs_lower_open(session, request, out, err);
+	return root_is_host(request) ? host_lower_open(session, request, layer, out, err)
+				     : image_lowers_open(session, request, out, err);
 }
 
 int root_mount(const struct image_session *session, const struct root_request *request, struct root_parts *parts,
@@ -201,7 +251,7 @@ int root_mount(const struct image_session *session, const struct root_request *r
 	AUTO(layers_drop) struct layers layers = NO_LAYERS;
 	char layer[LAYER_NAME_SIZE] = "";
 
-	if (request->image && host_layer_hold(session->store, request->instance, layer, err) < 0)
+	if (root_is_host(request) && host_layer_hold(session->store, request->instance, layer, err) < 0)
 		return -1;
 	if (lower_open(session, request, layer, &layers, err) < 0 ||
 		instance_layers_open(session, request, &layers, err) < 0)
@@ -210,7 +260,7 @@ int root_mount(const struct image_session *session, const struct root_request *r
 		return blame(err, "mount the root");
 	root_parts_retire(parts, &layers.lower_base);
 	root_parts_retire(parts, &layers.instance_base);
-	if (request->image && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
+	if (root_is_host(request) && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
 		return blame(err, "mount %s", USR);
 	return 0;
 }

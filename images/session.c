@@ -88,7 +88,7 @@ static int scratch_make(int run, struct image_session *session, struct error *er
 	tmpfs = filesystem_mount("tmpfs", "scratch", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 	if (tmpfs < 0)
 		return -1;
-	if (mkdirat(tmpfs, "a", 0700) < 0 || mkdirat(tmpfs, "b", 0700) < 0)
+	if (mkdirat(tmpfs, "a", 0700) < 0 || mkdirat(tmpfs, "b", 0700) < 0 || mkdirat(tmpfs, "c", 0700) < 0)
 		return fail_errno(err, "make the places of the scratch directory");
 	if (mount_attach(tmpfs, place, "", err) < 0)
 		return -1;

@@ -199,8 +199,9 @@ static int locked_directory_mount(
 		return -1;
 	if (layer_base_open(session, directory, "", volume_attr | MOUNT_ATTR_RDONLY, userns, &base, err) < 0)
 		return -1;
-	overlay.lowers[0] = base.mount;
-	overlay.lowers[1] = empty;
+	const int lowers[] = {base.mount, empty};
+
+	overlay.lowers = lowers;
 	auto_fd mount = overlay_mount(session, &overlay, err);
 	if (mount < 0)
 		return -1;

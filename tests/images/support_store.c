@@ -16,6 +16,15 @@ void depot_open(struct depot *depot)
 	ASSERT_OK(staging_make(&depot->store, &depot->staging, &err));
 }
 
+void depot_open_at(struct depot *depot, int store)
+{
+	struct error err;
+
+	*depot = (struct depot){.store = NO_STORE};
+	ASSERT_OK(store_open_at(store, &depot->store, &err));
+	ASSERT_OK(staging_make(&depot->store, &depot->staging, &err));
+}
+
 void depot_again(struct depot *depot)
 {
 	struct error err;
@@ -32,7 +41,7 @@ void depot_drop(struct depot *depot)
 
 	staging_drop(&depot->staging);
 	store_drop(&depot->store);
-	if (tree_remove(AT_FDCWD, depot->path, &err) < 0)
+	if (depot->path && tree_remove(AT_FDCWD, depot->path, &err) < 0)
 		fprintf(stderr, "%s: %s\n", depot->path, err.text);
 	arena_drop(&depot->arena);
 	memory_drop(&depot->path);
@@ -47,18 +56,35 @@ const char *depot_digest(unsigned number)
 	return digests[number];
 }
 
-static void layer_add(struct depot *depot, unsigned number)
+int depot_layer_begin(struct depot *depot, unsigned number)
+{
+	char name[2] = {(char)('0' + number), '\0'};
+
+	mkdirat(depot->staging.dir, name, 0755);
+	return openat(depot->staging.dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void depot_layer_end(struct depot *depot, unsigned number)
 {
 	struct layer_meta meta = {.diff_id = depot_digest(number), .disk_bytes = 4096 * number, .entries = 1};
 	char key[LAYER_KEY_MAX], name[2] = {(char)('0' + number), '\0'};
 	struct error err;
 
-	mkdirat(depot->staging.dir, name, 0755);
-	auto_fd dir = openat(depot->staging.dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_free char *file = text_format("file-%u", number);
-	ASSERT_OK(file_replace(dir, file, 0644, FILE_VOLATILE, name, 1, &err));
 	layer_key(meta.diff_id, key);
 	ASSERT_OK(layer_commit(&depot->staging, name, key, &meta, &err));
+}
+
+static void layer_add(struct depot *depot, unsigned number)
+{
+	char name[2] = {(char)('0' + number), '\0'};
+	struct error err;
+
+	if (layer_exists(&depot->store, digest_hex(depot_digest(number))))
+		return;
+	auto_fd dir = depot_layer_begin(depot, number);
+	auto_free char *file = text_format("file-%u", number);
+	ASSERT_OK(file_replace(dir, file, 0644, FILE_VOLATILE, name, 1, &err));
+	depot_layer_end(depot, number);
 }
 
 static const char *document_put(struct depot *depot, const char *text)

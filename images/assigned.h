@@ -1,0 +1,23 @@
+/* The image that an instance has: one file in its directory. Private to this folder.
+ *
+ * As long as the file is there, the collection leaves the layers and blobs that it names. It is written with the
+ * store's lock held, after a look whether all of them are there. */
+#ifndef WARREN_IMAGES_ASSIGNED_H
+#define WARREN_IMAGES_ASSIGNED_H
+
+#include "images/images.h"
+#include "images/store.h"
+
+#define ASSIGNED "image.json"
+
+MUST_CHECK int assigned_write(
+	const struct store *store, int instance, const struct image_config *config, struct error *err);
+/* The file's name is ASSIGNED, or that of a snapshot. ERROR_MISSING. */
+MUST_CHECK int assigned_read(
+	struct arena *arena, int dir, const char *file, struct image_config *out, struct error *err);
+
+/* The config of an image as defaults for an instance; what no instance can use is an error. */
+MUST_CHECK int image_config_read(const struct store *store, const struct image_record *record, struct arena *arena,
+	struct image_config *out, struct error *err);
+
+#endif
