@@ -15,13 +15,15 @@ struct partial;
 
 /* What a document or layer is called where it is referred to. */
 struct source_blob {
-	const char *media_type; /* may be NULL */
-	const char *digest;	/* "sha256:…", checked by digest_check(); NULL: only known when it has been read */
-	int64_t size;		/* -1: not known */
-	size_t index;		/* of a layer, bottom is 0 */
+	const char *media_type;	  /* may be NULL */
+	const char *digest;	  /* "sha256:…", checked by digest_check(); NULL: only known when it has been read */
+	const char *index_digest; /* of a manifest: of the index it was chosen from, or NULL */
+	int64_t size;		  /* -1: not known */
+	size_t index;		  /* of a layer, bottom is 0 */
 	/* Of a layer: held by who asks (single flight). A source may keep there what it has fetched, to go on from
 	 * there another time. NULL: none. */
 	struct partial *partial;
+	const char *index_digest; /* of a manifest: of the index it was chosen from; NULL: none */
 };
 
 #define SOURCE_DOCUMENT_MAX (4 << 20) /* of a manifest, index or config */
@@ -33,6 +35,7 @@ struct sink {
 
 struct source;
 struct source_kind {
+	const char *name; /* "registry", "oci" … as it is recorded with the image */
 	/* The manifest of the wanted platform (an index was resolved by the source, which verified the index's digest
 	 * and fills *blob with what the index, or the request, says of the manifest; digest NULL when nobody said one).
 	 */
