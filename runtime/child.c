@@ -282,6 +282,7 @@ static int find_step(struct child *child, struct error *err)
 
 	if (process_enter_directory(&child->process, err) < 0)
 		return -1;
+	process_find_home(&child->process);
 	if (child->launch->hold < 0)
 		return 0;
 	for (const char *const *path = child->process.candidates; *path; path++) {

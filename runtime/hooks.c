@@ -41,15 +41,26 @@ static int fail_status(const struct spec_hook *hook, int status, struct text *ou
 		*words ? ": " : "", words);
 }
 
-static int hook_run(const struct spec_hook *hook, const char *state, size_t length, struct error *err)
+/* Without `env` the specification does not say; those who write hooks know crun and runc, which give them the caller's.
+ * Not so inside the container, whose program would learn from its image's hook what the host's callers have there. */
+static const char *const *environment_of(const struct spec_hook *hook, enum hook_kind kind)
+{
+	static const char *const nothing[] = {NULL};
+
+	if (hook->env.count)
+		return hook->env.items;
+	return hook->env.items || kind == HOOK_START_CONTAINER ? nothing : (const char *const *)environ;
+}
+
+static int hook_run(
+	const struct spec_hook *hook, enum hook_kind kind, const char *state, size_t length, struct error *err)
 {
 	AUTO(text_drop) struct text output = {0};
-	static const char *const nothing[] = {NULL};
 	const char *path_only[] = {hook->path, NULL};
 	struct helper helper = {
 		.program = hook->path,
 		.argv = hook->args.count ? hook->args.items : path_only,
-		.env = hook->env.count ? hook->env.items : nothing,
+		.env = environment_of(hook, kind),
 		.input = state,
 		.input_length = length,
 		.timeout_ms = hook->timeout_s.set ? hook->timeout_s.value * 1000 : DEFAULT_TIMEOUT_MS,
@@ -64,7 +75,7 @@ static int hook_run(const struct spec_hook *hook, const char *state, size_t leng
 int hooks_run(const struct spec_hooks *hooks, enum hook_kind kind, const char *state, size_t length, struct error *err)
 {
 	for (size_t i = 0; i < hooks->of[kind].count; i++)
-		if (hook_run(&hooks->of[kind].items[i], state, length, err) < 0)
+		if (hook_run(&hooks->of[kind].items[i], kind, state, length, err) < 0)
 			return blame(err, "%s", hook_names[kind]);
 	return 0;
 }
@@ -74,7 +85,7 @@ void hooks_run_each(const struct spec_hooks *hooks, enum hook_kind kind, const c
 	struct error err;
 
 	for (size_t i = 0; i < hooks->of[kind].count; i++)
-		if (hook_run(&hooks->of[kind].items[i], state, length, &err) < 0)
+		if (hook_run(&hooks->of[kind].items[i], kind, state, length, &err) < 0)
 			log_warn("%s: %s", hook_names[kind], err.text);
 }
 

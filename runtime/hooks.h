@@ -12,8 +12,8 @@ struct launch_hooks {
 };
 
 /* Runs all hooks of one kind in their order, each with the state on its stdin and exactly the environment that its
- * config.json gives it: without one, an empty one. The first that fails ends it: "hook NAME: exit status 3: its last
- * words". */
+ * config.json gives it: without `env` the caller's, but startContainer's, inside, an empty one. The first that fails
+ * ends it: "hook NAME: exit status 3: its last words". */
 MUST_CHECK int hooks_run(
 	const struct spec_hooks *hooks, enum hook_kind kind, const char *state, size_t length, struct error *err);
 

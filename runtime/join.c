@@ -256,6 +256,7 @@ static int stdio_step(struct joining *j, struct error *err)
 
 static int directory_step(struct joining *j, struct error *err)
 {
+	process_find_home(&j->plan);
 	return process_enter_directory(&j->plan, err);
 }
 

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/home.h"
 #include "runtime/listener.h"
 #include "runtime/schedule.h"
 #include "runtime/seccomp.h"
@@ -55,8 +56,26 @@ static void environment_put(struct arena *arena, struct strings *list, const cha
 	strings_add(arena, list, entry);
 }
 
+#define HOME "HOME="
+
+/* Root's home is the same in every image. Another user's is known when the root is there: process_find_home() fills it
+ * in. */
+static char *home_put(struct arena *arena, uid_t uid, struct strings *out)
+{
+	char *entry;
+
+	if (uid == 0) {
+		strings_add(arena, out, HOME "/root");
+		return NULL;
+	}
+	entry = arena_alloc(arena, sizeof(HOME) + HOME_SIZE);
+	strcpy(entry, HOME "/");
+	strings_add(arena, out, entry);
+	return entry + strlen(HOME);
+}
+
 static int environment_build(
-	struct arena *arena, const struct spec_process *process, struct strings *out, struct error *err)
+	struct arena *arena, const struct spec_process *process, struct strings *out, char **home, struct error *err)
 {
 	for (size_t i = 0; i < process->env.count; i++) {
 		const char *entry = process->env.items[i];
@@ -68,7 +87,7 @@ static int environment_build(
 	if (!environment_get(out, "PATH"))
 		strings_add(arena, out, "PATH=" PROCESS_DEFAULT_PATH);
 	if (!environment_get(out, "HOME"))
-		strings_add(arena, out, process->uid == 0 ? "HOME=/root" : "HOME=/");
+		*home = home_put(arena, process->uid, out);
 	if (process->terminal && !environment_get(out, "TERM"))
 		strings_add(arena, out, "TERM=xterm");
 	return 0;
@@ -109,7 +128,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 	struct process_plan *out, struct error *err)
 {
 	struct strings environment = {0}, candidates = {0}, arguments = {0};
-	char *listen_pid = NULL;
+	char *listen_pid = NULL, *home = NULL;
 
 	if (process->args.count == 0)
 		return fail(err, ERROR_USAGE, "no program to execute: args is empty");
@@ -117,7 +136,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 		return fail(err, ERROR_USAGE, "no program to execute: args[0] is an empty string");
 	for (size_t i = 0; i < process->args.count; i++)
 		strings_add(arena, &arguments, process->args.items[i]);
-	if (environment_build(arena, process, &environment, err) < 0)
+	if (environment_build(arena, process, &environment, &home, err) < 0)
 		return -1;
 	if (process->listen_fds.set)
 		listen_pid = listen_put(arena, process, &environment);
@@ -129,6 +148,7 @@ int process_plan_prepare(struct arena *arena, const struct spec_process *process
 		.envp = environment.items,
 		.candidates = candidates.items,
 		.listen_pid = listen_pid,
+		.home = home,
 		.label = -1,
 	};
 	return 0;
@@ -255,6 +275,12 @@ static int directory_enter_as_user(const struct process_plan *plan, struct error
 	if (chdir(plan->process->cwd) < 0)
 		return fail_errno(err, "working directory %s", plan->process->cwd);
 	return directory_check(plan->process->cwd, err);
+}
+
+void process_find_home(const struct process_plan *plan)
+{
+	if (plan->home)
+		home_find(plan->process->uid, plan->home);
 }
 
 /* --- identity and rights ------------------------------------------------------------------------------------------ */

@@ -21,13 +21,14 @@ struct process_plan {
 	const char *const *argv;       /* ends with NULL */
 	const char *const *envp;       /* ends with NULL */
 	char *listen_pid;	       /* of envp, behind "LISTEN_PID="; NULL: there is none */
+	char *home;		       /* of envp, behind "HOME=": room for what the root says; NULL: it is known */
 	const char *const *candidates; /* paths to try in order, as seen from inside; ends with NULL, at least one */
 	int label;		       /* what process_note_host() opened; -1 */
 	struct listener *listener;     /* of a filter that hands calls over; may be NULL */
 };
 
 /* argv as it is. envp: every NAME once (the last value wins, at the first one's place), then what is missing of
- * PATH (PROCESS_DEFAULT_PATH), HOME (/root for uid 0, else /; the root's passwd file is never asked) and, with a
+ * PATH (PROCESS_DEFAULT_PATH), HOME (/root for uid 0, else / until process_find_home()) and, with a
  * terminal, TERM (xterm). candidates: args[0] itself when it has a slash, else one per directory of the PATH that is in
  * envp (an empty directory means the working directory). program (may be NULL) replaces args[0] in errors only.
  * ERROR_USAGE: no args, an empty args[0], an environment entry without '='. */
@@ -55,6 +56,9 @@ void process_make_directory(const char *cwd);
  * Call it with all capabilities in the child's user namespace, before process_become(), which tries again when it was
  * EACCES here. */
 MUST_CHECK int process_enter_directory(const struct process_plan *plan, struct error *err);
+
+/* Inside the root: HOME as its /etc/passwd has it, for a user other than 0 whose HOME nobody gave (runtime/home.h). */
+void process_find_home(const struct process_plan *plan);
 
 /* Everything between "root is in place" and "execute", in the only order that works:
  *

@@ -80,6 +80,7 @@ PROCESS=
 MOUNTS=
 CAPS='"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_CHROOT"'
 CAPABILITIES=default
+USER_ID=0
 NAMESPACES='{"type": "mount"}, {"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"}, {"type": "cgroup"}'
 RESOURCES='"devices": [{"allow": false, "access": "rwm"}]'
 CGROUPS_PATH=/$CGROUP/$(basename "$WORK")
@@ -112,7 +113,7 @@ config() {
 	cat >"$BUNDLE/config.json" <<-CONFIG
 		{"ociVersion": "1.0.2", "root": {"path": "rootfs"},
 		"process": {"args": $ARGS, "cwd": "$CWD", "env": ["PATH=/bin"], $capabilities
-			"user": {"uid": 0, "gid": 0}, "noNewPrivileges": true${PROCESS:+, }$PROCESS},
+			"user": {"uid": $USER_ID, "gid": $USER_ID}, "noNewPrivileges": true${PROCESS:+, }$PROCESS},
 		"mounts": [$mounts],
 		"linux": {"namespaces": [$NAMESPACES], "cgroupsPath": "$CGROUPS_PATH", "resources": {$RESOURCES}${LINUX:+, }$LINUX}
 		${TOP:+, }$TOP}
@@ -123,6 +124,15 @@ config() {
 run() {
 	config
 	rt run --bundle "$BUNDLE" a
+}
+
+# The same, then as a user of the image's, whose home a runtime looks up.
+run_as_each() {
+	for USER_ID in 0 1000; do
+		run
+		[ $? != 124 ] || breach "hangs as user $USER_ID"
+	done
+	USER_ID=0
 }
 
 # A container "a" that sleeps.

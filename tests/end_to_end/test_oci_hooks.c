@@ -165,34 +165,58 @@ TEST(oci_hooks, run_in_the_namespaces_of_their_kind)
 	}
 }
 
+/* The environment that one hook of that kind saw, with a bar behind each variable. */
+static void environment_see(struct stage *stage, const char *kind, const char *env, char found[], size_t size)
+{
+	/* No shell, which would have words of its own there. */
+	bool inside = strcmp(kind, kinds[START_CONTAINER]) == 0;
+	auto_free char *hooks = text_format("\"hooks\": {\"%s\": [{\"path\": \"%s\", \"args\": "
+					    "[\"cp\", \"/proc/self/environ\", \"%s/env\"]%s}]}",
+		kind, inside ? "/bin/busybox" : "/bin/cp", stage->place, env);
+	auto_free char *path = text_format("%s/env", stage->place);
+
+	BUNDLE_WRITE(&stage->bundle, .script = "true", .mounts = stage->mounts, .top = hooks);
+	auto_run run = OCI(&stage->bundle, "run", "ID");
+	ASSERT_STATUS(run, 0);
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = read(fd, found, size - 1);
+	cr_assert(length >= 0 && unlink(path) == 0, "%s wrote nothing", kind);
+	for (ssize_t k = 0; k < length; k++)
+		found[k] = found[k] ? found[k] : '|';
+	found[length] = '\0';
+}
+
 TEST(oci_hooks, have_exactly_the_environment_of_the_config)
 {
 	static const struct {
 		const char *env, *expected;
 	} cases[] = {
-		{"", ""},
 		{", \"env\": []", ""},
 		{", \"env\": [\"A=b\", \"EMPTY=\", \"A B=c\"]", "A=b|EMPTY=|A B=c|"},
 	};
 	NEEDS_ROOT();
 	auto_stage stage = stage_new();
+	char found[4096];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		/* No shell, which would have words of its own there. */
-		auto_free char *hooks = text_format("\"hooks\": {\"createRuntime\": [{\"path\": \"/bin/cp\", \"args\": "
-						    "[\"cp\", \"/proc/self/environ\", \"%s/env\"]%s}]}",
-			stage.place, cases[i].env);
-		auto_free char *path = text_format("%s/env", stage.place);
-		char found[4096] = "";
-
-		BUNDLE_WRITE(&stage.bundle, .script = "true", .top = hooks);
-		auto_run run = OCI(&stage.bundle, "run", "ID");
-		ASSERT_STATUS(run, 0);
-		auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = read(fd, found, sizeof(found) - 1);
-		for (ssize_t k = 0; k < length; k++)
-			found[k] = found[k] ? found[k] : '|';
+		environment_see(&stage, kinds[CREATE_RUNTIME], cases[i].env, found, sizeof(found));
 		cr_assert_str_eq(found, cases[i].expected);
+	}
+}
+
+TEST(oci_hooks, without_one_have_the_callers_environment_but_not_inside)
+{
+	NEEDS_ROOT();
+	auto_stage stage = stage_new();
+	char found[65536];
+
+	cr_assert(setenv("WARREN_TEST_OF_HOOKS", "seen", 1) == 0);
+	for (size_t i = 0; i < KINDS; i++) {
+		environment_see(&stage, kinds[i], "", found, sizeof(found));
+		if (i == START_CONTAINER)
+			cr_assert_str_eq(found, "");
+		else
+			cr_assert(strstr(found, "WARREN_TEST_OF_HOOKS=seen|"), "%s: %s", kinds[i], found);
 	}
 }
 
