@@ -23,7 +23,6 @@ struct source_blob {
 	/* Of a layer: held by who asks (single flight). A source may keep there what it has fetched, to go on from
 	 * there another time. NULL: none. */
 	struct partial *partial;
-	const char *index_digest; /* of a manifest: of the index it was chosen from; NULL: none */
 };
 
 #define SOURCE_DOCUMENT_MAX (4 << 20) /* of a manifest, index or config */
