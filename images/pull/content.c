@@ -12,6 +12,7 @@
 #include "images/pull/checksum.h"
 
 #define PIECE (256 << 10)
+#define BLOCK 4096
 
 /* FNV-1a, 64 bits, over text and then over numbers; scattered at the end, because sums of similar values would cancel
  * out what they have in common. */
@@ -42,7 +43,14 @@ void content_add(struct layer_content *content, const char *name, const struct s
 		hash = scatter(hash ^ numbers[i]) + i;
 	content->sum += hash;
 	content->files++;
-	content->bytes += regular ? (uint64_t)status->st_size : 0;
+	content->bytes += numbers[3];
+	content->disk_bytes += (numbers[3] + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+void content_add_directory(struct layer_content *content)
+{
+	content->directories++;
+	content->disk_bytes += BLOCK;
 }
 
 static int file_checksum(int dir, const char *name, uint32_t *checksum, struct error *err)
@@ -119,7 +127,7 @@ static int subdirectory_measure(struct walk *walk, int dir, const char *name, st
 		fd_drop(&sub);
 		return fail(err, ERROR_USAGE, "more than %d directories inside one another", CONTENT_DEPTH_MAX);
 	}
-	walk->content->directories++;
+	content_add_directory(walk->content);
 	walk->depth++;
 	result = adopted_measure(walk, sub, err);
 	walk->depth--;

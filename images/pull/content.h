@@ -20,6 +20,8 @@
  * device). Of the status: kind, mode, owner, size. */
 void content_add(struct layer_content *content, const char *name, const struct stat *status, uint32_t checksum);
 
+void content_add_directory(struct layer_content *content);
+
 /* Adds what is there at dir/name, reading it. */
 MUST_CHECK int content_add_existing(struct layer_content *content, int dir, const char *name, struct error *err);
 

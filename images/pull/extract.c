@@ -376,7 +376,8 @@ static int directory_make(struct extract *extract, int dir, const char *name, co
 
 	if (made < 0)
 		return -1;
-	extract->content.directories += made;
+	if (made)
+		content_add_directory(&extract->content);
 	directory_note(extract, path, &entry->mtime);
 	if (made && !entry->uid && !entry->gid && !(entry->mode & 07000) && !entry->attribute_count)
 		return 0;

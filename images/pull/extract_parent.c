@@ -116,7 +116,7 @@ static int implied_note(struct extract *extract, const char *path, struct error 
 {
 	if (extract_count(extract, path, err) < 0)
 		return -1;
-	extract->content.directories++;
+	content_add_directory(&extract->content);
 	strings_add(&extract->arena, &extract->implied, arena_string(&extract->arena, path));
 	return 0;
 }

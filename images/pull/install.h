@@ -12,38 +12,43 @@
 #include "base/error.h"
 #include "images/pull/layer.h"
 #include "images/pull/source.h"
+#include "images/store.h"
+
+#define INSTALL_PARALLEL 3
 
 enum install_event {
-	INSTALL_LAYER_PRESENT,
-	INSTALL_LAYER_BEGIN,
-	INSTALL_LAYER_BYTES,
-	INSTALL_LAYER_DONE,
-	INSTALL_SYNC
+	INSTALL_PRESENT, /* the layer is in the store already */
+	INSTALL_WAITING, /* another process fetches it */
+	INSTALL_BEGIN,
+	INSTALL_BYTES, /* some have come */
+	INSTALL_DONE,  /* unpacked and verified */
+	INSTALL_SYNC,  /* all are; they are being written to the disk. layer and digest mean nothing */
 };
 
-/* What the display wants to know. Called from several threads, but never by two at once. */
+/* What a display wants to know. Called from several threads, but never by two at once. */
 struct install_progress {
 	void (*report)(struct install_progress *progress, enum install_event event, size_t layer, const char *digest,
-		uint64_t bytes, int64_t total); /* bytes so far; total -1: not known */
+		uint64_t bytes, int64_t total); /* so far; total -1: not known */
 };
 
 struct install_request {
 	struct source *source;
-	const char *name;     /* the name to give it (reference_full()), NULL: none, only by digest */
-	const char *manifest; /* the digest that the manifest must have, NULL: any */
-	unsigned parallel;    /* layers at once; 0: 3 */
+	const struct reference *name; /* what it is called here from now on */
+	unsigned parallel;	      /* layers at once; 0: INSTALL_PARALLEL */
 	struct layer_limits limits;
 	struct install_progress *progress; /* NULL: silent */
 };
 
 struct install_result {
-	char digest[REFERENCE_DIGEST_SIZE]; /* of the manifest */
+	const char *digest; /* of the manifest */
 	size_t layers, layers_fetched;
 	uint64_t bytes_fetched;
-	bool name_changed; /* the name was new or meant another image before */
+	bool changed; /* the name was new, or meant another image before */
 };
 
-MUST_CHECK int image_install(int store, const struct unpackers *unpackers, const struct install_request *request,
-	struct arena *arena, struct install_result *out, struct error *err);
+/* Strings of *out lie in the arena. Failed: nothing has changed but that layers may be there which a name will want
+ * another time, or a prune removes. Of a source that is a file, a digest that is wrong is the file's error. */
+MUST_CHECK int image_install(const struct store *store, const struct unpackers *unpackers,
+	const struct install_request *request, struct arena *arena, struct install_result *out, struct error *err);
 
 #endif

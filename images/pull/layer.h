@@ -64,6 +64,7 @@ struct layer_content {
 	uint64_t files;	      /* all that is no directory, links counted each */
 	uint64_t directories; /* without the top */
 	uint64_t bytes;	      /* of regular files, as stat(2) says; hard links counted each */
+	uint64_t disk_bytes;  /* what they take in blocks of 4 KiB, a block for a directory */
 	uint64_t sum; /* over names, kinds, modes, owners and contents of all that is no directory (content.h) */
 };
 
