@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cgroups/devices.h"
+#include "cgroups/journal.h"
 #include "cgroups/knobs.h"
 #include "cgroups/layout.h"
 #include "cgroups/limits.h"
@@ -57,16 +58,20 @@ struct limits_now limits_now_read(const struct cgroup *cgroup, const struct cgro
 	return now;
 }
 
-static int knob_fail(const struct knob *knob, struct error *err)
+static int knob_fail(const struct knob *knob, const char *file, const char *text, struct error *err)
 {
 	if (errno == ENOENT)
 		return fail(err, ERROR_SYSTEM, "%s: this kernel has no %s%s%s", knob->limit, knob->file,
 			knob->or_file ? " and no " : "", knob->or_file ? knob->or_file : "");
-	return fail_errno(err, "%s: write \"%s\" to %s", knob->limit, knob->text, knob->file);
+	if (errno == EOPNOTSUPP && strcmp(knob->limit, "device_weights") == 0)
+		return fail(err, ERROR_SYSTEM,
+			"%s: write \"%s\" to %s: that disk's scheduler heeds no weights, as bfq does", knob->limit,
+			text, file);
+	return fail_errno(err, "%s: write \"%s\" to %s", knob->limit, text, file);
 }
 
 /* The kernel takes one line at a time; unified values may hold several. */
-static int knob_write_lines(int dir, const char *file, const char *text)
+static int knob_write_lines(struct cgroup_journal *journal, int dir, const char *file, const char *text)
 {
 	char line[512];
 
@@ -79,6 +84,8 @@ static int knob_write_lines(int dir, const char *file, const char *text)
 		}
 		memcpy(line, text, length);
 		line[length] = '\0';
+		if (length)
+			journal_note(journal, dir, file, line);
 		if (length && knob_write(dir, file, line) < 0)
 			return -1;
 		text += length + (text[length] == '\n');
@@ -94,20 +101,36 @@ static void wait_for_enabling(const struct cgroup *cgroup)
 		(void)knob_write(cgroup->unified, "cgroup.subtree_control", " ");
 }
 
-static int knob_apply(const struct cgroup *cgroup, const struct knob *knob, struct error *err)
+static int knob_write_patiently(
+	struct cgroup_journal *journal, const struct cgroup *cgroup, int dir, const struct knob *knob)
+{
+	if (knob_write_lines(journal, dir, knob->file, knob->text) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	wait_for_enabling(cgroup);
+	return knob_write_lines(journal, dir, knob->file, knob->text);
+}
+
+/* No such file; or, of a file with a line for each device, this device is not one that it counts for. */
+static bool is_for_another(const struct knob *knob)
+{
+	return errno == ENOENT || (knob->both && errno == EOPNOTSUPP);
+}
+
+static int knob_apply(
+	struct cgroup_journal *journal, const struct cgroup *cgroup, const struct knob *knob, struct error *err)
 {
 	int dir = cgroup_directory(cgroup, knob->controller);
+	bool done = knob_write_patiently(journal, cgroup, dir, knob) == 0;
 
-	if (knob_write_lines(dir, knob->file, knob->text) == 0)
+	if (!done && (!knob->or_file || !is_for_another(knob)))
+		return knob_fail(knob, knob->file, knob->text, err);
+	if (done && !knob->both)
 		return 0;
-	if (errno == ENOENT) {
-		wait_for_enabling(cgroup);
-		if (knob_write_lines(dir, knob->file, knob->text) == 0)
-			return 0;
-	}
-	if (errno == ENOENT && knob->or_file && knob_write(dir, knob->or_file, knob->or_text) == 0)
+	if (knob_write_lines(journal, dir, knob->or_file, knob->or_text) == 0 || (done && is_for_another(knob)))
 		return 0;
-	return knob_fail(knob, err);
+	return knob_fail(knob, knob->or_file, knob->or_text, err);
 }
 
 static int devices_write(const struct cgroup *cgroup, const struct cgroup_limits *limits, bool live, struct error *err)
@@ -122,13 +145,13 @@ static int devices_write(const struct cgroup *cgroup, const struct cgroup_limits
 	return device_list_write(cgroup->hierarchy[CGROUP_DEVICES], &list, live, err);
 }
 
-int limits_write(const struct cgroup *cgroup, const struct cgroup_limits *limits, const struct knobs *knobs, bool live,
-	struct error *err)
+int limits_write(const struct cgroup *cgroup, const struct cgroup_limits *limits, const struct knobs *knobs,
+	struct cgroup_journal *journal, struct error *err)
 {
 	for (size_t i = 0; i < knobs->count; i++)
-		if (knob_apply(cgroup, &knobs->items[i], err) < 0)
+		if (knob_apply(journal, cgroup, &knobs->items[i], err) < 0)
 			return -1;
-	return limits->devices.count ? devices_write(cgroup, limits, live, err) : 0;
+	return limits->devices.count ? devices_write(cgroup, limits, journal != NULL, err) : 0;
 }
 
 /* --- reading back ------------------------------------------------------------------------------------------------- */
@@ -287,19 +310,29 @@ static void get_io(const struct cgroup *cgroup, struct arena *arena, struct cgro
 	}
 }
 
-/* io.weight begins with "default N"; the bfq ones with "default N" or N. */
-static void get_io_weight(const struct cgroup *cgroup, struct cgroup_limits *out)
+/* io.weight begins with "default N"; the bfq ones with "default N" or N, in BFQ's unit. */
+static bool weight_read(int dir, const char *file, struct optional *out)
 {
-	static const char *const v2[] = {"io.weight", "io.bfq.weight"}, *const v1[] = {
-										"blkio.bfq.weight", "blkio.weight"};
-	int dir = cgroup_directory(cgroup, CGROUP_IO);
 	char text[KNOB_SIZE];
 	int64_t value;
 
-	for (size_t i = 0; i < ARRAY_SIZE(v2) && !out->io_weight.set; i++)
-		if (knob_read(dir, cgroup->unified >= 0 ? v2[i] : v1[i], text, sizeof(text)) > 0 &&
-			(keyed_number(text, "default", &value) || knob_parse(text, &value)))
-			set(&out->io_weight, value);
+	if (knob_read(dir, file, text, sizeof(text)) <= 0 ||
+		!(keyed_number(text, "default", &value) || knob_parse(text, &value)))
+		return false;
+	set(out, value);
+	return true;
+}
+
+static void get_io_weight(const struct cgroup *cgroup, struct cgroup_limits *out)
+{
+	int dir = cgroup_directory(cgroup, CGROUP_IO);
+	bool v2 = cgroup->unified >= 0;
+
+	if (v2 && weight_read(dir, "io.weight", &out->io_weight))
+		return;
+	if (weight_read(dir, v2 ? "io.bfq.weight" : "blkio.bfq.weight", &out->block_weight) ||
+		(!v2 && weight_read(dir, "blkio.weight", &out->block_weight)))
+		out->io_weight = out->block_weight;
 }
 
 /* v1 only: a BPF program cannot be read back as rules. */

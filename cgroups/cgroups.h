@@ -78,6 +78,10 @@ struct cgroup_io_max {
 	uint32_t major, minor;
 	struct optional rbps, wbps, riops, wiops;
 };
+struct cgroup_io_device_weight {
+	uint32_t major, minor;
+	int64_t weight; /* 10 … 1,000, as block_weight */
+};
 enum cgroup_device_access { CGROUP_DEVICE_READ = 1, CGROUP_DEVICE_WRITE = 2, CGROUP_DEVICE_MKNOD = 4 };
 struct cgroup_device_rule {
 	bool allow;
@@ -98,6 +102,10 @@ struct cgroup_limits {
 	struct optional cpu_idle;
 	const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */
 	struct optional io_weight;	       /* 1 … 10,000 */
+	/* 10 … 1,000: OCI's and BFQ's unit, exact where the scheduler BFQ counts; the kernel's own cost model of v2
+	 * gets it spread over 1 … 10,000, ends onto ends. Ignored beside io_weight. */
+	struct optional block_weight;
+	LIST_OF(struct cgroup_io_device_weight) device_weights;
 	LIST_OF(struct cgroup_io_max) io_max;
 	/* In order, the last rule that matches decides; without a match: refused. count 0: no device control at all. */
 	LIST_OF(struct cgroup_device_rule) devices;
@@ -144,8 +152,20 @@ void cgroup_drop(struct cgroup *cgroup);
 MUST_CHECK int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, gid_t gid, struct error *err);
 
 /* Changes limits live; hierarchies that become necessary on v1 are made and all processes moved. What the kernel
- * refuses is named with limit, value and file. */
+ * refuses is named with limit, value and file, and what had been written before it is put back. */
 MUST_CHECK int cgroup_set(struct cgroup *cgroup, const struct cgroup_limits *limits, struct error *err);
+/* What a change has overwritten. All zero: nothing. */
+struct cgroup_overwritten;
+struct cgroup_journal {
+	struct arena arena;
+	struct cgroup_overwritten *last;
+};
+/* As cgroup_set(), which can be taken back as long as the handle lives; but for the device rules, which are last. */
+MUST_CHECK int cgroup_change(
+	struct cgroup *cgroup, const struct cgroup_limits *limits, struct cgroup_journal *journal, struct error *err);
+/* Writes everything back; what the kernel refuses is warned about. */
+void cgroup_journal_undo(struct cgroup_journal *journal);
+void cgroup_journal_drop(struct cgroup_journal *journal);
 /* What the kernel has now (set members only where the file exists; "max" reads as unset). */
 MUST_CHECK int cgroup_get(struct cgroup *cgroup, struct arena *arena, struct cgroup_limits *out, struct error *err);
 

@@ -200,16 +200,27 @@ static unsigned all_controllers(const struct cgroup_host *host)
 	return found;
 }
 
-static int making_write(struct making *making, const struct cgroup_limits *limits, struct error *err)
+/* journal: of a cgroup that may have limits already; NULL: it is new. */
+static int limits_put(
+	struct cgroup *cgroup, const struct cgroup_limits *limits, struct cgroup_journal *journal, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup *cgroup = making->cgroup;
-	struct limits_now now = making->existed ? limits_now_read(cgroup, limits) : limits_fresh;
+	struct limits_now now = journal ? limits_now_read(cgroup, limits) : limits_fresh;
 	struct knobs knobs;
 
 	if (limits_compile(cgroup->host, limits, &now, &arena, &knobs, err) < 0)
 		return -1;
-	return limits_write(cgroup, limits, &knobs, making->existed, err);
+	return limits_write(cgroup, limits, &knobs, journal, err);
+}
+
+static int making_write(struct making *making, const struct cgroup_limits *limits, struct error *err)
+{
+	AUTO(cgroup_journal_drop) struct cgroup_journal journal = {0};
+
+	if (limits_put(making->cgroup, limits, making->existed ? &journal : NULL, err) == 0)
+		return 0;
+	cgroup_journal_undo(&journal);
+	return -1;
 }
 
 static int needed_controllers(
@@ -284,44 +295,71 @@ int cgroup_extend_and_move(struct cgroup *cgroup, enum cgroup_controller control
 	return processes_move(cgroup, cgroup->hierarchy[controller], err);
 }
 
-/* The new hierarchies get their limits first and their processes then: nothing runs there unlimited. */
-static int set_v1(struct cgroup *cgroup, const struct cgroup_limits *limits, unsigned controllers, struct error *err)
+static void hierarchies_leave(struct making *making, unsigned added)
 {
-	struct making making = {.cgroup = cgroup, .may_exist = true, .existed = true};
-	unsigned added = 0;
-
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-		if (!(controllers & 1U << c) || cgroup->hierarchy[c] >= 0)
-			continue;
-		if (cgroup_extend(cgroup, (enum cgroup_controller)c, err) < 0)
-			return -1;
-		added |= 1U << c;
-	}
-	if (making_write(&making, limits, err) < 0)
-		return -1;
+	making_undo(making);
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (added & 1U << c && processes_move(cgroup, cgroup->hierarchy[c], err) < 0)
+		if (added & 1U << c)
+			fd_drop(&making->cgroup->hierarchy[c]);
+}
+
+/* Those that are opened now and were not before, each with all that are mounted together with it. */
+static unsigned hierarchies_open(const struct cgroup *cgroup)
+{
+	unsigned open = 0;
+
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		open |= cgroup->hierarchy[c] >= 0 ? 1U << c : 0;
+	return open;
+}
+
+/* The new hierarchies get their limits first and their processes then: nothing runs there unlimited. */
+static int change_v1(struct cgroup *cgroup, const struct cgroup_limits *limits, unsigned controllers,
+	struct cgroup_journal *journal, struct error *err)
+{
+	struct making making = {.cgroup = cgroup, .may_exist = true};
+	unsigned before = hierarchies_open(cgroup), added;
+
+	if (make_all_v1(&making, controllers, err) < 0 || limits_put(cgroup, limits, journal, err) < 0) {
+		cgroup_journal_undo(journal);
+		hierarchies_leave(&making, hierarchies_open(cgroup) & ~before);
+		return -1;
+	}
+	added = hierarchies_open(cgroup) & ~before;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (added & 1U << c && hierarchy_is_first(cgroup->host, (enum cgroup_controller)c) &&
+			processes_move(cgroup, cgroup->hierarchy[c], err) < 0)
 			return -1;
 	return 0;
 }
 
-static int set_v2(struct cgroup *cgroup, const struct cgroup_limits *limits, unsigned controllers, struct error *err)
+static int change_v2(struct cgroup *cgroup, const struct cgroup_limits *limits, unsigned controllers,
+	struct cgroup_journal *journal, struct error *err)
 {
-	struct making making = {.cgroup = cgroup, .may_exist = true, .existed = true};
-
 	if (controllers_enable(cgroup, controllers, err) < 0)
 		return -1;
-	return making_write(&making, limits, err);
+	if (limits_put(cgroup, limits, journal, err) == 0)
+		return 0;
+	cgroup_journal_undo(journal);
+	return -1;
 }
 
-int cgroup_set(struct cgroup *cgroup, const struct cgroup_limits *limits, struct error *err)
+int cgroup_change(
+	struct cgroup *cgroup, const struct cgroup_limits *limits, struct cgroup_journal *journal, struct error *err)
 {
 	bool v2 = host_is_v2(cgroup->host);
 	unsigned controllers;
 
 	if (needed_controllers(cgroup->host, limits, &controllers, err) < 0)
 		return blame(err, "cgroup %s", cgroup->path);
-	if ((v2 ? set_v2 : set_v1)(cgroup, limits, controllers, err) < 0)
+	if ((v2 ? change_v2 : change_v1)(cgroup, limits, controllers, journal, err) < 0)
 		return blame(err, "cgroup %s", cgroup->path);
 	return 0;
+}
+
+int cgroup_set(struct cgroup *cgroup, const struct cgroup_limits *limits, struct error *err)
+{
+	AUTO(cgroup_journal_drop) struct cgroup_journal journal = {0};
+
+	return cgroup_change(cgroup, limits, &journal, err);
 }

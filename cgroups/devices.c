@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "cgroups/knobs.h"
 
 #define RULES_MAX 512
@@ -237,20 +238,29 @@ static int list_write_whole(int dir, const struct device_list *list, struct erro
 	return list_difference(dir, list, NULL, !list->allow, err);
 }
 
+static int list_change(int dir, const struct device_list *from, const struct device_list *to, struct error *err)
+{
+	if (list_difference(dir, to, from, true, err) < 0)
+		return -1;
+	return list_difference(dir, from, to, false, err);
+}
+
 int device_list_write(int dir, const struct device_list *list, bool live, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	char text[KNOB_SIZE];
 	struct device_list now;
+	struct error ignored;
 
 	if (!live)
 		return list_write_whole(dir, list, err);
 	if (knob_read(dir, "devices.list", text, sizeof(text)) < 0)
 		return fail_errno(err, "devices: read devices.list");
 	device_list_parse(&arena, text, &now);
-	if (list->allow || now.allow)
-		return list_write_whole(dir, list, err);
-	if (list_difference(dir, list, &now, true, err) < 0)
-		return -1;
-	return list_difference(dir, &now, list, false, err);
+	if ((list->allow || now.allow ? list_write_whole(dir, list, err) : list_change(dir, &now, list, err)) == 0)
+		return 0;
+	/* The exceptions of one that allows by default are not shown. */
+	if (now.allow || list_write_whole(dir, &now, &ignored) < 0)
+		log_warn("devices: the rules there were could not be put back");
+	return -1;
 }

@@ -11,7 +11,7 @@
  * cpu.shares = weight × 1024 / 100, the kernel's own relation of the two (kernel/sched/core.c, cpu_weight_write_u64):
  * default meets default and ratios between cgroups stay. (Runtimes of 2020-2024 map 2…262,144 evenly on 1…10,000, which
  * makes v1's default a weight of 39.) io_weight       blkio.bfq.weight (1…1000; default 100 as on v2): the same number,
- * cut at 1000 io_max          blkio.throttle.*: on v1 it acts on direct and synchronous reads and writes only
+ * cut at 1000. io_max          blkio.throttle.*: on v1 it acts on direct and synchronous reads and writes only
  *
  * The order: see the compile_… functions. It is such that no write on the way is refused when the last state is legal,
  * and that a kill in between never leaves more than the larger of the old and the new limit. */
@@ -33,7 +33,8 @@
 #define WEIGHT_MAX 10000
 #define WEIGHT_DEFAULT 100
 #define BFQ_WEIGHT_MAX 1000
-#define V1_WEIGHT_MIN 10 /* of blkio.weight, CFQ's, in kernels of vendors */
+#define BLOCK_WEIGHT_MIN 10 /* of OCI; of blkio.weight, CFQ's, in kernels of vendors */
+#define BLOCK_WEIGHT_MAX 1000
 #define MICROSECONDS_MAX (INT64_MAX / 1000)
 #define KNOBS_OF_SINGLE_LIMITS 32
 #define UNIFIED_MAX 256
@@ -63,6 +64,8 @@ const struct limit limits_table[] = {
 	{LIMIT(cpu_period_us), CGROUP_CPU, SPECIAL, 1000, 1000000, "cpu.max", "cpu.cfs_period_us", PERIOD_DEFAULT_US},
 	{LIMIT(cpu_burst_us), CGROUP_CPU, SPECIAL, 0, MICROSECONDS_MAX, "cpu.max.burst", "cpu.cfs_burst_us", 0},
 	{LIMIT(io_weight), CGROUP_IO, SPECIAL, 1, WEIGHT_MAX, "io.weight", "blkio.bfq.weight", WEIGHT_DEFAULT},
+	{LIMIT(block_weight), CGROUP_IO, SPECIAL, BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX, "io.weight", "blkio.bfq.weight",
+		WEIGHT_DEFAULT},
 };
 const size_t limits_table_count = ARRAY_SIZE(limits_table);
 
@@ -79,6 +82,11 @@ int64_t weight_to_shares(int64_t weight)
 int64_t shares_to_weight(int64_t shares)
 {
 	return clamp((shares * WEIGHT_DEFAULT + SHARES_DEFAULT / 2) / SHARES_DEFAULT, 1, WEIGHT_MAX);
+}
+
+int64_t block_weight_to_io_weight(int64_t weight)
+{
+	return 1 + (weight - BLOCK_WEIGHT_MIN) * (WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN);
 }
 
 int64_t v1_bytes(int64_t value)
@@ -168,6 +176,15 @@ static int io_check(const struct cgroup_host *host, const struct cgroup_limits *
 			rate_check(i, "riops", &io->riops, err) < 0 || rate_check(i, "wiops", &io->wiops, err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < limits->device_weights.count; i++) {
+		int64_t weight = limits->device_weights.items[i].weight;
+
+		if (weight < BLOCK_WEIGHT_MIN || weight > BLOCK_WEIGHT_MAX)
+			return fail(err, ERROR_USAGE, "device_weights[%zu]: %lld is not within %d and %d", i,
+				(long long)weight, BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
+	}
+	if (limits->device_weights.count && controller_check(host, "device_weights", CGROUP_IO, err) < 0)
+		return -1;
 	return limits->io_max.count ? controller_check(host, "io_max", CGROUP_IO, err) : 0;
 }
 
@@ -438,17 +455,41 @@ static void compile_cpuset(struct compiler *c)
 		emit(c, "cpuset_mems", CGROUP_CPUSET, "cpuset.mems", c->limits->cpuset_mems);
 }
 
+/* v2 has two files: io.weight for the kernel's own cost model and, once it is loaded, BFQ's own. Which of the two
+ * counts is decided by each disk. */
+static void emit_weight(struct compiler *c, const char *limit, int64_t for_model, int64_t for_bfq)
+{
+	struct knob *knob = emit(
+		c, limit, CGROUP_IO, c->v2 ? "io.weight" : "blkio.bfq.weight", number(c, c->v2 ? for_model : for_bfq));
+
+	knob->or_file = c->v2 ? "io.bfq.weight" : "blkio.weight";
+	knob->or_text = number(c, c->v2 ? for_bfq : clamp(for_bfq, BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX));
+	knob->both = c->v2;
+}
+
+static void compile_device_weight(struct compiler *c, const struct cgroup_io_device_weight *device)
+{
+	const char *bfq = arena_format(c->arena, "%u:%u %lld", device->major, device->minor, (long long)device->weight);
+	const char *model = arena_format(c->arena, "%u:%u %lld", device->major, device->minor,
+		(long long)block_weight_to_io_weight(device->weight));
+	struct knob *knob = emit(
+		c, "device_weights", CGROUP_IO, c->v2 ? "io.weight" : "blkio.bfq.weight_device", c->v2 ? model : bfq);
+
+	knob->or_file = c->v2 ? "io.bfq.weight" : "blkio.weight_device";
+	knob->or_text = bfq;
+	knob->both = c->v2;
+}
+
 static void compile_io_weight(struct compiler *c)
 {
-	int64_t weight = c->limits->io_weight.value;
-	struct knob *knob;
+	const struct optional *weight = &c->limits->io_weight, *block = &c->limits->block_weight;
 
-	if (!c->limits->io_weight.set)
-		return;
-	knob = emit(c, "io_weight", CGROUP_IO, c->v2 ? "io.weight" : "blkio.bfq.weight",
-		number(c, c->v2 ? weight : clamp(weight, 1, BFQ_WEIGHT_MAX)));
-	knob->or_file = c->v2 ? "io.bfq.weight" : "blkio.weight";
-	knob->or_text = number(c, clamp(weight, c->v2 ? 1 : V1_WEIGHT_MIN, BFQ_WEIGHT_MAX));
+	if (weight->set)
+		emit_weight(c, "io_weight", weight->value, clamp(weight->value, 1, BFQ_WEIGHT_MAX));
+	else if (block->set)
+		emit_weight(c, "block_weight", block_weight_to_io_weight(block->value), block->value);
+	for (size_t i = 0; i < c->limits->device_weights.count; i++)
+		compile_device_weight(c, &c->limits->device_weights.items[i]);
 }
 
 /* The four rates of a device with their names on both versions. */
@@ -508,8 +549,8 @@ static void compile_files(struct compiler *c)
 int limits_compile(const struct cgroup_host *host, const struct cgroup_limits *limits, const struct limits_now *now,
 	struct arena *arena, struct knobs *out, struct error *err)
 {
-	size_t capacity = KNOBS_OF_SINGLE_LIMITS + ARRAY_SIZE(rates) * limits->io_max.count + limits->unified.count +
-			  limits->v1_files.count;
+	size_t capacity = KNOBS_OF_SINGLE_LIMITS + ARRAY_SIZE(rates) * limits->io_max.count +
+			  limits->device_weights.count + limits->unified.count + limits->v1_files.count;
 	struct compiler c = {host, limits, now, arena, out, host_is_v2(host)};
 
 	*out = (struct knobs){.items = arena_new_array(arena, capacity, struct knob)};

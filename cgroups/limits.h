@@ -31,6 +31,7 @@ struct knob {
 	enum cgroup_controller controller; /* CGROUP_CONTROLLERS: none is needed (v2's cgroup.* files) */
 	const char *file, *text;
 	const char *or_file, *or_text; /* to be tried when file does not exist; may be NULL */
+	bool both;		       /* or_file also when file does: each speaks to those devices that heed it */
 };
 struct knobs {
 	struct knob *items;
@@ -55,9 +56,10 @@ unsigned limits_controllers(
 
 /* What limits_compile() needs to know, read from the kernel. */
 struct limits_now limits_now_read(const struct cgroup *cgroup, const struct cgroup_limits *limits);
-/* Does the writes, then sets the device rules. live: the cgroup may have had limits before. */
+/* Does the writes, then sets the device rules. journal: notes what is overwritten; NULL: the cgroup is new and has no
+ * limits yet. */
 MUST_CHECK int limits_write(const struct cgroup *cgroup, const struct cgroup_limits *limits, const struct knobs *knobs,
-	bool live, struct error *err);
+	struct cgroup_journal *journal, struct error *err);
 
 /* The directory that holds a controller's files: on v2 the one there is, on v1 the hierarchy's; -1 none. */
 int cgroup_directory(const struct cgroup *cgroup, enum cgroup_controller controller);
@@ -65,6 +67,7 @@ int cgroup_directory(const struct cgroup *cgroup, enum cgroup_controller control
 /* Conversions, see limits.c. */
 int64_t weight_to_shares(int64_t weight);
 int64_t shares_to_weight(int64_t shares);
+int64_t block_weight_to_io_weight(int64_t weight);
 /* A number of v1's memory files, whose "no limit" is the largest number of whole pages: -1 then. */
 int64_t v1_bytes(int64_t value);
 

@@ -198,6 +198,26 @@ static const struct {
 	{"IOWriteIOPSMax", offsetof(struct cgroup_io_max, wiops)},
 };
 
+/* systemd writes both files of the kernel and knows one unit, that of io.weight. */
+static void weights_add(struct arena *arena, struct systemd_properties *list, const struct cgroup_limits *limits)
+{
+	struct systemd_property property = {.name = "IODeviceWeight", .type = "a(st)"};
+
+	if (limits->block_weight.set && !limits->io_weight.set)
+		systemd_property_set(arena, list, "IOWeight", "t",
+			natural_text(arena, (uint64_t)block_weight_to_io_weight(limits->block_weight.value)), 0);
+	for (size_t i = 0; i < limits->device_weights.count; i++) {
+		const struct cgroup_io_device_weight *device = &limits->device_weights.items[i];
+
+		strings_add(
+			arena, &property.values, arena_format(arena, "/dev/block/%u:%u", device->major, device->minor));
+		strings_add(arena, &property.values,
+			natural_text(arena, (uint64_t)block_weight_to_io_weight(device->weight)));
+	}
+	if (property.values.count)
+		systemd_property_put(arena, list, &property);
+}
+
 static void rates_add(struct arena *arena, struct systemd_properties *list, const struct cgroup_limits *limits)
 {
 	for (size_t kind = 0; kind < ARRAY_SIZE(rates); kind++) {
@@ -228,6 +248,7 @@ int systemd_properties_add_limits(
 		unified_take(&limits->unified.items[i], &all);
 	numbers_add(arena, list, &all);
 	cpu_add(arena, list, &all);
+	weights_add(arena, list, &all);
 	rates_add(arena, list, &all);
 	/* Where a scope has it, systemd writes memory.oom.group by it. */
 	if (all.oom_group.set)

@@ -13,8 +13,8 @@
 #define ID_MAX 4294967294 /* the next one means "no change" to the kernel */
 
 struct exec_options {
-	const char *process, *cwd, *user, *pid_file, *console_socket, *apparmor, *label, *cgroup;
-	struct strings env, groups, capabilities;
+	const char *process, *cwd, *user, *pid_file, *console_socket, *apparmor, *label;
+	struct strings env, groups, capabilities, cgroups;
 	struct optional preserve_fds;
 	bool terminal, detach, no_new_privileges, ignore_paused;
 };
@@ -39,8 +39,8 @@ static const struct option exec_table[] = {
 	OPTION_TEXT(
 		"apparmor", 0, "PROFILE", "run the process under this AppArmor profile", struct exec_options, apparmor),
 	OPTION_TEXT("process-label", 0, "LABEL", "run the process with this SELinux label", struct exec_options, label),
-	OPTION_TEXT("cgroup", 0, "PATH", "run the process in this cgroup below the container's, which exists",
-		struct exec_options, cgroup),
+	OPTION_TEXTS("cgroup", 0, "[CONTROLLER:]PATH",
+		"run the process in this cgroup below the container's, which exists", struct exec_options, cgroups),
 	END_OF_OPTIONS,
 };
 
@@ -200,7 +200,7 @@ static int exec_run(void *context, void *options, size_t count, char **operands,
 		.preserve_fds = (int)preserve,
 		.detach = exec->detach,
 		.ignore_paused = exec->ignore_paused,
-		.cgroup = text_is_empty(exec->cgroup) ? NULL : exec->cgroup,
+		.cgroups = exec->cgroups,
 		.guard_arguments = cli->arguments,
 	};
 	if (container_exec(cli->root_dir, operands[0], &call, &status, err) < 0)

@@ -8,7 +8,7 @@
 struct update_options {
 	const char *resources, *cache_schema, *bandwidth_schema;
 	struct resource_numbers numbers;
-	struct optional kernel_memory, kernel_tcp, realtime_period, realtime_runtime;
+	struct optional kernel_memory;
 };
 
 /* Bytes, or -1 for no limit. */
@@ -45,36 +45,25 @@ static const struct option update_table[] = {
 	OPTION_TEXT("cpuset-mems", 0, "LIST", "memory nodes to use", struct update_options, numbers.cpuset_mems),
 	OPTION_NUMBER("pids-limit", "N", "number of processes and threads", pids, -1, INT64_MAX),
 	OPTION_NUMBER("blkio-weight", "N", "share of the disks beside others, 10 to 1000", block_weight, 0, 1000),
+	OPTION_NUMBER("cpu-rt-period", "US", "length of a period of real-time processes (cgroup v1)",
+		realtime_period_us, 0, INT64_MAX),
+	OPTION_NUMBER("cpu-rt-runtime", "US", "processor time of real-time processes in each of those (cgroup v1)",
+		realtime_runtime_us, -1, INT64_MAX),
+	OPTION_BYTES("kernel-memory-tcp", "limit of memory for buffers of TCP (cgroup v1)", numbers.kernel_tcp),
+	OPTION_TEXT("l3-cache-schema", 0, "LINES", "share of the caches, as in resctrl's schemata",
+		struct update_options, cache_schema),
+	OPTION_TEXT("mem-bw-schema", 0, "LINES", "share of the memory's bandwidth, as in resctrl's schemata",
+		struct update_options, bandwidth_schema),
 	OPTION_BYTES("kernel-memory", NULL, kernel_memory),
-	OPTION_BYTES("kernel-memory-tcp", NULL, kernel_tcp),
-	OPTION_INTEGER("cpu-rt-period", 0, "US", NULL, struct update_options, realtime_period, 0, INT64_MAX),
-	OPTION_INTEGER("cpu-rt-runtime", 0, "US", NULL, struct update_options, realtime_runtime, 0, INT64_MAX),
-	OPTION_TEXT("l3-cache-schema", 0, "TEXT", NULL, struct update_options, cache_schema),
-	OPTION_TEXT("mem-bw-schema", 0, "TEXT", NULL, struct update_options, bandwidth_schema),
 	END_OF_OPTIONS,
 };
 
-/* What others' command lines have and no kernel of today, or not this runtime; 0 is what engines send for nothing. */
-static int unsupported_check(const struct update_options *options, struct error *err)
+/* What others' command lines have and no kernel since 5.16; 0 is what engines send for nothing. */
+static int gone_check(const struct update_options *options, struct error *err)
 {
-	const struct {
-		const char *name, *reason;
-		bool given;
-	} rows[] = {
-		{"kernel-memory", "limits of kernel memory no longer exist in the kernel",
-			options->kernel_memory.value},
-		{"kernel-memory-tcp", "limits of TCP memory are not supported", options->kernel_tcp.value},
-		{"cpu-rt-period", "real-time scheduling of groups is not supported", options->realtime_period.value},
-		{"cpu-rt-runtime", "real-time scheduling of groups is not supported", options->realtime_runtime.value},
-		{"l3-cache-schema", "Intel RDT is not supported", !text_is_empty(options->cache_schema)},
-		{"mem-bw-schema", "Intel RDT is not supported", !text_is_empty(options->bandwidth_schema)},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].given)
-			return fail(err, ERROR_USAGE, "--%s: %s", rows[i].name, rows[i].reason);
-	}
-	return 0;
+	if (!options->kernel_memory.value)
+		return 0;
+	return fail(err, ERROR_USAGE, "--kernel-memory: limits of kernel memory no longer exist in the kernel");
 }
 
 static bool is_given(const struct update_options *options, const struct option *row)
@@ -98,11 +87,16 @@ static int alone_check(const struct update_options *options, struct error *err)
 static int update_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	const struct update_options *update = options;
-	const struct container_update_options call = {.resources = update->resources, .numbers = update->numbers};
+	const struct container_update_options call = {
+		.resources = update->resources,
+		.numbers = update->numbers,
+		.cache_schema = update->cache_schema,
+		.bandwidth_schema = update->bandwidth_schema,
+	};
 	struct oci_cli *cli = context;
 
 	(void)count;
-	if (id_check(operands[0], err) < 0 || unsupported_check(update, err) < 0 || alone_check(update, err) < 0)
+	if (id_check(operands[0], err) < 0 || gone_check(update, err) < 0 || alone_check(update, err) < 0)
 		return -1;
 	if (oci_cli_open(cli, err) < 0)
 		return -1;

@@ -35,6 +35,10 @@ void container_cgroup_drop(struct container_cgroup *cgroup);
  * absolute: from the root of cgroup v2. NULL: the host alone. */
 MUST_CHECK int container_cgroup_open(const char *path, struct container_cgroup *out, struct error *err);
 
+/* The way into cgroups below a container's, which is at path; words as in struct container_exec_options. */
+MUST_CHECK int container_entrance_below(struct arena *arena, const struct container_cgroup *cgroup, const char *path,
+	const struct strings *words, struct cgroup_entrance *out, struct error *err);
+
 /* The specification that the container was made from. */
 MUST_CHECK int container_spec(
 	struct arena *arena, const struct container *container, struct spec *out, struct error *err);
@@ -42,7 +46,7 @@ MUST_CHECK int container_spec(
 /* For a container without a cgroup, where nothing is limited: refuses what is to be, by its name. Device rules are the
  * exception, as there always are some; they are asked for in vain then, as with every other runtime. */
 MUST_CHECK int container_limits_refuse(const struct cgroup_limits *limits, struct error *err);
-/* Changes limits; those of a scope also in systemd's own books, first, as it writes to the cgroup by them. */
+/* Changes limits, all or none; those of a scope also in systemd's own books, as it writes to the cgroup by them. */
 MUST_CHECK int container_limits_set(const struct container_facts *facts, struct container_cgroup *cgroup,
 	const struct cgroup_limits *limits, struct error *err);
 

@@ -55,7 +55,7 @@ static const struct {
 	{"cpu.shares", offsetof(struct cgroup_limits, cpu_shares)},
 	{"cpu.quota", offsetof(struct cgroup_limits, cpu_quota_us)},
 	{"cpu.idle", offsetof(struct cgroup_limits, cpu_idle)},
-	{"blockIO.weight", offsetof(struct cgroup_limits, io_weight)},
+	{"blockIO.weight", offsetof(struct cgroup_limits, block_weight)},
 };
 
 static int fail_unlimited(struct error *err, const char *key)
@@ -74,7 +74,7 @@ int container_limits_refuse(const struct cgroup_limits *limits, struct error *er
 	}
 	if (limits->cpuset_cpus || limits->cpuset_mems)
 		return fail_unlimited(err, limits->cpuset_cpus ? "cpu.cpus" : "cpu.mems");
-	if (limits->io_max.count || limits->unified.count || limits->v1_files.count)
+	if (limits->io_max.count || limits->device_weights.count || limits->unified.count || limits->v1_files.count)
 		return fail_unlimited(err, limits->unified.count    ? "unified"
 					   : limits->v1_files.count ? limits->v1_files.items[0].name
 								    : "blockIO");

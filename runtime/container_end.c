@@ -115,6 +115,7 @@ static int undo(const struct container_facts *facts, struct error *err)
 
 static void poststop_run(struct arena *arena, const struct container *container)
 {
+	static const struct spec_rdt own_group;
 	auto_free char *state = NULL;
 	struct spec spec;
 	struct error err;
@@ -124,7 +125,7 @@ static void poststop_run(struct arena *arena, const struct container *container)
 		log_warn("%s", err.text);
 		return;
 	}
-	rdt_leave(spec.rdt, container->facts.id);
+	rdt_leave(container->facts.own_resctrl ? &own_group : spec.rdt, container->facts.id);
 	if (!spec.hooks.of[HOOK_POSTSTOP].count)
 		return;
 	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);

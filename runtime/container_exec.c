@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "runtime/container.h"
 #include "runtime/listener.h"
-#include "runtime/rootless.h"
 #include "runtime/report.h"
+#include "runtime/rootless.h"
 #include "runtime/state.h"
 #include "runtime/terminal.h"
 
@@ -60,51 +60,21 @@ static int check_running(const struct execution *e, bool ignore_paused, struct e
 		e->container.facts.id, container_status_names[e->container.status]);
 }
 
-/* Nothing of the container's cgroup may be missing from the one below it: the process would stay in ours there, outside
- * the container's limits. */
-static int below_check(const struct cgroup *cgroup, const struct cgroup *below, const char *path, struct error *err)
-{
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-		if (cgroup->hierarchy[c] >= 0 && below->hierarchy[c] < 0)
-			return fail(err, ERROR_MISSING, "sub-cgroup %s: does not exist in the %s hierarchy", path,
-				cgroup_controller_name((enum cgroup_controller)c));
-	}
-	return 0;
-}
-
-static int entrance_open_below(struct execution *e, const char *path, struct error *err)
-{
-	AUTO(container_cgroup_drop) struct container_cgroup below = {0};
-	const char *whole;
-
-	while (*path == '/')
-		path++;
-	if (!*path)
-		return cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err);
-	whole = arena_format(&e->arena, "%s/%s", e->container.facts.cgroup_path, path);
-	if (container_cgroup_open(whole, &below, err) < 0)
-		return blame(err, "sub-cgroup %s", path);
-	if (!below.has_cgroup)
-		return fail(err, ERROR_MISSING, "sub-cgroup %s: does not exist", path);
-	if (below_check(&e->cgroup.cgroup, &below.cgroup, path, err) < 0)
-		return -1;
-	return cgroup_entrance_open(&below.cgroup, &e->entrance, err);
-}
-
-static int entrance_get(struct execution *e, const char *below, struct error *err)
+static int entrance_get(struct execution *e, const struct strings *below, struct error *err)
 {
 	if (container_cgroup_open(e->container.facts.cgroup_path, &e->cgroup, err) < 0)
 		return -1;
-	if (!e->cgroup.has_cgroup && below)
-		return fail(err, ERROR_USAGE, "sub-cgroup %s: container \"%s\" has no cgroup", below,
+	if (!e->cgroup.has_cgroup && below->count)
+		return fail(err, ERROR_USAGE, "sub-cgroup %s: container \"%s\" has no cgroup", below->items[0],
 			e->container.facts.id);
 	if (!e->cgroup.has_cgroup)
 		return 0;
 	/* A process that was born frozen would wait for somebody to thaw it, and we for its execve. */
 	if (e->container.status == CONTAINER_RUNNING && cgroup_is_frozen(&e->cgroup.cgroup))
 		e->container.status = CONTAINER_PAUSED;
-	if (below)
-		return entrance_open_below(e, below, err);
+	if (below->count)
+		return container_entrance_below(
+			&e->arena, &e->cgroup, e->container.facts.cgroup_path, below, &e->entrance, err);
 	return cgroup_entrance_open(&e->cgroup.cgroup, &e->entrance, err);
 }
 
@@ -129,7 +99,8 @@ static int console_check(struct execution *e, const struct container_exec_option
 		return e->console_socket < 0 ? -1 : 0;
 	}
 	if (options->process->terminal && options->detach)
-		return fail(err, ERROR_USAGE, "a terminal in the background needs a console socket: use --console-socket");
+		return fail(
+			err, ERROR_USAGE, "a terminal in the background needs a console socket: use --console-socket");
 	return 0;
 }
 
@@ -139,10 +110,10 @@ static int execution_prepare(
 	if (spec_process_check(options->process, err) < 0 ||
 		container_open_record(&e->arena, root, id, &e->container, err) < 0)
 		return -1;
-	if (guard_if_needed(options->guard_arguments, e->container.facts.own_id_range && !rootless_owns_program(), err) <
-		0)
+	if (guard_if_needed(
+		    options->guard_arguments, e->container.facts.own_id_range && !rootless_owns_program(), err) < 0)
 		return -1;
-	if (entrance_get(e, options->cgroup, err) < 0 || check_running(e, options->ignore_paused, err) < 0)
+	if (entrance_get(e, &options->cgroups, err) < 0 || check_running(e, options->ignore_paused, err) < 0)
 		return -1;
 	if (container_spec(&e->arena, &e->container, &e->spec, err) < 0 || console_check(e, options, err) < 0)
 		return -1;

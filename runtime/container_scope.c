@@ -200,11 +200,28 @@ static int properties_change(const struct container_facts *facts, struct contain
 	return request.properties.count ? systemd_ask(&request, err) : 0;
 }
 
+/* Written first, to hear what the kernel thinks of them while all can still be taken back; and again after systemd,
+ * whose values are coarser. Device rules cannot be taken back and are no property. */
+static int scope_limits_set(const struct container_facts *facts, struct container_cgroup *cgroup,
+	const struct cgroup_limits *limits, struct error *err)
+{
+	AUTO(cgroup_journal_drop) struct cgroup_journal journal = {0};
+	struct cgroup_limits files = *limits;
+
+	files.devices.count = 0;
+	if (cgroup_change(&cgroup->cgroup, &files, &journal, err) < 0)
+		return -1;
+	if (properties_change(facts, cgroup, limits, err) == 0)
+		return cgroup_set(&cgroup->cgroup, limits, err);
+	cgroup_journal_undo(&journal);
+	return -1;
+}
+
 int container_limits_set(const struct container_facts *facts, struct container_cgroup *cgroup,
 	const struct cgroup_limits *limits, struct error *err)
 {
-	if (facts->scope && properties_change(facts, cgroup, limits, err) < 0)
-		return -1;
+	if (facts->scope)
+		return scope_limits_set(facts, cgroup, limits, err);
 	return cgroup_set(&cgroup->cgroup, limits, err);
 }
 

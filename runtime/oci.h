@@ -73,8 +73,8 @@ struct oci_update {
 MUST_CHECK int oci_update_decode(
 	struct arena *arena, const struct json_doc *doc, int64_t memory_now, struct oci_update *out, struct error *err);
 struct resource_numbers;
-MUST_CHECK int oci_update_convert(
-	const struct resource_numbers *from, int64_t memory_now, struct oci_update *out, struct error *err);
+MUST_CHECK int oci_update_convert(struct arena *arena, const struct resource_numbers *from, int64_t memory_now,
+	struct oci_update *out, struct error *err);
 
 /* What a container may use in any case, after the rules of its own: without it a list that begins with "nothing" (all
  * do) would leave it no /dev/null. */

@@ -1,10 +1,9 @@
-/* `linux.resources.blockIO` → weights and rates. Weights of single devices are lines of a file of cgroup v2. */
+/* `linux.resources.blockIO` → weights and rates. */
 #include "base/cleanup.h"
 #include "runtime/oci_resources.h"
 
 #define BLOCK_WEIGHT_MIN 10
 #define BLOCK_WEIGHT_MAX 1000
-#define IO_WEIGHT_MAX 10000
 
 struct oci_throttle {
 	uint32_t major, minor;
@@ -71,35 +70,33 @@ static void throttles_convert(
 	}
 }
 
-/* 10 … 1,000 onto 1 … 10,000, ends onto ends. */
-static int weight_scale(int64_t weight, int64_t *out, struct error *err)
+static int weight_check(int64_t weight, struct error *err)
 {
-	if (weight < BLOCK_WEIGHT_MIN || weight > BLOCK_WEIGHT_MAX)
-		return fail(err, ERROR_USAGE, "weight %lld: must be between %d and %d", (long long)weight,
-			BLOCK_WEIGHT_MIN, BLOCK_WEIGHT_MAX);
-	*out = 1 + (weight - BLOCK_WEIGHT_MIN) * (IO_WEIGHT_MAX - 1) / (BLOCK_WEIGHT_MAX - BLOCK_WEIGHT_MIN);
-	return 0;
+	if (weight >= BLOCK_WEIGHT_MIN && weight <= BLOCK_WEIGHT_MAX)
+		return 0;
+	return fail(err, ERROR_USAGE, "weight %lld: must be between %d and %d", (long long)weight, BLOCK_WEIGHT_MIN,
+		BLOCK_WEIGHT_MAX);
 }
 
 int oci_block_weight_convert(int64_t weight, struct cgroup_limits *limits, struct error *err)
 {
-	limits->io_weight.set = true;
-	return weight_scale(weight, &limits->io_weight.value, err);
+	limits->block_weight = (struct optional){true, weight};
+	return weight_check(weight, err);
 }
 
 static int device_weights_convert(
-	struct arena *arena, const struct oci_block *from, struct pairs *files, struct error *err)
+	struct arena *arena, const struct oci_block *from, struct cgroup_limits *limits, struct error *err)
 {
+	limits->device_weights.items = arena_new_array(arena, from->weights.count, struct cgroup_io_device_weight);
 	for (size_t i = 0; i < from->weights.count; i++) {
 		const struct oci_device_weight *device = &from->weights.items[i];
-		int64_t weight;
 
 		if (!is_given(&device->weight))
 			continue;
-		if (weight_scale(device->weight.value, &weight, err) < 0)
+		if (weight_check(device->weight.value, err) < 0)
 			return blame(err, "weightDevice[%zu]", i);
-		oci_file_add_line(arena, files, "io.weight",
-			arena_format(arena, "%u:%u %lld", device->major, device->minor, (long long)weight));
+		limits->device_weights.items[limits->device_weights.count++] =
+			(struct cgroup_io_device_weight){device->major, device->minor, device->weight.value};
 	}
 	return 0;
 }
@@ -114,7 +111,7 @@ int oci_decode_block(const struct decoder *decoder, const struct json *node, voi
 		return -1;
 	if (is_given(&from.weight) && oci_block_weight_convert(from.weight.value, limits, err) < 0)
 		return decode_blame(decoder, node, err);
-	if (device_weights_convert(decoder->arena, &from, &resources->files, err) < 0)
+	if (device_weights_convert(decoder->arena, &from, limits, err) < 0)
 		return decode_blame(decoder, node, err);
 	limits->io_max.items = arena_new_array(decoder->arena,
 		from.rbps.count + from.wbps.count + from.riops.count + from.wiops.count, struct cgroup_io_max);

@@ -143,6 +143,15 @@ static int cpu_convert(const struct oci_cpu *from, struct cgroup_limits *limits,
 	return list_take("mems", from->mems, &limits->cpuset_mems, err);
 }
 
+/* The period first: the runtime must fit into it. */
+static void cpu_convert_v1(struct arena *arena, const struct oci_cpu *from, struct oci_resources *resources)
+{
+	if (is_given(&from->realtime_period))
+		v1_number_add(arena, resources, "cpu.rt_period_us", &from->realtime_period);
+	if (is_given(&from->realtime_runtime))
+		v1_number_add(arena, resources, "cpu.rt_runtime_us", &from->realtime_runtime);
+}
+
 static int cpu_decode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct oci_resources *resources = member;
@@ -150,11 +159,7 @@ static int cpu_decode(const struct decoder *decoder, const struct json *node, vo
 
 	if (decode_object(decoder, node, cpu_fields, &from, err) < 0)
 		return -1;
-	/* The period first: the runtime must fit into it. */
-	if (is_given(&from.realtime_period))
-		v1_number_add(decoder->arena, resources, "cpu.rt_period_us", &from.realtime_period);
-	if (is_given(&from.realtime_runtime))
-		v1_number_add(decoder->arena, resources, "cpu.rt_runtime_us", &from.realtime_runtime);
+	cpu_convert_v1(decoder->arena, &from, resources);
 	return cpu_convert(&from, resources->limits, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
@@ -365,12 +370,16 @@ int oci_update_decode(
 	return 0;
 }
 
-int oci_update_convert(
-	const struct resource_numbers *from, int64_t memory_now, struct oci_update *out, struct error *err)
+int oci_update_convert(struct arena *arena, const struct resource_numbers *from, int64_t memory_now,
+	struct oci_update *out, struct error *err)
 {
 	struct oci_resources resources = {.limits = &out->limits, .memory_now = memory_now};
 	const struct oci_memory memory = {
-		.limit = from->memory, .reservation = from->memory_reservation, .swap = from->memory_swap};
+		.limit = from->memory,
+		.reservation = from->memory_reservation,
+		.swap = from->memory_swap,
+		.kernel_tcp = from->kernel_tcp,
+	};
 	const struct oci_cpu cpu = {
 		.shares = from->cpu_shares,
 		.quota = from->cpu_quota_us,
@@ -379,9 +388,13 @@ int oci_update_convert(
 		.idle = from->cpu_idle,
 		.cpus = from->cpuset_cpus,
 		.mems = from->cpuset_mems,
+		.realtime_period = from->realtime_period_us,
+		.realtime_runtime = from->realtime_runtime_us,
 	};
 
 	*out = (struct oci_update){0};
+	memory_convert_v1(arena, &memory, &resources);
+	cpu_convert_v1(arena, &cpu, &resources);
 	if (memory_convert(&memory, &resources, err) < 0)
 		return blame(err, "memory");
 	if (cpu_convert(&cpu, &out->limits, err) < 0)
@@ -390,5 +403,6 @@ int oci_update_convert(
 		pids_convert(from->pids.value, &out->limits);
 	if (is_given(&from->block_weight) && oci_block_weight_convert(from->block_weight.value, &out->limits, err) < 0)
 		return blame(err, "block I/O");
+	files_finish(arena, &resources);
 	return 0;
 }

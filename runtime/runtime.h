@@ -147,6 +147,7 @@ struct container_facts {
 	int64_t created_ms; /* CLOCK_REALTIME */
 	struct pairs annotations;
 	bool own_id_range, terminal;
+	bool own_resctrl; /* an update made a group of resctrl with its name */
 	const char *boot;
 };
 
@@ -229,7 +230,8 @@ MUST_CHECK int runtime_guard_enter(char *const *arguments, const char *config_pa
 MUST_CHECK int container_create(
 	int root, const char *id, const struct container_create_options *options, struct error *err);
 MUST_CHECK int container_start(int root, const char *id, struct error *err);
-/* The same with sd_notify(3), when the container was created with it: passes on that it is ready, for which it waits. */
+/* The same with sd_notify(3), when the container was created with it: passes on that it is ready, for which it waits.
+ */
 MUST_CHECK int container_start_notified(int root, const char *id, const char *notify_socket, struct error *err);
 /* create + start in one go; waits for the end unless detach. *status as waitpid. Deletes the container at its end
  * unless keep. */
@@ -245,11 +247,14 @@ struct resource_numbers {
 	struct optional memory, memory_reservation, memory_swap;
 	struct optional cpu_shares, cpu_quota_us, cpu_period_us, cpu_burst_us, cpu_idle; /* of cpu_idle 0 is a value */
 	struct optional pids, block_weight;
+	struct optional kernel_tcp, realtime_period_us, realtime_runtime_us; /* of cgroup v1 alone */
 	const char *cpuset_cpus, *cpuset_mems;
 };
 struct container_update_options {
 	const char *resources; /* a file that holds an object linux.resources, "-": standard input; NULL: numbers */
 	struct resource_numbers numbers;
+	/* Lines for the container's group of resctrl, which is made when it has none; NULL: as they are. */
+	const char *cache_schema, *bandwidth_schema;
 };
 /* Changes limits of a created, running or paused container. What this host cannot do is refused by name before anything
  * is changed; when the kernel refuses a value later, what had been changed is put back. */
@@ -281,7 +286,9 @@ struct container_exec_options {
 	int preserve_fds;
 	bool detach;
 	bool ignore_paused; /* in a paused container: the process waits for somebody to resume it, and so do we */
-	const char *cgroup; /* below the container's, to run in instead of that; it must exist. NULL: the container's */
+	/* Cgroups below the container's, to run in instead of that; they must exist. Either one PATH for all
+	 * hierarchies, or CONTROLLER[,CONTROLLER…]:PATH for single ones of cgroup v1. */
+	struct strings cgroups;
 	char *const *guard_arguments; /* as in struct container_create_options */
 };
 /* The container's own process section, as the base of an exec. */

@@ -35,7 +35,7 @@ struct stored_facts {
 	const char *id, *bundle, *root, *owner, *oci_version, *boot;
 	int64_t created_ms;
 	struct pairs annotations;
-	bool own_id_range, terminal;
+	bool own_id_range, terminal, own_resctrl;
 };
 
 static const struct field facts_fields[] = {
@@ -50,6 +50,7 @@ static const struct field facts_fields[] = {
 	PAIRS("annotations", struct stored_facts, annotations, 0),
 	BOOL("ownIdRange", struct stored_facts, own_id_range, 0),
 	BOOL("terminal", struct stored_facts, terminal, 0),
+	BOOL("ownResctrl", struct stored_facts, own_resctrl, 0),
 	END_OF_FIELDS,
 };
 
@@ -68,6 +69,7 @@ static char *facts_encode(const struct container_facts *facts, size_t *length)
 		.annotations = facts->annotations,
 		.own_id_range = facts->own_id_range,
 		.terminal = facts->terminal,
+		.own_resctrl = facts->own_resctrl,
 	};
 
 	encode_object(encoder, NULL, facts_fields, &stored);
@@ -95,6 +97,7 @@ static int facts_read(struct arena *arena, int dir, const char *id, struct conta
 	out->annotations = stored.annotations;
 	out->own_id_range = stored.own_id_range;
 	out->terminal = stored.terminal;
+	out->own_resctrl = stored.own_resctrl;
 	return 0;
 }
 
@@ -193,6 +196,14 @@ int state_note_cgroup(int dir, const char *path, struct error *err)
 	if (path && symlinkat(path, dir, CGROUP_LINK) < 0)
 		return fail_errno(err, "note the cgroup");
 	return 0;
+}
+
+int state_note_facts(int dir, const struct container_facts *facts, struct error *err)
+{
+	size_t length;
+	auto_free char *text = facts_encode(facts, &length);
+
+	return file_replace(dir, FACTS, 0600, FILE_VOLATILE, text, length, err);
 }
 
 int state_note_scope(int dir, const struct container_facts *facts, struct error *err)

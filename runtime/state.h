@@ -25,6 +25,8 @@
 MUST_CHECK int state_claim(int root, const struct container_facts *facts, const char *config, struct error *err);
 /* Notes that the cgroup is elsewhere, or, for NULL, that there is none. */
 MUST_CHECK int state_note_cgroup(int dir, const char *path, struct error *err);
+/* Writes facts.json anew: something was made for it later that its end must remove. */
+MUST_CHECK int state_note_facts(int dir, const struct container_facts *facts, struct error *err);
 /* Notes the cgroup of a scope, whose path nobody knows before it is there. */
 MUST_CHECK int state_note_scope(int dir, const struct container_facts *facts, struct error *err);
 /* Notes the first process. */

@@ -53,6 +53,7 @@ static void assert_conversions(const struct conversion *table, size_t count, con
 TEST(limits, of_a_new_cgroup_become_the_right_files_on_both_versions)
 {
 	static struct cgroup_io_max io[] = {{.major = 8, .minor = 16, .rbps = IS(1048576), .wiops = IS(-1)}};
+	static struct cgroup_io_device_weight weights[] = {{8, 16, 1000}, {9, 1, 100}};
 	const struct conversion table[] = {
 		{{.memory_max = IS(67108864)}, "memory.max=67108864", "memory.limit_in_bytes=67108864"},
 		{{.memory_max = IS(-1)}, "memory.max=max", "memory.limit_in_bytes=-1"},
@@ -85,11 +86,31 @@ TEST(limits, of_a_new_cgroup_become_the_right_files_on_both_versions)
 		{{.cpuset_cpus = "0-1", .cpuset_mems = "0"}, "cpuset.cpus=0-1, cpuset.mems=0",
 			"cpuset.cpus=0-1, cpuset.mems=0"},
 		{{.io_weight = IS(5000)}, "io.weight=5000", "blkio.bfq.weight=1000"},
+		{{.block_weight = IS(10)}, "io.weight=1", "blkio.bfq.weight=10"},
+		{{.block_weight = IS(500)}, "io.weight=4950", "blkio.bfq.weight=500"},
+		{{.block_weight = IS(1000), .io_weight = IS(7)}, "io.weight=7", "blkio.bfq.weight=7"},
+		{{.device_weights = {weights, 2}}, "io.weight=8:16 10000, io.weight=9:1 910",
+			"blkio.bfq.weight_device=8:16 1000, blkio.bfq.weight_device=9:1 100"},
 		{{.io_max = {io, 1}}, "io.max=8:16 rbps=1048576 wiops=max",
 			"blkio.throttle.read_bps_device=8:16 1048576, blkio.throttle.write_iops_device=8:16 0"},
 	};
 
 	assert_conversions(table, ARRAY_SIZE(table), &limits_fresh);
+}
+
+/* The disk decides which of the files of v2 counts, so BFQ's gets its own number beside. */
+TEST(limits, of_disks_are_said_to_both_schedulers)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct cgroup_host v2 = {.mode = CGROUP_V2};
+	const struct cgroup_limits limits = {.block_weight = IS(500)};
+	struct knobs knobs;
+	struct error err;
+
+	ASSERT_OK(limits_compile(&v2, &limits, &limits_fresh, &arena, &knobs, &err));
+	cr_assert(knobs.count == 1 && knobs.items[0].both);
+	cr_assert_str_eq(knobs.items[0].or_file, "io.bfq.weight");
+	cr_assert_str_eq(knobs.items[0].or_text, "500");
 }
 
 TEST(limits, change_in_an_order_that_the_kernel_takes)

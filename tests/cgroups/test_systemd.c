@@ -166,6 +166,14 @@ TEST(systemd_limits, become_properties)
 		{"IOWeight", "t 300"}, {"OOMPolicy", "s kill"});
 }
 
+TEST(systemd_limits, of_disks_are_in_the_unit_of_the_kernels_cost_model)
+{
+	struct cgroup_io_device_weight device = {.major = 8, .minor = 16, .weight = 1000};
+
+	ASSERT_PROPERTIES(&((struct cgroup_limits){.block_weight = SET(500), .device_weights = {&device, 1}}),
+		{"IOWeight", "t 4950"}, {"IODeviceWeight", "a(st) /dev/block/8:16 10000"});
+}
+
 TEST(systemd_limits, that_are_lifted_are_infinity_and_protection_is_none)
 {
 	ASSERT_PROPERTIES(&((struct cgroup_limits){.memory_max = SET(-1),

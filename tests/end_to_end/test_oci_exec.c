@@ -170,6 +170,42 @@ TEST(oci_exec, runs_in_a_cgroup_below_the_containers_or_not_at_all)
 	cr_assert(inside.status == 0 && strstr(inside.out, "/below\n"), "%s%s", inside.out, inside.err);
 }
 
+/* A path for each hierarchy, as runc has it; in the others the process is where the container is. */
+TEST(oci_exec, runs_in_cgroups_of_single_hierarchies)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	START(&bundle, .system = "\"resources\": {\"pids\": {\"limit\": 50}, \"memory\": {\"limit\": 100000000}}");
+	if (access("/sys/fs/cgroup/pids/cgroup.procs", F_OK) != 0) {
+		assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:below", "ID", "true"),
+			"--cgroup pids:below: on this host, with cgroup v2, a controller has no hierarchy of its own");
+		return;
+	}
+	auto_free char *make = text_format(
+		"cd /sys/fs/cgroup && mkdir pids/warren-oci/%s/p memory/warren-oci/%s/m", bundle.id, bundle.id);
+	auto_run made = RUN("sh", "-c", make);
+	cr_assert(made.status == 0, "%s", made.err);
+	auto_run inside =
+		OCI(&bundle, "exec", "--cgroup", "pids:/p", "--cgroup", "memory:m", "ID", "cat", "/proc/self/cgroup");
+	cr_assert(inside.status == 0 && strstr(inside.out, ":pids:/p\n") && strstr(inside.out, ":memory:/m\n"), "%s%s",
+		inside.out, inside.err);
+	auto_run one = OCI(&bundle, "exec", "--cgroup", "pids:p", "ID", "grep", "memory:", "/proc/self/cgroup");
+	cr_assert(one.status == 0 && strstr(one.out, ":memory:/\n"), "%s%s", one.out, one.err);
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:p", "--cgroup", "memory:nonesuch", "ID", "true"),
+		"sub-cgroup nonesuch: does not exist");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "memory:p", "ID", "true"),
+		"sub-cgroup p: does not exist in the memory hierarchy");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:../..", "ID", "true"), "sub-cgroup ../..: ");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:p", "--cgroup", "p", "ID", "true"),
+		"--cgroup p: must be CONTROLLER:PATH");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:p", "--cgroup", "pids:p", "ID", "true"),
+		"--cgroup pids:p has named that hierarchy already");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "moon:p", "ID", "true"),
+		"--cgroup moon:p: the container is in no hierarchy with the controller \"moon\"");
+	assert_refused(OCI(&bundle, "exec", "--cgroup", "a:b:c", "ID", "true"), "--cgroup a:b:c: must be");
+}
+
 TEST(oci_exec, waits_in_a_paused_container_only_when_told_to)
 {
 	NEEDS_ROOT();

@@ -48,8 +48,6 @@ TEST(oci_resources, of_v2_are_refused_by_name_on_v1)
 			"hugetlb.2MB.max: no controller \"hugetlb\""},
 		{"\"rdma\": {\"mlx0\": {\"hcaHandles\": 3}}", "rdma.max: no controller \"rdma\""},
 		{"\"unified\": {\"memory.high\": \"1G\"}", "unified: \"memory.high\" needs a host with cgroup v2"},
-		{"\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}]}",
-			"unified: \"io.weight\" needs a host with cgroup v2"},
 	};
 	auto_bundle bundle = bundle_new();
 

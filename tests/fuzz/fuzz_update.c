@@ -22,7 +22,8 @@ static void check_limits(const struct cgroup_limits *limits)
 	FUZZ_ASSERT(!limits->memory_max.set || limits->memory_max.value >= -1);
 	FUZZ_ASSERT(!limits->swap_max.set || limits->swap_max.value >= -1);
 	FUZZ_ASSERT(!limits->pids_max.set || limits->pids_max.value == -1 || limits->pids_max.value > 0);
-	FUZZ_ASSERT(!limits->io_weight.set || (limits->io_weight.value >= 1 && limits->io_weight.value <= 10000));
+	FUZZ_ASSERT(
+		!limits->block_weight.set || (limits->block_weight.value >= 10 && limits->block_weight.value <= 1000));
 	FUZZ_ASSERT(!limits->cpu_shares.set || limits->cpu_shares.value <= 262144);
 	/* A list of rules begins with "nothing", so that an update opens no more than it says. */
 	FUZZ_ASSERT(!limits->devices.count || !limits->devices.items[0].allow);

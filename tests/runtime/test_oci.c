@@ -205,16 +205,13 @@ TEST(oci, writes_to_files_of_v2_what_has_no_limit_of_its_own)
 		"\"limit\": 18446744073709551615}],"
 		"\"rdma\": {\"mlx0\": {\"hcaHandles\": 3, \"hcaObjects\": 0}, \"mlx1\": {\"hcaObjects\": 9}, \"mlx2\": "
 		"{}},"
-		"\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}, {\"major\": 8, "
-		"\"minor\": 16, \"weight\": 1000}, {\"major\": 9, \"minor\": 1}]},"
 		"\"unified\": {\"hugetlb.1GB.max\": \"0\", \"memory.high\": \"max\"}");
 
 	cr_assert_str_eq(pairs_get(&limits.unified, "hugetlb.2MB.max"), "4194304");
 	cr_assert_str_eq(pairs_get(&limits.unified, "hugetlb.1GB.max"), "0");
 	cr_assert_str_eq(pairs_get(&limits.unified, "rdma.max"), "mlx0 hca_handle=3 hca_object=0\nmlx1 hca_object=9");
-	cr_assert_str_eq(pairs_get(&limits.unified, "io.weight"), "8:0 1\n8:16 10000");
 	cr_assert_str_eq(pairs_get(&limits.unified, "memory.high"), "max");
-	cr_assert(limits.unified.count == 5);
+	cr_assert(limits.unified.count == 4);
 }
 
 TEST(oci, converts_cpu_pids_and_block_devices)
@@ -224,7 +221,10 @@ TEST(oci, converts_cpu_pids_and_block_devices)
 		"\"cpu\": {\"shares\": 512, \"quota\": 50000, \"period\": 100000, \"cpus\": \"0-1\", \"mems\": \"0\", "
 		"\"idle\": 1},"
 		"\"pids\": {\"limit\": 64},"
-		"\"blockIO\": {\"weight\": 10, \"throttleReadBpsDevice\": [{\"major\": 8, \"minor\": 0, \"rate\": "
+		"\"blockIO\": {\"weight\": 10, \"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}, "
+		"{\"major\": 9, "
+		"\"minor\": 1}, {\"major\": 8, \"minor\": 16, \"weight\": 1000}], \"throttleReadBpsDevice\": "
+		"[{\"major\": 8, \"minor\": 0, \"rate\": "
 		"1048576}],"
 		"\"throttleWriteIOPSDevice\": [{\"major\": 8, \"minor\": 0, \"rate\": 100}, {\"major\": 8, \"minor\": "
 		"16, "
@@ -234,14 +234,16 @@ TEST(oci, converts_cpu_pids_and_block_devices)
 	cr_assert(IS(limits.cpu_shares, 512) && IS(limits.cpu_quota_us, 50000) && IS(limits.cpu_period_us, 100000));
 	cr_assert(strcmp(limits.cpuset_cpus, "0-1") == 0 && strcmp(limits.cpuset_mems, "0") == 0 &&
 		  IS(limits.cpu_idle, 1));
-	cr_assert(IS(limits.pids_max, 64) && IS(limits.io_weight, 1));
+	cr_assert(IS(limits.pids_max, 64) && IS(limits.block_weight, 10) && !limits.io_weight.set);
+	cr_assert(limits.device_weights.count == 2 && limits.device_weights.items[0].weight == 10);
+	cr_assert(limits.device_weights.items[1].minor == 16 && limits.device_weights.items[1].weight == 1000);
 	cr_assert(limits.io_max.count == 2 && limits.io_max.items[0].minor == 0 && limits.io_max.items[1].minor == 16);
 	cr_assert(IS(limits.io_max.items[0].rbps, 1048576) && IS(limits.io_max.items[0].wiops, 100));
 	cr_assert(!limits.io_max.items[0].wbps.set && IS(limits.io_max.items[1].wiops, 7));
 	cr_assert_str_eq(pairs_get(&limits.unified, "memory.high"), "1G");
 	limits = limits_with(
 		&arena, "\"blockIO\": {\"weight\": 1000}, \"pids\": {\"limit\": -1}, \"cpu\": {\"quota\": -1}");
-	cr_assert(IS(limits.io_weight, 10000) && IS(limits.pids_max, -1) && IS(limits.cpu_quota_us, -1));
+	cr_assert(IS(limits.block_weight, 1000) && IS(limits.pids_max, -1) && IS(limits.cpu_quota_us, -1));
 }
 
 TEST(oci, puts_device_rules_between_nothing_and_the_standard_nodes)

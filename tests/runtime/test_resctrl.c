@@ -128,3 +128,45 @@ TEST(resctrl, makes_a_group_and_leaves_nothing_when_that_fails)
 		cr_assert(faccessat(play.dir, "web", F_OK, 0) < 0 && faccessat(play.dir, "silver", F_OK, 0) < 0);
 	}
 }
+
+/* Their pids, as those of the container's cgroup. */
+static const struct cgroup_pids members = {(pid_t[]){4711, 4712}, 2};
+
+TEST(resctrl, changes_the_schemata_of_a_containers_group_and_back)
+{
+	AUTO(play_drop) struct play play = play_new();
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct spec_rdt rdt = {.class = "gold"};
+	const struct spec_rdt wanted = {.cache_schema = "L3:0=00f", .bandwidth_schema = ""};
+	struct resctrl_change change = {.dir = play.dir};
+	const char *before = play_read(&arena, &play, "gold/schemata");
+	struct error err;
+
+	ASSERT_OK(resctrl_change(&arena, &change, &rdt, "web", &wanted, &members, &err));
+	/* The kernel keeps the other lines; a plain file has what was written first. */
+	cr_assert(text_starts_with(play_read(&arena, &play, "gold/schemata"), "L3:0=00f\n"));
+	cr_assert_str_eq(play_read(&arena, &play, "gold/tasks"), "");
+	cr_assert_str_eq(change.before, before);
+	resctrl_change_undo(&change);
+	cr_assert(text_starts_with(play_read(&arena, &play, "gold/schemata"), "    L3:0=07f0;1=01f\n"));
+}
+
+TEST(resctrl, brings_a_container_without_a_group_into_one_of_its_own)
+{
+	AUTO(play_drop) struct play play = play_new();
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct spec_rdt wanted = {.bandwidth_schema = "MB:0=50"};
+	struct resctrl_change change = {.dir = play.dir};
+	struct error err;
+
+	/* As after a change that was killed: the directory is there, as its files could not be otherwise. */
+	mkdirat(play.dir, "web", 0755);
+	play_write(&play, "web/tasks", "");
+	play_write(&play, "web/schemata", "MB:0=100\n");
+	ASSERT_OK(resctrl_change(&arena, &change, NULL, "web", &wanted, &members, &err));
+	cr_assert(text_starts_with(play_read(&arena, &play, "web/schemata"), "MB:0=50\n"));
+	cr_assert_str_eq(play_read(&arena, &play, "web/tasks"), "4712");
+	change = (struct resctrl_change){.dir = play.dir};
+	ASSERT_FAILS(resctrl_change(&arena, &change, NULL, "shop", &wanted, &members, &err), ERROR_MISSING, "schemata");
+	cr_assert(faccessat(play.dir, "shop", F_OK, 0) < 0);
+}
