@@ -53,6 +53,12 @@ struct helper {
 };
 MUST_CHECK int process_run(const struct helper *helper, struct text *output, int *status, struct error *err);
 
+/* A program of our own as a descriptor to execute (O_PATH): beside this program's file, in ../libexec/warren/ from
+ * there, or in libexec, an absolute path. None: ERROR_MISSING. companion_check() is what is demanded of its file: a
+ * program of root's or ours that nobody else may write. */
+MUST_CHECK int companion_open(const char *program, const char *libexec, struct error *err);
+MUST_CHECK int companion_check(int fd, const char *program, struct error *err);
+
 int64_t clock_ms(void);	     /* CLOCK_BOOTTIME, for waits and durations */
 int64_t clock_real_ms(void); /* CLOCK_REALTIME, for what people read */
 /* clock_ms() when the time will be out; INT64_MAX for a negative timeout. */

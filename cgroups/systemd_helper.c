@@ -1,10 +1,8 @@
 /* Finding warren-systemd, starting it, and asking it.
  *
- * It is executed by descriptor, found in the directory of our own program file or in the directory for such programs
- * that belongs to it, so that neither PATH nor a name in the working directory can put another one in its place. A
- * runtime that executes itself anew from a private mount or from memory has no directory any more; it hands the
- * descriptor to itself in the environment, which is believed only as far as the file behind it passes the same check.
- */
+ * It is executed by descriptor (base/companion.c). A runtime that executes itself anew from a private mount or from
+ * memory has no directory any more; it hands the descriptor to itself in the environment, which is believed only as far
+ * as the file behind it passes the same check. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,7 +25,6 @@
 
 #define PROGRAM "warren-systemd"
 #define KEPT "WARREN_SYSTEMD_FD"
-#define BESIDE_BIN "../libexec/warren/" PROGRAM
 #define ANSWER_GRACE_MS 10000 /* on top of what the request gives systemd */
 
 /* --- which manager ------------------------------------------------------------------------------------------------ */
@@ -53,36 +50,6 @@ enum systemd_bus systemd_bus_choose(void)
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-static int program_check(int fd, struct error *err)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return fail_errno(err, PROGRAM);
-	if (!S_ISREG(status.st_mode) || !(status.st_mode & S_IXUSR))
-		return fail(err, ERROR_SYSTEM, PROGRAM ": is not a program");
-	if ((status.st_uid != 0 && status.st_uid != geteuid()) || status.st_mode & (S_IWGRP | S_IWOTH))
-		return fail(err, ERROR_SYSTEM,
-			PROGRAM ": must belong to root or to uid %u and be writable by nobody else", geteuid());
-	return 0;
-}
-
-static int own_directory_open(void)
-{
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-
-	if (length <= 0)
-		return -1;
-	path[length] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return -1;
-	slash[slash == path] = '\0';
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 static bool is_named_so(int fd)
 {
 	char link[32], path[PATH_MAX];
@@ -106,31 +73,18 @@ static int kept_number(void)
 	return (int)number;
 }
 
-static int installed_open(void)
-{
-	static const char *const places[] = {PROGRAM, BESIDE_BIN, WARREN_LIBEXEC "/" PROGRAM};
-	auto_fd directory = own_directory_open();
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		bool absolute = *places[i] == '/';
-		int fd = absolute || directory >= 0 ? openat(directory, places[i], O_PATH | O_CLOEXEC) : -1;
-
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
-}
-
 int systemd_helper_find(struct error *err)
 {
 	int kept = kept_number();
-	auto_fd program = kept >= 0 ? fcntl(kept, F_DUPFD_CLOEXEC, 3) : installed_open();
+	auto_fd program = kept >= 0 ? fcntl(kept, F_DUPFD_CLOEXEC, 3) : companion_open(PROGRAM, WARREN_LIBEXEC, err);
 
-	if (program < 0)
+	if (program < 0 && kept >= 0)
+		return fail_errno(err, PROGRAM);
+	if (program < 0 && err->kind == ERROR_MISSING)
 		return fail(err, ERROR_MISSING,
 			"the program " PROGRAM " is neither beside this one nor in " WARREN_LIBEXEC
 			"; it is built where libsystemd is");
-	if (program_check(program, err) < 0)
+	if (program < 0 || companion_check(program, PROGRAM, err) < 0)
 		return -1;
 	return take_fd(&program);
 }
