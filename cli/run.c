@@ -426,10 +426,20 @@ static int create_named(struct cli *cli, struct instance_spec *spec, const char 
 	return instance_create(&cli->host, spec, err);
 }
 
+/* "nginx" of "registry:5000/library/nginx:1.24"; "instance" of what makes no name. */
+static const char *image_stem(struct arena *arena, const char *image)
+{
+	const char *last = image ? path_base(image) : "instance";
+	const char *stem = arena_bytes(arena, last, strcspn(last, ":@"));
+	struct error ignored;
+
+	return name_check("image", stem, &ignored) == 0 ? stem : "instance";
+}
+
 /* Without --name: the image's name and six random digits, tried again when somebody has it. */
 static int create_unnamed(struct cli *cli, struct instance_spec *spec, struct error *err)
 {
-	const char *stem = spec->image && name_check("image", spec->image, err) == 0 ? spec->image : "instance";
+	const char *stem = image_stem(&cli->arena, spec->image);
 	bool named_host = spec->hostname;
 
 	for (int tries = 0; tries < 16; tries++) {

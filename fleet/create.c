@@ -163,6 +163,12 @@ static int spec_write(int dir, const struct instance_spec *spec, struct error *e
 	return file_replace(dir, "spec.json", 0600, FILE_ORDERED, text, length, err);
 }
 
+/* What an instance of a fleet had in the volumes of its image, it has again when it is made anew. */
+static const char *volumes_owner(struct arena *arena, const struct instance_spec *spec)
+{
+	return spec->fleet ? arena_format(arena, "%s/%s", spec->fleet, spec->name) : NULL;
+}
+
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
  * linked or cloned from one into the other. */
 static int root_make(struct host *host, const char *staged, const struct instance_spec *spec, struct error *err)
@@ -171,9 +177,10 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	AUTO(image_session_drop) struct image_session session = {.scratch = -1, .outside = -1, .store = -1};
 	auto_free char *path = text_format("instances/%s", staged);
 	auto_fd dir = -1;
-	struct image_config config;
+	struct image_config config = {0};
 	struct root_request request = {
 		.image = spec->image,
+		.layers = &config.layers,
 		.rootfs = spec->rootfs,
 		.etc_from_host = &spec->etc_from_host,
 		.userns = -1,
@@ -186,7 +193,8 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	if (dir < 0)
 		return fail_errno(err, "open %s", path);
 	request.instance = dir;
-	if (spec->image && image_prepare(session.store, spec->image, &arena, &config, err) < 0)
+	if (spec->image &&
+		image_assign(session.store, dir, spec->image, volumes_owner(&arena, spec), &arena, &config, err) < 0)
 		return -1;
 	if (root_create(&session, &request, err) < 0)
 		return -1;
@@ -221,7 +229,7 @@ int instance_create(struct host *host, const struct instance_spec *spec, struct 
 	host_sweep(host);
 	if (spec_admit(host, spec, err) < 0)
 		return -1;
-	if (staging_make(host, spec->name, &staged, path, err) < 0)
+	if (instance_stage(host, spec->name, &staged, path, err) < 0)
 		return blame(err, "create %s", spec->name);
 	if (staged_fill(host, &staged, path, spec, &record, err) == 0 && name_claim(host, path, spec->name, err) == 0)
 		return 0;

@@ -72,9 +72,8 @@ static int facts_read(struct joining *joining, const char *name, struct error *e
 	if (!running.run.started)
 		return fail(err, ERROR_BUSY, "%s is being started", name);
 	joining->run = running.run;
-	if (!joining->wanted.image)
-		return 0;
-	return image_prepare(joining->host->lib, joining->wanted.image, &joining->arena, &joining->image, err);
+	return instance_image_read(
+		joining->host->lib, instance.dir, &joining->wanted, &joining->arena, &joining->image, err);
 }
 
 /* Where an init divides the cgroup no process may be at its top (cgroups(7): no processes in inner nodes), not even in

@@ -52,6 +52,16 @@ void instance_drop(struct instance *instance);
 /* live/<name>, made when missing. */
 MUST_CHECK int instance_live_make(struct instance *instance, struct error *err);
 
+/* --- image.c: what an instance takes from its image --------------------------------------------------------------- */
+
+/* Of an instance that exists: dir is its directory. Empty for a plain root directory. */
+MUST_CHECK int instance_image_read(int store, int dir, const struct instance_spec *spec, struct arena *arena,
+	struct image_config *out, struct error *err);
+/* Adds the image's volumes to those of the specification, but for targets that this has. */
+void instance_image_volumes(struct arena *arena, const struct image_config *image, struct instance_spec *spec);
+/* The signal that ends it: its own, else its image's, else SIGTERM. */
+int instance_stop_signal(const struct instance_spec *spec, int dir);
+
 /* spec.json. */
 MUST_CHECK int instance_spec_load(
 	struct arena *arena, int dir, const char *name, struct instance_spec *out, struct error *err);
@@ -113,7 +123,7 @@ MUST_CHECK int instance_discard(struct instance *instance, struct error *err);
 /* Staged directories ".<name>.<random>": makes one, locked. In one that has no record yet, a file STAGING_TAKING says
  * that a slot may have been taken. */
 #define STAGING_TAKING "taking"
-MUST_CHECK int staging_make(
+MUST_CHECK int instance_stage(
 	struct host *host, const char *name, struct instance *out, char path[96], struct error *err);
 
 #endif

@@ -99,15 +99,18 @@ static int facts_read(struct start *start, struct error *err)
 	if (start->record.network &&
 		network_load(&start->arena, &start->host->net, start->record.network, &start->network, err) < 0)
 		return -1;
-	if (!start->wanted.image)
-		return 0;
-	return image_prepare(start->session.store, start->wanted.image, &start->arena, &start->image, err);
+	if (instance_image_read(
+		    start->session.store, start->instance, &start->wanted, &start->arena, &start->image, err) < 0)
+		return -1;
+	instance_image_volumes(&start->arena, &start->image, &start->wanted);
+	return 0;
 }
 
 static struct root_request root_request(const struct start *start, int userns, uid_t id_base)
 {
 	return (struct root_request){
 		.image = start->wanted.image,
+		.layers = &start->image.layers,
 		.rootfs = start->wanted.rootfs,
 		.etc_from_host = &start->wanted.etc_from_host,
 		.instance = start->instance,
@@ -117,13 +120,14 @@ static struct root_request root_request(const struct start *start, int userns, u
 	};
 }
 
-/* A user's name means what it means inside: its root is put together once for the look, attached nowhere. */
+/* A user's name means what it means inside: its root is put together once for the look, read-only, attached nowhere. */
 static int user_find(struct start *start, struct error *err)
 {
 	const char *user = start->wanted.user ? start->wanted.user : start->image.user;
 	struct root_request request = root_request(start, -1, 0);
 	AUTO(root_parts_drop) struct root_parts parts = {0};
 
+	request.read_only = true;
 	start->user.home = "/root";
 	if (text_is_empty(user))
 		return 0;

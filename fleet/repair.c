@@ -53,7 +53,7 @@ int instance_repair(struct instance *instance, struct error *err)
 
 /* --- staged directories ------------------------------------------------------------------------------------------- */
 
-int staging_make(struct host *host, const char *name, struct instance *out, char path[96], struct error *err)
+int instance_stage(struct host *host, const char *name, struct instance *out, char path[96], struct error *err)
 {
 	*out = (struct instance)INSTANCE_EMPTY;
 	out->host = host;

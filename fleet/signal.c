@@ -20,12 +20,9 @@ static bool means_stop(const struct instance *instance, int signal)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance_spec spec;
 	struct error ignored;
-	int stop_signal = SIGTERM;
-
-	if (instance_spec_load(&arena, instance->dir, instance->name, &spec, &ignored) == 0 && spec.stop_signal &&
-		signal_parse(spec.stop_signal, &stop_signal, &ignored) < 0)
-		stop_signal = SIGTERM;
-	return signal == stop_signal;
+	if (instance_spec_load(&arena, instance->dir, instance->name, &spec, &ignored) < 0)
+		return signal == SIGTERM;
+	return signal == instance_stop_signal(&spec, instance->dir);
 }
 
 /* SIGKILL ends it for good: the whole cgroup, frozen or not, and its record is complete when we return. */

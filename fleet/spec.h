@@ -96,7 +96,7 @@ struct instance_spec {
 	LIST_OF(struct config_spec) configs;
 
 	struct restart_spec restart;
-	const char *stop_signal; /* "TERM" */
+	const char *stop_signal; /* NULL: the image's, else TERM */
 	int64_t stop_grace_ms;
 	struct logging_spec logging;
 

@@ -515,7 +515,7 @@ static int check_stop_signal(const struct instance_spec *spec, size_t *index, st
 	int number;
 
 	(void)index;
-	return signal_parse(spec->stop_signal, &number, err);
+	return spec->stop_signal ? signal_parse(spec->stop_signal, &number, err) : 0;
 }
 
 static int check_log_driver(const struct instance_spec *spec, size_t *index, struct error *err)

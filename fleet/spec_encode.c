@@ -27,7 +27,6 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 		.restart = {.policy = in_fleet ? RESTART_ALWAYS : RESTART_NO,
 			.delay_ms = RESTART_DELAY_MS,
 			.max_delay_ms = RESTART_MAX_DELAY_MS},
-		.stop_signal = "TERM",
 		.stop_grace_ms = STOP_GRACE_MS,
 		.logging = {.driver = "file", .max_size_bytes = LOG_SIZE_BYTES, .max_files = LOG_FILES},
 		.no_new_privileges = true,

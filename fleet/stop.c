@@ -125,8 +125,7 @@ static void stop_manner(struct stopping *stopping, int *signal, int64_t *grace_m
 		return;
 	*grace_ms = spec.stop_grace_ms;
 	stopping->remove = spec.remove;
-	if (spec.stop_signal && signal_parse(spec.stop_signal, signal, &ignored) < 0)
-		*signal = SIGTERM;
+	*signal = instance_stop_signal(&spec, stopping->instance.dir);
 }
 
 int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)

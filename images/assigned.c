@@ -6,7 +6,9 @@
 #include "images/assigned.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -15,6 +17,8 @@
 #include "base/process.h"
 #include "images/manifest.h"
 #include "images/record.h"
+#include "images/registries.h"
+#include "images/sha256.h"
 
 #define NS_PER_MS 1000000
 
@@ -40,7 +44,7 @@ static const struct field assigned_fields[] = {
 	STRING("user", struct image_config, user, 0),
 	STRING("workingDir", struct image_config, working_dir, 0),
 	STRING("stopSignal", struct image_config, stop_signal, 0),
-	STRINGS("volumes", struct image_config, volumes, 0),
+	PAIRS("volumes", struct image_config, volumes, 0),
 	STRINGS("exposedPorts", struct image_config, exposed_ports, 0),
 	PAIRS("labels", struct image_config, labels, 0),
 	POINTER("healthCheck", struct image_config, check, check_fields, 0),
@@ -105,7 +109,7 @@ static struct image_check *check_take(struct arena *arena, const struct image_he
 }
 
 /* "/data/" means "/data"; "/" cannot be a volume. */
-static int volumes_take(struct arena *arena, const struct strings *from, struct strings *to, struct error *err)
+static int paths_take(struct arena *arena, const struct strings *from, struct strings *to, struct error *err)
 {
 	for (size_t i = 0; i < from->count; i++) {
 		size_t length = strlen(from->items[i]);
@@ -123,8 +127,40 @@ static int volumes_take(struct arena *arena, const struct strings *from, struct 
 	return 0;
 }
 
-static int details_take(
-	struct arena *arena, const struct image_details *details, struct image_config *out, struct error *err)
+static const char *volume_name(struct arena *arena, const char *owner, const char *path)
+{
+	char digits[SHA256_TEXT_SIZE];
+	const char *seed = owner ? arena_format(arena, "%s:%s", owner, path) : NULL;
+	uint64_t number;
+
+	if (seed)
+		sha256_text(seed, strlen(seed), digits);
+	else if (getrandom(&number, sizeof(number), 0) == sizeof(number))
+		snprintf(digits, sizeof(digits), "%016jx", (uintmax_t)number);
+	else
+		return NULL;
+	return arena_format(arena, VOLUME_ANONYMOUS "%.16s", digits);
+}
+
+static int volumes_take(
+	struct arena *arena, const struct strings *from, const char *owner, struct pairs *to, struct error *err)
+{
+	struct strings paths = {0};
+
+	if (paths_take(arena, from, &paths, err) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.count; i++) {
+		const char *name = volume_name(arena, owner, paths.items[i]);
+
+		if (!name)
+			return fail_errno(err, "getrandom");
+		pairs_set(arena, to, paths.items[i], name);
+	}
+	return 0;
+}
+
+static int details_take(struct arena *arena, const struct image_details *details, const char *owner,
+	struct image_config *out, struct error *err)
 {
 	int signal;
 
@@ -139,7 +175,7 @@ static int details_take(
 		struct strings one = {0}, clean = {0};
 
 		strings_add(arena, &one, details->working_dir);
-		if (!text_equal(details->working_dir, "/") && volumes_take(arena, &one, &clean, err) < 0)
+		if (!text_equal(details->working_dir, "/") && paths_take(arena, &one, &clean, err) < 0)
 			return blame(err, "WorkingDir");
 		out->working_dir = clean.count ? clean.items[0] : "/";
 	}
@@ -148,11 +184,11 @@ static int details_take(
 			return blame(err, "StopSignal");
 		out->stop_signal = details->stop_signal;
 	}
-	return volumes_take(arena, &details->volumes, &out->volumes, err);
+	return volumes_take(arena, &details->volumes, owner, &out->volumes, err);
 }
 
-int image_config_read(const struct store *store, const struct image_record *record, struct arena *arena,
-	struct image_config *out, struct error *err)
+int image_config_read(const struct store *store, const struct image_record *record, const char *owner,
+	struct arena *arena, struct image_config *out, struct error *err)
 {
 	struct image_details details;
 	const char *bytes;
@@ -165,33 +201,33 @@ int image_config_read(const struct store *store, const struct image_record *reco
 		strings_add(arena, &out->layers, record->layers.items[i - 1]);
 	if (blob_read(store, record->config_digest, arena, &bytes, &length, err) < 0 ||
 		image_details_decode(arena, record->config_digest, bytes, length, &details, err) < 0 ||
-		details_take(arena, &details, out, err) < 0)
+		details_take(arena, &details, owner, out, err) < 0)
 		return blame(err, "image \"%s\": config", record->name);
 	return 0;
 }
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
-static int named_assign(
-	int dir, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err)
+static int named_assign(int dir, int instance, const char *name, const char *owner, struct arena *arena,
+	struct image_config *config, struct error *err)
 {
 	AUTO(store_drop) struct store store = NO_STORE;
 	struct reference reference;
 	struct image_record record;
 
-	if (reference_parse(arena, name, NULL, &reference, err) < 0 || store_open_at(dir, &store, err) < 0 ||
+	if (reference_resolve(arena, name, &reference, err) < 0 || store_open_at(dir, &store, err) < 0 ||
 		image_find(&store, &reference, arena, &record, err) < 0 ||
-		image_config_read(&store, &record, arena, config, err) < 0)
+		image_config_read(&store, &record, owner, arena, config, err) < 0)
 		return -1;
 	return assigned_write(&store, instance, config, err);
 }
 
-int image_assign(
-	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err)
+int image_assign(int store, int instance, const char *name, const char *owner, struct arena *arena,
+	struct image_config *config, struct error *err)
 {
 	if (text_equal(name, IMAGE_HOST))
 		return image_prepare(store, name, arena, config, err);
-	return named_assign(store, instance, name, arena, config, err);
+	return named_assign(store, instance, name, owner, arena, config, err);
 }
 
 int image_recall(

@@ -17,7 +17,7 @@ MUST_CHECK int assigned_read(
 	struct arena *arena, int dir, const char *file, struct image_config *out, struct error *err);
 
 /* The config of an image as defaults for an instance; what no instance can use is an error. */
-MUST_CHECK int image_config_read(const struct store *store, const struct image_record *record, struct arena *arena,
-	struct image_config *out, struct error *err);
+MUST_CHECK int image_config_read(const struct store *store, const struct image_record *record, const char *owner,
+	struct arena *arena, struct image_config *out, struct error *err);
 
 #endif

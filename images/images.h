@@ -49,7 +49,8 @@ struct image_config {
 	struct strings entrypoint, command;
 	struct pairs environment;
 	const char *user, *working_dir, *stop_signal;
-	struct strings volumes, exposed_ports; /* "/data"; "80/tcp" */
+	struct pairs volumes;	      /* path → name of the volume that the instance has for it */
+	struct strings exposed_ports; /* "80/tcp" */
 	struct pairs labels;
 	struct image_check *check;   /* NULL: none */
 	const char *name;	     /* "docker.io/library/debian:12"; NULL for `host` */
@@ -66,9 +67,12 @@ MUST_CHECK int image_prepare(
 
 /* The image of a new instance: what the name means now is written into the instance's directory (below the store's
  * instances/), and its layers stay in the store for as long as that is there, whatever becomes of the name. `host` is
- * prepared. An image that is not in the store: ERROR_MISSING `image "x" is not here`. */
-MUST_CHECK int image_assign(
-	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+ * prepared. The volumes that the image asks for get names that follow from `owner` (the same one gets the same names),
+ * or random ones when that is NULL. An image that is not in the store: ERROR_MISSING `image "x" is not here`. */
+MUST_CHECK int image_assign(int store, int instance, const char *name, const char *owner, struct arena *arena,
+	struct image_config *config, struct error *err);
+/* Volumes that nobody named, but an image: */
+#define VOLUME_ANONYMOUS "anon-"
 /* The same for an instance that has one: of what image_assign() wrote; `host` is prepared again when it changed. */
 MUST_CHECK int image_recall(
 	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);

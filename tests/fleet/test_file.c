@@ -501,7 +501,7 @@ TEST(fleet_file, gives_the_documented_defaults)
 	cr_assert(
 		a->restart.policy == RESTART_ALWAYS && a->restart.delay_ms == 100 && a->restart.max_delay_ms == 60000);
 	cr_assert(!a->restart.max_retries.set && a->stop_grace_ms == 10000);
-	cr_assert_str_eq(a->stop_signal, "TERM");
+	cr_assert_null(a->stop_signal, "the image's, else TERM");
 	cr_assert_str_eq(a->logging.driver, "file");
 	cr_assert(a->logging.max_size_bytes == 10 << 20 && a->logging.max_files == 3);
 	cr_assert(a->no_new_privileges && !a->read_only && !a->protect && !a->terminal);

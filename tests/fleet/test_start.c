@@ -178,7 +178,7 @@ TEST(start, a_killed_create_is_swept_up)
 	if (pid == 0) {
 		struct record record = {.created_ms = 1};
 
-		if (staging_make(&test.host, "web", &staged, path, &err) < 0 ||
+		if (instance_stage(&test.host, "web", &staged, path, &err) < 0 ||
 			slot_take(&test.host.net, 0, &record.slot, &err) < 0 ||
 			record_write(staged.dir, &record, &err) < 0)
 			_exit(1);
@@ -213,7 +213,7 @@ TEST(start, what_a_killed_command_left_goes_without_any_instance_too)
 		struct record record = {.created_ms = 1};
 		char path[96];
 
-		if (staging_make(&test.host, "web", &staged, path, &err) < 0 ||
+		if (instance_stage(&test.host, "web", &staged, path, &err) < 0 ||
 			slot_take(&test.host.net, 0, &record.slot, &err) < 0 ||
 			record_write(staged.dir, &record, &err) < 0 || host_network_up(&test.host, &err) < 0)
 			_exit(1);
@@ -269,7 +269,7 @@ TEST(start, a_living_create_is_left_alone_by_the_sweeper)
 	char path[96];
 
 	test_host_open(&test);
-	ASSERT_OK(staging_make(&test.host, "web", &staged, path, &err));
+	ASSERT_OK(instance_stage(&test.host, "web", &staged, path, &err));
 	host_sweep(&test.host);
 	cr_assert(faccessat(test.host.instances, path, F_OK, 0) == 0);
 	instance_drop(&staged);

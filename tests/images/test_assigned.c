@@ -44,7 +44,8 @@ static void root_make(struct pulled *pulled, const char *image)
 {
 	struct error err;
 
-	ASSERT_OK(image_assign(pulled->place.session.store, pulled->dir, image, &pulled->arena, &pulled->config, &err));
+	ASSERT_OK(image_assign(
+		pulled->place.session.store, pulled->dir, image, "site", &pulled->arena, &pulled->config, &err));
 	ASSERT_OK(image_recall(pulled->place.session.store, pulled->dir, image, &pulled->arena, &pulled->config, &err));
 	pulled->request = (struct root_request){.image = image,
 		.layers = &pulled->config.layers,
@@ -52,6 +53,14 @@ static void root_make(struct pulled *pulled, const char *image)
 		.userns = pulled->inside.userns,
 		.id_base = ID_BASE};
 	ASSERT_OK(root_create(&pulled->place.session, &pulled->request, &err));
+}
+
+static void root_make_again(struct pulled *pulled, const char *image, const char *owner)
+{
+	struct error err;
+
+	ASSERT_OK(image_assign(
+		pulled->place.session.store, pulled->dir, image, owner, &pulled->arena, &pulled->config, &err));
 }
 
 static void probe(struct pulled *pulled, void (*function)(const void *), const void *argument)
@@ -220,18 +229,24 @@ TEST(assigned, the_config_gives_defaults_and_nothing_else)
 	cr_assert_str_eq(pulled.config.working_dir, "/srv");
 	cr_assert_str_eq(pulled.config.stop_signal, "SIGQUIT");
 	cr_assert_eq(pulled.config.volumes.count, 1);
-	cr_assert_str_eq(pulled.config.volumes.items[0], "/data");
+	cr_assert_str_eq(pulled.config.volumes.items[0].name, "/data");
+	const char *volume = pulled.config.volumes.items[0].value;
+	cr_assert(text_starts_with(volume, VOLUME_ANONYMOUS));
+	root_make_again(&pulled, "site:2", "site");
+	cr_assert_str_eq(pulled.config.volumes.items[0].value, volume, "the same owner has the same volume");
+	root_make_again(&pulled, "site:2", NULL);
+	cr_assert_str_neq(pulled.config.volumes.items[0].value, volume);
 	cr_assert_str_eq(pulled.config.exposed_ports.items[0], "80/tcp");
 	cr_assert_str_eq(pairs_get(&pulled.config.labels, "a"), "b");
 	cr_assert_eq(pulled.config.check->interval_ms, 30000);
 	cr_assert_str_eq(pulled.config.name, "docker.io/library/site:2");
 	depot_image_with(&pulled.depot, "site:3", 4, 1, "{\"Volumes\":{\"/a/../../etc\":{}}}");
-	ASSERT_FAILS(
-		image_assign(pulled.place.session.store, pulled.dir, "site:3", &pulled.arena, &pulled.config, &err),
+	ASSERT_FAILS(image_assign(pulled.place.session.store, pulled.dir, "site:3", "site", &pulled.arena,
+			     &pulled.config, &err),
 		ERROR_USAGE, "/a/../../etc");
 	depot_image_with(&pulled.depot, "site:4", 4, 1, "{\"StopSignal\":\"SIGNONSENSE\"}");
-	ASSERT_FAILS(
-		image_assign(pulled.place.session.store, pulled.dir, "site:4", &pulled.arena, &pulled.config, &err),
+	ASSERT_FAILS(image_assign(pulled.place.session.store, pulled.dir, "site:4", "site", &pulled.arena,
+			     &pulled.config, &err),
 		ERROR_USAGE, "StopSignal");
 }
 
@@ -242,10 +257,10 @@ TEST(assigned, an_image_that_is_not_here_is_missing_and_a_malformed_name_is_told
 	struct error err;
 
 	pulled_open(&pulled);
-	ASSERT_FAILS(
-		image_assign(pulled.place.session.store, pulled.dir, "nothing:1", &pulled.arena, &pulled.config, &err),
+	ASSERT_FAILS(image_assign(pulled.place.session.store, pulled.dir, "nothing:1", "site", &pulled.arena,
+			     &pulled.config, &err),
 		ERROR_MISSING, "image \"nothing:1\" is not here");
-	ASSERT_FAILS(
-		image_assign(pulled.place.session.store, pulled.dir, "No:1:2", &pulled.arena, &pulled.config, &err),
+	ASSERT_FAILS(image_assign(pulled.place.session.store, pulled.dir, "No:1:2", "site", &pulled.arena,
+			     &pulled.config, &err),
 		ERROR_USAGE, "No:1:2");
 }
