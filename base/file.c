@@ -35,8 +35,8 @@ ssize_t write_retried(int fd, const void *bytes, size_t length)
 	return written;
 }
 
-/* Reads up to `max` bytes and one more to notice when there are more. Gives the length, -1: errno, -2: more than max.
- */
+/* Reads up to `max` bytes and one more to notice when there are more: a file of a known size ends where it said. Gives
+ * the length, -1: errno, -2: more than max. */
 static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_t max, char **content)
 {
 	size_t capacity = size_hint ? size_hint + 1 : READ_START, used = 0;
@@ -50,6 +50,8 @@ static ssize_t read_bounded(struct arena *arena, int fd, size_t size_hint, size_
 		used += (size_t)got;
 		if (used > max)
 			return -2;
+		if (used == size_hint)
+			break;
 		if (used < capacity)
 			continue;
 		capacity = capacity > max / 2 ? max + 1 : capacity * 2;

@@ -72,6 +72,8 @@ int ofd_lock_is_held(int fd);
 int fds_close_on_exec_from(unsigned first);
 /* Closes all descriptors ≥ 3 but those in keep[] (sorted or not). */
 MUST_CHECK int fds_close_all_but(const int *keep, size_t count);
+/* Closes those that are not -1 and makes them -1; numbers in a row take one call. errno stays. */
+void fds_drop(int *fds, size_t count);
 /* Makes sure that 0, 1 and 2 are open (on /dev/null): first thing in main(). */
 void fds_open_standard(void);
 

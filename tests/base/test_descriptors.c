@@ -45,6 +45,31 @@ TEST(descriptors, all_but_the_kept_ones_are_closed)
 	cr_assert_eq(in_child(close_all_but_three), 0);
 }
 
+static int drop_some(void)
+{
+	int listed[] = {30, 31, -1, 32, 10, 35, 36};
+
+	for (int fd = 3; fd < 40; fd++)
+		dup2(0, fd);
+	errno = ENOTTY;
+	fds_drop(listed, ARRAY_SIZE(listed));
+	if (errno != ENOTTY)
+		return 101;
+	for (size_t i = 0; i < ARRAY_SIZE(listed); i++)
+		if (listed[i] != -1)
+			return 102;
+	for (int fd = 0; fd < 40; fd++)
+		if (is_open(fd) == ((fd >= 30 && fd <= 32) || fd == 10 || fd == 35 || fd == 36))
+			return fd + 1;
+	fds_drop(listed, ARRAY_SIZE(listed));
+	return is_open(0) && is_open(39) ? 0 : 103;
+}
+
+TEST(descriptors, those_of_a_list_are_closed_and_no_others)
+{
+	cr_assert_eq(in_child(drop_some), 0);
+}
+
 static int close_on_exec_from_ten(void)
 {
 	for (int fd = 3; fd < 20; fd++)

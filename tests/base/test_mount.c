@@ -102,6 +102,57 @@ TEST(mount, a_clone_can_be_made_read_only_without_touching_the_original)
 		"map the ids of a mount: Invalid argument");
 }
 
+TEST(mount, a_clone_has_other_attributes_from_its_beginning)
+{
+	static const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	static const struct mount_attr wrong = {.attr_set = 1ULL << 40};
+	SCRATCH(scratch);
+	auto_fd clone = -1, named = -1;
+
+	NEEDS_ROOT();
+	cr_assert_eq(mkdirat(scratch.fd, "x", 0700), 0);
+	clone = mount_clone_changed(scratch.fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only);
+	cr_assert_geq(clone, 0, "%m");
+	cr_assert(fcntl(clone, F_GETFD) & FD_CLOEXEC);
+	cr_assert(mkdirat(clone, "y", 0700) < 0 && errno == EROFS);
+	named = mount_clone_changed(scratch.fd, "x", 0, &read_only);
+	cr_assert(named >= 0 && mkdirat(named, "y", 0700) < 0 && errno == EROFS);
+	cr_assert_eq(mkdirat(scratch.fd, "y", 0700), 0);
+	cr_assert(mount_clone_changed(scratch.fd, "none", 0, &read_only) < 0 && errno == ENOENT);
+	cr_assert(mount_clone_changed(scratch.fd, "x", 0, &wrong) < 0 && errno == EINVAL);
+}
+
+/* Only in a child: the context stays open, as it is said. */
+static int mount_before_exec(void)
+{
+	struct error err;
+	int mount;
+	struct statvfs fs;
+
+	if (fds_close_all_but(NULL, 0) < 0)
+		return 4;
+	mount = filesystem_mount_before_exec("tmpfs", NULL, NULL, 0, MOUNT_ATTR_NOEXEC, &err);
+	if (mount < 0 || fstatvfs(mount, &fs) < 0 || !(fs.f_flag & ST_NOEXEC))
+		return 1;
+	for (int fd = 3; fd <= mount; fd++)
+		if (fcntl(fd, F_GETFD) >= 0 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			return 2;
+	return filesystem_mount_before_exec("nosuchfs", NULL, NULL, 0, 0, &err) < 0 ? 0 : 3;
+}
+
+TEST(mount, what_a_mount_leaves_open_goes_with_the_exec)
+{
+	pid_t child;
+	int status;
+
+	NEEDS_ROOT();
+	child = fork();
+	if (child == 0)
+		_exit(mount_before_exec());
+	waitpid(child, &status, 0);
+	cr_assert_eq(WEXITSTATUS(status), 0);
+}
+
 /* 0, or the number of the step that went wrong. */
 static int attach_steps(struct scratch *scratch)
 {
