@@ -67,8 +67,7 @@ int cgroup_entrance_open(const struct cgroup *cgroup, struct cgroup_entrance *ou
 void cgroup_entrance_drop(struct cgroup_entrance *entrance)
 {
 	fd_drop(&entrance->into);
-	for (size_t i = 0; i < entrance->count; i++)
-		fd_drop(&entrance->tasks[i]);
+	fds_drop(entrance->tasks, entrance->count);
 	entrance->count = 0;
 }
 

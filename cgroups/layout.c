@@ -398,6 +398,5 @@ int cgroup_host_open_at(struct cgroup_host *host, const char *base, struct error
 void cgroup_host_drop(struct cgroup_host *host)
 {
 	fd_drop(&host->unified);
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		fd_drop(&host->hierarchy[c]);
+	fds_drop(host->hierarchy, CGROUP_CONTROLLERS);
 }

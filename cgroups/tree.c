@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "cgroups/knobs.h"
 #include "cgroups/layout.h"
 
@@ -150,8 +151,7 @@ void handle_start(struct cgroup *out, const struct cgroup_host *host, const char
 void cgroup_drop(struct cgroup *cgroup)
 {
 	fd_drop(&cgroup->unified);
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		fd_drop(&cgroup->hierarchy[c]);
+	fds_drop(cgroup->hierarchy, CGROUP_CONTROLLERS);
 	memory_drop(&cgroup->path);
 }
 

@@ -41,10 +41,8 @@ int child_connect_stdio(int stdio[3], bool terminal, struct error *err)
 	if (move_away(stdio, err) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++) {
-		/* dup2(2) of a descriptor on itself leaves close-on-exec set. */
-		int result = stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(stdio[i], i);
-
-		if (result < 0)
+		/* What we were started with has come through an execve already. */
+		if (stdio[i] != i && dup2(stdio[i], i) < 0)
 			return fail_errno(err, "connect descriptor %d", i);
 	}
 	setsid(); /* fails only for who leads a session already */

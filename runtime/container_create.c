@@ -138,11 +138,12 @@ static bool has_own_ids(const struct spec *spec)
 static int facts_fill(struct creation *c, struct error *err)
 {
 	struct container_facts *facts = &c->facts;
+	uid_t uid = geteuid();
 
 	if (boot_id_read(err) < 0)
 		return -1;
 	facts->root = c->spec.root;
-	facts->owner = geteuid() == 0 ? "root" : arena_format(&c->arena, "%u", geteuid());
+	facts->owner = uid == 0 ? "root" : arena_format(&c->arena, "%u", uid);
 	facts->oci_version = c->spec.oci_version;
 	facts->created_ms = clock_real_ms();
 	facts->annotations = c->spec.annotations;
@@ -206,7 +207,8 @@ static bool may_be_elsewhere(const struct creation *c, const struct error *err)
 	bool refused = err->errnum == EACCES || err->errnum == EPERM || err->errnum == EROFS;
 
 	/* Busy: the one that was delegated has processes, so it has no controllers for ours. */
-	if ((!refused && err->kind != ERROR_BUSY && err->errnum != EBUSY) || c->options->rootless == CONTAINER_ROOTLESS_FALSE)
+	if ((!refused && err->kind != ERROR_BUSY && err->errnum != EBUSY) ||
+		c->options->rootless == CONTAINER_ROOTLESS_FALSE)
 		return false;
 	return c->options->rootless == CONTAINER_ROOTLESS_TRUE || rootless_is_inside();
 }
@@ -248,7 +250,10 @@ static int filter_get(struct creation *c, struct error *err)
 		return 0;
 	if (listener_open(&c->arena, c->spec.seccomp, &c->facts, "creating", 0, &c->supervisor, err) < 0)
 		return -1;
-	cache = dir_create(c->root, CONTAINER_SECCOMP_CACHE, 0700, err);
+	/* Whose it is, the cache asks itself. */
+	cache = openat(c->root, CONTAINER_SECCOMP_CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (cache < 0)
+		cache = dir_create(c->root, CONTAINER_SECCOMP_CACHE, 0700, err);
 	if (cache < 0)
 		log_debug("no cache of filters: %s", err->text);
 	return seccomp_program_get(c->spec.seccomp, cache, &c->seccomp, err);

@@ -55,8 +55,8 @@ static bool device_is(const struct spec_device *device, const struct stat *statu
 /* A clone of the host's node at that path, after making sure that it is that node. */
 static int node_clone(const struct spec_device *device, struct error *err)
 {
-	auto_fd node = open_tree(AT_FDCWD, device->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
+	auto_fd node = mount_clone_changed(AT_FDCWD, device->path, 0, &attr);
 	struct stat status;
 
 	if (node < 0 || fstat(node, &status) < 0)
@@ -64,8 +64,6 @@ static int node_clone(const struct spec_device *device, struct error *err)
 	if (!device_is(device, &status))
 		return fail(err, ERROR_SYSTEM, "device %s: the host's node is not %c %u:%u", device->path, device->type,
 			device->major, device->minor);
-	if (mount_setattr(node, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return fail_errno(err, "device %s", device->path);
 	return take_fd(&node);
 }
 

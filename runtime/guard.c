@@ -31,7 +31,7 @@
 /* Set for the second execution, so that a protection that does not hold cannot make us go round for ever. */
 #define MARK "WARREN_GUARDED"
 
-int guard_is_in_place(struct error *err)
+static int look(struct error *err)
 {
 	auto_fd readable = -1;
 	struct statfs status;
@@ -46,6 +46,15 @@ int guard_is_in_place(struct error *err)
 	readable = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	seals = readable < 0 ? -1 : fcntl(readable, F_GET_SEALS);
 	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+int guard_is_in_place(struct error *err)
+{
+	static bool known;
+	int answer = known ? 1 : look(err);
+
+	known = answer > 0;
+	return answer;
 }
 
 int guard_check(struct error *err)
@@ -63,11 +72,9 @@ int guard_check(struct error *err)
 static int clone_read_only(struct error *err)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-	auto_fd program = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int program = mount_clone_changed(AT_FDCWD, "/proc/self/exe", 0, &attr);
 
-	if (program < 0 || mount_setattr(program, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return fail_errno(err, "clone our own program file");
-	return take_fd(&program);
+	return program < 0 ? fail_errno(err, "clone our own program file") : program;
 }
 
 /* vm.memfd_noexec (6.3) makes memory files not executable unless they say so. */

@@ -43,12 +43,11 @@ static void launching_drop(struct launching *l)
 	if (l->prepared && l->launch->callbacks.release)
 		l->launch->callbacks.release(l->launch->callbacks.context);
 	l->prepared = false;
-	fd_drop(&l->channel);
-	fd_drop(&l->root);
-	fd_drop(&l->proc);
-	fd_drop(&l->null);
-	fd_drop(&l->child->channel);
-	fd_drop(&l->child->host_cgroup_namespace);
+	/* In the order in which they are opened. */
+	int opened[] = {take_fd(&l->root), take_fd(&l->child->devices.null), take_fd(&l->child->host_cgroup_namespace),
+		take_fd(&l->null), take_fd(&l->channel), take_fd(&l->child->channel), take_fd(&l->proc)};
+
+	fds_drop(opened, ARRAY_SIZE(opened));
 	mounts_drop(&l->child->mounts);
 	devices_drop(&l->child->devices);
 	namespaces_drop(&l->child->namespaces);

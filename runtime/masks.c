@@ -108,7 +108,7 @@ static int empty_directory_make(struct error *err)
 	static const struct mount_option options[] = {
 		{.name = "mode", .value = "555", .fd = -1}, {.name = "nr_inodes", .value = "2", .fd = -1}};
 
-	return filesystem_mount("tmpfs", NULL, options, ARRAY_SIZE(options),
+	return filesystem_mount_before_exec("tmpfs", NULL, options, ARRAY_SIZE(options),
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 }
 
@@ -146,16 +146,14 @@ int masks_apply(const struct spec *spec, const struct mounts *mounts, int root, 
 
 static int protect_one(const struct place *place, struct error *err)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW |
-			 (*place->path ? 0 : AT_EMPTY_PATH);
-	int mount = open_tree(place->dir, place->path, flags);
+	static const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	unsigned flags = AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | (*place->path ? 0 : AT_EMPTY_PATH);
+	int mount = mount_clone_changed(place->dir, place->path, flags, &read_only);
 
 	if (mount < 0 && errno == ENOENT)
 		return 0;
 	if (mount < 0)
-		return fail_errno(err, "clone");
-	if (mount_change(mount, true, MOUNT_ATTR_RDONLY, 0, -1, err) < 0)
-		return -1;
+		return fail_errno(err, "clone it read-only");
 	return mount_attach(mount, place->dir, place->path, err);
 }
 

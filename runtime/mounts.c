@@ -6,6 +6,7 @@
  */
 #include "runtime/mounts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -330,7 +331,7 @@ static int new_make(struct child *child, struct mount_item *item, struct error *
 	/* The kernel's own file systems have no source; of others it is the device. */
 	bool virtual = is_virtual(item->type);
 
-	item->mount = filesystem_mount(
+	item->mount = filesystem_mount_before_exec(
 		item->type, virtual ? NULL : source, item->options, item->option_count, item->attr, err);
 	if (item->mount < 0 && err->errnum == EPERM && text_equal(item->type, "proc")) {
 		item->how = MOUNT_BY_PARENT;
@@ -347,7 +348,7 @@ static int cgroup_v1_make(struct mount_item *item, struct error *err)
 	static const struct mount_option options[] = {
 		{.name = "mode", .value = "755", .fd = -1}, {.name = "size", .value = "64k", .fd = -1}};
 
-	item->mount = filesystem_mount("tmpfs", NULL, options, ARRAY_SIZE(options), item->attr, err);
+	item->mount = filesystem_mount_before_exec("tmpfs", NULL, options, ARRAY_SIZE(options), item->attr, err);
 	if (item->mount < 0)
 		return blame(err, "cgroup on %s", item->spec->destination);
 	return 0;
@@ -429,40 +430,37 @@ static int attach_in_dev(
 	return mount_attach(item->mount, mounts->dev, name, err);
 }
 
-static int hierarchy_attach(int tmpfs, const struct hierarchy *hierarchy, uint64_t attr, struct error *err)
+/* By mount(2), which does at once what takes five calls by descriptor. The name is as safe: the directory that we are
+ * in is new and empty. Read-only they become with it, at the end: MS_RDONLY would be asked of the hierarchy itself. */
+static int hierarchy_attach(const struct hierarchy *hierarchy, uint64_t attr, struct error *err)
 {
-	struct mount_option options[12];
-	char words[sizeof(hierarchy->controllers)], *rest = words, *word;
+	static_assert(MOUNT_ATTR_NOSUID == MS_NOSUID && MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC,
+		"both interfaces have the same flags");
 	const char *name = hierarchy->controllers;
-	size_t count = 0;
-	int mount;
+	bool is_named = text_starts_with(name, "name="); /* a hierarchy without controllers */
+	char options[sizeof(hierarchy->controllers) + sizeof("none,")];
 
-	memcpy(words, hierarchy->controllers, sizeof(words));
-	while ((word = strsep(&rest, ",")) && count < ARRAY_SIZE(options) - 1) {
-		if (text_starts_with(word, "name=")) { /* a hierarchy without controllers */
-			name = word + 5;
-			options[count++] = (struct mount_option){.name = "none", .fd = -1};
-			options[count++] = (struct mount_option){.name = "name", .value = word + 5, .fd = -1};
-			continue;
-		}
-		options[count++] = (struct mount_option){.name = word, .fd = -1};
-	}
-	mount = filesystem_mount("cgroup", NULL, options, count, attr, err);
-	if (mount < 0)
-		return -1;
-	if (mkdirat(tmpfs, name, 0755) < 0)
+	snprintf(options, sizeof(options), "%s%s", is_named ? "none," : "", name);
+	name += is_named ? strlen("name=") : 0;
+	if (mkdir(name, 0755) < 0)
 		return fail_errno(err, "make directory %s", name);
-	return mount_attach(mount, tmpfs, name, err);
+	if (mount("cgroup", name, "cgroup", attr & (MS_NOSUID | MS_NODEV | MS_NOEXEC), options) < 0)
+		return fail_errno(err, "mount cgroup: option %s", options);
+	return 0;
 }
 
-static int hierarchies_attach(const struct mounts *mounts, const struct mount_item *item, struct error *err)
+static int hierarchies_attach(const struct child *child, const struct mount_item *item, struct error *err)
 {
-	uint64_t attr = item->attr | (item->late_read_only ? MOUNT_ATTR_RDONLY : 0);
+	const struct mounts *mounts = &child->mounts;
 
+	if (!mounts->hierarchy_count)
+		return 0;
+	if (fchdir(item->mount) < 0)
+		return fail_errno(err, "enter it");
 	for (size_t i = 0; i < mounts->hierarchy_count; i++)
-		if (hierarchy_attach(item->mount, &mounts->hierarchies[i], attr, err) < 0)
+		if (hierarchy_attach(&mounts->hierarchies[i], item->attr, err) < 0)
 			return blame(err, "cgroup hierarchy %s", mounts->hierarchies[i].controllers);
-	return 0;
+	return fchdir(child->root) < 0 ? fail_errno(err, "return to the root") : 0;
 }
 
 static int propagation_set(const struct mount_item *item, struct error *err)
@@ -500,7 +498,7 @@ static int item_attach(struct child *child, const struct mount_item *item, struc
 	if (destination < 0 || copy_up(destination, item, err) < 0 ||
 		mount_attach(item->mount, destination, "", err) < 0)
 		return -1;
-	return item->how == MOUNT_CGROUP_V1 ? hierarchies_attach(&child->mounts, item, err) : 0;
+	return item->how == MOUNT_CGROUP_V1 ? hierarchies_attach(child, item, err) : 0;
 }
 
 static int parts_attach_above(struct child *child, const char *destination, struct error *err);
@@ -553,7 +551,8 @@ int mounts_make_read_only(const struct mounts *mounts, struct error *err)
 	for (size_t i = 0; i < mounts->count; i++) {
 		const struct mount_item *item = &mounts->items[i];
 
-		if (item->late_read_only && mount_change(item->mount, false, MOUNT_ATTR_RDONLY, 0, -1, err) < 0)
+		if (item->late_read_only &&
+			mount_change(item->mount, item->how == MOUNT_CGROUP_V1, MOUNT_ATTR_RDONLY, 0, -1, err) < 0)
 			return blame(err, "%s", item->spec->destination);
 	}
 	return 0;

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -398,15 +399,20 @@ int oci_spec_decode(
 
 int oci_spec_read(struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err)
 {
-	char whole[PATH_MAX];
+	char whole[PATH_MAX], link[32];
+	ssize_t length;
 	const char *name = config ? config : "config.json";
 	struct json_doc doc;
 
-	if (!realpath(bundle ? bundle : ".", whole))
-		return fail_errno(err, "bundle %s", bundle);
-	auto_fd dir = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd dir = open(bundle ? bundle : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return fail_errno(err, "bundle %s", bundle);
+	/* What realpath(3) asks of every directory on the way the kernel says at once. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	length = readlink(link, whole, sizeof(whole));
+	if (length < 0 || length == (ssize_t)sizeof(whole))
+		return fail_errno(err, "bundle %s: find out its path", bundle);
+	whole[length] = '\0';
 	if (json_read(arena, config ? AT_FDCWD : dir, name, JSON_PLAIN, &doc, err) < 0)
 		return -1;
 	return oci_spec_decode(arena, &doc, arena_string(arena, whole), spec, err);

@@ -20,13 +20,9 @@ int root_clone(const struct spec *spec, struct error *err)
 	/* A slave still sees what the host mounts later; asked for, it must be one from the beginning. */
 	bool follows = spec->root_propagation & (MS_SLAVE | MS_SHARED);
 	struct mount_attr attr = {.propagation = follows ? MS_SLAVE : MS_PRIVATE};
-	auto_fd root = open_tree(AT_FDCWD, spec->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	int root = mount_clone_changed(AT_FDCWD, spec->root, AT_RECURSIVE, &attr);
 
-	if (root < 0)
-		return fail_errno(err, "root %s", spec->root);
-	if (mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		return fail_errno(err, "root %s: set the propagation", spec->root);
-	return take_fd(&root);
+	return root < 0 ? fail_errno(err, "root %s", spec->root) : root;
 }
 
 int root_attach(int root, bool own_ids, struct error *err)

@@ -78,11 +78,11 @@ void seccomp_cache_key(const struct spec_seccomp *spec, struct text *key)
 		key_add_rule(&spec->rules.items[i], key);
 }
 
-static bool is_ours_alone(int fd, mode_t type, mode_t others)
+static bool is_alone_of(uid_t owner, int fd, mode_t type, mode_t others)
 {
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == type && status.st_uid == geteuid() &&
+	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == type && status.st_uid == owner &&
 	       (status.st_mode & others) == 0;
 }
 
@@ -102,13 +102,14 @@ struct seccomp_program *seccomp_cache_load(int cache_dir, const struct text *key
 {
 	struct seccomp_program *program;
 	struct cache_header header;
+	uid_t us = geteuid();
 	size_t bytes;
 	char name[40], beyond;
 
-	if (!is_ours_alone(cache_dir, S_IFDIR, 077))
+	if (!is_alone_of(us, cache_dir, S_IFDIR, 077))
 		return NULL;
 	auto_fd fd = openat(cache_dir, file_name(key, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || !is_ours_alone(fd, S_IFREG, 022) || !read_exactly(fd, &header, sizeof(header)))
+	if (fd < 0 || !is_alone_of(us, fd, S_IFREG, 022) || !read_exactly(fd, &header, sizeof(header)))
 		return NULL;
 	if (memcmp(header.magic, cache_magic, sizeof(cache_magic)) != 0 || header.key_length != key->length ||
 		header.code_length == 0 || header.code_length > BPF_MAXINSNS || !key_matches(fd, key))
@@ -135,7 +136,7 @@ void seccomp_cache_store(int cache_dir, const struct text *key, const struct sec
 	struct error err = {0};
 	char name[40];
 
-	if (key->length > KEY_MAX || !is_ours_alone(cache_dir, S_IFDIR, 077))
+	if (key->length > KEY_MAX || !is_alone_of(geteuid(), cache_dir, S_IFDIR, 077))
 		return;
 	memcpy(header.magic, cache_magic, sizeof(cache_magic));
 	text_append_bytes(&content, (const char *)&header, sizeof(header));
