@@ -102,6 +102,11 @@ web:x:1000:" >"$scratch/root/etc/group"
 	tar -C "$scratch/root" --numeric-owner --owner=0 --group=0 -cf "$scratch/root.tar" .
 }
 
+# keep NAME FILE: a log of the client's own, for whoever wants to know why.
+keep() {
+	[ -z "${PEERS_KEEP:-}" ] || cp "$2" "$PEERS_KEEP/$PEERS_CLIENT.$1"
+}
+
 # The last line of every script: it has come to its end.
 finish() {
 	echo "end   $PEERS_CLIENT"
