@@ -316,12 +316,23 @@ static enum http_failure failure_of(CURLcode code)
 	return HTTP_FAILED_ON_THE_WAY;
 }
 
+/* What a user can do about it. */
+static const char *advice(CURLcode code)
+{
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		return " (a registry without TLS needs --tls-verify=false)";
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return " (its authority belongs into /etc/containers/certs.d, or --cert-dir)";
+	return "";
+}
+
 static int hop_fail(struct transfer *transfer, CURLcode code, const char *said, const char *host)
 {
 	transfer->reply->failure = transfer->sunk ? HTTP_FAILED_FOR_GOOD : failure_of(code);
 	if (transfer->sunk)
 		return -1;
-	return fail(transfer->err, ERROR_SYSTEM, "%s: %s", host, *said ? said : curl_easy_strerror(code));
+	return fail(
+		transfer->err, ERROR_SYSTEM, "%s: %s%s", host, *said ? said : curl_easy_strerror(code), advice(code));
 }
 
 /* --- hops --------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,66 @@
+/* The options that `warren image pull` and its like have in common with the program that does it, warren-pull: one
+ * table for both, so that what the one takes and explains, the other understands. */
+#ifndef WARREN_CLI_IMAGE_PULL_OPTIONS_H
+#define WARREN_CLI_IMAGE_PULL_OPTIONS_H
+
+#include "base/options.h"
+
+#define PULL_PROGRAM "warren-pull"
+
+/* One struct for all commands, so that one function turns it into words again. */
+struct pull_options {
+	const char *store; /* --store and --error-fd are between the two programs */
+	struct optional error_fd;
+	const char *authfile, *creds, *cert_dir, *tls_verify, *platform, *output, *format;
+	struct optional parallel, retries, retry_delay_ms, keep_bytes;
+	bool quiet, json, all;
+};
+
+#define PULL_COMMON_OPTIONS                                                                                            \
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),                                              \
+		OPTION_INTEGER("error-fd", 0, "NUMBER", NULL, struct pull_options, error_fd, 3, 1024),                 \
+		OPTION_FLAG("quiet", 'q', "print only digests", struct pull_options, quiet),                           \
+		OPTION_FLAG("json", 0, "print JSON", struct pull_options, json)
+#define PULL_SOURCE_OPTIONS                                                                                            \
+	OPTION_TEXT("platform", 0, "OS/ARCH[/VARIANT]", "not this machine's platform but this one",                    \
+		struct pull_options, platform),                                                                        \
+		OPTION_INTEGER(                                                                                        \
+			"parallel", 0, "NUMBER", "layers at once (default: 3)", struct pull_options, parallel, 1, 16)
+
+static const struct option pull_table[] = {
+	PULL_COMMON_OPTIONS,
+	PULL_SOURCE_OPTIONS,
+	OPTION_TEXT("authfile", 0, "FILE", "credentials, as podman login writes them", struct pull_options, authfile),
+	OPTION_TEXT("creds", 0, "USER:PASSWORD", "credentials", struct pull_options, creds),
+	OPTION_TEXT("cert-dir", 0, "DIR", "certificates: *.crt, and *.cert with *.key", struct pull_options, cert_dir),
+	OPTION_TEXT("tls-verify", 0, "true|false",
+		"false: take any certificate, and do without TLS where there is none", struct pull_options, tls_verify),
+	OPTION_INTEGER("retry", 0, "NUMBER", "times that a failed request is made again (default: 4)",
+		struct pull_options, retries, 0, 100),
+	OPTION_DURATION("retry-delay", 0, "TIME", "before the first of these; it doubles (default: 500ms)",
+		struct pull_options, retry_delay_ms),
+	OPTION_SIZE("keep", 0, "SIZE", "larger layers go on where a killed pull had got to (default: 64M)",
+		struct pull_options, keep_bytes),
+	END_OF_OPTIONS,
+};
+
+static const struct option import_table[] = {
+	PULL_COMMON_OPTIONS,
+	PULL_SOURCE_OPTIONS,
+	END_OF_OPTIONS,
+};
+
+/* What both programs' struct command have; `run` is each one's own. */
+#define PULL_COMMAND                                                                                                   \
+	.name = "pull", .operands = "[options] NAME…", .summary = "fetch images from registries",                      \
+	.example = "warren image pull debian:12\nwarren image pull --tls-verify=false localhost:5000/site:7",          \
+	.options = pull_table, .options_size = sizeof(struct pull_options), .operands_min = 1,                         \
+	.operands_max = SIZE_MAX
+#define IMPORT_COMMAND                                                                                                 \
+	.name = "import", .operands = "[options] SOURCE NAME",                                                         \
+	.summary = "take an image from a layout, an archive, a tarball or a directory",                                \
+	.example = "warren image import oci:./layout:12 debian:12\nwarren image import site.tar.zst site:7\n"          \
+		   "podman save site | warren image import - site:7",                                                  \
+	.options = import_table, .options_size = sizeof(struct pull_options), .operands_min = 2, .operands_max = 2
+
+#endif
