@@ -55,7 +55,9 @@ static void implied_settle(struct extract *extract)
 		list->count = 0;
 	if (!list->count)
 		return;
-	qsort(extract->directories, extract->directory_count, sizeof(*extract->directories), compare_directories);
+	if (extract->directory_count)
+		qsort(extract->directories, extract->directory_count, sizeof(*extract->directories),
+			compare_directories);
 	qsort(list->items, list->count, sizeof(*list->items), compare_paths);
 	for (size_t i = 0; i < list->count; i++)
 		if (!is_named(extract, list->items[i]) && (!kept || strcmp(list->items[kept - 1], list->items[i])))

@@ -1,9 +1,12 @@
 /* The documents of an image, and the order of things. */
 #include "images/pull/install.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "images/pull/digest.h"
 #include "images/pull/installation.h"
@@ -131,7 +134,7 @@ static int image_name(struct installation *installation, struct arena *arena, co
 		.platform = platform_format(arena, &documents->details.platform),
 		.layers = keys_list(installation, arena),
 		.pulled_ms = clock_real_ms(),
-		.source = installation->request->source->kind->name,
+		.source = installation->source->kind->name,
 	};
 
 	for (size_t i = 0; i < installation->count; i++)
@@ -154,32 +157,39 @@ static int image_name(struct installation *installation, struct arena *arena, co
 
 /* ---- the two ways ---- */
 
+/* An image that says of itself that it is for another machine may still be what the user wants, with emulation. */
+static void platform_compare(
+	const struct install_request *request, struct arena *arena, const struct platform *platform)
+{
+	struct platform wanted = request->platform ? *request->platform : platform_of_host();
+
+	if (!text_equal(wanted.os, platform->os) || !text_equal(wanted.architecture, platform->architecture))
+		log_warn("the image is for %s, not for %s", platform_format(arena, platform),
+			platform_format(arena, &wanted));
+}
+
 static int image_fetch(
 	struct installation *installation, struct arena *arena, struct install_result *out, struct error *err)
 {
-	struct source *source = installation->request->source;
+	struct source *source = installation->source;
 	struct documents documents = {0};
 
-	if (manifest_get(source, arena, &documents, err) < 0 || config_get(source, arena, &documents, err) < 0 ||
-		layers_list(installation, arena, &documents, err) < 0 || layers_install(installation, err) < 0)
+	if (manifest_get(source, arena, &documents, err) < 0 || config_get(source, arena, &documents, err) < 0)
+		return -1;
+	platform_compare(installation->request, arena, &documents.details.platform);
+	if (layers_list(installation, arena, &documents, err) < 0 || layers_install(installation, err) < 0)
 		return -1;
 	return image_name(installation, arena, &documents, out, err);
 }
 
 /* A tarball or a directory: its digests are known when it has been read. */
-static int root_fetch(
-	struct installation *installation, struct arena *arena, struct install_result *out, struct error *err)
+static int root_name(struct installation *installation, struct arena *arena, const char *name,
+	struct install_result *out, struct error *err)
 {
-	const char *name = installation->request->source->root_name;
-	struct installed_layer *layer = arena_new(arena, struct installed_layer);
+	struct installed_layer *layer = installation->layers;
 	struct documents documents = {0};
 	struct made_documents made;
 
-	*layer = (struct installed_layer){.blob.size = -1, .partial = NO_PARTIAL};
-	installation->layers = layer;
-	installation->count = 1;
-	if (layer_fetch(installation, layer, true, err) < 0)
-		return blame(err, "%s", name);
 	layer->blob.digest = layer->result.digest;
 	layer->blob.size = (int64_t)layer->result.packed_bytes;
 	layer->diff_id = layer->chain_id = layer->result.diff_id;
@@ -196,11 +206,58 @@ static int root_fetch(
 	return image_name(installation, arena, &documents, out, err);
 }
 
+/* 1: what was unpacked is an archive of images, and *inside reads it. */
+static int inside_look(struct installation *installation, struct source **inside, struct error *err)
+{
+	struct source *source = installation->source;
+	auto_fd directory = -1;
+
+	if (!source->kind->inside)
+		return 0;
+	directory = openat(installation->staging.dir, installation->layers->entry,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (directory < 0)
+		return fail_errno(err, "open what was unpacked");
+	return source->kind->inside(source, directory, inside, err);
+}
+
+static int root_fetch(
+	struct installation *installation, struct arena *arena, struct install_result *out, struct error *err)
+{
+	const char *name = installation->source->root_name;
+	struct installed_layer *layer = arena_new(arena, struct installed_layer);
+	struct source *inside AUTO(source_drop) = NULL;
+	int archive, result;
+
+	*layer = (struct installed_layer){.blob.size = -1, .partial = NO_PARTIAL};
+	installation->layers = layer;
+	installation->count = 1;
+	if (layer_fetch(installation, layer, true, err) < 0)
+		return blame(err, "%s", name);
+	archive = inside_look(installation, &inside, err);
+	if (archive < 0)
+		return blame(err, "%s", name);
+	if (!archive)
+		return root_name(installation, arena, name, out, err);
+	layers_drop(installation);
+	installation->layers = NULL;
+	installation->count = 0;
+	if (renameat(installation->staging.dir, layer->entry, installation->staging.dir, "archive") < 0)
+		return fail_errno(err, "set the unpacked archive aside");
+	installation->source = inside;
+	result = image_fetch(installation, arena, out, err);
+	installation->source = installation->request->source;
+	return result < 0 ? blame(err, "%s", name) : 0;
+}
+
 int image_install(const struct store *store, const struct unpackers *unpackers, const struct install_request *request,
 	struct arena *arena, struct install_result *out, struct error *err)
 {
-	struct installation installation = {
-		.store = store, .unpackers = unpackers, .request = request, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct installation installation = {.store = store,
+		.unpackers = unpackers,
+		.request = request,
+		.source = request->source,
+		.lock = PTHREAD_MUTEX_INITIALIZER};
 	int result;
 
 	if (staging_make(store, &installation.staging, err) < 0)

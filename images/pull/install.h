@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "images/manifest.h"
 #include "images/pull/layer.h"
 #include "images/pull/source.h"
 #include "images/store.h"
@@ -33,8 +34,10 @@ struct install_progress {
 
 struct install_request {
 	struct source *source;
-	const struct reference *name; /* what it is called here from now on */
-	unsigned parallel;	      /* layers at once; 0: INSTALL_PARALLEL */
+	const struct reference *name;	 /* what it is called here from now on */
+	const struct platform *platform; /* what was asked for: another one in the config gives a warning; NULL: this
+					    machine's */
+	unsigned parallel;		 /* layers at once; 0: INSTALL_PARALLEL */
 	struct layer_limits limits;
 	struct install_progress *progress; /* NULL: silent */
 };

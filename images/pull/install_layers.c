@@ -37,6 +37,7 @@ struct layer_sink {
 	const struct installed_layer *layer;
 	struct layer_unpack *unpack;
 	uint64_t bytes;
+	bool refused; /* what came was no good: to come again with the same is no use */
 };
 
 static bool others_failed(struct installation *installation)
@@ -55,8 +56,10 @@ static int layer_write(struct sink *sink, const void *bytes, size_t length, stru
 
 	if (others_failed(to->installation))
 		return fail(err, ERROR_SYSTEM, "given up, because another layer failed");
-	if (layer_feed(to->unpack, bytes, length, err) < 0)
+	if (layer_feed(to->unpack, bytes, length, err) < 0) {
+		to->refused = true;
 		return -1;
+	}
 	to->bytes += length;
 	install_report(to->installation, INSTALL_BYTES, to->layer, to->bytes);
 	return 0;
@@ -76,7 +79,7 @@ static int directory_make(struct installation *installation, struct installed_la
 
 int layer_fetch(struct installation *installation, struct installed_layer *layer, bool base, struct error *err)
 {
-	struct source *source = installation->request->source;
+	struct source *source = installation->source;
 	auto_fd directory = directory_make(installation, layer, err);
 	struct layer_request request = {.digest = layer->blob.digest,
 		.size = layer->blob.size,
@@ -91,9 +94,14 @@ int layer_fetch(struct installation *installation, struct installed_layer *layer
 		return -1;
 	unpack = sink.unpack = layer_unpack_start(installation->unpackers, &request, err);
 	install_report(installation, INSTALL_BEGIN, layer, 0);
-	if (!unpack || source->kind->layer(source, &layer->blob, &sink.sink, err) < 0 ||
-		layer_unpack_finish(unpack, &layer->arena, &layer->result, err) < 0)
+	if (!unpack)
 		return -1;
+	if (source->kind->layer(source, &layer->blob, &sink.sink, err) < 0 && !sink.refused)
+		return -1;
+	if (sink.refused || layer_unpack_finish(unpack, &layer->arena, &layer->result, err) < 0) {
+		partial_done(&layer->partial);
+		return -1;
+	}
 	if (layer->result.left_out)
 		log_warn("layer %zu: %llu things were left out (%s)", layer->blob.index + 1,
 			(unsigned long long)layer->result.left_out, layer->result.left_out_first);

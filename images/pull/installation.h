@@ -29,6 +29,7 @@ struct installation {
 	const struct store *store;
 	const struct unpackers *unpackers;
 	const struct install_request *request;
+	struct source *source;
 	struct staging staging;
 	struct installed_layer *layers;
 	size_t count, fetched;

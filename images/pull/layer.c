@@ -280,10 +280,19 @@ static ssize_t piece_send(struct layer_unpack *unpack, const void *bytes, size_t
 	return errno == EPIPE ? fail_broken(unpack, err) : fail_errno(err, "hand over to the process that unpacks");
 }
 
+static int broken_look(struct layer_unpack *unpack, struct error *err)
+{
+	struct pollfd event = {.fd = unpack->input, .events = POLLOUT};
+
+	return poll(&event, 1, 0) > 0 && event.revents & POLLERR ? fail_broken(unpack, err) : 0;
+}
+
 int layer_feed(struct layer_unpack *unpack, const void *bytes, size_t length, struct error *err)
 {
 	const uint8_t *next = bytes;
 
+	if (!length)
+		return broken_look(unpack, err);
 	if (unpack->size >= 0 && length > (uint64_t)unpack->size - unpack->packed)
 		return fail(err, ERROR_USAGE, "more than the promised %lld bytes came", (long long)unpack->size);
 	unpack->packed += length;

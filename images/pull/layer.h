@@ -88,8 +88,9 @@ struct layer_unpack;
 
 struct layer_unpack *layer_unpack_start(
 	const struct unpackers *unpackers, const struct layer_request *request, struct error *err);
-/* Takes all of it, waiting for the unpacking when that is slower. More than request.size: an error, before the excess
- * was looked at. Also an error as soon as the unpacking has failed, with its reason. */
+/* Takes all of it, waiting for the unpacking when that is slower. No bytes: only asks whether it has failed. More than
+ * request.size: an error, before the excess was looked at. Also an error as soon as the unpacking has failed, with its
+ * reason. */
 MUST_CHECK int layer_feed(struct layer_unpack *unpack, const void *bytes, size_t length, struct error *err);
 /* All bytes were fed: checks size, digest and diff id, waits for the end of the unpacking, sets the marks that only we
  * may set (opaque directories). On return nobody writes below the directory any more. Nothing is synced. */

@@ -24,7 +24,8 @@
 
 #define CALLS_OF_BOTH                                                                                                  \
 	"read", "write", "close", "fstat", "newfstatat", "brk", "munmap", "mremap", "madvise", "futex", "exit",        \
-		"exit_group", "rt_sigreturn", "restart_syscall", "clock_gettime", "poll", "ppoll"
+		"exit_group", "rt_sigreturn", "sigaltstack", "gettid", "getpid", "restart_syscall", "clock_gettime",   \
+		"poll", "ppoll"
 
 static const char *const inflater_calls[] = {CALLS_OF_BOTH, "sendmsg", "waitid", "wait4", NULL};
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 struct partial;
+struct platform;
 
 /* What a document or layer is called where it is referred to. */
 struct source_blob {
@@ -46,6 +47,9 @@ struct source_kind {
 	/* The bytes of a layer, packed as they are there. Called from several threads at once, for different layers. */
 	int (*layer)(struct source *source, const struct source_blob *blob, struct sink *sink, struct error *err);
 	void (*drop)(struct source *source);
+	/* Of a root, may be NULL: 1 when the unpacked directory turns out to be an archive of images: then *out reads
+	 * from there, and is dropped by the caller. 0: it is a root. */
+	int (*inside)(struct source *source, int directory, struct source **out, struct error *err);
 };
 
 /* A source begins with this; kinds keep what they need behind it. */
@@ -60,7 +64,8 @@ void source_drop(struct source **source);
 /* "oci:DIR[:REF]", "oci-archive:FILE[:REF]", "docker-archive:FILE[:NAME]", "tar:FILE", "dir:DIR"; or a plain path,
  * whose kind is found out by looking: a directory with an oci-layout file is a layout, another a root; a file is looked
  * into.
- * "-" and "tar:-" read standard input. platform as in manifest.h, NULL: this machine's. The source is malloc()ed. */
-struct source *source_open_local(const char *text, const char *platform, struct error *err);
+ * "-" and "tar:-" read standard input. platform NULL: this machine's; its strings outlive the source. The source is
+ * malloc()ed. */
+struct source *source_open_local(const char *text, const struct platform *platform, struct error *err);
 
 #endif
