@@ -1,4 +1,4 @@
-/* create, start and run.
+/* create and run.
  *
  * The order makes every moment undoable by whoever comes next: the record with the cgroup's path first, then the
  * cgroup, then the process, which is noted before it is told to go on; it ends by itself when its parent goes away
@@ -19,9 +19,9 @@
 #include "base/socket.h"
 #include "cgroups/systemd.h"
 #include "runtime/container.h"
+#include "runtime/container_hooks.h"
 #include "runtime/container_scope.h"
 #include "runtime/guard.h"
-#include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/netdevices.h"
 #include "runtime/notify.h"
@@ -259,30 +259,8 @@ static int filter_get(struct creation *c, struct error *err)
 	return seccomp_program_get(c->spec.seccomp, cache, &c->seccomp, err);
 }
 
-/* --- hooks
- * ---------------------------------------------------------------------------------------------------------------- */
-
-static int hooks_with_state(struct creation *c, enum hook_kind kind, pid_t pid, struct error *err)
-{
-	auto_free char *state = NULL;
-	size_t length;
-
-	if (!c->spec.hooks.of[kind].count)
-		return 0;
-	state = state_hook_json(&c->facts, hook_statuses[kind], pid, &length);
-	return hooks_run(&c->spec.hooks, kind, state, length, err);
-}
-
-static void poststop_run(struct creation *c)
-{
-	auto_free char *state = NULL;
-	size_t length;
-
-	if (!c->spec.hooks.of[HOOK_POSTSTOP].count)
-		return;
-	state = state_hook_json(&c->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);
-	hooks_run_each(&c->spec.hooks, HOOK_POSTSTOP, state, length);
-}
+/* --- the process
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool has_hooks_inside(const struct spec *spec)
 {
@@ -308,13 +286,10 @@ static int on_child(void *context, const struct launch_child *child, struct laun
 		return -1;
 	if (c->spec.net_devices.count && netdevices_move(&c->network, &c->spec, child->netns, err) < 0)
 		return -1;
-	if (hooks_with_state(c, HOOK_PRESTART, child->pid, err) < 0)
+	if (container_hooks_run(&c->spec.hooks, &c->facts, HOOK_PRESTART, child->pid, err) < 0)
 		return -1;
-	return hooks_with_state(c, HOOK_CREATE_RUNTIME, child->pid, err);
+	return container_hooks_run(&c->spec.hooks, &c->facts, HOOK_CREATE_RUNTIME, child->pid, err);
 }
-
-/* --- the process
- * ------------------------------------------------------------------------------------------------------------ */
 
 static int start_gate_make(struct creation *c, struct error *err)
 {
@@ -442,7 +417,7 @@ static void undo_all(struct creation *c)
 		return;
 	}
 	rdt_leave(c->spec.rdt, c->facts.id);
-	poststop_run(c);
+	container_poststop_run(&c->spec.hooks, &c->facts);
 	if (state_remove(c->root, c->dir, c->facts.id, &err) < 0)
 		log_warn("%s", err.text);
 }
@@ -482,124 +457,6 @@ int container_create(int root, const char *id, const struct container_create_opt
 	return creation_run(&c, id, true, err);
 }
 
-/* --- start
- * -------------------------------------------------------------------------------------------------------------------
- */
-
-static int fail_not_created(const struct container *container, struct error *err)
-{
-	return fail(err, ERROR_BUSY, "cannot start container \"%s\": it is %s, not created", container->facts.id,
-		container_status_names[container->status]);
-}
-
-static ssize_t receive_whole(int connection, void *bytes, size_t length)
-{
-	ssize_t got;
-
-	do
-		got = recv(connection, bytes, length, MSG_WAITALL);
-	while (got < 0 && errno == EINTR);
-	return got;
-}
-
-/* An empty error and then the end of the connection mean that the program runs; an error, that it does not. The end
- * alone is the end of the process. */
-static int start_await(const struct container *container, int connection, struct error *err)
-{
-	struct error answer;
-	bool announced = false;
-	ssize_t length;
-
-	while ((length = receive_whole(connection, &answer, sizeof(answer))) == sizeof(answer)) {
-		if (answer.kind != ERROR_NONE) {
-			answer.text[sizeof(answer.text) - 1] = '\0';
-			*err = answer;
-			return -1;
-		}
-		if (announced)
-			break;
-		announced = true;
-	}
-	if (length < 0 && errno == ECONNRESET)
-		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
-			container->facts.id);
-	if (length < 0)
-		return fail_errno(err, "wait for the first process");
-	if (!announced)
-		return fail(err, ERROR_SYSTEM,
-			"the first process of container \"%s\" died before it executed its program",
-			container->facts.id);
-	return 0;
-}
-
-static int start_held(const struct container *container, struct error *err)
-{
-	auto_fd connection = -1;
-
-	if (container->status != CONTAINER_CREATED)
-		return fail_not_created(container, err);
-	connection = socket_connect(container->dir, STATE_START_SOCKET, err);
-	if (connection < 0 && err->errnum == ECONNREFUSED)
-		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
-			container->facts.id);
-	if (connection < 0)
-		return -1;
-	return start_await(container, connection, err);
-}
-
-static int poststart_run(struct arena *arena, const struct container *container, struct error *err)
-{
-	auto_free char *state = NULL;
-	struct spec spec;
-	size_t length;
-
-	if (container_spec(arena, container, &spec, err) < 0)
-		return -1;
-	if (!spec.hooks.of[HOOK_POSTSTART].count)
-		return 0;
-	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTART], container->facts.init.pid, &length);
-	return hooks_run(&spec.hooks, HOOK_POSTSTART, state, length, err);
-}
-
-/* Others may do what they want with the container while we wait for it. */
-static int ready_await(const struct container *container, int notify, const char *host, struct error *err)
-{
-	const struct process_id *init = &container->facts.init;
-	auto_fd pidfd = process_open(init, err);
-
-	if (pidfd < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
-	flock(container->dir, LOCK_UN);
-	return notify_relay(notify, host, pidfd, init->pid, false, err);
-}
-
-int container_start(int root, const char *id, struct error *err)
-{
-	return container_start_notified(root, id, NULL, err);
-}
-
-int container_start_notified(int root, const char *id, const char *notify_socket, struct error *err)
-{
-	AUTO(held_drop) struct held held;
-	auto_fd notify = -1;
-	struct error ignored;
-
-	if (container_hold(root, id, &held, err) < 0)
-		return -1;
-	if (!text_is_empty(notify_socket) && held.container.status == CONTAINER_CREATED)
-		notify = notify_listen(held.container.dir, err);
-	if (notify < 0 && !text_is_empty(notify_socket) && err->errnum != ENOENT)
-		return -1;
-	if (start_held(&held.container, err) < 0)
-		return -1;
-	if (poststart_run(&held.arena, &held.container, err) == 0)
-		return notify < 0 ? 0 : ready_await(&held.container, notify, notify_socket, err);
-	/* The record stays for `delete`, which everybody calls who has called `create`. */
-	if (container_end_processes(&held.container.facts, &ignored) < 0)
-		log_warn("%s", ignored.text);
-	return -1;
-}
-
 /* --- run
  * -----------------------------------------------------------------------------------------------------------------------
  */
@@ -623,7 +480,7 @@ static int run_finish(struct creation *c, struct error *err)
 	if (container_undo(&c->facts, &c->cgroup, err) < 0)
 		return -1;
 	rdt_leave(c->spec.rdt, c->facts.id);
-	poststop_run(c);
+	container_poststop_run(&c->spec.hooks, &c->facts);
 	return state_remove(c->root, c->dir, c->facts.id, err);
 }
 
@@ -635,7 +492,7 @@ int container_run(int root, const char *id, const struct container_create_option
 
 	if (creation_run(&c, id, detach, err) < 0)
 		return -1;
-	if (hooks_with_state(&c, HOOK_POSTSTART, c.launched.pid, err) < 0) {
+	if (container_hooks_run(&c.spec.hooks, &c.facts, HOOK_POSTSTART, c.launched.pid, err) < 0) {
 		undo_all(&c);
 		return -1;
 	}

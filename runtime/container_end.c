@@ -9,8 +9,8 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime/container.h"
+#include "runtime/container_hooks.h"
 #include "runtime/container_scope.h"
-#include "runtime/hooks.h"
 #include "runtime/resctrl.h"
 #include "runtime/state.h"
 
@@ -116,20 +116,15 @@ static int undo(const struct container_facts *facts, struct error *err)
 static void poststop_run(struct arena *arena, const struct container *container)
 {
 	static const struct spec_rdt own_group;
-	auto_free char *state = NULL;
 	struct spec spec;
 	struct error err;
-	size_t length;
 
 	if (container_spec(arena, container, &spec, &err) < 0) {
 		log_warn("%s", err.text);
 		return;
 	}
 	rdt_leave(container->facts.own_resctrl ? &own_group : spec.rdt, container->facts.id);
-	if (!spec.hooks.of[HOOK_POSTSTOP].count)
-		return;
-	state = state_hook_json(&container->facts, hook_statuses[HOOK_POSTSTOP], 0, &length);
-	hooks_run_each(&spec.hooks, HOOK_POSTSTOP, state, length);
+	container_poststop_run(&spec.hooks, &container->facts);
 }
 
 static int delete_held(int root, struct held *held, bool force, struct error *err)
