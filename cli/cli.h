@@ -23,8 +23,8 @@ MUST_CHECK int cli_open(struct cli *cli, struct error *err);
 /* The commands, each defined beside its options and its function. */
 extern const struct command run_command, create_command, start_command, stop_command, restart_command, kill_command,
 	rm_command, pause_command, resume_command, wait_command, rename_command, list_command, exec_command,
-	shell_command, logs_command, inspect_command, audit_command, stats_command, validate_command, apply_command, down_command,
-	doctor_command;
+	shell_command, logs_command, inspect_command, audit_command, stats_command, validate_command, apply_command,
+	down_command, doctor_command, image_command;
 
 /* Names given as words and patterns, plus --label and --all → instances. Nothing named is wrong use. */
 struct selection {
