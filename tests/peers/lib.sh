@@ -32,7 +32,7 @@ step_report() {
 
 # skip WORDS WHY
 skip() {
-	echo "skip  $PEERS_CLIENT: $1 ($2)"
+	! echo "$1" | grep -qE -e "${PEERS_ONLY:-.}" || echo "skip  $PEERS_CLIENT: $1 ($2)"
 }
 
 # prepare FUNCTION…: what no runtime takes part in; without it nothing else makes sense.
@@ -75,10 +75,11 @@ fails() {
 	fi
 }
 
-# on_terminal COMMAND-LINE: runs it on a terminal of its own and prints what it prints there. Nobody types, and nobody hangs up.
+# on_terminal COMMAND-LINE: runs one command on a terminal of its own and prints what it prints there. Nobody types, and nobody hangs
+# up. It leads the terminal's session itself: below a shell, timeout would put it into the background.
 on_terminal() {
 	[ -p "$scratch/keyboard" ] || mkfifo "$scratch/keyboard"
-	script -qefc "$1" /dev/null <>"$scratch/keyboard" | tr -d '\r'
+	script -qefc "exec $1" /dev/null <>"$scratch/keyboard" | tr -d '\r'
 }
 
 # no_cgroup_left WORD: none is left whose path has WORD in it.
