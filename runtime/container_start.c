@@ -18,6 +18,8 @@
 #include "runtime/notify.h"
 #include "runtime/state.h"
 
+#define END_WAIT_MS 10000
+
 static int fail_not_created(const struct container *container, struct error *err)
 {
 	return fail(err, ERROR_BUSY, "cannot start container \"%s\": it is %s, not created", container->facts.id,
@@ -64,19 +66,33 @@ static int start_await(const struct container *container, int connection, struct
 	return 0;
 }
 
-static int start_held(const struct container *container, struct error *err)
+static int start_ask(const struct container *container, struct error *err)
 {
-	auto_fd connection = -1;
+	auto_fd connection = socket_connect(container->dir, STATE_START_SOCKET, err);
 
-	if (container->status != CONTAINER_CREATED)
-		return fail_not_created(container, err);
-	connection = socket_connect(container->dir, STATE_START_SOCKET, err);
 	if (connection < 0 && err->errnum == ECONNREFUSED)
 		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
 			container->facts.id);
 	if (connection < 0)
 		return -1;
 	return start_await(container, connection, err);
+}
+
+/* The process that says why it cannot go on ends right after: until it has, it would still be seen as one that waits.
+ */
+static int start_held(const struct container *container, struct error *err)
+{
+	struct error ignored;
+	auto_fd pidfd = -1;
+
+	if (container->status != CONTAINER_CREATED)
+		return fail_not_created(container, err);
+	pidfd = process_open(&container->facts.init, &ignored);
+	if (start_ask(container, err) == 0)
+		return 0;
+	if (pidfd >= 0 && err->kind != ERROR_BUSY && process_wait_end(pidfd, END_WAIT_MS) == 0)
+		log_warn("process %d does not end", container->facts.init.pid);
+	return -1;
 }
 
 static int poststart_run(struct arena *arena, const struct container *container, struct error *err)
