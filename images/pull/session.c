@@ -165,6 +165,7 @@ static int exchange(struct session *session, const struct session_request *reque
 		.max = request->max,
 		.sink = request->sink};
 	struct error first;
+	int result;
 
 	if (request->accept)
 		strings_add(arena, &http.headers, arena_format(arena, "Accept: %s", request->accept));
@@ -174,13 +175,14 @@ static int exchange(struct session *session, const struct session_request *reque
 		return -1;
 	first = *err;
 	http.url = url_make(session, arena, true, request->path);
-	if (http_fetch(session->http, &http, arena, reply, err) < 0) {
-		*err = reply->failure == HTTP_NOT_REACHED ? first : *err;
+	result = http_fetch(session->http, &http, arena, reply, err);
+	if (result < 0 && reply->failure == HTTP_NOT_REACHED) {
+		*err = first;
 		return -1;
 	}
 	log_debug("%s: without TLS", session->reference.registry);
 	plain_set(session);
-	return 0;
+	return result;
 }
 
 /* The same with proof of identity: a refusal is answered once. */

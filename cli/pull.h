@@ -1,0 +1,34 @@
+/* What the commands of warren-pull share. */
+#ifndef WARREN_CLI_PULL_H
+#define WARREN_CLI_PULL_H
+
+#include "base/arena.h"
+#include "base/options.h"
+#include "cli/image_pull_options.h"
+#include "images/manifest.h"
+#include "images/pull/install.h"
+#include "images/pull/layer.h"
+#include "images/store.h"
+
+#define PULL_STORE "/var/lib/warren"
+
+/* One per process: lives in main(), and is what commands get as their context. */
+struct pull {
+	struct arena arena;
+	const struct pull_options *options;
+	struct unpackers unpackers;
+	struct store store;
+};
+
+/* Starts the unpacking processes and opens the store. The first thing a command does. */
+MUST_CHECK int pull_begin(struct pull *pull, const struct pull_options *options, struct error *err);
+void pull_end(struct pull *pull);
+
+/* Installs from the source under the name, with the progress shown, and prints the result. Drops the source. */
+MUST_CHECK int pull_install(struct pull *pull, struct source *source, const struct reference *name,
+	const struct platform *platform, struct error *err);
+
+int pull_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int import_run(void *context, void *options, size_t count, char **operands, struct error *err);
+
+#endif
