@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/socket.h"
+#include "runtime/assistant.h"
 
 /* A namespace that is joined last comes last. */
 static const enum spec_namespace join_order[] = {NS_PID, NS_UTS, NS_IPC, NS_NET, NS_CGROUP, NS_TIME, NS_USER};
@@ -179,10 +180,8 @@ static pid_t helper_clone(const struct namespaces *namespaces, int cgroup, int c
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a joined pid namespace may hold someone who looks */
 	if (join_all(namespaces, &answer.error) == 0)
 		answer.pid = clone_new(namespaces, CLONE_PARENT, cgroup, &pidfd, &answer.error);
-	if (answer.pid == 0) {
-		close(channel);
+	if (answer.pid == 0)
 		return 0;
-	}
 	_exit(socket_send(channel, &answer, sizeof(answer), &pidfd, answer.pid > 0 ? 1 : 0) < 0);
 }
 
@@ -202,29 +201,14 @@ static pid_t helper_answer_await(int channel, int *pidfd, struct error *err)
 
 static pid_t clone_by_helper(const struct namespaces *namespaces, int cgroup, int *pidfd, struct error *err)
 {
-	auto_fd ours = -1;
-	auto_fd theirs = -1;
-	auto_fd helper = -1;
-	int ends[2], status;
-	struct error ignored;
-	pid_t pid;
+	AUTO(assistant_drop) struct assistant helper;
+	pid_t pid = assistant_start(&helper, "joins namespaces", err);
 
-	if (socket_pair(ends, err) < 0)
-		return -1;
-	ours = ends[0];
-	theirs = ends[1];
-	pid = process_clone(0, -1, &helper);
 	if (pid < 0)
-		return fail_errno(err, "make the process that joins namespaces");
-	if (pid == 0) {
-		fd_drop(&ours);
-		return helper_clone(namespaces, cgroup, take_fd(&theirs));
-	}
-	fd_drop(&theirs);
-	pid = helper_answer_await(ours, pidfd, err);
-	if (process_reap(helper, &status, &ignored) < 0)
-		return pid; /* somebody else reaps our children: nothing is lost */
-	return pid;
+		return -1;
+	if (pid == 0)
+		return helper_clone(namespaces, cgroup, helper.channel);
+	return helper_answer_await(helper.channel, pidfd, err);
 }
 
 pid_t namespaces_clone(const struct namespaces *namespaces, int cgroup, int *pidfd, struct error *err)

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/socket.h"
+#include "runtime/assistant.h"
 
 /* The inode of the first user namespace (PROC_USER_INIT_INO, the same on every kernel). */
 #define FIRST_USER_NAMESPACE 0xEFFFFFFDU
@@ -89,28 +90,15 @@ static int maps_request(int channel, struct error *err)
 
 static int namespace_make(const struct spec *spec, struct error *err)
 {
-	auto_fd ours = -1, theirs = -1, helper = -1;
-	pid_t self = getpid(), pid;
-	struct error ignored;
-	int ends[2], status, result;
+	AUTO(assistant_drop) struct assistant outside;
+	pid_t self = getpid();
+	pid_t pid = assistant_start(&outside, "writes the id maps", err);
 
-	if (socket_pair(ends, err) < 0)
-		return -1;
-	ours = ends[0];
-	theirs = ends[1];
-	pid = process_clone(0, -1, &helper);
 	if (pid < 0)
-		return fail_errno(err, "make the process that writes the id maps");
-	if (pid == 0) {
-		fd_drop(&ours);
-		map_from_outside(self, spec, theirs);
-	}
-	fd_drop(&theirs);
-	result = maps_request(ours, err);
-	fd_drop(&ours); /* lets it go when it was never asked */
-	if (process_reap(helper, &status, &ignored) < 0)
-		return result; /* somebody else reaps our children: nothing is lost */
-	return result;
+		return -1;
+	if (pid == 0)
+		map_from_outside(self, spec, outside.channel);
+	return maps_request(outside.channel, err);
 }
 
 static int user_check(const struct spec *spec, struct error *err)
