@@ -3,7 +3,8 @@
  * Everything here happens in a /dev that is held open, and that directory is never reached through a link: an image
  * whose /dev points to a directory of the host would otherwise have nodes and links made there. Without a user
  * namespace nodes are made; with one, mknod is refused by the kernel even on a tmpfs of its own, so the host's nodes
- * are cloned by the parent, their numbers verified, and attached on empty files. */
+ * are cloned by the parent, their numbers verified, and attached on empty files. The host's node is the one at the same
+ * path, or else the one that its kernel has made for these numbers. */
 #include "runtime/devices.h"
 
 #include <errno.h>
@@ -17,9 +18,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mount.h"
 #include "base/path.h"
 #include "base/text.h"
+
+#define UEVENT_MAX 4096
 
 static const struct spec_device standard[] = {
 	{.path = "/dev/null", .type = 'c', .major = 1, .minor = 3, .mode = 0666},
@@ -52,19 +56,59 @@ static bool device_is(const struct spec_device *device, const struct stat *statu
 	return device->type == 'p' || status->st_rdev == makedev(device->major, device->minor);
 }
 
-/* A clone of the host's node at that path, after making sure that it is that node. */
-static int node_clone(const struct spec_device *device, struct error *err)
+/* A clone of what the host has there, when it is that node; else -1 with errno, ENODEV: it is something else. */
+static int node_try(const struct spec_device *device, const char *path)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
-	auto_fd node = mount_clone_changed(AT_FDCWD, device->path, 0, &attr);
+	auto_fd node = mount_clone_changed(AT_FDCWD, path, 0, &attr);
 	struct stat status;
 
 	if (node < 0 || fstat(node, &status) < 0)
+		return -1;
+	if (device_is(device, &status))
+		return take_fd(&node);
+	errno = ENODEV;
+	return -1;
+}
+
+/* Where the kernel itself has put the node with these numbers, whatever the container is to call it; NULL: nowhere. */
+static const char *host_path(struct arena *arena, const struct spec_device *device)
+{
+	const char *text, *name;
+	struct error ignored;
+
+	if (file_read(arena, AT_FDCWD,
+		    arena_format(arena, "/sys/dev/%s/%u:%u/uevent", device->type == 'b' ? "block" : "char",
+			    device->major, device->minor),
+		    UEVENT_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
+	name = strstr(text, "DEVNAME=");
+	if (!name)
+		return NULL;
+	name += strlen("DEVNAME=");
+	return arena_format(arena, "/dev/%.*s", (int)strcspn(name, "\n"), name);
+}
+
+static int node_clone(struct arena *arena, const struct spec_device *device, struct error *err)
+{
+	int node = node_try(device, device->path), errnum = errno;
+	const char *path;
+
+	if (node >= 0)
+		return node;
+	path = host_path(arena, device);
+	if (path)
+		node = node_try(device, path);
+	if (node >= 0)
+		return node;
+	errno = errnum;
+	if (errnum != ENODEV && errnum != ENOENT)
 		return fail_errno(err, "device %s", device->path);
-	if (!device_is(device, &status))
-		return fail(err, ERROR_SYSTEM, "device %s: the host's node is not %c %u:%u", device->path, device->type,
-			device->major, device->minor);
-	return take_fd(&node);
+	return fail(err, ERROR_SYSTEM,
+		"device %s: the host has no node %c %u:%u, neither there nor where its kernel would have it, and in a "
+		"user "
+		"namespace none can be made",
+		device->path, device->type, device->major, device->minor);
 }
 
 static bool is_listed(const struct spec *spec, const char *path)
@@ -93,11 +137,16 @@ static bool dev_is_bound(const struct spec *spec)
 	return false;
 }
 
-static int nodes_clone(struct devices *devices, struct error *err)
+/* Pipes everybody may make. */
+static int nodes_clone(struct arena *arena, struct devices *devices, struct error *err)
 {
 	for (size_t i = 0; i < devices->count; i++) {
-		devices->items[i].node = node_clone(&devices->items[i].device, err);
-		if (devices->items[i].node < 0)
+		struct device_item *item = &devices->items[i];
+
+		if (item->device.type == 'p')
+			continue;
+		item->node = node_clone(arena, &item->device, err);
+		if (item->node < 0)
 			return -1;
 	}
 	return 0;
@@ -109,14 +158,14 @@ int devices_prepare(struct arena *arena, const struct spec *spec, const struct n
 	*out = (struct devices){.null = -1, .populate = !dev_is_bound(spec), .terminal = spec->process.terminal};
 	if (out->populate) {
 		items_collect(arena, spec, out);
-		if (namespaces->own_ids && nodes_clone(out, err) < 0) {
+		if (namespaces->own_ids && nodes_clone(arena, out, err) < 0) {
 			devices_drop(out);
 			return -1;
 		}
 	}
 	if (!spec->masked_paths.count)
 		return 0;
-	out->null = node_clone(&standard[0], err);
+	out->null = node_clone(arena, &standard[0], err);
 	if (out->null >= 0)
 		return 0;
 	devices_drop(out);

@@ -218,6 +218,12 @@ static int item_map_ids(const struct mount_item *item, int userns, struct error 
 		own = idmap_namespace_open(item->spec, err);
 		if (own < 0)
 			return -1;
+	} else if (userns < 0) {
+		/* Made by an ordinary user: the user namespace is the caller's own, whose maps the kernel gives to no
+		 * mount of the host. */
+		return fail(err, ERROR_USAGE,
+			"idmap: the container has no user namespace whose maps a mount of the host can have; name them "
+			"by uidMappings and gidMappings");
 	}
 	return mount_change(item->mount, item->spec->idmap_recursive, 0, 0, own >= 0 ? own : userns, err);
 }

@@ -94,6 +94,45 @@ TEST(launch, makes_devices_of_the_specification)
 	EXPECT_RUN(&box, 0, "/dev/sub/kmsg 1:b 640 3:4\npipe\n");
 }
 
+TEST(launch, finds_the_hosts_node_by_its_numbers_in_a_user_namespace)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	struct spec_device devices[] = {
+		{.path = "/dev/sub/log", .type = 'c', .major = 1, .minor = 11, .mode = 0640},
+		{.path = "/srv/pipe", .type = 'p', .mode = 0600},
+		{.path = "/dev/zero",
+			.type = 'c',
+			.major = 1,
+			.minor = 3,
+			.mode = 0666}, /* the host has another there */
+	};
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	sandbox_use_own_ids(&box);
+	box.spec.devices.items = devices;
+	box.spec.devices.count = 3;
+	sandbox_script(&box, "stat -c '%n %t:%T' /dev/sub/log /dev/zero; test -p /srv/pipe && echo pipe");
+	EXPECT_RUN(&box, 0, "/dev/sub/log 1:b\n/dev/zero 1:3\npipe\n");
+}
+
+TEST(launch, names_the_device_that_the_host_has_not)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	struct spec_device device = {.path = "/dev/nonesuch", .type = 'c', .major = 4000, .minor = 77, .mode = 0666};
+	struct launched launched;
+	struct error err;
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	sandbox_use_own_ids(&box);
+	box.spec.devices.items = &device;
+	box.spec.devices.count = 1;
+	sandbox_script(&box, "true");
+	ASSERT_FAILS(sandbox_start(&box, &launched, &err), ERROR_SYSTEM,
+		"device /dev/nonesuch: the host has no node c 4000:77");
+}
+
 TEST(launch, refuses_a_device_where_something_else_is)
 {
 	AUTO(sandbox_drop) struct sandbox box;

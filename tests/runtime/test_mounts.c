@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 
 #include "base/file.h"
+#include "runtime/mounts.h"
 #include "tests/runtime/support_runtime.h"
 
 #define EXPECT_RUN(box, expected_status, expected_text)                                                                \
@@ -73,6 +74,18 @@ TEST(mounts, map_the_ids_of_a_bind)
 	cr_assert(result == 0 && strcmp(output, "0\n") == 0, "%d %s|%s", result, err.text, output);
 	snprintf(made, sizeof(made), "%s/made", data);
 	cr_assert(stat(made, &status) == 0 && status.st_uid == 0, "%u", status.st_uid);
+}
+
+/* As it is when an ordinary user starts it: nothing says it but the missing descriptor. */
+TEST(mounts, refuse_to_map_ids_where_there_are_no_maps)
+{
+	struct spec_mount spec = {.destination = "/srv", .source = "/srv", .bind = true, .idmap = true};
+	struct mount_item item = {.spec = &spec, .how = MOUNT_CLONE, .mount = -1};
+	struct mounts mounts = {.items = &item, .count = 1};
+	struct error err;
+
+	ASSERT_FAILS(mounts_map_ids(&mounts, -1, &err), ERROR_USAGE,
+		"mount: /srv on /srv: idmap: the container has no user namespace");
 }
 
 TEST(mounts, make_a_whole_tree_read_only)
