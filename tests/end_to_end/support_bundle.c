@@ -2,11 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -97,8 +99,7 @@ void bundle_write(struct bundle *bundle, const struct bundle_config *config)
 					   "\"linux\": {\"namespaces\": %s%s%s}%s%s}\n",
 		script ? script : or (config->args, "[\"/bin/true\"]"), config->no_cwd ? "" : "\"cwd\": \"/\",",
 		config->process ? ", " : "", or (config->process, ""), config->root ? ", " : "", or (config->root, ""),
-		config->mounts ? ", " : "",
-		or (config->mounts, ""),
+		config->mounts ? ", " : "", or (config->mounts, ""),
 		or (config->namespaces,
 			   "[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"ipc\"}, {\"type\": \"uts\"}, "
 			   "{\"type\": \"network\"}, {\"type\": \"cgroup\"}]"),
@@ -158,4 +159,11 @@ int host_mount_count(void)
 		count += c == '\n';
 	fclose(file);
 	return count;
+}
+
+bool host_is_v2(void)
+{
+	struct statfs status;
+
+	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
 }

@@ -36,6 +36,8 @@ void bundle_write(struct bundle *bundle, const struct bundle_config *config);
 struct run_result bundle_oci(struct bundle *bundle, const char *const words[], const struct run_options *options);
 #define OCI(bundle, ...) bundle_oci(bundle, (const char *const[]){__VA_ARGS__, NULL}, NULL)
 
+/* Cgroup v2 alone, at its usual place. */
+bool host_is_v2(void);
 /* Number of cgroup directories of that id in all hierarchies, and of lines in our mountinfo. */
 int bundle_cgroups(const struct bundle *bundle);
 int host_mount_count(void);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
@@ -33,6 +34,17 @@ void run_result_drop(struct run_result *result);
  *   auto_run run = RUN("busybox", "true"); */
 #define RUN(...) run_program((const char *const[]){__VA_ARGS__, NULL}, NULL)
 #define auto_run AUTO(run_result_drop) struct run_result
+
+#define ASSERT_STATUS(run, expected)                                                                                   \
+	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
+		(run).err)
+/* Status 1, and one line on standard error in which that text is. */
+#define ASSERT_REFUSED(run, text)                                                                                      \
+	do {                                                                                                           \
+		ASSERT_STATUS(run, 1);                                                                                 \
+		cr_assert(strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);                    \
+		cr_assert(strchr((run).err, '\n') == (run).err + (run).err_length - 1, "not one line: %s", (run).err); \
+	} while (0)
 
 /* A new directory below /tmp, removed with all below it by run_directory_drop(). */
 struct run_directory {

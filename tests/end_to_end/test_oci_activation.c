@@ -14,10 +14,6 @@
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-
 /* Runs a script in which $OCI is the program with its options and $ID the container. */
 static struct run_result script_run(struct bundle *bundle, const char *script)
 {

@@ -5,33 +5,16 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "base/file.h"
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define CGROUP2_MAGIC 0x63677270
 #define SLEEP "[\"/bin/sleep\", \"1000\"]"
 #define SHORT_MS SLOWLY(10000)
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-#define ASSERT_REFUSED(run, text)                                                                                      \
-	do {                                                                                                           \
-		ASSERT_STATUS(run, 1);                                                                                 \
-		cr_assert(strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);                    \
-	} while (0)
 #define ASSERT_SAYS(run, text)                                                                                         \
 	cr_assert(strstr((run).out, text), "got \"%s%s\", expected \"%s\"", (run).out, (run).err, text)
-
-static bool host_is_v2(void)
-{
-	struct statfs status;
-
-	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_MAGIC;
-}
 
 static void text_write(const char *path, const char *text)
 {

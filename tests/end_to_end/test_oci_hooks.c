@@ -16,10 +16,6 @@ static const char *const kinds[] = {
 	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
 enum { PRESTART, CREATE_RUNTIME, CREATE_CONTAINER, START_CONTAINER, POSTSTART, POSTSTOP, KINDS };
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-
 /* A place that both the host and the container reach by the same path, at every moment: the bundle's directory, bound
  * there. Hooks write their lines to `log` in it. */
 struct stage {

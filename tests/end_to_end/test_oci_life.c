@@ -12,16 +12,6 @@
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-#define ASSERT_REFUSED(run, text)                                                                                      \
-	do {                                                                                                           \
-		ASSERT_STATUS(run, 1);                                                                                 \
-		cr_assert((run).err[0] && strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);    \
-		cr_assert(strchr((run).err, '\n') == (run).err + (run).err_length - 1, "not one line: %s", (run).err); \
-	} while (0)
-
 static const struct json *parse(struct arena *arena, const char *text)
 {
 	struct json_doc doc;

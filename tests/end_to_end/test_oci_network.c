@@ -8,10 +8,6 @@
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-
 /* Runs a script in a new network namespace: $OCI is the program with its options, $ID the container. */
 static struct run_result on_host(struct bundle *bundle, const char *script)
 {

@@ -11,10 +11,6 @@
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-
 static const struct {
 	const char *verb; /* NULL: before it */
 	const char *option, *value;

@@ -9,9 +9,6 @@
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
 #define OWN_USERS                                                                                                      \
 	"[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"user\"}, {\"type\": \"uts\"}, {\"type\": "          \
 	"\"network\"}]"

@@ -1,20 +1,10 @@
 /* Resources of config.json that have no limit of their own here but a file of cgroup v2, as seen from inside. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
-
-#define CGROUP2_MAGIC 0x63677270
-
-static bool host_is_v2(void)
-{
-	struct statfs status;
-
-	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_MAGIC;
-}
 
 static bool has_controller(const char *name)
 {

@@ -15,15 +15,6 @@
 #define USER 23456
 #define FIRST_SUB_ID "300000"
 
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-#define ASSERT_REFUSED(run, text)                                                                                      \
-	do {                                                                                                           \
-		ASSERT_STATUS(run, 1);                                                                                 \
-		cr_assert((run).err[0] && strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);    \
-	} while (0)
-
 static bool users_may_make_namespaces(void)
 {
 	auto_run run = RUN("setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "unshare", "-Ur", "true");

@@ -1,29 +1,9 @@
 /* warren-oci update: limits change while the container lives, seen from inside; a refused one changes nothing. */
 #include <signal.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/end_to_end/support_bundle.h"
 #include "tests/test.h"
-
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-#define ASSERT_REFUSED(run, text)                                                                                      \
-	do {                                                                                                           \
-		ASSERT_STATUS(run, 1);                                                                                 \
-		cr_assert(strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);                    \
-		cr_assert(strchr((run).err, '\n') == (run).err + (run).err_length - 1, "not one line: %s", (run).err); \
-	} while (0)
-
-#define CGROUP2_MAGIC 0x63677270
-
-static bool host_is_v2(void)
-{
-	struct statfs status;
-
-	return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_MAGIC;
-}
 
 /* A sleeping container with its cgroup mounted, in every hierarchy that the tests change. */
 static void container_run(struct bundle *bundle)

@@ -12,21 +12,11 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/socket.h"
-#include "tests/end_to_end/support_bundle.h"
+#include "tests/end_to_end/support_counter.h"
 #include "tests/end_to_end/support_sweep.h"
 #include "tests/test.h"
 
 #define SLEEP "[\"/bin/sleep\", \"1000\"]"
-
-#define ASSERT_STATUS(run, expected)                                                                                   \
-	cr_assert((run).status == (expected), "status %d, expected %d: %s%s", (run).status, expected, (run).out,       \
-		(run).err)
-#define ASSERT_REFUSED(run, text)                                                                                      \
-	do {                                                                                                           \
-		ASSERT_STATUS(run, 1);                                                                                 \
-		cr_assert((run).err[0] && strstr((run).err, text), "got \"%s\", expected \"%s\"", (run).err, text);    \
-		cr_assert(strchr((run).err, '\n') == (run).err + (run).err_length - 1, "not one line: %s", (run).err); \
-	} while (0)
 
 static bool is_pure_v2(void)
 {
@@ -86,7 +76,7 @@ static void assert_file(const struct unit *unit, const char *file, const char *e
 		"%s: \"%s\", expected \"%s\"", path, text, expected);
 }
 
-static void assert_gone(const struct unit *unit)
+static void assert_unit_gone(const struct unit *unit)
 {
 	assert_property(unit, "LoadState", "not-found");
 	cr_assert(access(unit->cgroup, F_OK) < 0, "%s is still there", unit->cgroup);
@@ -148,7 +138,7 @@ TEST(systemd, scope_is_below_its_slices_with_its_limits_as_properties, .timeout 
 
 	auto_run deleted = OCI(&bundle, "delete", "--force", "ID");
 	ASSERT_STATUS(deleted, 0);
-	assert_gone(&unit);
+	assert_unit_gone(&unit);
 	slice_stop("wtest.slice");
 }
 
@@ -198,14 +188,14 @@ TEST(systemd, limits_act, .timeout = SLOWLY(120))
 		"\"resources\": {\"memory\": {\"limit\": 16777216, \"swap\": 16777216}}");
 	auto_run hog = SYSTEMD_OCI(&bundle, "run", "ID");
 	ASSERT_STATUS(hog, 137);
-	assert_gone(&unit);
+	assert_unit_gone(&unit);
 
 	scope_write(&bundle, "system.slice",
 		"[\"/bin/sh\", \"-c\", \"sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000\"]",
 		"\"resources\": {\"pids\": {\"limit\": 3}}");
 	auto_run forks = SYSTEMD_OCI(&bundle, "run", "ID");
 	cr_assert(forks.status != 0 && strstr(forks.err, "fork"), "%d %s", forks.status, forks.err);
-	assert_gone(&unit);
+	assert_unit_gone(&unit);
 }
 
 /* The helper that keeps the scope until then is a process, too. */
@@ -324,7 +314,7 @@ TEST(systemd, later_commands_need_no_option, .timeout = SLOWLY(120))
 	ASSERT_STATUS(kill, 0);
 	auto_run deleted = OCI(&bundle, "delete", "--force", "ID");
 	ASSERT_STATUS(deleted, 0);
-	assert_gone(&unit);
+	assert_unit_gone(&unit);
 }
 
 /* A name is free for the next container as soon as delete returns, in whatever state it was. */
@@ -345,8 +335,44 @@ TEST(systemd, delete_makes_the_name_free_at_once, .timeout = SLOWLY(240))
 		}
 		auto_run deleted = OCI(&bundle, "delete", "--force", "ID");
 		ASSERT_STATUS(deleted, 0);
-		assert_gone(&unit);
+		assert_unit_gone(&unit);
 	}
+}
+
+/* The unit is made anew, with what the config.json says of it. */
+TEST(systemd, restore_is_into_a_scope_of_the_same_name, .timeout = SLOWLY(180))
+{
+	NEEDS_SYSTEMD();
+	NEEDS_CRIU();
+	auto_bundle bundle = bundle_new();
+	struct unit unit = unit_of(&bundle, "system.slice");
+	auto_free char *system = text_format(
+		"\"cgroupsPath\": \"system.slice:p:%s\", \"resources\": {\"pids\": {\"limit\": 77}}", bundle.id);
+	char images[192];
+
+	counter_write(&bundle, NULL);
+	BUNDLE_WRITE(&bundle, .script = COUNTER, .mounts = DATA, .system = system);
+	auto_run run = SYSTEMD_OCI(&bundle, "run", "-d", "ID");
+	ASSERT_STATUS(run, 0);
+	count_await(&bundle, 2);
+	auto_run checkpoint = OCI(&bundle, "checkpoint", "--image-path", images_of(&bundle, "images", images), "ID");
+	ASSERT_STATUS(checkpoint, 0);
+	assert_unit_gone(&unit);
+	int before = count_now(&bundle);
+	auto_run restore = SYSTEMD_OCI(&bundle, "restore", "-d", "--image-path", images, "ID");
+	ASSERT_STATUS(restore, 0);
+	assert_goes_on(&bundle, before);
+	assert_property(&unit, "ActiveState", "active");
+	assert_property(&unit, "TasksMax", "77");
+	assert_file(&unit, "pids.max", "77");
+	auto_run list = OCI(&bundle, "ps", "-f", "json", "ID");
+	ASSERT_STATUS(list, 0);
+	auto_free char *procs = text_format("%s/cgroup.procs", unit.cgroup);
+	auto_run members = RUN("wc", "-l", procs);
+	cr_assert(atoi(members.out) > 0, "%s%s", members.out, members.err);
+	auto_run gone = OCI(&bundle, "delete", "--force", "ID");
+	ASSERT_STATUS(gone, 0);
+	assert_unit_gone(&unit);
 }
 
 TEST(systemd, scope_ends_with_its_container, .timeout = SLOWLY(60))
@@ -362,7 +388,7 @@ TEST(systemd, scope_ends_with_its_container, .timeout = SLOWLY(60))
 
 		ASSERT_STATUS(run, 7);
 		cr_assert_str_eq(run.out, "0::/\n", "%s %s", run.out, inside);
-		assert_gone(&unit);
+		assert_unit_gone(&unit);
 	}
 }
 
