@@ -77,6 +77,18 @@ void program_help(FILE *out, const char *program, const char *purpose, const str
 MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
 	const struct option *global, struct error *err);
 
+extern const struct option options_none[];
+/* The command `completion` of a program, whose run() calls program_completion() with the program's tables. */
+#define COMPLETION_COMMAND(program_, run_)                                                                             \
+	{                                                                                                              \
+		.name = "completion", .operands = "bash|zsh|fish", .summary = "print a completion script for a shell", \
+		.example = program_ " completion bash > /etc/bash_completion.d/" program_, .options = options_none,    \
+		.operands_min = 1, .operands_max = 1, .run = run_,                                                     \
+	}
+/* Fills the array that the functions above want, which has a row more than there are commands: it ends with one that
+ * has no name. */
+void commands_fill(struct command *out, const struct command *const *order, size_t count);
+
 #define OPTION_FLAG(name_, letter_, help_, type, member)                                                               \
 	{                                                                                                              \
 		.name = name_, .letter = letter_, .kind = OPTION_KIND_FLAG, .help = help_,                             \

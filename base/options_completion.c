@@ -394,3 +394,12 @@ int program_completion(FILE *out, const char *shell, const char *program, const 
 	}
 	return fail(err, ERROR_USAGE, "no completion for shell \"%s\"; there is one for bash, zsh and fish", shell);
 }
+
+const struct option options_none[] = {END_OF_OPTIONS};
+
+void commands_fill(struct command *out, const struct command *const *order, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = *order[i];
+	out[count] = (struct command){0};
+}

@@ -50,6 +50,9 @@ static const struct option global_table[] = {
 	END_OF_OPTIONS,
 };
 
+static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err);
+static const struct command completion_command = COMPLETION_COMMAND(PROGRAM, completion_run);
+
 /* In the order of `warren-oci --help`. */
 static const struct command *const order[] = {
 	&oci_create_command,
@@ -69,33 +72,16 @@ static const struct command *const order[] = {
 	&oci_restore_command,
 	&oci_spec_command,
 	&oci_features_command,
+	&completion_command,
 };
 
-/* The array that base/options wants: it ends with a row without a name. */
-static struct command commands[ARRAY_SIZE(order) + 2]; /* and room for completion, which is about all of them */
+/* The array that base/options wants. */
+static struct command commands[ARRAY_SIZE(order) + 1];
 
 static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	(void)context, (void)options, (void)count;
 	return program_completion(stdout, operands[0], PROGRAM, commands, global_table, err);
-}
-
-static const struct option no_options[] = {END_OF_OPTIONS};
-
-static void commands_collect(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		commands[i] = *order[i];
-	commands[ARRAY_SIZE(order)] = (struct command){
-		.name = "completion",
-		.operands = "bash|zsh|fish",
-		.summary = "print a completion script for a shell",
-		.example = "warren-oci completion bash > /etc/bash_completion.d/warren-oci",
-		.options = no_options,
-		.operands_min = 1,
-		.operands_max = 1,
-		.run = completion_run,
-	};
 }
 
 int oci_cli_open(struct oci_cli *cli, struct error *err)
@@ -350,7 +336,7 @@ int main(int argc, char **argv)
 	umask(022);
 	arena_reserve(MEMORY_PIECES);
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
-	commands_collect();
+	commands_fill(commands, order, ARRAY_SIZE(order));
 	oci_listen_read(&cli);
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && fflush(stdout) != 0)

@@ -12,14 +12,14 @@
 
 struct oci_cli {
 	struct arena arena;
-	const char *root; /* directory of the state directories */
-	int root_dir;	  /* opened by oci_cli_open(); -1 */
-	int log;	  /* our own descriptor of --log; -1 */
-	int cgroups;	  /* enum container_cgroups */
-	int systemd;	  /* our own descriptor of warren-systemd; -1 */
-	int rootless;	  /* enum container_rootless */
-	const char *criu; /* the program; NULL: the system's */
-	char **arguments; /* argv, whole */
+	const char *root;	    /* directory of the state directories */
+	int root_dir;		    /* opened by oci_cli_open(); -1 */
+	int log;		    /* our own descriptor of --log; -1 */
+	int cgroups;		    /* enum container_cgroups */
+	int systemd;		    /* our own descriptor of warren-systemd; -1 */
+	int rootless;		    /* enum container_rootless */
+	const char *criu;	    /* the program; NULL: the system's */
+	char **arguments;	    /* argv, whole */
 	struct optional listen_fds; /* sd_listen_fds(3): those that a service manager has opened for the container */
 	const char *listen_names;
 };
@@ -36,6 +36,11 @@ MUST_CHECK int oci_check_preserved(const struct oci_cli *cli, int64_t count, str
  * those to preserve. */
 void oci_listen_read(struct oci_cli *cli);
 void oci_listen_pass(const struct oci_cli *cli, struct spec_process *process);
+
+/* For what makes a container: adds to the words of its command line what holds for all of them, executes this program
+ * anew where that is needed (runtime_guard_enter()), and opens the state root. */
+struct container_create_options;
+MUST_CHECK int oci_prepare(struct oci_cli *cli, struct container_create_options *create, struct error *err);
 
 /* Exit status of a process from waitpid(2)'s: 128 + signal for those that died of one. */
 int oci_exit_status(int status);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cgroups/systemd.h"
 #include "cli/oci.h"
 #include "runtime/runtime.h"
 
@@ -155,43 +154,25 @@ static int checkpoint_run(void *context, void *options, size_t count, char **ope
 	return container_checkpoint(cli->root_dir, operands[0], &criu, err);
 }
 
-static int restore_prepare(
-	struct oci_cli *cli, const struct criu_options *from, struct container_create_options *out, struct error *err)
-{
-	const char *bundle = from->bundle ? from->bundle : ".";
-	const char *config = from->config ? from->config : arena_format(&cli->arena, "%s/config.json", bundle);
-
-	/* Before this program executes itself anew and has no directory any more. */
-	if (cli->cgroups == CONTAINER_SYSTEMD && (cli->systemd = systemd_helper_keep(err)) < 0)
-		return blame(err, "cgroups by systemd");
-	*out = (struct container_create_options){
-		.cgroups = (enum container_cgroups)cli->cgroups,
-		.rootless = (enum container_rootless)cli->rootless,
-		.bundle = bundle,
-		.config = from->config,
-		.console_socket = from->console_socket,
-		.pid_file = from->pid_file,
-		.keep = from->keep,
-		.guard_arguments = cli->arguments,
-	};
-	if (runtime_guard_enter(cli->arguments, config, err) < 0)
-		return -1;
-	return oci_cli_open(cli, err);
-}
-
 static int restore_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	const struct criu_options *from = options;
 	struct oci_cli *cli = context;
-	struct container_create_options create;
 	struct container_criu_options criu;
+	struct container_create_options create = {
+		.bundle = from->bundle,
+		.config = from->config,
+		.console_socket = from->console_socket,
+		.pid_file = from->pid_file,
+		.keep = from->keep,
+		.restore = &criu,
+	};
 	int status = 0;
 
 	(void)count;
 	if (id_check(operands[0], err) < 0 || options_translate(cli, from, &criu, err) < 0 ||
-		restore_prepare(cli, from, &create, err) < 0)
+		oci_prepare(cli, &create, err) < 0)
 		return -1;
-	create.restore = &criu;
 	if (container_run(cli->root_dir, operands[0], &create, from->detach, &status, err) < 0)
 		return -1;
 	return from->detach ? 0 : oci_exit_status(status);

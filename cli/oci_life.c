@@ -48,11 +48,20 @@ static const struct option run_table[] = {
 	END_OF_OPTIONS,
 };
 
-/* Executes this program anew where that is needed, before anything is opened (runtime_guard_enter()). */
-static int guard_enter_for(struct oci_cli *cli, const char *bundle, const char *config, struct error *err)
+int oci_prepare(struct oci_cli *cli, struct container_create_options *create, struct error *err)
 {
-	return runtime_guard_enter(
-		cli->arguments, config ? config : arena_format(&cli->arena, "%s/config.json", bundle), err);
+	const char *config;
+
+	/* Before this program executes itself anew and has no directory any more. */
+	if (cli->cgroups == CONTAINER_SYSTEMD && (cli->systemd = systemd_helper_keep(err)) < 0)
+		return blame(err, "cgroups by systemd");
+	create->cgroups = (enum container_cgroups)cli->cgroups;
+	create->rootless = (enum container_rootless)cli->rootless;
+	create->guard_arguments = cli->arguments;
+	if (!create->bundle)
+		create->bundle = ".";
+	config = create->config ? create->config : arena_format(&cli->arena, "%s/config.json", create->bundle);
+	return runtime_guard_enter(cli->arguments, config, err) < 0 ? -1 : oci_cli_open(cli, err);
 }
 
 static int create_prepare(
@@ -60,13 +69,8 @@ static int create_prepare(
 {
 	if (from->no_pivot)
 		log_debug("--no-pivot: the root is changed by pivot_root all the same, anything else can be escaped");
-	/* Before this program executes itself anew and has no directory any more. */
-	if (cli->cgroups == CONTAINER_SYSTEMD && (cli->systemd = systemd_helper_keep(err)) < 0)
-		return blame(err, "cgroups by systemd");
 	*out = (struct container_create_options){
-		.cgroups = (enum container_cgroups)cli->cgroups,
-		.rootless = (enum container_rootless)cli->rootless,
-		.bundle = from->bundle ? from->bundle : ".",
+		.bundle = from->bundle,
 		.config = from->config,
 		.console_socket = from->console_socket,
 		.pid_file = from->pid_file,
@@ -76,9 +80,8 @@ static int create_prepare(
 		.notify_socket = getenv("NOTIFY_SOCKET"),
 		.no_new_keyring = from->no_new_keyring,
 		.keep = from->keep,
-		.guard_arguments = cli->arguments,
 	};
-	if (guard_enter_for(cli, out->bundle, out->config, err) < 0 || oci_cli_open(cli, err) < 0)
+	if (oci_prepare(cli, out, err) < 0)
 		return -1;
 	return oci_check_preserved(cli, out->preserve_fds, err);
 }

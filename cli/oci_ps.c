@@ -1,19 +1,15 @@
 /* ps: the processes of a container in the layout of ps(1), as runc prints them: the host's ps is run with the options
- * behind the id, or -ef, and the lines of the container's processes are passed on. On a
- * host without a ps they are listed more plainly. As JSON it is their pids alone, which
- * is what engines ask for, and no program is run for it. */
+ * behind the id, or -ef, and the lines of the container's processes are passed on. On a host without a ps they are
+ * listed more plainly. As JSON it is their pids alone, which is what engines ask for, and no program is run for it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
+#include "base/process.h"
 #include "cgroups/cgroups.h"
 #include "cli/oci.h"
 #include "runtime/runtime.h"
@@ -48,45 +44,34 @@ static void print_json(const struct cgroup_pids *pids)
 
 /* --- the host's ps ------------------------------------------------------------------------------------------------ */
 
-/* What it prints goes to a file in memory: of any length, and nobody has to read while it writes. */
-static int ps_execute(const char *const *argv, int output, struct error *err)
+static const char *program_find(void)
 {
-	static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
-	posix_spawn_file_actions_t actions;
-	int status = 0, result;
-	pid_t pid;
+	static const char *const places[] = {"/usr/bin/ps", "/bin/ps", "/usr/local/bin/ps"};
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	result = posix_spawnp(
-		&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)environment);
-	posix_spawn_file_actions_destroy(&actions);
-	errno = result;
-	if (result)
-		return fail_errno(err, "run ps");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status)
-		return fail(err, ERROR_SYSTEM, "ps: exit status %d", oci_exit_status(status));
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (access(places[i], X_OK) == 0)
+			return places[i];
+	return places[0];
 }
 
-static int ps_read(struct arena *arena, size_t count, char *const *options, const char **out, struct error *err)
+static int ps_read(size_t count, char *const *options, struct arena *arena, struct text *out, struct error *err)
 {
+	static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
 	const char **argv = arena_new_array(arena, count + 3, const char *);
-	auto_fd output = memfd_create("ps", MFD_CLOEXEC);
-	char path[32];
+	const struct helper ps = {.argv = argv,
+		.program = program_find(),
+		.env = environment,
+		.timeout_ms = -1,
+		.answer_max = LISTING_MAX};
+	int status = 0;
 
-	if (output < 0)
-		return fail_errno(err, "make a file in memory");
 	argv[0] = "ps";
 	argv[1] = count ? NULL : "-ef";
 	for (size_t i = 0; i < count; i++)
 		argv[1 + i] = options[i];
-	if (ps_execute(argv, output, err) < 0)
+	if (process_run(&ps, out, &status, err) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", output);
-	return file_read(arena, AT_FDCWD, path, LISTING_MAX, out, NULL, err);
+	return status ? fail(err, ERROR_SYSTEM, "ps: exit status %d", oci_exit_status(status)) : 0;
 }
 
 /* Fields of a line stand apart by blanks; those before the one with the pid have none in themselves. */
@@ -128,13 +113,13 @@ static bool is_listed(const struct cgroup_pids *pids, const char *field)
 static int print_table(
 	struct arena *arena, const struct cgroup_pids *pids, size_t count, char *const *options, struct error *err)
 {
+	AUTO(text_drop) struct text text = {0};
 	struct strings lines;
-	const char *text;
 	size_t column;
 
-	if (ps_read(arena, count, options, &text, err) < 0)
+	if (ps_read(count, options, arena, &text, err) < 0)
 		return -1;
-	lines = strings_split(arena, text, '\n');
+	lines = strings_split(arena, text_string(&text), '\n');
 	if (lines.count == 0 || !pid_column(lines.items[0], &column))
 		return fail(err, ERROR_USAGE, "ps: what these options print has no column PID");
 	printf("%s\n", lines.items[0]);
