@@ -25,6 +25,7 @@
 #define SCOPE_OF_USER "user:"
 #define HIDDEN ".new-"
 #define CONTAINERS_MAX 65536
+#define FACTS_MAX ((size_t)8 << 20)
 
 const char *const container_status_names[] = {"creating", "created", "running", "paused", "stopped", NULL};
 
@@ -76,13 +77,14 @@ static char *facts_encode(const struct container_facts *facts, size_t *length)
 	return encoder_take(encoder, length);
 }
 
-static int facts_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err)
+static int facts_parse(struct arena *arena, const struct state_texts *texts, const char *id,
+	struct container_facts *out, struct error *err)
 {
 	struct stored_facts stored = {0};
 	struct json_doc doc;
 	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
 
-	if (json_read(arena, dir, FACTS, JSON_PLAIN, &doc, err) < 0)
+	if (json_parse(arena, FACTS, texts->facts, texts->facts_length, JSON_PLAIN, &doc, err) < 0)
 		return -1;
 	if (decode_object(&decoder, doc.root, facts_fields, &stored, err) < 0)
 		return -1;
@@ -247,40 +249,31 @@ static int link_text(struct arena *arena, int dir, const char *name, const char 
 	return 0;
 }
 
-static int process_read(struct arena *arena, int dir, struct process_id *out, struct error *err)
+/* "123:456789": what is no such thing is no process. */
+static struct process_id process_parse(struct arena *arena, const char *text)
 {
 	struct strings parts = {0};
 	struct error ignored;
-	const char *text;
 	int64_t pid;
 	uint64_t start;
 
-	*out = (struct process_id){0};
-	if (link_text(arena, dir, PROCESS_LINK, &text, err) < 0)
-		return -1;
 	if (text)
 		parts = strings_split(arena, text, ':');
 	if (parts.count != 2 || number_parse(parts.items[0], 1, INT_MAX, &pid, &ignored) < 0 ||
 		number_parse_u64(parts.items[1], UINT64_MAX, &start, &ignored) < 0)
-		return 0;
-	*out = (struct process_id){.pid = (pid_t)pid, .start_time = start};
-	return 0;
+		return (struct process_id){0};
+	return (struct process_id){.pid = (pid_t)pid, .start_time = start};
 }
 
 /* "system:/system.slice/x.scope": the prefix is no path, as those have no colon. */
-static int cgroup_read(struct arena *arena, int dir, struct container_facts *out, struct error *err)
+static void cgroup_parse(const char *text, struct container_facts *out)
 {
-	const char *text;
-
-	if (link_text(arena, dir, CGROUP_LINK, &text, err) < 0)
-		return -1;
 	out->cgroup_path = text;
 	out->scope_of_user = text && text_starts_with(text, SCOPE_OF_USER "/");
 	if (!out->scope_of_user && !(text && text_starts_with(text, SCOPE_OF_SYSTEM "/")))
-		return 0;
+		return;
 	out->cgroup_path = strchr(text, '/');
 	out->scope = strrchr(text, '/') + 1;
-	return 0;
 }
 
 bool state_is_removed(int dir)
@@ -313,19 +306,41 @@ int state_open(int root, const char *id, bool lock, struct error *err)
 	return take_fd(&dir);
 }
 
+static int fail_damaged(struct error *err, const char *id)
+{
+	blame(err, "the record of container \"%s\" is damaged", id);
+	err->kind = ERROR_USAGE;
+	return -1;
+}
+
+static void links_parse(
+	struct arena *arena, const struct state_texts *texts, const char *id, struct container_facts *out)
+{
+	*out = (struct container_facts){.id = arena_string(arena, id), .init = process_parse(arena, texts->process)};
+	cgroup_parse(texts->cgroup, out);
+}
+
+int state_parse(struct arena *arena, const struct state_texts *texts, const char *id, struct container_facts *out,
+	struct error *err)
+{
+	links_parse(arena, texts, id, out);
+	return facts_parse(arena, texts, id, out, err) < 0 ? fail_damaged(err, id) : 0;
+}
+
 int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err)
 {
+	struct state_texts texts;
+
 	*out = (struct container_facts){.id = arena_string(arena, id)};
-	if (cgroup_read(arena, dir, out, err) < 0 || process_read(arena, dir, &out->init, err) < 0)
+	if (link_text(arena, dir, CGROUP_LINK, &texts.cgroup, err) < 0 ||
+		link_text(arena, dir, PROCESS_LINK, &texts.process, err) < 0)
 		return blame(err, "container \"%s\"", id);
-	if (facts_read(arena, dir, id, out, err) < 0) {
-		if (err->kind == ERROR_SYSTEM && is_of_the_moment(err->errnum))
-			return blame(err, "container \"%s\"", id);
-		blame(err, "the record of container \"%s\" is damaged", id);
-		err->kind = ERROR_USAGE;
-		return -1;
-	}
-	return 0;
+	if (file_read(arena, dir, FACTS, FACTS_MAX, &texts.facts, &texts.facts_length, err) == 0)
+		return state_parse(arena, &texts, id, out, err);
+	links_parse(arena, &texts, id, out);
+	if (err->kind == ERROR_SYSTEM && is_of_the_moment(err->errnum))
+		return blame(err, "container \"%s\"", id);
+	return fail_damaged(err, id);
 }
 
 /* 1, 0, or -1. */

@@ -37,6 +37,14 @@ MUST_CHECK int state_open(int root, const char *id, bool lock, struct error *err
 /* Reads everything but the status. ERROR_USAGE when the record is damaged; the two links are filled in even then.
  * ERROR_SYSTEM when it cannot be read now. */
 MUST_CHECK int state_read(struct arena *arena, int dir, const char *id, struct container_facts *out, struct error *err);
+/* A record's texts: of its two links, NULL where there is none, and of facts.json. */
+struct state_texts {
+	const char *cgroup, *process, *facts;
+	size_t facts_length;
+};
+/* state_read() of what was read already. The texts must lie in the arena, or live as long. */
+MUST_CHECK int state_parse(struct arena *arena, const struct state_texts *texts, const char *id,
+	struct container_facts *out, struct error *err);
 /* locked: the caller holds the record's lock, so nobody is creating it. -1 when it cannot be said now. */
 MUST_CHECK int state_status(
 	int dir, const struct container_facts *facts, bool locked, enum container_status *out, struct error *err);
