@@ -16,7 +16,7 @@
 
 struct null_disk {
 	char config[64]; /* its directory in configfs; "" before there is one */
-	char device[32];
+	char device[64];
 	bool mounted;
 	unsigned major, minor;
 };
@@ -39,12 +39,26 @@ static void null_disk_drop(struct null_disk *disk)
 		umount(CONFIGFS);
 }
 
-static void scheduler_choose(const struct null_disk *disk, const char *name)
+static void queue_set(const struct null_disk *disk, const char *file, const char *value)
 {
-	auto_free char *path = text_format("/sys/block/%s/queue/scheduler", disk->device + strlen("/dev/"));
+	auto_free char *path = text_format("/sys/block/%s/queue/%s", disk->device + strlen("/dev/"), file);
 	struct error err;
 
-	ASSERT_OK(file_write(AT_FDCWD, path, name, &err));
+	ASSERT_OK(file_write(AT_FDCWD, path, value, &err));
+}
+
+/* On newer kernels it is named for the directory, before for its number. */
+static void device_find(struct null_disk *disk)
+{
+	auto_free char *named = text_format("/sys/block/%s", strrchr(disk->config, '/') + 1);
+	auto_free char *index = text_format("%s/index", disk->config);
+	char text[32];
+
+	cr_assert(knob_read(AT_FDCWD, index, text, sizeof(text)) > 0);
+	if (access(named, F_OK) == 0)
+		snprintf(disk->device, sizeof(disk->device), "/dev/%s", strrchr(named, '/') + 1);
+	else
+		snprintf(disk->device, sizeof(disk->device), "/dev/nullb%d", atoi(text));
 }
 
 static void null_disk_make(struct null_disk *disk)
@@ -58,10 +72,12 @@ static void null_disk_make(struct null_disk *disk)
 	cr_assert(mkdir(disk->config, 0755) == 0, "%s: %s", disk->config, strerror(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
 		attribute(disk, attributes[i][0], attributes[i][1]);
-	auto_free char *index = text_format("%s/index", disk->config);
-	cr_assert(knob_read(AT_FDCWD, index, text, sizeof(text)) > 0);
-	snprintf(disk->device, sizeof(disk->device), "/dev/nullb%d", atoi(text));
-	scheduler_choose(disk, "bfq");
+	device_find(disk);
+	queue_set(disk, "scheduler", "bfq");
+	/* It favours who is new, for seconds; and does not wait long for a reader's next word, which on an emulated
+	 * processor takes its time. */
+	queue_set(disk, "iosched/low_latency", "0");
+	queue_set(disk, "iosched/slice_idle", "50");
 	auto_free char *number = text_format("/sys/block/%s/dev", disk->device + strlen("/dev/"));
 	cr_assert(knob_read(AT_FDCWD, number, text, sizeof(text)) > 0);
 	cr_assert(sscanf(text, "%u:%u", &disk->major, &disk->minor) == 2);
@@ -158,7 +174,7 @@ TEST(effects, a_weight_of_a_disk_that_heeds_none_is_refused)
 	struct error err;
 
 	null_disk_make(&disk);
-	scheduler_choose(&disk, "none");
+	queue_set(&disk, "scheduler", "none");
 	weight.major = disk.major;
 	weight.minor = disk.minor;
 	box_create(&box, &(struct cgroup_limits){.block_weight = LIMIT_OF(200)}, 0);
