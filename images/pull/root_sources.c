@@ -27,7 +27,7 @@ static int directory_layer(struct source *source, const struct source_blob *blob
 	struct tar_write how = {.sink = sink};
 
 	(void)blob;
-	return tar_write_tree(&how, ((struct root_source *)source)->fd, err);
+	return tar_write_tree(&how, &((struct root_source *)source)->fd, 1, err);
 }
 
 static bool has(int directory, const char *name)

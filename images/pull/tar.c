@@ -12,15 +12,40 @@
 
 #define ATTRIBUTES_MAX 128
 
+#define BLOCK 512
+
 /* ---- what libarchive asks for ---- */
+
+struct reader {
+	struct tar_input *input;
+	uint64_t total; /* bytes that came */
+	bool padded;	/* its end was filled up to a whole block */
+};
+
+/* Some tools end an archive with the last byte of the last file (umoci), and everybody reads that; libarchive wants
+ * whole blocks. That no byte of a file is made up in this way is for content_check() to see. */
+static la_ssize_t end_pad(struct reader *reader, const void **bytes)
+{
+	static const char zeros[BLOCK];
+	size_t over = reader->total % BLOCK;
+
+	if (reader->padded || !over)
+		return 0;
+	reader->padded = true;
+	*bytes = zeros;
+	return (la_ssize_t)(BLOCK - over);
+}
 
 static la_ssize_t input_read(struct archive *archive, void *opaque, const void **bytes)
 {
-	struct tar_input *input = opaque;
-	ssize_t got = input->next(input, bytes, &input->err);
+	struct reader *reader = opaque;
+	ssize_t got = reader->input->next(reader->input, bytes, &reader->input->err);
 
 	if (got < 0)
-		archive_set_error(archive, EIO, "%s", input->err.text);
+		archive_set_error(archive, EIO, "%s", reader->input->err.text);
+	if (!got)
+		return end_pad(reader, bytes);
+	reader->total += got > 0 ? (uint64_t)got : 0;
 	return got;
 }
 
@@ -30,6 +55,7 @@ static void archive_drop(struct archive **archive)
 
 	if (*archive)
 		archive_read_free(*archive);
+	*archive = NULL;
 	errno = saved;
 }
 
@@ -44,7 +70,7 @@ static int fail_archive(struct error *err, struct archive *archive, const struct
 	return fail(err, ERROR_USAGE, "read the tar archive: %s", reason ? reason : "damaged");
 }
 
-static struct archive *archive_begin(struct tar_input *input, struct error *err)
+static struct archive *archive_begin(struct reader *reader, struct error *err)
 {
 	struct archive *archive = archive_read_new();
 
@@ -53,8 +79,8 @@ static struct archive *archive_begin(struct tar_input *input, struct error *err)
 		return NULL;
 	}
 	archive_read_support_format_tar(archive);
-	if (archive_read_open(archive, input, NULL, input_read, NULL) != ARCHIVE_OK) {
-		fail_archive(err, archive, input);
+	if (archive_read_open(archive, reader, NULL, input_read, NULL) != ARCHIVE_OK) {
+		fail_archive(err, archive, reader->input);
 		archive_drop(&archive);
 	}
 	return archive;
@@ -65,8 +91,19 @@ static struct archive *archive_begin(struct tar_input *input, struct error *err)
 struct tar_data {
 	struct extract_data data; /* first: it is what the extractor holds */
 	struct archive *archive;
-	const struct tar_input *input;
+	const struct reader *reader;
+	int64_t size;
 };
+
+/* The last block of the file may be a filled up one, but all of the file must have come. */
+static int content_check(const struct tar_data *tar, struct error *err)
+{
+	uint64_t end = (uint64_t)archive_filter_bytes(tar->archive, -1), over = (uint64_t)tar->size % BLOCK;
+
+	if (tar->reader->padded && tar->reader->total + (over ? BLOCK - over : 0) < end)
+		return fail(err, ERROR_USAGE, "the archive is cut off in its content");
+	return 0;
+}
 
 static int data_next(struct extract_data *data, const void **bytes, size_t *length, int64_t *offset, struct error *err)
 {
@@ -76,8 +113,8 @@ static int data_next(struct extract_data *data, const void **bytes, size_t *leng
 
 	*offset = at;
 	if (result == ARCHIVE_EOF)
-		return 0;
-	return result == ARCHIVE_OK ? 1 : fail_archive(err, tar->archive, tar->input);
+		return content_check(tar, err);
+	return result == ARCHIVE_OK ? 1 : fail_archive(err, tar->archive, tar->reader->input);
 }
 
 /* ---- one entry ---- */
@@ -117,15 +154,16 @@ static int entry_read(
 	return out->attribute_count == SIZE_MAX ? blame(err, "%.200s", out->path) : 0;
 }
 
-static int entry_extract(struct archive *archive, const struct tar_input *input, struct archive_entry *from,
+static int entry_extract(struct archive *archive, const struct reader *reader, struct archive_entry *from,
 	struct extract *extract, struct error *err)
 {
 	struct extract_attribute attributes[ATTRIBUTES_MAX];
-	struct tar_data data = {.data.next = data_next, .archive = archive, .input = input};
+	struct tar_data data = {.data.next = data_next, .archive = archive, .reader = reader};
 	struct extract_entry entry;
 
 	if (entry_read(&entry, from, attributes, err) < 0)
 		return -1;
+	data.size = entry.size;
 	entry.data = &data.data;
 	return extract_entry(extract, &entry, err);
 }
@@ -143,7 +181,8 @@ static int input_drain(struct tar_input *input, struct error *err)
 
 int tar_extract(struct tar_input *input, struct extract *extract, struct error *err)
 {
-	struct archive *archive AUTO(archive_drop) = archive_begin(input, err);
+	struct reader reader = {.input = input};
+	struct archive *archive AUTO(archive_drop) = archive_begin(&reader, err);
 	struct archive_entry *entry;
 	int result;
 
@@ -151,7 +190,7 @@ int tar_extract(struct tar_input *input, struct extract *extract, struct error *
 		return -1;
 	/* A warning is about a name that the locale cannot hold: entry_read() sees whether there is one. */
 	while ((result = archive_read_next_header(archive, &entry)) == ARCHIVE_OK || result == ARCHIVE_WARN)
-		if (entry_extract(archive, input, entry, extract, err) < 0)
+		if (entry_extract(archive, &reader, entry, extract, err) < 0)
 			return -1;
 	if (result != ARCHIVE_EOF)
 		return fail_archive(err, archive, input);

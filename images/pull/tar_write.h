@@ -13,9 +13,10 @@ struct tar_write {
 	bool layer; /* overlayfs' marks are written as ".wh." names, as a layer has them; else they are left out */
 };
 
-/* The whole tree, ended as an archive is. directory is borrowed. Links are not followed; other file systems that are
- * mounted in it, and sockets, are left out. */
-MUST_CHECK int tar_write_tree(const struct tar_write *how, int directory, struct error *err);
+/* The whole tree, ended as an archive is: of one directory, or of several upon one another, the topmost first, as an
+ * overlay file system would merge them (then not as a layer). They are borrowed. Links are not followed; other file
+ * systems that are mounted in it, and sockets, are left out. */
+MUST_CHECK int tar_write_tree(const struct tar_write *how, const int *directories, size_t count, struct error *err);
 
 /* Single files into an archive of images: header, content, padding; then the end. */
 MUST_CHECK int tar_write_file(struct sink *sink, const char *name, const void *bytes, size_t length, struct error *err);

@@ -9,74 +9,8 @@
 #include "base/file.h"
 #include "images/pull/content.h"
 #include "images/pull/digest.h"
-#include "tests/pull/support_archive.h"
+#include "tests/pull/support_shop.h"
 #include "tests/test.h"
-
-struct shop {
-	char path[64], store_path[80];
-	int dir;
-	struct store store;
-	struct unpackers unpackers;
-	struct arena arena;
-	struct install_result result;
-};
-
-static void shop_open(struct shop *shop)
-{
-	struct error err;
-
-	*shop = (struct shop){.path = "/var/tmp/warren-test-shop-XXXXXX", .store = NO_STORE};
-	cr_assert(mkdtemp(shop->path));
-	shop->dir = open(shop->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(shop->store_path, sizeof(shop->store_path), "%s/store", shop->path);
-	ASSERT_OK(store_open(shop->store_path, &shop->store, &err));
-	ASSERT_OK(unpackers_start(&shop->unpackers, &err));
-}
-
-static void shop_close(struct shop *shop)
-{
-	struct strings left;
-	struct error err;
-
-	ASSERT_OK(dir_list(&shop->arena, shop->store.staging, 10, &left, &err));
-	cr_assert(left.count == 0, "left in tmp/: %s", left.items[0]);
-	unpackers_drop(&shop->unpackers);
-	store_drop(&shop->store);
-	fd_drop(&shop->dir);
-	arena_drop(&shop->arena);
-	ASSERT_OK(tree_remove(AT_FDCWD, shop->path, &err));
-}
-
-static void file_put(const struct shop *shop, const char *name, const struct text *text)
-{
-	auto_fd fd = openat(shop->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	cr_assert(fd >= 0 && write_all(fd, text->data, text->length) == 0);
-}
-
-/* word: "tar:" or none; file: in the test's directory. */
-static int shop_install(struct shop *shop, const char *word, const char *file, const char *name, struct error *err)
-{
-	auto_free char *text = text_format("%s%s/%s", word, shop->path, file);
-	struct source *source AUTO(source_drop) = source_open_local(text, NULL, err);
-	struct reference reference;
-
-	if (!source || reference_parse(&shop->arena, name, NULL, &reference, err) < 0)
-		return -1;
-	struct install_request request = {.source = source, .name = &reference};
-	return image_install(&shop->store, &shop->unpackers, &request, &shop->arena, &shop->result, err);
-}
-
-static struct image_record shop_find(struct shop *shop, const char *name)
-{
-	struct reference reference;
-	struct image_record record = {0};
-	struct error err;
-
-	ASSERT_OK(reference_parse(&shop->arena, name, NULL, &reference, &err));
-	ASSERT_OK(image_find(&shop->store, &reference, &shop->arena, &record, &err));
-	return record;
-}
 
 static void layer_assert_has(struct shop *shop, const char *key, const char *path)
 {
@@ -105,8 +39,8 @@ TEST(install, a_root_tarball_becomes_an_image_of_one_layer)
 	shop_open(&shop);
 	small_root(&archive);
 	archive_gzip(&archive, &packed);
-	file_put(&shop, "root.tar", &archive);
-	file_put(&shop, "root.tar.gz", &packed);
+	shop_put(&shop, "root.tar", &archive);
+	shop_put(&shop, "root.tar.gz", &packed);
 	ASSERT_OK(shop_install(&shop, "tar:", "root.tar.gz", "small:1", &err));
 	struct image_record record = shop_find(&shop, "small:1");
 	cr_assert(record.layers.count == 1 && shop.result.changed && shop.result.layers_fetched == 1);
@@ -148,36 +82,6 @@ TEST(install, a_directory_becomes_an_image_with_all_that_is_in_it)
 	shop_close(&shop);
 }
 
-/* What `docker save` writes, of two layers, the second without an entry for the directory it changes. */
-static void saved_archive(struct text *out)
-{
-	struct text first AUTO(text_drop) = {0}, second AUTO(text_drop) = {0}, config AUTO(text_drop) = {0};
-	struct text manifest AUTO(text_drop) = {0};
-	char a[REFERENCE_DIGEST_SIZE], b[REFERENCE_DIGEST_SIZE];
-	struct error err;
-
-	ADD(&first, .name = "srv/", .type = '5', .mode = 0750, .uid = 5);
-	ADD(&first, .name = "srv/old", .content = "old");
-	archive_end(&first);
-	ADD(&second, .name = "srv/.wh.old");
-	ADD(&second, .name = "srv/new", .content = "new");
-	archive_end(&second);
-	ASSERT_OK(digest_of(first.data, first.length, a, &err));
-	ASSERT_OK(digest_of(second.data, second.length, b, &err));
-	text_appendf(&config,
-		"{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"/x\"]},"
-		"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\",\"%s\"]}}",
-		a, b);
-	text_append(&manifest, "[{\"Config\":\"c.json\",\"RepoTags\":[\"web:2\",\"web:latest\"],"
-			       "\"Layers\":[\"one/layer.tar\",\"two/layer.tar\"]}]");
-	ADD(out, .name = "c.json", .content = config.data);
-	ADD(out, .name = "one/layer.tar", .content = first.data, .length = first.length);
-	ADD(out, .name = "real.tar", .content = second.data, .length = second.length);
-	ADD(out, .name = "two/layer.tar", .type = '2', .link = "../real.tar");
-	ADD(out, .name = "manifest.json", .content = manifest.data);
-	archive_end(out);
-}
-
 TEST(install, an_archive_of_docker_save_is_put_together_again)
 {
 	struct text archive AUTO(text_drop) = {0};
@@ -188,7 +92,7 @@ TEST(install, an_archive_of_docker_save_is_put_together_again)
 	NEEDS_ROOT();
 	shop_open(&shop);
 	saved_archive(&archive);
-	file_put(&shop, "web.tar", &archive);
+	shop_put(&shop, "web.tar", &archive);
 	ASSERT_OK(shop_install(&shop, "docker-archive:", "web.tar:web:2", "web:2", &err));
 	struct image_record record = shop_find(&shop, "web:2");
 	cr_assert(record.layers.count == 2);
@@ -212,7 +116,7 @@ TEST(install, a_packed_archive_of_images_is_recognised_when_it_is_unpacked)
 	shop_open(&shop);
 	saved_archive(&archive);
 	archive_zstd(&archive, &packed);
-	file_put(&shop, "web.tar.zst", &packed);
+	shop_put(&shop, "web.tar.zst", &packed);
 	ASSERT_OK(shop_install(&shop, "", "web.tar.zst", "web", &err));
 	cr_assert(shop_find(&shop, "web").layers.count == 2);
 	cr_assert_str_eq(shop_find(&shop, "web").source, "docker-archive");
@@ -234,7 +138,7 @@ TEST(install, a_layer_that_is_not_what_the_config_says_changes_nothing)
 	saved_archive(&archive);
 	place = memmem(archive.data, archive.length, "srv/new", 7);
 	place[4] = 'm'; /* the header's sum is wrong too, but the digest is looked at first */
-	file_put(&shop, "web.tar", &archive);
+	shop_put(&shop, "web.tar", &archive);
 	ASSERT_FAILS(shop_install(&shop, "", "web.tar", "web", &err), ERROR_USAGE, "layer 2 of 2");
 	ASSERT_OK(dir_list(&shop.arena, shop.store.layers, 10, &layers, &err));
 	cr_assert(layers.count == 0);

@@ -1,0 +1,344 @@
+/* A tree, or several upon one another, as a tar stream.
+ *
+ * Layers are merged while they are walked, by the rules of overlayfs: the topmost that has a name decides, a whiteout
+ * hides it, directories of one name are one directory down to the first that is opaque. Nothing is mounted for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "images/pull/content.h"
+#include "images/pull/described.h"
+#include "images/pull/extract.h"
+#include "images/pull/files.h"
+#include "images/pull/tar_write.h"
+
+#define NAMES_MAX 1000000
+#define VALUE_MAX (64 << 10)
+#define LIST_MAX (64 << 10)
+
+struct hard_link {
+	ino_t inode;
+	dev_t device;
+	const char *path;
+};
+
+/* Directories that are one, the topmost first. */
+struct stack {
+	int *dirs;
+	size_t count;
+};
+
+struct writer {
+	const struct tar_write *how;
+	struct arena arena; /* of names of hard links */
+	struct hard_link *links;
+	size_t link_count, link_room;
+	unsigned depth;
+};
+
+static void stack_drop(struct stack *stack)
+{
+	for (size_t i = 0; i < stack->count; i++)
+		fd_drop(&stack->dirs[i]);
+	free(stack->dirs);
+	*stack = (struct stack){0};
+}
+
+/* ---- files ---- */
+
+static bool attribute_travels(const char *name)
+{
+	return !strcmp(name, "security.capability") ||
+	       (text_starts_with(name, "user.") && !text_starts_with(name, "user.overlay."));
+}
+
+static int attribute_add(int fd, const char *name, struct text *pax, struct error *err)
+{
+	auto_free char *value = malloc(VALUE_MAX), *key = text_format("SCHILY.xattr.%s", name);
+	ssize_t length = value ? fgetxattr(fd, name, value, VALUE_MAX) : -1;
+
+	if (length < 0)
+		return errno == ENODATA ? 0 : fail_errno(err, "read attribute %s", name);
+	described_add(pax, key, value, (size_t)length);
+	return 0;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int attributes_add(int fd, struct text *pax, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_free char *list = malloc(LIST_MAX);
+	ssize_t length = list ? flistxattr(fd, list, LIST_MAX) : -1;
+	struct strings names = {0};
+
+	if (length < 0)
+		return errno == EOPNOTSUPP ? 0 : fail_errno(err, "list attributes");
+	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(list + at) + 1)
+		if (attribute_travels(list + at))
+			strings_add(&arena, &names, list + at);
+	if (names.count)
+		qsort(names.items, names.count, sizeof(*names.items), compare_texts);
+	for (size_t i = 0; i < names.count; i++)
+		if (attribute_add(fd, names.items[i], pax, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The path under which this inode was written before, or NULL; then this is the first. */
+static const char *link_find(struct writer *writer, const struct stat *status, const char *path)
+{
+	for (size_t i = 0; i < writer->link_count; i++)
+		if (writer->links[i].inode == status->st_ino && writer->links[i].device == status->st_dev)
+			return writer->links[i].path;
+	if (writer->link_count == writer->link_room) {
+		size_t room = writer->link_room ? writer->link_room * 2 : 64;
+		void *grown = reallocarray(writer->links, room, sizeof(*writer->links));
+
+		if (!grown)
+			memory_exhausted();
+		writer->links = grown;
+		writer->link_room = room;
+	}
+	writer->links[writer->link_count++] = (struct hard_link){
+		.inode = status->st_ino, .device = status->st_dev, .path = arena_string(&writer->arena, path)};
+	return NULL;
+}
+
+static int regular_write(struct writer *writer, int dir, const char *name, struct described *entry, struct error *err)
+{
+	struct sink *sink = writer->how->sink;
+	auto_fd fd = -1;
+
+	entry->type = '0';
+	if (entry->status.st_nlink > 1)
+		entry->link = link_find(writer, &entry->status, entry->path);
+	if (entry->link) {
+		entry->type = '1';
+		return described_write(sink, entry, err);
+	}
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &entry->status) < 0)
+		return fail_errno(err, "open %s", entry->path);
+	if (!S_ISREG(entry->status.st_mode))
+		return fail(err, ERROR_BUSY, "%s was replaced while it was being read", entry->path);
+	if (attributes_add(fd, &entry->pax, err) < 0 || described_write(sink, entry, err) < 0)
+		return -1;
+	if (fd_send(fd, 0, (uint64_t)entry->status.st_size, sink, err) < 0)
+		return blame(err, "%s", entry->path); /* cut off: it became shorter meanwhile */
+	return tar_write_padding(sink, (uint64_t)entry->status.st_size, err);
+}
+
+static int symlink_write(struct writer *writer, int dir, const char *name, struct described *entry, struct error *err)
+{
+	char target[EXTRACT_PATH_MAX + 1];
+	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return fail_errno(err, "read link %s", entry->path);
+	target[length] = '\0';
+	entry->type = '2';
+	entry->link = target;
+	return described_write(writer->how->sink, entry, err);
+}
+
+/* ".wh.NAME" beside where NAME would be. */
+static int whiteout_write(struct writer *writer, const char *name, struct described *entry, struct error *err)
+{
+	int up = (int)(strlen(entry->path) - strlen(name));
+	auto_free char *path = text_format("%.*s.wh.%s", up, entry->path, name);
+
+	if (!writer->how->layer)
+		return 0;
+	entry->path = path;
+	entry->type = '0';
+	entry->status = (struct stat){.st_mode = S_IFREG};
+	return described_write(writer->how->sink, entry, err);
+}
+
+static int special_write(struct writer *writer, const char *name, struct described *entry, struct error *err)
+{
+	static const struct row {
+		mode_t kind;
+		char type;
+	} rows[] = {{S_IFCHR, '3'}, {S_IFBLK, '4'}, {S_IFIFO, '6'}};
+
+	if (extract_is_whiteout(&entry->status))
+		return whiteout_write(writer, name, entry, err);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].kind != (entry->status.st_mode & S_IFMT))
+			continue;
+		entry->type = rows[i].type;
+		return described_write(writer->how->sink, entry, err);
+	}
+	return 0; /* a socket is of a process, not of a tree */
+}
+
+/* ---- directories ---- */
+
+static bool is_opaque(int directory)
+{
+	char value = '\0';
+
+	return fgetxattr(directory, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
+
+/* The directories that are this one: from the first that has it down to an opaque one or something else of that name.
+ */
+static int stack_open(const struct stack *above, size_t first, const char *name, struct stack *out, struct error *err)
+{
+	*out = (struct stack){.dirs = calloc(above->count - first, sizeof(int))};
+	if (!out->dirs)
+		return fail_errno(err, "take memory");
+	for (size_t i = first; i < above->count; i++) {
+		int fd = openat(above->dirs[i], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+			return 0;
+		if (fd < 0)
+			return fail_errno(err, "open directory %s", name);
+		out->dirs[out->count++] = fd;
+		if (is_opaque(fd))
+			return 0;
+	}
+	return 0;
+}
+
+static int names_write(struct writer *writer, const struct stack *stack, const char *path, struct error *err);
+
+/* path ends in a slash. */
+static int directory_write(
+	struct writer *writer, const struct stack *stack, struct described *entry, const char *inner, struct error *err)
+{
+	int result;
+
+	if (!stack->count)
+		return fail(err, ERROR_BUSY, "%s was replaced while it was being read", entry->path);
+	if (writer->depth == CONTENT_DEPTH_MAX)
+		return fail(err, ERROR_USAGE, "more than %d directories inside one another", CONTENT_DEPTH_MAX);
+	entry->type = '5';
+	if (attributes_add(stack->dirs[0], &entry->pax, err) < 0 || described_write(writer->how->sink, entry, err) < 0)
+		return -1;
+	if (writer->how->layer && *inner && is_opaque(stack->dirs[0])) {
+		auto_free char *mark = text_format("%s.wh..wh..opq", inner);
+
+		if (tar_write_file(writer->how->sink, mark, "", 0, err) < 0)
+			return -1;
+	}
+	writer->depth++;
+	result = names_write(writer, stack, inner, err);
+	writer->depth--;
+	return result;
+}
+
+static int subdirectory_write(struct writer *writer, const struct stack *above, size_t first, const char *name,
+	struct described *entry, struct error *err)
+{
+	auto_free char *path = text_format("%s/", entry->path);
+	AUTO(stack_drop) struct stack stack = {0};
+
+	entry->path = path;
+	if (stack_open(above, first, name, &stack, err) < 0)
+		return -1;
+	return directory_write(writer, &stack, entry, path, err);
+}
+
+/* ---- the tree ---- */
+
+/* The first of the stack that has the name: its number, or -1. */
+static ssize_t name_find(const struct stack *stack, const char *name, struct stat *status)
+{
+	for (size_t i = 0; i < stack->count; i++)
+		if (fstatat(stack->dirs[i], name, status, AT_SYMLINK_NOFOLLOW) == 0)
+			return (ssize_t)i;
+	return -1;
+}
+
+/* What is mounted in a tree is not of it. */
+static bool is_mounted(int dir, const struct stat *status)
+{
+	struct stat here;
+
+	return fstat(dir, &here) == 0 && here.st_dev != status->st_dev;
+}
+
+static int name_write(
+	struct writer *writer, const struct stack *stack, const char *up, const char *name, struct error *err)
+{
+	auto_free char *path = text_format("%s%s", up, name);
+	AUTO(described_drop) struct described entry = {.path = path};
+	ssize_t found = name_find(stack, name, &entry.status);
+	int dir;
+
+	if (found < 0)
+		return fail_errno(err, "look at %s", path);
+	dir = stack->dirs[found];
+	if (is_mounted(dir, &entry.status))
+		return 0;
+	switch (entry.status.st_mode & S_IFMT) {
+	case S_IFDIR:
+		return subdirectory_write(writer, stack, (size_t)found, name, &entry, err);
+	case S_IFREG:
+		return regular_write(writer, dir, name, &entry, err);
+	case S_IFLNK:
+		return symlink_write(writer, dir, name, &entry, err);
+	default:
+		return special_write(writer, name, &entry, err);
+	}
+}
+
+static int names_list(
+	struct arena *arena, const struct stack *stack, const char *path, struct strings *all, struct error *err)
+{
+	for (size_t i = 0; i < stack->count; i++) {
+		struct strings names;
+
+		if (dir_list(arena, stack->dirs[i], NAMES_MAX, &names, err) < 0)
+			return blame(err, "%s", path);
+		for (size_t k = 0; k < names.count; k++)
+			strings_add(arena, all, names.items[k]);
+	}
+	if (stack->count > 1 && all->count)
+		qsort(all->items, all->count, sizeof(*all->items), compare_texts);
+	return 0;
+}
+
+static int names_write(struct writer *writer, const struct stack *stack, const char *path, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings names = {0};
+
+	if (names_list(&arena, stack, path, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++)
+		if ((!i || strcmp(names.items[i], names.items[i - 1])) &&
+			name_write(writer, stack, path, names.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int tar_write_tree(const struct tar_write *how, const int *directories, size_t count, struct error *err)
+{
+	struct writer writer = {.how = how};
+	AUTO(described_drop) struct described top = {.path = "./"};
+	struct stack stack = {.dirs = (int *)directories, .count = count};
+	int result;
+
+	if (fstat(directories[0], &top.status) < 0)
+		return fail_errno(err, "look at a tree");
+	result = directory_write(&writer, &stack, &top, "", err);
+	arena_drop(&writer.arena);
+	free(writer.links);
+	return result < 0 ? -1 : tar_write_end(how->sink, err);
+}
