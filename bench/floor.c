@@ -1,11 +1,14 @@
 /* The floor: only the kernel calls that isolating one process takes, nothing else — no JSON, no state, no checks.
  *
  *   floor [--full FILTER.bpf] [--cgroups cpu,memory,…] [--count] ROOTFS PROGRAM [ARG…]
+ *   floor --mounts ROOTFS PROGRAM [ARG…]
  *
  * New mount, pid, uts, ipc, net and cgroup namespaces; control groups (v1: one directory per named hierarchy, entered
  * through `tasks`; v2: born inside); the root by the new mount API; /proc, /dev with six nodes, /dev/pts, /dev/shm,
  * /sys read-only; pivot_root; loopback; host name; capabilities dropped; no_new_privs; exec; wait; clean up. --full
  * adds masks, read-only paths, mqueue and a compiled seccomp filter.
+ * --mounts does nothing but a new mount namespace, cut off from the host's, with the root in it: what the size of the
+ * host's mount table costs, which the kernel copies for every new one.
  * --count prints how many system calls parent and child made (counted by ptrace, so only for looking, not for timing).
  */
 #include <errno.h>
@@ -40,6 +43,7 @@ static struct {
 	char cgroup[HIERARCHIES_MAX][256];
 	int tasks[HIERARCHIES_MAX];
 	int cgroup_count, into;
+	bool mounts_only;
 	struct sock_fprog bpf;
 } plan = {.into = -1};
 
@@ -202,13 +206,10 @@ static void privileges_drop(void)
 	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
-static void child(char **program)
+static void root_attach(void)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID};
 
-	for (int i = 0; plan.into < 0 && i < plan.cgroup_count; i++)
-		check(write(plan.tasks[i], "0", 1), "tasks");
-	check(unshare(CLONE_NEWCGROUP), "cgroup namespace");
 	check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
 	int root = open_tree(AT_FDCWD, plan.rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	check(root, plan.rootfs);
@@ -216,6 +217,29 @@ static void child(char **program)
 	check(move_mount(root, "", AT_FDCWD, plan.rootfs, MOVE_MOUNT_F_EMPTY_PATH), "root");
 	check(fchdir(root), "root");
 	close(root);
+}
+
+static void root_change(void)
+{
+	check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
+	check(umount2(".", MNT_DETACH), "umount");
+	check(chdir("/"), "chdir");
+}
+
+static void mounts_child(char **program)
+{
+	root_attach();
+	root_change();
+	execv(program[0], program);
+	check(-1, "execute");
+}
+
+static void child(char **program)
+{
+	for (int i = 0; plan.into < 0 && i < plan.cgroup_count; i++)
+		check(write(plan.tasks[i], "0", 1), "tasks");
+	check(unshare(CLONE_NEWCGROUP), "cgroup namespace");
+	root_attach();
 	attach(filesystem("proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC), "proc");
 	attach(filesystem("tmpfs", NULL, MOUNT_ATTR_NOSUID), "dev");
 	dev_fill();
@@ -226,9 +250,7 @@ static void child(char **program)
 		attach(filesystem("mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC),
 			"dev/mqueue");
 	}
-	check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
-	check(umount2(".", MNT_DETACH), "umount");
-	check(chdir("/"), "chdir");
+	root_change();
 	if (plan.filter)
 		mask();
 	loopback_up();
@@ -247,7 +269,10 @@ static int start_and_wait(char **program)
 		.exit_signal = SIGCHLD};
 	int status;
 
-	cgroups_make();
+	if (plan.mounts_only)
+		args.flags = CLONE_NEWNS;
+	else
+		cgroups_make();
 	if (plan.into >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)plan.into;
@@ -255,7 +280,7 @@ static int start_and_wait(char **program)
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	check(pid, "clone3");
 	if (pid == 0)
-		child(program);
+		(plan.mounts_only ? mounts_child : child)(program);
 	check(waitpid(pid, &status, 0), "wait");
 	for (int i = 0; i < plan.cgroup_count; i++) {
 		while (rmdir(plan.cgroup[i]) < 0 && errno == EBUSY)
@@ -322,12 +347,14 @@ int main(int argc, char **argv)
 			plan.hierarchies = argv[++at];
 		else if (!strcmp(argv[at], "--count"))
 			count = true;
+		else if (!strcmp(argv[at], "--mounts"))
+			plan.mounts_only = true;
 		else
 			at = argc;
 	}
 	if (argc - at < 2) {
-		fprintf(stderr,
-			"usage: floor [--full FILTER.bpf] [--cgroups cpu,memory,…] [--count] ROOTFS PROGRAM [ARG…]\n");
+		fprintf(stderr, "usage: floor [--full FILTER.bpf] [--cgroups cpu,memory,…] [--mounts] [--count] ROOTFS "
+				"PROGRAM [ARG…]\n");
 		return 2;
 	}
 	plan.rootfs = argv[at];
