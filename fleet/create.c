@@ -169,6 +169,26 @@ static const char *volumes_owner(struct arena *arena, const struct instance_spec
 	return spec->fleet ? arena_format(arena, "%s/%s", spec->fleet, spec->name) : NULL;
 }
 
+/* The image's volumes, and those that the user named for places where the image has something. */
+static int volumes_fill(const struct image_session *session, const struct root_request *request,
+	const struct image_config *config, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_spec all = *spec;
+
+	if (!config->layers.count)
+		return 0;
+	instance_image_volumes(&arena, config, &all);
+	for (size_t i = 0; i < all.volumes.count; i++) {
+		const struct volume *volume = &all.volumes.items[i];
+
+		if (volume->type == VOLUME_NAMED &&
+			volume_seed(session, request, volume->source, volume->target, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
  * linked or cloned from one into the other. */
 static int root_make(struct host *host, const char *staged, const struct instance_spec *spec, struct error *err)
@@ -196,7 +216,7 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	if (spec->image &&
 		image_assign(session.store, dir, spec->image, volumes_owner(&arena, spec), &arena, &config, err) < 0)
 		return -1;
-	if (root_create(&session, &request, err) < 0)
+	if (root_create(&session, &request, err) < 0 || volumes_fill(&session, &request, &config, spec, err) < 0)
 		return -1;
 	return spec->boot ? identity_write(dir, spec, err) : 0;
 }

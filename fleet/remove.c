@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "fleet/instance.h"
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
+#include "images/images.h"
 
 #define ENTRIES_MAX 65536
 #define MONITORS_TIMEOUT_MS 1000
@@ -70,6 +72,22 @@ static void named_remove(struct instance *instance, struct error *first)
 			keep_first(first, &err);
 }
 
+/* Those that the image asked for and nobody named. An instance of a fleet finds them again when it is made anew. */
+static void anonymous_volumes_remove(struct instance *instance, const struct instance_spec *spec, struct error *first)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct image_config image;
+	struct error err;
+
+	if (spec->fleet || !spec->image || !strcmp(spec->image, IMAGE_HOST) ||
+		instance_image_read(instance->host->lib, instance->dir, spec, &arena, &image, &err) < 0)
+		return;
+	for (size_t i = 0; i < image.volumes.count; i++)
+		if (text_starts_with(image.volumes.items[i].value, VOLUME_ANONYMOUS) &&
+			volume_delete(instance->host->lib, image.volumes.items[i].value, &err) < 0)
+			keep_first(first, &err);
+}
+
 static void files_remove(struct instance *instance, const char *path, struct error *first)
 {
 	struct error err;
@@ -111,6 +129,8 @@ int instance_discard(struct instance *instance, struct error *err)
 	struct run none = {0};
 	struct error first = {0}, later;
 	struct record record;
+	struct instance_spec spec;
+	bool specified = instance_spec_load(&arena, instance->dir, instance->name, &spec, &later) == 0;
 	bool known = record_read(&arena, instance->dir, &record, &later) == 0;
 	char path[96];
 
@@ -121,6 +141,8 @@ int instance_discard(struct instance *instance, struct error *err)
 		return -1;
 	if (known)
 		claims_release(host, &record, &first);
+	if (specified)
+		anonymous_volumes_remove(instance, &spec, &first);
 	files_remove(instance, path, &first);
 	if (!known && host_recover_slots(host, &later) < 0)
 		keep_first(&first, &later);

@@ -189,7 +189,7 @@ static int request_check(const struct root_request *request, struct error *err)
 }
 
 /* The directory whose content the upper layer covers. */
-static int lower_find(const struct image_session *session, const struct root_request *request, struct error *err)
+int root_lower_open(const struct image_session *session, const struct root_request *request, struct error *err)
 {
 	char layer[LAYER_NAME_SIZE], path[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
 	int fd;
@@ -213,7 +213,7 @@ int root_create(const struct image_session *session, const struct root_request *
 
 	if (request_check(request, err) < 0)
 		return -1;
-	lower = lower_find(session, request, err); /* `host`: held, so that no start has to */
+	lower = root_lower_open(session, request, err); /* `host`: held, so that no start has to */
 	if (lower < 0)
 		return -1;
 	work = dir_create(request->instance, WORK, 0700, err);
@@ -236,7 +236,7 @@ int root_mount_point_make(const struct image_session *session, const struct root
 	if (root_is_host(request) && path_is_under(target, "/usr"))
 		return 0;
 	upper = upper_open(request->instance, err);
-	lower = upper < 0 ? -1 : lower_find(session, request, err);
+	lower = upper < 0 ? -1 : root_lower_open(session, request, err);
 	if (lower < 0)
 		return -1;
 	if (exists_in(upper, target) || exists_in(lower, target))

@@ -162,6 +162,11 @@ MUST_CHECK int volume_check(const struct volume *volume, const char *store_path,
  * when missing. */
 MUST_CHECK int volume_mount(const struct image_session *session, const struct volume *volume, int userns, uid_t id_base,
 	bool lock_read_only, struct root_parts *parts, struct error *err);
+/* Makes a named volume that does not exist yet, of an instance of an image, with what the image has at the target. */
+MUST_CHECK int volume_seed(const struct image_session *session, const struct root_request *request, const char *name,
+	const char *target, struct error *err);
+/* Deletes a volume of the store with all in it. Absent is fine. */
+MUST_CHECK int volume_delete(int store, const char *name, struct error *err);
 /* True when some volume is a writable bind: the instance's filter then refuses set-id bits. */
 bool volumes_need_setid_guard(const struct volume *volumes, size_t count);
 

@@ -15,6 +15,10 @@ void root_parts_retire(struct root_parts *parts, struct layer_base *base);
 /* The built-in image, not a pulled one and no plain directory. */
 bool root_is_host(const struct root_request *request);
 
+/* The tree below the instance's own upper layer, without an id map: to look into. */
+MUST_CHECK int root_lower_open(
+	const struct image_session *session, const struct root_request *request, struct error *err);
+
 /* A plain root directory of the host, checked as a volume's source is: O_PATH. */
 MUST_CHECK int rootfs_open(const struct image_session *session, const char *path, struct error *err);
 

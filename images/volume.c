@@ -126,13 +126,19 @@ static char *volume_words(const struct volume *volume)
 	return text_format("volume on %s: source", volume->target);
 }
 
+/* Whose it is, is the instance's business; only we can put something beside it. */
 static int named_open(int store, const char *name, struct error *err)
 {
 	auto_fd volumes = dir_create(store, VOLUMES, 0700, err);
 
+	int fd;
+
 	if (volumes < 0)
 		return -1;
-	return dir_create(volumes, name, 0755, err);
+	if (mkdirat(volumes, name, 0755) < 0 && errno != EEXIST)
+		return fail_errno(err, "make the volume %s", name);
+	fd = openat(volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? fail_errno(err, "open the volume %s", name) : fd;
 }
 
 static int volume_source_open(

@@ -264,3 +264,30 @@ TEST(assigned, an_image_that_is_not_here_is_missing_and_a_malformed_name_is_told
 			     &pulled.config, &err),
 		ERROR_USAGE, "No:1:2");
 }
+
+TEST(assigned, a_new_volume_begins_with_what_the_image_has_there_and_an_old_one_stays_as_it_is)
+{
+	NEEDS_ROOT();
+	AUTO(pulled_drop) struct pulled pulled;
+	const struct image_session *session = &pulled.place.session;
+	struct stat about;
+	struct error err;
+
+	pulled_open(&pulled);
+	image_make(&pulled);
+	root_make(&pulled, "site:1");
+	ASSERT_OK(volume_seed(session, &pulled.request, "data", "/srv", &err));
+	cr_assert_eq(fstatat(session->store, "volumes/data/page", &about, 0), 0);
+	cr_assert_eq(about.st_size, 6, "of the uppermost layer that has it");
+	cr_assert_eq(about.st_uid, 33);
+	cr_assert_lt(fstatat(session->store, "volumes/data/old/file", &about, 0), 0, "removed by a layer");
+	cr_assert_eq(unlinkat(session->store, "volumes/data/page", 0), 0);
+	ASSERT_OK(volume_seed(session, &pulled.request, "data", "/srv", &err));
+	cr_assert_lt(fstatat(session->store, "volumes/data/page", &about, 0), 0);
+	ASSERT_OK(volume_seed(session, &pulled.request, "none", "/not/there", &err));
+	cr_assert_lt(fstatat(session->store, "volumes/none", &about, 0), 0, "made at the start");
+	ASSERT_OK(volume_delete(session->store, "data", &err));
+	cr_assert_lt(fstatat(session->store, "volumes/data", &about, 0), 0);
+	ASSERT_OK(volume_delete(session->store, "data", &err));
+	ASSERT_FAILS(volume_delete(session->store, "../layers", &err), ERROR_USAGE, "volume");
+}

@@ -315,6 +315,23 @@ TEST(volume, a_named_one_is_made_in_the_store_and_kept)
 	volumes_drop(&volumes);
 }
 
+TEST(volume, a_named_one_belongs_to_whom_the_instance_gave_it)
+{
+	struct volumes volumes;
+	struct error err = {0};
+
+	NEEDS_ROOT();
+	volumes_open(&volumes);
+	auto_fd parent = dir_create(volumes.place.session.store, "volumes", 0700, &err);
+	auto_fd data = dir_create(parent, "data-1", 0755, &err);
+	cr_assert(data >= 0 && fchown(data, 33, 33) == 0, "%s", err.text);
+	volumes_add(&volumes,
+		(struct volume){.type = VOLUME_NAMED, .source = "data-1", .target = "/var/lib/x", .idmap = true},
+		false);
+	inside_run(&volumes.inside, &volumes.parts, probe_named, NULL);
+	volumes_drop(&volumes);
+}
+
 TEST(volume, says_which_file_system_cannot_map_ids)
 {
 	struct volumes volumes;
