@@ -75,12 +75,13 @@ static int record_read(
 
 /* --- giving a name ------------------------------------------------------------------------------------------------ */
 
+/* The index that the image was chosen from is known by its digest only: nothing here reads it. */
 static int parts_missing(const struct store *store, const struct image_record *record, struct error *err)
 {
-	const char *const blobs[] = {record->manifest_digest, record->config_digest, record->index_digest};
+	const char *const blobs[] = {record->manifest_digest, record->config_digest};
 
 	for (size_t i = 0; i < ARRAY_SIZE(blobs); i++)
-		if (blobs[i] && faccessat(store->blobs, digest_hex(blobs[i]), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (faccessat(store->blobs, digest_hex(blobs[i]), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail_errno(err, "the blob %s", blobs[i]);
 	for (size_t i = 0; i < record->layers.count; i++)
 		if (!layer_exists(store, record->layers.items[i]))
