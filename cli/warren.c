@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
+#include "cli/group.h"
 
 #define PROGRAM "warren"
 #define PURPOSE "run many isolated server instances on one Linux host, with no daemon"
@@ -30,6 +31,9 @@ static const struct option global_table[] = {
 	OPTION_FLAG("version", 0, "print the version", struct global_options, version),
 	END_OF_OPTIONS,
 };
+
+static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err);
+static const struct command completion_command = COMPLETION_COMMAND(PROGRAM, completion_run);
 
 /* In the order of `warren --help`. */
 static const struct command *const order[] = {
@@ -54,34 +58,18 @@ static const struct command *const order[] = {
 	&validate_command,
 	&apply_command,
 	&down_command,
+	&image_command,
 	&doctor_command,
+	&completion_command,
 };
 
-/* The same as the array that base/options wants: ends with a row without a name; room for completion as well. */
-static struct command commands[ARRAY_SIZE(order) + 2];
+/* The array that base/options wants. */
+static struct command commands[ARRAY_SIZE(order) + 1];
 
 static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	(void)context, (void)options, (void)count;
 	return program_completion(stdout, operands[0], PROGRAM, commands, global_table, err);
-}
-
-static const struct option no_options[] = {END_OF_OPTIONS};
-
-static void commands_collect(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		commands[i] = *order[i];
-	commands[ARRAY_SIZE(order)] = (struct command){
-		.name = "completion",
-		.operands = "bash|zsh|fish",
-		.summary = "print a completion script for a shell",
-		.example = "warren completion bash > /etc/bash_completion.d/warren",
-		.options = no_options,
-		.operands_min = 1,
-		.operands_max = 1,
-		.run = completion_run,
-	};
 }
 
 int cli_open(struct cli *cli, struct error *err)
@@ -133,6 +121,11 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	if (!help &&
 		options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
 		return -1;
+	if (help && command_is_group(command)) {
+		char *word[] = {(char[]){"help"}, NULL};
+
+		return command->run(cli, options, 1, word, err);
+	}
 	if (help) {
 		command_help(stdout, PROGRAM, command);
 		return 0;
@@ -172,7 +165,7 @@ int main(int argc, char **argv)
 	 */
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
-	commands_collect();
+	commands_fill(commands, order, ARRAY_SIZE(order));
 	status = global_run(&cli, argc, argv, &err);
 	if (status < 0) {
 		kernel_explain(&err);
