@@ -26,6 +26,14 @@ extern const struct command run_command, create_command, start_command, stop_com
 	shell_command, logs_command, inspect_command, audit_command, stats_command, validate_command, apply_command,
 	down_command, doctor_command, image_command;
 
+/* Fetches those of the images that are missing (PULL_ALWAYS: all of them), with warren-pull. */
+enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER };
+MUST_CHECK int images_fetch(struct cli *cli, const struct strings *images, enum pull_policy policy, struct error *err);
+/* The value of --pull; NULL: PULL_MISSING. */
+MUST_CHECK int pull_policy_parse(const char *text, enum pull_policy *out, struct error *err);
+#define PULL_OPTION(type, member)                                                                                      \
+	OPTION_TEXT("pull", 0, "WHEN", "fetch images: missing, always or never (default: missing)", type, member)
+
 /* Names given as words and patterns, plus --label and --all → instances. Nothing named is wrong use. */
 struct selection {
 	struct strings labels;

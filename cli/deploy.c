@@ -11,6 +11,7 @@
 struct deploy_options {
 	struct optional parallel;
 	bool no_prune, quiet;
+	const char *pull;
 };
 
 static const struct option no_options[] = {END_OF_OPTIONS};
@@ -20,6 +21,7 @@ static const struct option apply_options[] = {
 		struct deploy_options, parallel, 1, 256),
 	OPTION_FLAG("no-prune", 0, "keep instances that are no longer in the file", struct deploy_options, no_prune),
 	OPTION_FLAG("quiet", 'q', "print failures only", struct deploy_options, quiet),
+	PULL_OPTION(struct deploy_options, pull),
 	END_OF_OPTIONS,
 };
 
@@ -115,6 +117,24 @@ static int validate_run(void *context, void *options, size_t count, char **opera
 	return 0;
 }
 
+/* Each once, before anything of the fleet is touched. */
+static int file_images_fetch(
+	struct cli *cli, const struct fleet_file *file, const struct deploy_options *options, struct error *err)
+{
+	struct strings images = {0};
+	enum pull_policy policy;
+
+	if (pull_policy_parse(options->pull, &policy, err) < 0)
+		return -1;
+	for (size_t i = 0; i < file->instances.count; i++) {
+		const char *image = file->instances.items[i].image;
+
+		if (image && !strings_contain(&images, image))
+			strings_add(&cli->arena, &images, image);
+	}
+	return images_fetch(cli, &images, policy, err);
+}
+
 static int apply_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	struct cli *cli = context;
@@ -124,7 +144,8 @@ static int apply_run(void *context, void *options, size_t count, char **operands
 	int result;
 
 	(void)count;
-	if (file_read_and_warn(cli, operands[0], &file, err) < 0 || cli_open(cli, err) < 0)
+	if (file_read_and_warn(cli, operands[0], &file, err) < 0 || cli_open(cli, err) < 0 ||
+		file_images_fetch(cli, &file, options, err) < 0)
 		return -1;
 	result = fleet_apply(&cli->host, &file, &apply, err);
 	progress_finish(&progress, file.name);

@@ -13,7 +13,7 @@
 struct run_options {
 	bool detach, interactive, terminal, remove, read_only;
 	const char *name, *hostname, *user, *working_dir, *network, *address, *entrypoint, *rootfs, *restart,
-		*stop_signal, *log_driver, *cpus, *cpuset, *description;
+		*stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
 	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
 		log_options, security, etc_from_host;
 	struct strings profiles;
@@ -47,7 +47,8 @@ struct run_options {
 			struct run_options, network),                                                                  \
 		OPTION_TEXT("ip", 0, "ADDRESS", "this address of the network", struct run_options, address),           \
 		OPTION_TEXTS("etc-from-host", 0, "PATH", "also copy this part of the host's /etc (image host)",        \
-			struct run_options, etc_from_host)
+			struct run_options, etc_from_host),                                                            \
+		PULL_OPTION(struct run_options, pull)
 
 #define LIMIT_OPTIONS                                                                                                  \
 	OPTION_SIZE("memory", 'm', "SIZE", "memory limit, as in 64M", struct run_options, memory),                     \
@@ -461,7 +462,15 @@ static int create_unnamed(struct cli *cli, struct instance_spec *spec, struct er
 static int create(struct cli *cli, const struct run_options *options, size_t count, char **operands,
 	struct instance_spec *spec, struct error *err)
 {
-	if (spec_fill(&cli->arena, options, count, operands, spec, err) < 0)
+	struct strings images = {0};
+	enum pull_policy policy;
+
+	if (spec_fill(&cli->arena, options, count, operands, spec, err) < 0 ||
+		pull_policy_parse(options->pull, &policy, err) < 0)
+		return -1;
+	if (spec->image)
+		strings_add(&cli->arena, &images, spec->image);
+	if (images_fetch(cli, &images, policy, err) < 0)
 		return -1;
 	return options->name ? create_named(cli, spec, options->name, err) : create_unnamed(cli, spec, err);
 }
