@@ -45,7 +45,7 @@ static void limits_set(void)
 /* Signals of the terminal are the program's to answer: it ends us. */
 static void signals_set(void)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD};
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
@@ -63,7 +63,6 @@ static int standard_close(void)
 
 static void job_begin(const struct unpack_order *order, const int fds[UNPACK_DESCRIPTORS])
 {
-	signal(SIGCHLD, SIG_DFL); /* else its child could not be waited for */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fds_close_all_but(fds, UNPACK_DESCRIPTORS) < 0)
 		_exit(1);
 	unpack_inflater(order, fds);
@@ -84,6 +83,16 @@ static void job_start(const struct unpack_order *order, const int fds[UNPACK_DES
 		kill(pid, SIGKILL);
 }
 
+/* Reaped, not ignored: so what they have used counts as used by the program. */
+static void children_reap(int options)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, NULL, options);
+	while (pid > 0 || (pid < 0 && errno == EINTR));
+}
+
 _Noreturn static void server_run(int socket)
 {
 	for (;;) {
@@ -94,8 +103,11 @@ _Noreturn static void server_run(int socket)
 
 		if (length < 0 && errno == EINTR)
 			continue;
-		if (length != sizeof(order))
+		if (length != sizeof(order)) {
+			children_reap(0);
 			_exit(length != 0);
+		}
+		children_reap(WNOHANG);
 		if (count == UNPACK_DESCRIPTORS)
 			job_start(&order, fds);
 		for (size_t i = 0; i < count; i++)
