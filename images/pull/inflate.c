@@ -41,8 +41,7 @@ static int member_begin(struct inflate *inflate, struct error *err)
 		inflate->state = inflate->kind->begin();
 	}
 	if (!inflate->state)
-		return fail(err, ERROR_SYSTEM, "%s: cannot be unpacked here: no memory, or built without it",
-			inflate->kind->name);
+		return fail(err, ERROR_SYSTEM, "%s: no memory to unpack it", inflate->kind->name);
 	inflate->inside = true;
 	return 0;
 }
