@@ -342,6 +342,8 @@ static int image_run(void *context, void *options, size_t count, char **operands
 		&image_rm_command,
 		&image_prune_command,
 		&image_tag_command,
+		&image_export_command,
+		&image_verify_command,
 	};
 	static const struct group group = {.program = "warren image",
 		.purpose = "images: the roots that instances are made of",

@@ -129,8 +129,20 @@ static int import_run(void *context, void *options, size_t count, char **operand
 	return command_run(context, &image_import_command, options, count, operands, err);
 }
 
+static int export_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	return command_run(context, &image_export_command, options, count, operands, err);
+}
+
+static int verify_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	return command_run(context, &image_verify_command, options, count, operands, err);
+}
+
 const struct command image_pull_command = {PULL_COMMAND, .run = pull_run};
 const struct command image_import_command = {IMPORT_COMMAND, .run = import_run};
+const struct command image_export_command = {EXPORT_COMMAND, .run = export_run};
+const struct command image_verify_command = {VERIFY_COMMAND, .run = verify_run};
 
 /* --- on the way of another command -------------------------------------------------------------------------------- */
 

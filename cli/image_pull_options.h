@@ -13,7 +13,7 @@ struct pull_options {
 	struct optional error_fd;
 	const char *authfile, *creds, *cert_dir, *tls_verify, *platform, *output, *format;
 	struct optional parallel, retries, retry_delay_ms, keep_bytes;
-	bool quiet, json, all;
+	bool quiet, json;
 };
 
 #define PULL_COMMON_OPTIONS                                                                                            \
@@ -50,6 +50,21 @@ static const struct option import_table[] = {
 	END_OF_OPTIONS,
 };
 
+static const struct option export_table[] = {
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),
+	OPTION_TEXT("output", 'o', "FILE", "not standard output but this file", struct pull_options, output),
+	OPTION_TEXT("format", 0, "oci-archive|root",
+		"an image that others take (the default), or a tarball of its root", struct pull_options, format),
+	END_OF_OPTIONS,
+};
+
+static const struct option verify_table[] = {
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),
+	OPTION_FLAG("quiet", 'q', "say only what is damaged", struct pull_options, quiet),
+	OPTION_FLAG("json", 0, "print JSON", struct pull_options, json),
+	END_OF_OPTIONS,
+};
+
 /* What both programs' struct command have; `run` is each one's own. */
 #define PULL_COMMAND                                                                                                   \
 	.name = "pull", .operands = "[options] NAME…", .summary = "fetch images from registries",                      \
@@ -62,5 +77,14 @@ static const struct option import_table[] = {
 	.example = "warren image import oci:./layout:12 debian:12\nwarren image import site.tar.zst site:7\n"          \
 		   "podman save site | warren image import - site:7",                                                  \
 	.options = import_table, .options_size = sizeof(struct pull_options), .operands_min = 2, .operands_max = 2
+#define EXPORT_COMMAND                                                                                                 \
+	.name = "export", .operands = "[options] NAME", .summary = "write an image into an archive",                   \
+	.example = "warren image export -o site.tar site:7\nwarren image export --format root site:7 | tar t",         \
+	.options = export_table, .options_size = sizeof(struct pull_options), .operands_min = 1, .operands_max = 1
+#define VERIFY_COMMAND                                                                                                 \
+	.name = "verify", .operands = "[options] [NAME…]",                                                             \
+	.summary = "read images again and say whether they are still what was unpacked",                               \
+	.example = "warren image verify\nwarren image verify debian:12", .options = verify_table,                      \
+	.options_size = sizeof(struct pull_options), .operands_max = SIZE_MAX
 
 #endif

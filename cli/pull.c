@@ -21,6 +21,8 @@
 static const struct command commands[] = {
 	{PULL_COMMAND, .run = pull_run},
 	{IMPORT_COMMAND, .run = import_run},
+	{EXPORT_COMMAND, .run = export_run},
+	{VERIFY_COMMAND, .run = verify_run},
 	{.name = NULL},
 };
 

@@ -30,5 +30,7 @@ MUST_CHECK int pull_install(struct pull *pull, struct source *source, const stru
 
 int pull_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int import_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int export_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int verify_run(void *context, void *options, size_t count, char **operands, struct error *err);
 
 #endif
