@@ -23,6 +23,7 @@
 struct making {
 	struct cgroup *cgroup;
 	bool may_exist, must_be_empty, existed;
+	bool parents_missing;		      /* in the hierarchy before: then mostly in the next, too */
 	struct made made[CGROUP_CONTROLLERS]; /* v2: the first */
 };
 
@@ -43,8 +44,9 @@ static int make_directory(struct making *making, int root, struct made *made, st
 {
 	const char *path = making->cgroup->path;
 
-	if (dirs_make(root, path, made, err) < 0)
+	if (dirs_make(root, path, making->parents_missing, made, err) < 0)
 		return -1;
+	making->parents_missing = made->parents > 0;
 	making->existed |= !made->leaf;
 	if (!made->leaf && !making->may_exist)
 		return fail(err, ERROR_BUSY, "it exists already");

@@ -73,9 +73,11 @@ static int parents_make(int root, const char *path, struct made *made)
 	return 0;
 }
 
-int dirs_make(int root, const char *path, struct made *made, struct error *err)
+int dirs_make(int root, const char *path, bool parents_first, struct made *made, struct error *err)
 {
 	for (int i = 0; i < TRIES; i++) {
+		if (!i && parents_first && parents_make(root, path, made) < 0 && errno != ENOENT)
+			break;
 		if (mkdirat(root, path, MODE) == 0) {
 			made->leaf = true;
 			return 0;

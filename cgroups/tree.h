@@ -19,8 +19,8 @@ struct made {
 	bool leaf;
 	unsigned parents; /* the lowest so many */
 };
-/* mkdir -p; existing ones are fine and not noted. */
-MUST_CHECK int dirs_make(int root, const char *path, struct made *made, struct error *err);
+/* mkdir -p; existing ones are fine and not noted. parents_first: they are likely to be missing. */
+MUST_CHECK int dirs_make(int root, const char *path, bool parents_first, struct made *made, struct error *err);
 void dirs_unmake(int root, const char *path, const struct made *made);
 /* v1 cpuset: a new one has neither processors nor memory nodes, and nobody gets into it so: takes them from the parent
  * wherever they are empty. */
