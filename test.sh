@@ -153,7 +153,7 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 10 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -R "$top" -s "$results" -C "$top" \
+	aside 10 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR $words -- \
 		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }

@@ -64,7 +64,7 @@ static void device_find(struct null_disk *disk)
 static void null_disk_make(struct null_disk *disk)
 {
 	static const char *const attributes[][2] = {{"size", "64"}, {"queue_mode", "2"}, {"irqmode", "2"},
-		{"completion_nsec", "4000000"}, {"submit_queues", "1"}, {"hw_queue_depth", "1"}, {"power", "1"}};
+		{"completion_nsec", "2000000"}, {"submit_queues", "1"}, {"hw_queue_depth", "1"}, {"power", "1"}};
 	char text[32];
 
 	disk->mounted = access(CONFIGFS "/nullb", F_OK) < 0 && mount("config", CONFIGFS, "configfs", 0, NULL) == 0;
@@ -74,10 +74,12 @@ static void null_disk_make(struct null_disk *disk)
 		attribute(disk, attributes[i][0], attributes[i][1]);
 	device_find(disk);
 	queue_set(disk, "scheduler", "bfq");
-	/* It favours who is new, for seconds; and does not wait long for a reader's next word, which on an emulated
-	 * processor takes its time. */
+	/* It favours who is new, for seconds; and it waits for a reader's next word only where it thinks that this
+	 * pays. Short turns, so that there are many of them. */
 	queue_set(disk, "iosched/low_latency", "0");
+	queue_set(disk, "iosched/strict_guarantees", "1");
 	queue_set(disk, "iosched/slice_idle", "50");
+	queue_set(disk, "iosched/timeout_sync", "20");
 	auto_free char *number = text_format("/sys/block/%s/dev", disk->device + strlen("/dev/"));
 	cr_assert(knob_read(AT_FDCWD, number, text, sizeof(text)) > 0);
 	cr_assert(sscanf(text, "%u:%u", &disk->major, &disk->minor) == 2);
@@ -118,7 +120,7 @@ static double share(struct cgroup groups[2], const char *device, int64_t *counts
 		for (end = clock_ms() + GENEROUS_MS; counts[i] < 20 && clock_ms() < end;)
 			poll(NULL, 0, 1);
 	before[0] = counts[0], before[1] = counts[1];
-	for (end = clock_ms() + GENEROUS_MS; counts[0] + counts[1] < before[0] + before[1] + 800 && clock_ms() < end;)
+	for (end = clock_ms() + GENEROUS_MS; counts[0] + counts[1] < before[0] + before[1] + 500 && clock_ms() < end;)
 		poll(NULL, 0, 5);
 	for (int i = 0; i < 2; i++)
 		ASSERT_OK(cgroup_kill(&groups[i], &err));

@@ -192,24 +192,35 @@ TEST(oci_differences, a_filter_that_forbids_getcwd_does_not_hinder_the_start)
 	}
 }
 
+/* A hook of that kind that writes what it is told to `told` beside the bundle. */
+static void hooked_write(struct bundle *bundle, const char *kind)
+{
+	auto_free char *hooks = text_format("\"annotations\": {\"a/b\": \"c/d\"}, \"hooks\": {\"%s\": [{\"path\": "
+					    "\"/bin/sh\", \"args\": [\"sh\", \"-c\", \"cat > %s/told\"]}]}",
+		kind, bundle->directory.path);
+
+	BUNDLE_WRITE(bundle, .args = SLEEP, .top = hooks);
+}
+
+static const char *told(struct arena *arena, const struct bundle *bundle)
+{
+	const char *file = arena_format(arena, "%s/told", bundle->directory.path), *content;
+	struct error err;
+
+	ASSERT_OK(file_read(arena, AT_FDCWD, file, 1 << 16, &content, NULL, &err));
+	return content;
+}
+
 TEST(oci_differences, hooks_after_the_start_see_a_running_container)
 {
 	NEEDS_ROOT();
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_bundle bundle = bundle_new();
-	auto_free char *file = text_format("%s/told", bundle.directory.path);
-	auto_free char *hooks =
-		text_format("\"hooks\": {\"poststart\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", "
-			    "\"cat > %s\"]}]}",
-			file);
-	const char *content;
-	struct error err;
 
-	BUNDLE_WRITE(&bundle, .args = SLEEP, .top = hooks);
+	hooked_write(&bundle, "poststart");
 	auto_run run = OCI(&bundle, "run", "-d", "ID");
 	ASSERT_STATUS(run, 0);
-	ASSERT_OK(file_read(&arena, AT_FDCWD, file, 1 << 16, &content, NULL, &err));
-	cr_assert(strstr(content, "\"status\":\"running\""), "%s", content);
+	cr_assert(strstr(told(&arena, &bundle), "\"status\":\"running\""), "%s", told(&arena, &bundle));
 }
 
 /* Of "/" in the container, as the kernel tells it: "shared:N", "unbindable" or nothing. */
@@ -345,15 +356,8 @@ TEST(oci_differences, hooks_are_given_the_same_bytes)
 	NEEDS_ROOT();
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_bundle bundle = bundle_new();
-	auto_free char *file = text_format("%s/told", bundle.directory.path);
-	auto_free char *hooks =
-		text_format("\"annotations\": {\"a/b\": \"c/d\"}, \"hooks\": {\"createRuntime\": [{\"path\": "
-			    "\"/bin/sh\", \"args\": [\"sh\", \"-c\", \"cat > %s\"]}]}",
-			file);
-	const char *content;
-	struct error err;
 
-	BUNDLE_WRITE(&bundle, .args = SLEEP, .top = hooks);
+	hooked_write(&bundle, "createRuntime");
 	auto_run run = OCI(&bundle, "create", "--pid-file", "pid", "ID");
 	ASSERT_STATUS(run, 0);
 	auto_free char *pid_file = text_format("%s/pid", bundle.path);
@@ -362,6 +366,5 @@ TEST(oci_differences, hooks_are_given_the_same_bytes)
 		text_format("{\"ociVersion\":\"1.0.2\",\"id\":\"%s\",\"status\":\"creating\",\"pid\":%s,"
 			    "\"root\":\"%s/rootfs\",\"bundle\":\"%s\",\"annotations\":{\"a/b\":\"c/d\"}}",
 			bundle.id, pid.out, bundle.path, bundle.path);
-	ASSERT_OK(file_read(&arena, AT_FDCWD, file, 1 << 16, &content, NULL, &err));
-	cr_assert_str_eq(content, expected, "got %s, expected %s", content, expected);
+	cr_assert_str_eq(told(&arena, &bundle), expected, "got %s, expected %s", told(&arena, &bundle), expected);
 }
