@@ -3,6 +3,8 @@
 
 #include <grp.h>
 #include <linux/magic.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -59,6 +61,68 @@ TEST(layout, of_this_host_is_found)
 	}
 	cgroup_host_drop(&host);
 	cgroup_host_drop(&host);
+}
+
+/* --- a long table of mounts ----------------------------------------------------------------------------------------
+ */
+
+#define MANY_MOUNTS 400
+
+static long long bytes_read(void)
+{
+	char text[512];
+	const char *line =
+		knob_read(AT_FDCWD, "/proc/self/io", text, sizeof(text)) > 0 ? strstr(text, "rchar: ") : NULL;
+
+	return line ? atoll(line + strlen("rchar: ")) : -1;
+}
+
+/* In a mount namespace of its own: how many bytes were read to find the hierarchies; 0: something else went wrong. */
+static long long bytes_to_find_the_host(const char *directory)
+{
+	struct cgroup_host host;
+	struct error err;
+	long long before;
+	char path[64];
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("tmpfs", directory, "tmpfs", 0, NULL) < 0)
+		return 0;
+	for (int i = 0; i < MANY_MOUNTS; i++) {
+		snprintf(path, sizeof(path), "%s/%d", directory, i);
+		if (mkdir(path, 0755) < 0 || mount("/usr", path, NULL, MS_BIND, NULL) < 0)
+			return 0;
+	}
+	before = bytes_read();
+	if (before < 0 || cgroup_host_open(&host, &err) < 0)
+		return 0;
+	return bytes_read() - before;
+}
+
+TEST(layout, is_found_without_reading_what_was_mounted_later)
+{
+	char directory[] = "/tmp/warren-cgroups-XXXXXX";
+	long long shortest = MANY_MOUNTS * (long long)strlen("1 1 0:1 / / rw - x x rw\n");
+	struct cgroup_host host;
+	struct error err;
+	pid_t child;
+	int status;
+
+	NEEDS_ROOT();
+	ASSERT_OK(cgroup_host_open(&host, &err));
+	cgroup_host_drop(&host);
+	SKIP_UNLESS(host.mode != CGROUP_NONE && bytes_read() >= 0, "needs cgroups and /proc/self/io");
+	cr_assert(mkdtemp(directory));
+	child = fork();
+	if (child == 0) {
+		long long bytes = bytes_to_find_the_host(directory);
+
+		_exit(bytes <= 0 ? 2 : bytes >= shortest);
+	}
+	waitpid(child, &status, 0);
+	cr_assert(rmdir(directory) == 0);
+	cr_assert(WEXITSTATUS(status) != 2, "the table could not be made long");
+	cr_assert(WEXITSTATUS(status) == 0, "it was read to its end");
 }
 
 /* --- a delegated subtree ------------------------------------------------------------------------------------------ */
