@@ -10,11 +10,12 @@
 #define DEFAULT_IMAGES "checkpoint"
 
 struct criu_options {
-	const char *image_path, *work_path, *parent_path, *cgroups, *page_server, *lsm_profile, *lsm_mount_context;
+	const char *image_path, *work_path, *parent_path, *cgroups, *page_server, *lsm_profile, *lsm_mount_context,
+		*network_lock;
 	struct strings empty_namespaces;
 	struct optional status_fd;
 	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, external_unix_sockets, shell_job,
-		file_locks, lazy_pages, auto_dedup;
+		file_locks, lazy_pages, auto_dedup, link_remap;
 	/* of restore alone */
 	const char *bundle, *config, *console_socket, *pid_file;
 	bool detach, keep, no_pivot, no_subreaper;
@@ -34,6 +35,11 @@ struct criu_options {
 		OPTION_FLAG("file-locks", 0, "with locks of files", struct criu_options, file_locks),                  \
 		OPTION_FLAG("lazy-pages", 0, "memory is fetched when it is used", struct criu_options, lazy_pages),    \
 		OPTION_FLAG("auto-dedup", 0, "each page is in the images once", struct criu_options, auto_dedup),      \
+		OPTION_FLAG("link-remap", 0, "with files that have no name any more, by names of their own meanwhile", \
+			struct criu_options, link_remap),                                                              \
+		OPTION_TEXT("network-lock", 0, "METHOD",                                                               \
+			"what holds connections up meanwhile: iptables (default) or skip, for nothing",                \
+			struct criu_options, network_lock),                                                            \
 		OPTION_TEXT("manage-cgroups-mode", 0, "MODE",                                                          \
 			"cgroups below the container's: soft (default), full, strict, props, none or ignore",          \
 			struct criu_options, cgroups),                                                                 \
@@ -113,6 +119,15 @@ static int empty_parse(const struct strings *names, bool *network, struct error 
 	return 0;
 }
 
+/* A table of nftables would stay in a network that outlives the container, where the restore adds a second one. */
+static int lock_parse(const char *word, bool *nothing, struct error *err)
+{
+	*nothing = text_equal(word, "skip");
+	if (!word || *nothing || strcmp(word, "iptables") == 0)
+		return 0;
+	return fail(err, ERROR_USAGE, "--network-lock %s: must be iptables or skip", word);
+}
+
 static int options_translate(const struct oci_cli *cli, const struct criu_options *from,
 	struct container_criu_options *out, struct error *err)
 {
@@ -131,12 +146,14 @@ static int options_translate(const struct oci_cli *cli, const struct criu_option
 		.file_locks = from->file_locks,
 		.lazy_pages = from->lazy_pages,
 		.auto_dedup = from->auto_dedup,
+		.link_remap = from->link_remap,
 		.page_server = from->page_server,
 		.status_fd = from->status_fd.set ? (int)from->status_fd.value : -1,
 		.lsm_profile = from->lsm_profile,
 		.lsm_mount_context = from->lsm_mount_context,
 	};
-	if (mode_parse(from->cgroups, &out->cgroups, err) < 0)
+	if (mode_parse(from->cgroups, &out->cgroups, err) < 0 ||
+		lock_parse(from->network_lock, &out->no_network_lock, err) < 0)
 		return -1;
 	return empty_parse(&from->empty_namespaces, &out->empty_network, err);
 }

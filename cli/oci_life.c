@@ -1,4 +1,5 @@
 /* create, start, run, kill, delete, pause, resume: one call of the runtime each. */
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,15 +37,16 @@ struct create_options {
 			struct create_options, preserve_fds, 0, PRESERVE_MAX),                                         \
 		OPTION_FLAG("no-new-keyring", 0, "keep the caller's session keyring", struct create_options,           \
 			no_new_keyring),                                                                               \
-		OPTION_FLAG("no-pivot", 0, NULL, struct create_options, no_pivot)
+		OPTION_FLAG("no-pivot", 0, NULL, struct create_options,                                                \
+			no_pivot), /* Children left by the container's first process go to its pid namespace's init,   \
+				      never to us. */                                                                  \
+		OPTION_FLAG("no-subreaper", 0, NULL, struct create_options, no_subreaper)
 
 static const struct option create_table[] = {CREATE_OPTIONS, END_OF_OPTIONS};
 static const struct option run_table[] = {
 	CREATE_OPTIONS,
 	OPTION_FLAG("detach", 'd', "return when the container runs", struct create_options, detach),
 	OPTION_FLAG("keep", 0, "do not delete the container when it ends", struct create_options, keep),
-	/* Children left by the container's first process go to its pid namespace's init, never to us. */
-	OPTION_FLAG("no-subreaper", 0, NULL, struct create_options, no_subreaper),
 	END_OF_OPTIONS,
 };
 
@@ -183,11 +185,56 @@ const struct command oci_resume_command =
 /* --- kill, delete
  * --------------------------------------------------------------------------------------------------------- */
 
+/* The ids that an extended regular expression fits somewhere in, as crun has it. None is no mistake. */
+static int ids_match(struct oci_cli *cli, const char *expression, struct strings *out, struct error *err)
+{
+	struct container_list list;
+	regex_t compiled;
+	char reason[128];
+	int result = regcomp(&compiled, expression, REG_EXTENDED | REG_NOSUB);
+
+	if (result != 0) {
+		regerror(result, &compiled, reason, sizeof(reason));
+		return fail(err, ERROR_USAGE, "--regex %s: %s", expression, reason);
+	}
+	if (container_list(&cli->arena, cli->root_dir, &list, err) < 0) {
+		regfree(&compiled);
+		return -1;
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		if (regexec(&compiled, list.items[i].facts.id, 0, NULL, 0) == 0)
+			strings_add(&cli->arena, out, list.items[i].facts.id);
+		container_close(&list.items[i]);
+	}
+	regfree(&compiled);
+	return 0;
+}
+
+/* What the operands name: checked ids, all before anything is touched, as what stands below the state root is removed
+ * by them. */
+static int ids_select(
+	struct oci_cli *cli, bool regex, size_t count, char **operands, struct strings *out, struct error *err)
+{
+	for (size_t i = 0; i < count && !regex; i++) {
+		if (id_check(operands[i], err) < 0)
+			return -1;
+		strings_add(&cli->arena, out, operands[i]);
+	}
+	if (oci_cli_open(cli, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count && regex; i++)
+		if (ids_match(cli, operands[i], out, err) < 0)
+			return -1;
+	return 0;
+}
+
 struct kill_options {
-	bool all;
+	bool all, regex;
 };
 static const struct option kill_table[] = {
 	OPTION_FLAG("all", 'a', "to all processes of the container", struct kill_options, all),
+	OPTION_FLAG(
+		"regex", 'r', "ID is a regular expression: every container that it fits", struct kill_options, regex),
 	END_OF_OPTIONS,
 };
 
@@ -204,13 +251,17 @@ static int kill_run(void *context, void *options, size_t count, char **operands,
 {
 	const struct kill_options *kill_options = options;
 	struct oci_cli *cli = context;
+	struct strings ids = {0};
 	int signal = SIGTERM;
 
-	if (id_check(operands[0], err) < 0 || (count > 1 && signal_of(operands[1], &signal, err) < 0))
+	if (count > 1 && signal_of(operands[1], &signal, err) < 0)
 		return -1;
-	if (oci_cli_open(cli, err) < 0)
+	if (ids_select(cli, kill_options->regex, 1, operands, &ids, err) < 0)
 		return -1;
-	return container_kill(cli->root_dir, operands[0], signal, kill_options->all, err);
+	for (size_t i = 0; i < ids.count; i++)
+		if (container_kill(cli->root_dir, ids.items[i], signal, kill_options->all, err) < 0)
+			return -1;
+	return 0;
 }
 
 const struct command oci_kill_command = {
@@ -226,11 +277,13 @@ const struct command oci_kill_command = {
 };
 
 struct delete_options {
-	bool force;
+	bool force, regex;
 };
 static const struct option delete_table[] = {
 	OPTION_FLAG(
 		"force", 'f', "also when it runs (it is killed) and when it is absent", struct delete_options, force),
+	OPTION_FLAG(
+		"regex", 'r', "ID is a regular expression: every container that it fits", struct delete_options, regex),
 	END_OF_OPTIONS,
 };
 
@@ -238,18 +291,13 @@ static int delete_run(void *context, void *options, size_t count, char **operand
 {
 	const struct delete_options *delete_options = options;
 	struct oci_cli *cli = context;
+	struct strings ids = {0};
 
-	/* All names before anything is touched: what stands below the state root is removed by them. */
-	for (size_t i = 0; i < count; i++) {
-		if (id_check(operands[i], err) < 0)
-			return -1;
-	}
-	if (oci_cli_open(cli, err) < 0)
+	if (ids_select(cli, delete_options->regex, count, operands, &ids, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (container_delete(cli->root_dir, operands[i], delete_options->force, err) < 0)
+	for (size_t i = 0; i < ids.count; i++)
+		if (container_delete(cli->root_dir, ids.items[i], delete_options->force, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

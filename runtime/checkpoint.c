@@ -93,6 +93,8 @@ int checkpoint_request(
 		.file_locks = options->file_locks,
 		.lazy_pages = options->lazy_pages,
 		.auto_dedup = options->auto_dedup,
+		.link_remap = options->link_remap,
+		.network_lock = options->no_network_lock ? CRIU_LOCK_NOTHING : 0,
 		.orphan_master = true,
 		.notify = true,
 		.log_level = LOG_LEVEL,

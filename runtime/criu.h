@@ -35,6 +35,8 @@ struct criu_cgroup_root {
 	const char *controllers, *path;
 };
 
+#define CRIU_LOCK_NOTHING 3 /* of enum criu_network_lock_method */
+
 /* NULL, false and 0 leave out what they stand for. */
 struct criu_request {
 	enum criu_verb verb;
@@ -46,6 +48,7 @@ struct criu_request {
 	int64_t log_level, cgroups;
 	const char *log_file, *root, *parent, *freezer, *config_file, *lsm_profile, *lsm_mount_context;
 	uint64_t empty_namespaces;
+	uint64_t network_lock;	 /* how: CRIU_LOCK_…; 0: as CRIU likes */
 	struct strings external; /* "mnt[/data]:/data", "file[1f:2a]" … */
 	struct {
 		struct criu_inherited *items;

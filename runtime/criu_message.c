@@ -111,6 +111,8 @@ static void numbers_put(const struct criu_request *request, struct text *out)
 		number_put(out, 38, request->empty_namespaces);
 	if (request->status)
 		number_put(out, 49, CRIU_STATUS_FD);
+	if (request->network_lock)
+		number_put(out, 64, request->network_lock);
 }
 
 static void lists_put(const struct criu_request *request, struct text *out)

@@ -212,7 +212,8 @@ struct container_criu_options {
 	const char *work_path;	 /* directory of logs; NULL: image_path */
 	const char *parent_path; /* images of an earlier pre-dump, relative to image_path; NULL: none */
 	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, external_unix_sockets, shell_job,
-		file_locks, lazy_pages, auto_dedup;
+		file_locks, lazy_pages, auto_dedup, link_remap;
+	bool no_network_lock;	 /* nothing is put before connections between dump and restore */
 	int cgroups;		 /* enum criu_cgroups */
 	bool empty_network;	 /* --empty-ns network */
 	const char *page_server; /* "address:port" that serves pages of a lazy dump; NULL: none */

@@ -373,6 +373,8 @@ TEST(oci_checkpoint, says_what_is_wrong_in_one_line_and_leaves_it_running)
 	ASSERT_REFUSED(relative, "--criu criu: must be an absolute path");
 	auto_run mode = OCI(&bundle, "checkpoint", "--manage-cgroups-mode", "hard", "ID");
 	ASSERT_REFUSED(mode, "--manage-cgroups-mode hard: must be soft");
+	auto_run lock = OCI(&bundle, "checkpoint", "--network-lock", "nftables", "ID");
+	ASSERT_REFUSED(lock, "--network-lock nftables: must be iptables or skip");
 	auto_run pages = OCI(&bundle, "checkpoint", "--image-path", images, "--lazy-pages", "ID");
 	ASSERT_REFUSED(pages, "--lazy-pages needs --page-server");
 	auto_run port = OCI(&bundle, "checkpoint", "--image-path", images, "--page-server", "here:x", "ID");

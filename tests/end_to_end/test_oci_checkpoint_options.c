@@ -54,6 +54,34 @@ TEST(oci_checkpoint, keeps_file_locks_when_asked_to, .timeout = SLOWLY(120))
 	cr_assert(is_locked(&bundle));
 }
 
+/* --- files without their name ------------------------------------------------------------------------------------- */
+
+/* One that still has another name: CRIU keeps what has none at all. */
+TEST(oci_checkpoint, keeps_a_file_that_lost_its_name_when_asked_to, .timeout = SLOWLY(120))
+{
+	NEEDS_CRIU();
+	auto_bundle bundle = bundle_new();
+	char images[192], others[192];
+
+	counter_write(&bundle, NULL);
+	BUNDLE_WRITE(&bundle,
+		.script = "echo kept > /data/one; exec 9</data/one; ln /data/one /data/two; rm /data/one; " COUNTER,
+		.mounts = DATA);
+	counter_run(&bundle);
+	auto_run without = OCI(&bundle, "checkpoint", "--image-path", images_of(&bundle, "others", others), "ID");
+	ASSERT_REFUSED(without, "link-remap");
+
+	auto_run checkpoint =
+		OCI(&bundle, "checkpoint", "--link-remap", "--image-path", images_of(&bundle, "images", images), "ID");
+	ASSERT_STATUS(checkpoint, 0);
+	int before = count_now(&bundle);
+	auto_run restore = OCI(&bundle, "restore", "-d", "--link-remap", "--image-path", images, "ID");
+	ASSERT_STATUS(restore, 0);
+	assert_goes_on(&bundle, before);
+	auto_run exec = OCI(&bundle, "exec", "ID", "cat", "/proc/1/fd/9");
+	cr_assert_str_eq(exec.out, "kept\n", "%s%s", exec.out, exec.err);
+}
+
 /* --- sockets to the outside --------------------------------------------------------------------------------------- */
 
 /* CRIU looks for sockets in the container's network namespace, so it has none of its own.

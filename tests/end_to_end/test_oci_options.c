@@ -41,6 +41,7 @@ static const struct {
 	{"create", "--no-pivot", NULL},
 	{"create", "--no-new-keyring", NULL},
 	{"create", "--preserve-fds", "0"},
+	{"create", "--no-subreaper", NULL},
 	{"run", "--bundle", "."},
 	{"run", "-b", "."},
 	{"run", "--config", "x"},
@@ -77,11 +78,16 @@ static const struct {
 	{"exec", "-c", "CAP_CHOWN"},
 	{"exec", "--preserve-fds", "0"},
 	{"exec", "--cgroup", "x"},
+	{"exec", "--cgroup", "pids:x"},
 	{"exec", "--ignore-paused", NULL},
 	{"kill", "--all", NULL},
 	{"kill", "-a", NULL},
+	{"kill", "--regex", NULL},
+	{"kill", "-r", NULL},
 	{"delete", "--force", NULL},
 	{"delete", "-f", NULL},
+	{"delete", "--regex", NULL},
+	{"delete", "-r", NULL},
 	{"list", "--format", "json"},
 	{"list", "-f", "table"},
 	{"list", "--quiet", NULL},
@@ -114,6 +120,49 @@ static const struct {
 	{"spec", "--bundle", "."},
 	{"spec", "-b", "."},
 	{"spec", "--rootless", NULL},
+	{"checkpoint", "--image-path", "x"},
+	{"checkpoint", "--work-path", "x"},
+	{"checkpoint", "--parent-path", "x"},
+	{"checkpoint", "--leave-running", NULL},
+	{"checkpoint", "--pre-dump", NULL},
+	{"checkpoint", "--tcp-established", NULL},
+	{"checkpoint", "--tcp-skip-in-flight", NULL},
+	{"checkpoint", "--link-remap", NULL},
+	{"checkpoint", "--ext-unix-sk", NULL},
+	{"checkpoint", "--shell-job", NULL},
+	{"checkpoint", "--lazy-pages", NULL},
+	{"checkpoint", "--status-fd", "1"},
+	{"checkpoint", "--page-server", "a:1"},
+	{"checkpoint", "--file-locks", NULL},
+	{"checkpoint", "--manage-cgroups-mode", "soft"},
+	{"checkpoint", "--network-lock", "iptables"},
+	{"checkpoint", "--empty-ns", "network"},
+	{"checkpoint", "--auto-dedup", NULL},
+	{"restore", "--bundle", "."},
+	{"restore", "-b", "."},
+	{"restore", "--config", "x"},
+	{"restore", "--image-path", "x"},
+	{"restore", "--work-path", "x"},
+	{"restore", "--tcp-established", NULL},
+	{"restore", "--tcp-close", NULL},
+	{"restore", "--link-remap", NULL},
+	{"restore", "--ext-unix-sk", NULL},
+	{"restore", "--shell-job", NULL},
+	{"restore", "--file-locks", NULL},
+	{"restore", "--manage-cgroups-mode", "soft"},
+	{"restore", "--network-lock", "skip"},
+	{"restore", "--detach", NULL},
+	{"restore", "-d", NULL},
+	{"restore", "--keep", NULL},
+	{"restore", "--pid-file", "x"},
+	{"restore", "--console-socket", "x"},
+	{"restore", "--no-subreaper", NULL},
+	{"restore", "--no-pivot", NULL},
+	{"restore", "--empty-ns", "network"},
+	{"restore", "--auto-dedup", NULL},
+	{"restore", "--lazy-pages", NULL},
+	{"restore", "--lsm-profile", "x"},
+	{"restore", "--lsm-mount-context", "x"},
 	{"start", NULL, NULL},
 	{"state", NULL, NULL},
 	{"pause", NULL, NULL},
@@ -249,6 +298,37 @@ TEST(oci_kill, of_what_has_ended_says_so)
 	cr_assert(strstr(one.err, "container not running"), "%s", one.err);
 	auto_run all = OCI(&bundle, "kill", "--all", "ID", "KILL");
 	ASSERT_STATUS(all, 0);
+}
+
+/* As crun has it: somewhere in the id, and nothing at all is no mistake. */
+TEST(oci_kill, and_delete_take_every_container_that_an_expression_fits)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	char ids[3][40];
+
+	BUNDLE_WRITE(&bundle, .args = "[\"/bin/sleep\", \"1000\"]");
+	for (int i = 0; i < 3; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "%s-%c", bundle.id, "abz"[i]);
+		auto_run run = OCI(&bundle, "run", "-d", ids[i]);
+		ASSERT_STATUS(run, 0);
+	}
+	auto_run wrong = OCI(&bundle, "delete", "--regex", "-f", "[");
+	ASSERT_REFUSED(wrong, "--regex [: ");
+	auto_run none = OCI(&bundle, "delete", "--regex", "-f", ".-[cd]$");
+	ASSERT_STATUS(none, 0);
+	auto_run killed = OCI(&bundle, "kill", "--regex", ".-[ab]$", "KILL");
+	ASSERT_STATUS(killed, 0);
+	auto_run deleted = OCI(&bundle, "delete", "-r", "-f", ".-[ab]$");
+	ASSERT_STATUS(deleted, 0);
+	auto_run left = OCI(&bundle, "list", "-q");
+	auto_free char *expected = text_format("%s\n", ids[2]);
+	cr_assert_str_eq(left.out, expected);
+	/* Without it, no expression is a name. */
+	auto_run name = OCI(&bundle, "delete", "-f", ".*");
+	ASSERT_STATUS(name, 1);
+	auto_run last = OCI(&bundle, "delete", "-f", ids[2]);
+	ASSERT_STATUS(last, 0);
 }
 
 TEST(oci_ps, passes_the_lines_of_the_hosts_ps_on)

@@ -35,18 +35,20 @@ TEST(criu_message, request_is_written_as_the_protocol_has_it)
 		.tcp_established = true,
 		.log_file = "r.log",
 		.cgroups = CRIU_CGROUPS_SOFT,
+		.network_lock = CRIU_LOCK_NOTHING,
 		.external = {external, 1},
 		.inherited = {&inherited, 1},
 	};
 
 	criu_request_encode(&request, &text);
 	ASSERT_BYTES(text, "\x08\x02"				  /* restore */
-			   "\x12\x33"				  /* options */
+			   "\x12\x36"				  /* options */
 			   "\x08\x04"				  /* directory of images */
 			   "\x10\xac\x02"			  /* pid 300 */
 			   "\x88\x01\x05"			  /* work directory */
 			   "\xc0\x01\x01"			  /* cgroups are looked after */
 			   "\x90\x02\x03"			  /* softly */
+			   "\x80\x04\x03"			  /* no lock of the network */
 			   "\x28\x01"				  /* TCP */
 			   "\x52\x05r.log"			  /* log */
 			   "\xda\x01\x0c\x0a\x08pipe:[1]\x10\x40" /* inherited */
