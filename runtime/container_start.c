@@ -37,8 +37,8 @@ static ssize_t receive_whole(int connection, void *bytes, size_t length)
 }
 
 /* An empty error and then the end of the connection mean that the program runs; an error, that it does not. The end
- * alone is the end of the process. */
-static int start_await(const struct container *container, int connection, struct error *err)
+ * alone is the end of the process. *ends: it goes no further. */
+static int start_await(const struct container *container, int connection, bool *ends, struct error *err)
 {
 	struct error answer;
 	bool announced = false;
@@ -48,6 +48,7 @@ static int start_await(const struct container *container, int connection, struct
 		if (answer.kind != ERROR_NONE) {
 			answer.text[sizeof(answer.text) - 1] = '\0';
 			*err = answer;
+			*ends = true;
 			return -1;
 		}
 		if (announced)
@@ -59,6 +60,7 @@ static int start_await(const struct container *container, int connection, struct
 			container->facts.id);
 	if (length < 0)
 		return fail_errno(err, "wait for the first process");
+	*ends = !announced;
 	if (!announced)
 		return fail(err, ERROR_SYSTEM,
 			"the first process of container \"%s\" died before it executed its program",
@@ -66,31 +68,32 @@ static int start_await(const struct container *container, int connection, struct
 	return 0;
 }
 
-static int start_ask(const struct container *container, struct error *err)
+static int start_ask(const struct container *container, bool *ends, struct error *err)
 {
 	auto_fd connection = socket_connect(container->dir, STATE_START_SOCKET, err);
 
+	*ends = false;
 	if (connection < 0 && err->errnum == ECONNREFUSED)
 		return fail(err, ERROR_BUSY, "cannot start container \"%s\": it has been started already",
 			container->facts.id);
 	if (connection < 0)
 		return -1;
-	return start_await(container, connection, err);
+	return start_await(container, connection, ends, err);
 }
 
-/* The process that says why it cannot go on ends right after: until it has, it would still be seen as one that waits.
- */
+/* Who says why it cannot go on ends right after: until it has, it would be seen as one that still waits. */
 static int start_held(const struct container *container, struct error *err)
 {
 	struct error ignored;
 	auto_fd pidfd = -1;
+	bool ends;
 
 	if (container->status != CONTAINER_CREATED)
 		return fail_not_created(container, err);
 	pidfd = process_open(&container->facts.init, &ignored);
-	if (start_ask(container, err) == 0)
+	if (start_ask(container, &ends, err) == 0)
 		return 0;
-	if (pidfd >= 0 && err->kind != ERROR_BUSY && process_wait_end(pidfd, END_WAIT_MS) == 0)
+	if (ends && pidfd >= 0 && process_wait_end(pidfd, END_WAIT_MS) == 0)
 		log_warn("process %d does not end", container->facts.init.pid);
 	return -1;
 }
