@@ -81,7 +81,7 @@ void images_make(const char *directory)
 static void config_write(const char *directory, const char *settings)
 {
 	auto_free char *text = text_format("version: 0.1\n"
-					   "log: {level: info, accesslog: {disabled: true}}\n"
+					   "log: {level: error}\n"
 					   "storage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
 					   "http:\n  addr: " REGISTRY "\n%s",
 		directory, settings ? settings : "");

@@ -3,6 +3,7 @@
  *
  * A sample every day; all 200 kills, and the full disk at every megabyte, with WARREN_TEST_ALL_POINTS=1. */
 #include <fcntl.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -185,6 +186,77 @@ TEST(image_kill, nothing_that_died_half_way_damages_the_store, .fini = playgroun
 	after = layers_describe(store);
 	cr_assert(strcmp(after, pure) == 0, "a layer is not what it was:\n%s\n%s", pure, after);
 	WARREN_OK(&world, "image", "verify");
+}
+
+/* --- going on ----------------------------------------------------------------------------------------------------- */
+
+#define LARGE_BYTES 48000000
+
+static const char large[] = "mkdir large; head -c 48000000 /dev/urandom > large/noise\n"
+			    "umoci tag --image images:single large; umoci insert --image images:large large /large\n"
+			    "skopeo copy -q --dest-tls-verify=false oci:images:large docker://" REGISTRY "/large:1\n";
+
+/* Of the largest partial file. */
+static off_t kept_bytes(const char *partial)
+{
+	auto_free char *pattern = text_format("%s/*", partial);
+	struct stat status;
+	off_t most = 0;
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			if (stat(found.gl_pathv[i], &status) == 0 && status.st_size > most)
+				most = status.st_size;
+	globfree(&found);
+	return most;
+}
+
+/* Kills the pull when half of the layer is there. */
+static void pull_half(const struct playground *playground, const char *partial)
+{
+	static const char *const words[] = {
+		"image", "pull", "--tls-verify=false", "--keep=1M", REGISTRY "/large:1", NULL};
+	pid_t pid = command_spawn(playground, words);
+	auto_fd pidfd = pidfd_open(pid, 0);
+
+	while (process_wait_end(pidfd, 0) == 0 && kept_bytes(partial) < LARGE_BYTES / 2)
+		;
+	kill(-pid, SIGKILL);
+	while (waitpid(-pid, NULL, 0) > 0)
+		;
+}
+
+/* What the registry says it has sent of layers larger than a megabyte, by the status of the reply. */
+static long long sent_bytes(const char *directory, const char *status)
+{
+	auto_free char *script =
+		text_format("awk '/GET .*blobs/ && $9 == %s && $10 > 1000000 && !/HEAD/ {sum += $10} END "
+			    "{printf \"%%d\", sum}' '%s/registry.log'",
+			status, directory);
+	auto_run run = RUN("sh", "-c", script);
+
+	return strtoll(run.out, NULL, 10);
+}
+
+TEST(image_kill, a_large_layer_goes_on_where_the_killed_pull_had_got_to, .fini = playground_rescue,
+	.timeout = SLOWLY(120))
+{
+	auto_playground world = playground_new();
+	auto_free char *partial = text_format("%s/lib/partial", world.root);
+	long long again;
+
+	images_make(world.directory.path);
+	auto_registry registry = registry_start(world.directory.path, NULL);
+	script_run(world.directory.path, large);
+	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	pull_half(&world, partial);
+	cr_assert_geq(kept_bytes(partial), LARGE_BYTES / 2);
+	WARREN_OK(&world, "image", "pull", "--tls-verify=false", "--keep=1M", REGISTRY "/large:1");
+	WARREN_OK(&world, "image", "verify");
+	again = sent_bytes(world.directory.path, "206");
+	cr_assert(
+		again > 0 && again <= LARGE_BYTES * 6 / 10, "%lld of %d bytes were fetched again", again, LARGE_BYTES);
 }
 
 /* --- a full disk -------------------------------------------------------------------------------------------------- */
