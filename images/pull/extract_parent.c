@@ -156,22 +156,10 @@ static int in_the_way(
 	return directories_make(extract, target, links - 1, err);
 }
 
-/* Opens path as a directory, making what is missing, also where dangling links lead. */
-static int directories_make(struct extract *extract, const char *path, unsigned links, struct error *err)
+/* One level, missing or not a directory so far. */
+static int level_make(
+	struct extract *extract, int dir, const char *name, const char *path, unsigned links, struct error *err)
 {
-	char up[EXTRACT_PATH_MAX + 1];
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	auto_fd dir = -1;
-	int fd = resolved_open(extract, path);
-
-	if (fd >= 0)
-		return fd;
-	if (errno != ENOENT && errno != ENOTDIR)
-		return fail_errno(err, "open directory %.200s", path);
-	snprintf(up, sizeof(up), "%.*s", slash ? (int)(slash - path) : 0, path);
-	dir = directories_make(extract, up, links, err);
-	if (dir < 0)
-		return -1;
 	if (mkdirat(dir, name, 0755) == 0) {
 		if (implied_note(extract, path, err) < 0)
 			return -1;
@@ -180,6 +168,35 @@ static int directories_make(struct extract *extract, const char *path, unsigned 
 	if (errno != EEXIST)
 		return fail_errno(err, "make directory %.200s", path);
 	return in_the_way(extract, dir, name, path, links, err);
+}
+
+/* Opens path as a directory, making what is missing from the top down, also where dangling links lead. It calls itself
+ * for links only: a path may have more levels than a stack has room for. */
+static int directories_make(struct extract *extract, const char *path, unsigned links, struct error *err)
+{
+	char prefix[EXTRACT_PATH_MAX + 1] = "";
+	auto_fd dir = resolved_open(extract, "");
+
+	if (dir < 0)
+		return fail_errno(err, "open the layer");
+	for (const char *part = path; *part;) {
+		size_t length = strcspn(part, "/"), before = (size_t)(part - path);
+		int next;
+
+		memcpy(prefix, path, before + length);
+		prefix[before + length] = '\0';
+		next = resolved_open(extract, prefix);
+		if (next < 0 && errno != ENOENT && errno != ENOTDIR)
+			return fail_errno(err, "open directory %.200s", prefix);
+		if (next < 0)
+			next = level_make(extract, dir, prefix + before, prefix, links, err);
+		if (next < 0)
+			return -1;
+		fd_drop(&dir);
+		dir = next;
+		part += length + (part[length] == '/');
+	}
+	return take_fd(&dir);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)

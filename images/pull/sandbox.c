@@ -57,7 +57,7 @@ static int memory_allow(scmp_filter_ctx filter)
 /* Whiteouts and FIFOs have the device number 0. */
 static int marks_allow(scmp_filter_ctx filter)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1, SCMP_A3(SCMP_CMP_EQ, 0));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1, SCMP_A3(SCMP_CMP_EQ, 0, 0));
 }
 
 static void filter_drop(scmp_filter_ctx *filter)
