@@ -58,6 +58,8 @@ static const struct command *const order[] = {
 	&validate_command,
 	&apply_command,
 	&down_command,
+	&clone_command,
+	&snapshot_command,
 	&image_command,
 	&doctor_command,
 	&completion_command,

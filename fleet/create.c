@@ -191,7 +191,8 @@ static int volumes_fill(const struct image_session *session, const struct root_r
 
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
  * linked or cloned from one into the other. */
-static int root_make(struct host *host, const char *staged, const struct instance_spec *spec, struct error *err)
+static int root_make(struct host *host, const char *staged, const struct instance_spec *spec,
+	const struct image_config *snapshot, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(image_session_drop) struct image_session session = {.scratch = -1, .outside = -1, .store = -1};
@@ -213,6 +214,11 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	if (dir < 0)
 		return fail_errno(err, "open %s", path);
 	request.instance = dir;
+	if (snapshot) {
+		if (root_inherit(session.store, dir, snapshot, &arena, err) < 0)
+			return -1;
+		return spec->boot ? identity_write(dir, spec, err) : 0;
+	}
 	if (spec->image &&
 		image_assign(session.store, dir, spec->image, volumes_owner(&arena, spec), &arena, &config, err) < 0)
 		return -1;
@@ -222,9 +228,9 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 }
 
 static int staged_fill(struct host *host, struct instance *staged, const char *path, const struct instance_spec *spec,
-	struct record *record, struct error *err)
+	const struct image_config *snapshot, struct record *record, struct error *err)
 {
-	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, path, spec, err) < 0 ||
+	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, path, spec, snapshot, err) < 0 ||
 		spec_write(staged->dir, spec, err) < 0)
 		return -1;
 	return desired_write(staged->dir, DESIRED_STOPPED, err);
@@ -239,7 +245,8 @@ static int name_claim(struct host *host, const char *staged_path, const char *na
 	return fail_errno(err, "rename instances/%s to %s", staged_path, name);
 }
 
-int instance_create(struct host *host, const struct instance_spec *spec, struct error *err)
+int instance_create_from(
+	struct host *host, const struct instance_spec *spec, const struct image_config *snapshot, struct error *err)
 {
 	auto_instance staged = INSTANCE_EMPTY;
 	struct record record = {0};
@@ -251,7 +258,8 @@ int instance_create(struct host *host, const struct instance_spec *spec, struct 
 		return -1;
 	if (instance_stage(host, spec->name, &staged, path, err) < 0)
 		return blame(err, "create %s", spec->name);
-	if (staged_fill(host, &staged, path, spec, &record, err) == 0 && name_claim(host, path, spec->name, err) == 0)
+	if (staged_fill(host, &staged, path, spec, snapshot, &record, err) == 0 &&
+		name_claim(host, path, spec->name, err) == 0)
 		return 0;
 	/* Record last: whoever is killed here leaves a directory that still says what it held. */
 	record_undo(host, &record);
@@ -259,4 +267,9 @@ int instance_create(struct host *host, const struct instance_spec *spec, struct 
 		log_warn("remove instances/%s: %s", path, ignored.text);
 	host_clean(host);
 	return blame(err, "create %s", spec->name);
+}
+
+int instance_create(struct host *host, const struct instance_spec *spec, struct error *err)
+{
+	return instance_create_from(host, spec, NULL, err);
 }

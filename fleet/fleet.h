@@ -131,6 +131,27 @@ MUST_CHECK int instance_remove(struct host *host, const char *name, bool force, 
  * stay. A running one goes on as it is: the new values count from its next start. Its network can change only while it
  * is stopped (ERROR_BUSY). */
 MUST_CHECK int instance_update(struct host *host, const struct instance_spec *spec, struct error *err);
+/* A new, stopped instance with the root that another has now, or had (snapshot not NULL), and its specification but for
+ * name, host name, fleet and fixed address; ports replace its own when there are any. Of a stopped one it takes the
+ * same few system calls whatever it has written; one that runs is frozen and copied. */
+struct clone_options {
+	const char *name, *snapshot;
+	const struct port *ports;
+	size_t port_count;
+};
+MUST_CHECK int instance_clone(
+	struct host *host, const char *source, const struct clone_options *options, struct error *err);
+
+/* Named states of an instance's root. A running one is frozen for the moment of the copy. Volumes are not part of it.
+ */
+MUST_CHECK int instance_snapshot(struct host *host, const char *name, const char *snapshot, struct error *err);
+/* Of a stopped one (ERROR_BUSY): what was written since is deleted. */
+MUST_CHECK int instance_restore(struct host *host, const char *name, const char *snapshot, struct error *err);
+MUST_CHECK int instance_snapshot_remove(struct host *host, const char *name, const char *snapshot, struct error *err);
+struct snapshot_list;
+MUST_CHECK int instance_snapshots(
+	struct host *host, const char *name, struct arena *arena, struct snapshot_list *out, struct error *err);
+
 MUST_CHECK int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err);
 /* Waits for the end of the present run; *status as `$?`. Not running: the last run's at once. */
 MUST_CHECK int instance_wait(struct host *host, const char *name, int *status, struct error *err);

@@ -12,8 +12,7 @@
 int instance_image_read(int store, int dir, const struct instance_spec *spec, struct arena *arena,
 	struct image_config *out, struct error *err)
 {
-	*out = (struct image_config){0};
-	return spec->image ? image_recall(store, dir, spec->image, arena, out, err) : 0;
+	return image_recall(store, dir, spec->image, arena, out, err);
 }
 
 static bool has_target(const struct instance_spec *spec, const char *target)

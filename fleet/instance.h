@@ -52,6 +52,12 @@ void instance_drop(struct instance *instance);
 /* live/<name>, made when missing. */
 MUST_CHECK int instance_live_make(struct instance *instance, struct error *err);
 
+/* --- create.c ----------------------------------------------------------------------------------------------------- */
+
+/* instance_create() with the root that another had (images.h: root_inherit()); NULL: with that of its image. */
+MUST_CHECK int instance_create_from(struct host *host, const struct instance_spec *spec,
+	const struct image_config *snapshot, struct error *err);
+
 /* --- image.c: what an instance takes from its image --------------------------------------------------------------- */
 
 /* Of an instance that exists: dir is its directory. Empty for a plain root directory. */

@@ -48,6 +48,8 @@ static const struct field assigned_fields[] = {
 	STRINGS("exposedPorts", struct image_config, exposed_ports, 0),
 	PAIRS("labels", struct image_config, labels, 0),
 	POINTER("healthCheck", struct image_config, check, check_fields, 0),
+	UINT64("pendingInode", struct image_config, pending_inode, 0),
+	STRING("pendingLayer", struct image_config, pending_layer, 0),
 	END_OF_FIELDS,
 };
 
@@ -64,7 +66,14 @@ int assigned_read(struct arena *arena, int dir, const char *file, struct image_c
 	*out = (struct image_config){0};
 	if (record_file_read(arena, dir, file, assigned_fields, out, err) < 0)
 		return -1;
+	if (out->pending_layer && layer_key_check(out->pending_layer, err) < 0)
+		return -1;
 	return layers_check(&out->layers, err);
+}
+
+int assigned_put(int dir, const char *file, const struct image_config *config, struct error *err)
+{
+	return record_file_write(dir, file, assigned_fields, config, err);
 }
 
 int assigned_write(const struct store *store, int instance, const struct image_config *config, struct error *err)
@@ -76,7 +85,7 @@ int assigned_write(const struct store *store, int instance, const struct image_c
 	for (size_t i = 0; i < config->layers.count; i++)
 		if (!layer_exists(store, config->layers.items[i]))
 			return fail(err, ERROR_MISSING, "the layer %s is not in the store", config->layers.items[i]);
-	return record_file_write(instance, ASSIGNED, assigned_fields, config, err);
+	return assigned_put(instance, ASSIGNED, config, err);
 }
 
 /* --- from the image's own config ---------------------------------------------------------------------------------- */
@@ -230,12 +239,34 @@ int image_assign(int store, int instance, const char *name, const char *owner, s
 	return named_assign(store, instance, name, owner, arena, config, err);
 }
 
+/* An instance of the host image or of a directory has a file only once it has had a snapshot. */
+static int own_read(
+	int store, int instance, bool must_exist, struct arena *arena, struct image_config *config, struct error *err)
+{
+	AUTO(store_drop) struct store whole = NO_STORE;
+
+	if (assigned_read(arena, instance, ASSIGNED, config, err) < 0) {
+		if (must_exist || err->kind != ERROR_MISSING)
+			return -1;
+		*err = (struct error){0};
+		*config = (struct image_config){0};
+		return 0;
+	}
+	if (!config->pending_inode)
+		return 0;
+	if (store_open_at(store, &whole, err) < 0)
+		return -1;
+	return assigned_settle(&whole, instance, config, err);
+}
+
 int image_recall(
 	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err)
 {
-	if (text_equal(name, IMAGE_HOST))
-		return image_prepare(store, name, arena, config, err);
-	if (assigned_read(arena, instance, ASSIGNED, config, err) < 0)
-		return blame(err, "image \"%s\"", name);
+	bool is_host = text_equal(name, IMAGE_HOST);
+
+	if (is_host && image_prepare(store, name, arena, config, err) < 0)
+		return -1;
+	if (own_read(store, instance, name && !is_host, arena, config, err) < 0)
+		return blame(err, "image \"%s\"", name ? name : "");
 	return 0;
 }

@@ -12,6 +12,10 @@
 
 MUST_CHECK int assigned_write(
 	const struct store *store, int instance, const struct image_config *config, struct error *err);
+/* The same under another name in `dir`, with the store's lock held by the caller. */
+MUST_CHECK int assigned_put(int dir, const char *file, const struct image_config *config, struct error *err);
+/* An image.json that says that something is pending is finished first: see snapshot.c. */
+MUST_CHECK int assigned_settle(const struct store *store, int instance, struct image_config *config, struct error *err);
 /* The file's name is ASSIGNED, or that of a snapshot. ERROR_MISSING. */
 MUST_CHECK int assigned_read(
 	struct arena *arena, int dir, const char *file, struct image_config *out, struct error *err);

@@ -156,27 +156,60 @@ static void opened_drop(struct opened *opened)
 	memory_drop(&opened->items);
 }
 
-/* The layers of an image as one tree, read-only and without an id map: ids are those on disk. One layer is that tree
- * itself. */
-static int merged_open(const struct image_session *session, const struct strings *layers, struct error *err)
+/* What lies below the layers of the store; -2: nothing, an image's layers are all there are. */
+static int bottom_open(const struct image_session *session, const struct root_request *request, struct error *err)
 {
-	AUTO(opened_drop) struct opened fds = {.items = calloc(layers->count, sizeof(int))};
-	struct overlay overlay = {.lowers = fds.items,
-		.lower_count = layers->count,
-		.upper = -1,
-		.work = -1,
-		.attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	char layer[LAYER_NAME_SIZE], path[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
+	int fd;
 
-	if (!fds.items)
+	if (request->rootfs)
+		return rootfs_open(session, request->rootfs, err);
+	if (!root_is_host(request))
+		return -2;
+	if (host_layer_hold(session->store, request->instance, layer, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/%s/%s", LAYERS, layer, HOST_ROOT);
+	fd = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? fail_errno(err, "open the layer %s", layer) : fd;
+}
+
+static int layers_open(
+	const struct image_session *session, const struct root_request *request, struct opened *out, struct error *err)
+{
+	size_t count = request->layers ? request->layers->count : 0;
+	int bottom;
+
+	out->items = calloc(count + 1, sizeof(*out->items));
+	if (!out->items)
 		memory_exhausted();
-	for (; fds.count < layers->count; fds.count++) {
-		auto_free char *path = text_format(LAYERS "/%s", layers->items[fds.count]);
+	for (; out->count < count; out->count++) {
+		const char *key = request->layers->items[out->count];
+		auto_free char *path = text_format(LAYERS "/%s", key);
 
-		fds.items[fds.count] = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fds.items[fds.count] < 0)
-			return fail_errno(err, "open the layer %s", layers->items[fds.count]);
+		out->items[out->count] = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (out->items[out->count] < 0)
+			return fail_errno(err, "open the layer %s", key);
 	}
-	return layers->count == 1 ? take_fd(&fds.items[0]) : overlay_mount(session, &overlay, err);
+	bottom = bottom_open(session, request, err);
+	if (bottom >= 0)
+		out->items[out->count++] = bottom;
+	return bottom == -1 ? -1 : 0;
+}
+
+/* As one tree, read-only and without an id map: ids are those on disk. One layer is that tree itself. */
+int root_lower_open(const struct image_session *session, const struct root_request *request, struct error *err)
+{
+	AUTO(opened_drop) struct opened layers = {0};
+	struct overlay overlay = {
+		.upper = -1, .work = -1, .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+
+	if (layers_open(session, request, &layers, err) < 0)
+		return -1;
+	if (!layers.count)
+		return fail(err, ERROR_MISSING, "the image has no layers");
+	overlay.lowers = layers.items;
+	overlay.lower_count = layers.count;
+	return layers.count == 1 ? take_fd(&layers.items[0]) : overlay_mount(session, &overlay, err);
 }
 
 static int request_check(const struct root_request *request, struct error *err)
@@ -186,23 +219,6 @@ static int request_check(const struct root_request *request, struct error *err)
 	if (!root_is_host(request) && request->etc_from_host && request->etc_from_host->count)
 		return fail(err, ERROR_USAGE, "etc_from_host: only with the image \"%s\"", IMAGE_HOST);
 	return 0;
-}
-
-/* The directory whose content the upper layer covers. */
-int root_lower_open(const struct image_session *session, const struct root_request *request, struct error *err)
-{
-	char layer[LAYER_NAME_SIZE], path[sizeof(LAYERS) + LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
-	int fd;
-
-	if (request->rootfs)
-		return rootfs_open(session, request->rootfs, err);
-	if (!root_is_host(request))
-		return merged_open(session, request->layers, err);
-	if (host_layer_hold(session->store, request->instance, layer, err) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "%s/%s/%s", LAYERS, layer, HOST_ROOT);
-	fd = openat(session->store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? fail_errno(err, "open the layer %s", layer) : fd;
 }
 
 int root_create(const struct image_session *session, const struct root_request *request, struct error *err)

@@ -56,7 +56,13 @@ struct image_config {
 	const char *name;	     /* "docker.io/library/debian:12"; NULL for `host` */
 	const char *manifest_digest; /* "sha256:…", and of its config */
 	const char *config_digest;
-	struct strings layers; /* keys in the store, the uppermost first; empty for `host` */
+	/* Keys in the store, the uppermost first: of the instance's snapshots, then of its image. Below them, for
+	 * `host` and a plain directory, lies that. */
+	struct strings layers;
+	/* What becomes of the upper layer with this inode, which is not the instance's any more: the layer of that key,
+	 * or NULL: nothing. 0: nothing is pending. */
+	uint64_t pending_inode;
+	const char *pending_layer;
 };
 
 /* Makes sure that the built-in image is there and fits the host: builds its skeleton when that is missing or older than
@@ -73,9 +79,42 @@ MUST_CHECK int image_assign(int store, int instance, const char *name, const cha
 	struct image_config *config, struct error *err);
 /* Volumes that nobody named, but an image: */
 #define VOLUME_ANONYMOUS "anon-"
-/* The same for an instance that has one: of what image_assign() wrote; `host` is prepared again when it changed. */
+/* The same for an instance that has one: of what image_assign() wrote; `host` is prepared again when it changed. name
+ * NULL: of an instance with a plain root directory, which has only layers of its own. */
 MUST_CHECK int image_recall(
 	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);
+
+/* --- snapshots ---------------------------------------------------------------------------------------------------- */
+
+/* All of them for an instance whose lock is held; `instance` is its directory, below the store's instances/. */
+
+/* Keeps the instance's root as it is now, under a name, or (NULL) for whoever gets *config. Of one that does not run
+ * (`running` false) what it wrote becomes a layer as it is: some system calls, whatever its size. Of one that runs,
+ * frozen, it is copied, sharing blocks where the file system can. Killed in between, the next start or snapshot
+ * finishes. ERROR_BUSY: the name is taken. */
+MUST_CHECK int root_snapshot(int store, int instance, const char *name, bool running, struct arena *arena,
+	struct image_config *config, struct error *err);
+/* Of one that does not run: its root is as it was then; what was written since is deleted. ERROR_MISSING. */
+MUST_CHECK int root_restore(int store, int instance, const char *name, struct error *err);
+/* ERROR_MISSING. Layers that nobody needs any more are deleted by images_prune(). */
+MUST_CHECK int root_snapshot_remove(int instance, const char *name, struct error *err);
+/* What it holds. ERROR_MISSING. */
+MUST_CHECK int root_snapshot_find(
+	int instance, const char *name, struct arena *arena, struct image_config *out, struct error *err);
+struct snapshot {
+	const char *name;
+	int64_t created_ms;
+	size_t layers;
+};
+struct snapshot_list {
+	struct snapshot *items; /* the oldest first */
+	size_t count;
+};
+MUST_CHECK int root_snapshots(int instance, struct arena *arena, struct snapshot_list *out, struct error *err);
+/* The root of a new instance: that of the snapshot, nothing written above it. Volumes of the image get new names and
+ * the content of the old ones. */
+MUST_CHECK int root_inherit(
+	int store, int instance, const struct image_config *snapshot, struct arena *arena, struct error *err);
 
 /* Where the directory with the network's hosts file is attached inside an instance. Every root made here has it, also a
  * read-only one, and /etc/hosts is a link to the file "hosts" in it; with nothing attached that file names localhost.

@@ -32,7 +32,7 @@
 #define NUMBER_SIZE 12
 
 /* The scratch has one directory per clone that may be attached at the same time. */
-static const char *const scratch_places[] = {"a", "b"};
+static const char *const scratch_places[] = {"a", "b", "d"};
 #define OVERLAY_PLACE "c"
 
 static void descriptor_path(char path[DESCRIPTOR_PATH_SIZE], int fd)

@@ -62,16 +62,25 @@ int root_parts_adopt(struct root_parts *parts, const char *target, int mount, bo
 	return 0;
 }
 
+bool root_is_host(const struct root_request *request)
+{
+	return request->image && text_equal(request->image, IMAGE_HOST);
+}
+
 /* --- layers of one root ------------------------------------------------------------------------------------------- */
 
 struct layers {
-	struct layer_base lower_base, instance_base;
+	struct layer_base lower_base, rootfs_base, instance_base;
 	int *lowers; /* the uppermost first; the place before the first is free, for a read-only root's own directory */
 	size_t lower_count;
 	int upper, work;
 };
 #define NO_LAYERS                                                                                                      \
-	((struct layers){.lower_base = NO_LAYER_BASE, .instance_base = NO_LAYER_BASE, .upper = -1, .work = -1})
+	((struct layers){.lower_base = NO_LAYER_BASE,                                                                  \
+		.rootfs_base = NO_LAYER_BASE,                                                                          \
+		.instance_base = NO_LAYER_BASE,                                                                        \
+		.upper = -1,                                                                                           \
+		.work = -1})
 
 static void layers_drop(struct layers *layers)
 {
@@ -82,6 +91,7 @@ static void layers_drop(struct layers *layers)
 		free(layers->lowers - 1);
 	layers->lowers = NULL;
 	layer_base_drop(&layers->instance_base);
+	layer_base_drop(&layers->rootfs_base);
 	layer_base_drop(&layers->lower_base);
 }
 
@@ -120,30 +130,6 @@ static int store_base_open(
 	return 0;
 }
 
-static int image_lowers_open(
-	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
-{
-	if (store_base_open(session, request, out, err) < 0)
-		return -1;
-	lowers_make(out, request->layers->count);
-	for (size_t i = 0; i < request->layers->count; i++)
-		if (lower_add(out, layer_open_path(out->lower_base.mount, request->layers->items[i], err)) < 0)
-			return -1;
-	return 0;
-}
-
-static int host_lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
-	struct layers *out, struct error *err)
-{
-	char path[LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
-
-	if (store_base_open(session, request, out, err) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "%s/%s", layer, HOST_ROOT);
-	lowers_make(out, 1);
-	return lower_add(out, layer_open_path(out->lower_base.mount, path, err));
-}
-
 int rootfs_open(const struct image_session *session, const char *path, struct error *err)
 {
 	bool is_file;
@@ -159,7 +145,7 @@ int rootfs_open(const struct image_session *session, const char *path, struct er
 	return take_fd(&fd);
 }
 
-static int rootfs_lower_open(
+static int rootfs_base_open(
 	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
 {
 	auto_fd source = rootfs_open(session, request->rootfs, err);
@@ -168,10 +154,40 @@ static int rootfs_lower_open(
 	if (source < 0)
 		return -1;
 	if (layer_base_open(session, source, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, request->userns,
-		    &out->lower_base, err) < 0)
+		    &out->rootfs_base, err) < 0)
 		return source_map_failed(source, what, "; put it on ext4, xfs or btrfs", err);
-	lowers_make(out, 1);
-	return lower_add(out, layer_open_path(out->lower_base.mount, ".", err));
+	return 0;
+}
+
+/* What lies below the layers of the store: the host image's tree, or a plain directory; an image's are all there are.
+ */
+static int bottom_open(const struct image_session *session, const struct root_request *request, const char *layer,
+	struct layers *out, struct error *err)
+{
+	char path[LAYER_NAME_SIZE + sizeof(HOST_ROOT)];
+
+	snprintf(path, sizeof(path), "%s/%s", layer, HOST_ROOT);
+	if (root_is_host(request))
+		return lower_add(out, layer_open_path(out->lower_base.mount, path, err));
+	if (!request->rootfs)
+		return 0;
+	if (rootfs_base_open(session, request, out, err) < 0)
+		return -1;
+	return lower_add(out, layer_open_path(out->rootfs_base.mount, ".", err));
+}
+
+static int lowers_open(const struct image_session *session, const struct root_request *request, const char *layer,
+	struct layers *out, struct error *err)
+{
+	size_t count = request->layers ? request->layers->count : 0;
+
+	lowers_make(out, count + 1);
+	if ((count || root_is_host(request)) && store_base_open(session, request, out, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (lower_add(out, layer_open_path(out->lower_base.mount, request->layers->items[i], err)) < 0)
+			return -1;
+	return bottom_open(session, request, layer, out, err);
 }
 
 static int instance_layers_open(
@@ -231,20 +247,6 @@ static int usr_mount(const struct image_session *session, const char *layer, str
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
-bool root_is_host(const struct root_request *request)
-{
-	return request->image && !(request->layers && request->layers->count);
-}
-
-static int lower_open(const struct image_session *session, const struct root_request *request, const char *layer,
-	struct layers *out, struct error *err)
-{
-	if (request->rootfs)
-		return rootfs_lower_open(session, request, out, err);
-	return root_is_host(request) ? host_lower_open(session, request, layer, out, err)
-				     : image_lowers_open(session, request, out, err);
-}
-
 int root_mount(const struct image_session *session, const struct root_request *request, struct root_parts *parts,
 	struct error *err)
 {
@@ -253,12 +255,13 @@ int root_mount(const struct image_session *session, const struct root_request *r
 
 	if (root_is_host(request) && host_layer_hold(session->store, request->instance, layer, err) < 0)
 		return -1;
-	if (lower_open(session, request, layer, &layers, err) < 0 ||
+	if (lowers_open(session, request, layer, &layers, err) < 0 ||
 		instance_layers_open(session, request, &layers, err) < 0)
 		return -1;
 	if (root_parts_adopt(parts, "/", root_overlay_mount(session, request, &layers, err), false, err) < 0)
 		return blame(err, "mount the root");
 	root_parts_retire(parts, &layers.lower_base);
+	root_parts_retire(parts, &layers.rootfs_base);
 	root_parts_retire(parts, &layers.instance_base);
 	if (root_is_host(request) && root_parts_adopt(parts, USR, usr_mount(session, layer, err), false, err) < 0)
 		return blame(err, "mount %s", USR);

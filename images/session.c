@@ -22,6 +22,7 @@
 #define ANSWER_DETACHED "overlay-takes-detached-layers"
 #define ANSWER_ATTACHED "overlay-needs-attached-layers"
 #define SCRATCH "scratch"
+#define SCRATCH_PLACES "abcd" /* three clones at a time, and an overlay (overlay.c) */
 
 /* --- the question to the kernel ----------------------------------------------------------------------------------- */
 
@@ -88,8 +89,9 @@ static int scratch_make(int run, struct image_session *session, struct error *er
 	tmpfs = filesystem_mount("tmpfs", "scratch", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 	if (tmpfs < 0)
 		return -1;
-	if (mkdirat(tmpfs, "a", 0700) < 0 || mkdirat(tmpfs, "b", 0700) < 0 || mkdirat(tmpfs, "c", 0700) < 0)
-		return fail_errno(err, "make the places of the scratch directory");
+	for (const char *name = SCRATCH_PLACES; *name; name++)
+		if (mkdirat(tmpfs, (char[]){*name, '\0'}, 0700) < 0)
+			return fail_errno(err, "make the places of the scratch directory");
 	if (mount_attach(tmpfs, place, "", err) < 0)
 		return -1;
 	session->scratch = take_fd(&tmpfs);
