@@ -74,20 +74,36 @@ static int controller_find(const struct mixture *mixture, const char *word, cons
 }
 
 /* Controllers that are mounted together have one directory. */
-static int mixture_take(struct mixture *mixture, int controller, const char *word, struct error *err)
+static void mixture_take(struct mixture *mixture, int controller, const char *word)
 {
-	const struct cgroup *below = &mixture->below[controller].cgroup;
-	const struct cgroup_host *host = below->host;
+	const struct container_cgroup *below = &mixture->below[controller];
 
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-		if (host->hierarchy[c] < 0 || host->number[c] != host->number[controller])
+		if (below->host.hierarchy[c] < 0 || below->host.number[c] != below->host.number[controller])
 			continue;
-		if (mixture->word[c])
-			return fail(err, ERROR_USAGE, "--cgroup %s: --cgroup %s has named that hierarchy already", word,
-				mixture->word[c]);
 		mixture->word[c] = word;
-		mixture->mixed.hierarchy[c] = below->hierarchy[c];
+		mixture->mixed.hierarchy[c] = below->cgroup.hierarchy[c];
 	}
+}
+
+static int mixture_add_one(struct mixture *mixture, struct arena *arena, const char *path, const char *word,
+	const char *name, struct error *err)
+{
+	const char *below = strchr(word, ':') + 1;
+	int c = controller_find(mixture, word, name, err);
+
+	if (c < 0)
+		return -1;
+	if (mixture->word[c] == word) /* "cpu,cpuacct:x" of one hierarchy */
+		return 0;
+	if (mixture->word[c])
+		return fail(err, ERROR_USAGE, "--cgroup %s: --cgroup %s has named that hierarchy already", word,
+			mixture->word[c]);
+	if (below_open(arena, path, below, &mixture->below[c], err) < 0)
+		return -1;
+	if (mixture->below[c].cgroup.hierarchy[c] < 0)
+		return below_fail_absent(err, below, name);
+	mixture_take(mixture, c, word);
 	return 0;
 }
 
@@ -101,18 +117,9 @@ static int mixture_add(
 		return fail(err, ERROR_USAGE,
 			"--cgroup %s: must be CONTROLLER:PATH; PATH alone counts for all and stands alone", word);
 	names = strings_split(arena, arena_bytes(arena, word, (size_t)(colon - word)), ',');
-	for (size_t i = 0; i < names.count; i++) {
-		int c = controller_find(mixture, word, names.items[i], err);
-
-		if (c < 0)
+	for (size_t i = 0; i < names.count; i++)
+		if (mixture_add_one(mixture, arena, path, word, names.items[i], err) < 0)
 			return -1;
-		if (!mixture->word[c] && below_open(arena, path, colon + 1, &mixture->below[c], err) < 0)
-			return -1;
-		if (!mixture->word[c] && mixture->below[c].cgroup.hierarchy[c] < 0)
-			return below_fail_absent(err, colon + 1, names.items[i]);
-		if (mixture_take(mixture, c, word, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 

@@ -201,6 +201,7 @@ TEST(oci_exec, runs_in_cgroups_of_single_hierarchies)
 		"--cgroup p: must be CONTROLLER:PATH");
 	assert_refused(OCI(&bundle, "exec", "--cgroup", "pids:p", "--cgroup", "pids:p", "ID", "true"),
 		"--cgroup pids:p has named that hierarchy already");
+	assert_output(OCI(&bundle, "exec", "--cgroup", "pids,pids:p", "ID", "echo", "x"), "x\n");
 	assert_refused(OCI(&bundle, "exec", "--cgroup", "moon:p", "ID", "true"),
 		"--cgroup moon:p: the container is in no hierarchy with the controller \"moon\"");
 	assert_refused(OCI(&bundle, "exec", "--cgroup", "a:b:c", "ID", "true"), "--cgroup a:b:c: must be");
