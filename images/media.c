@@ -62,8 +62,11 @@ static enum media_kind suffix_kind(const char *suffix, size_t length)
 
 enum media_kind media_kind(const char *media_type)
 {
-	size_t length = media_type ? strcspn(media_type, "; \t") : 0;
+	size_t length;
 
+	if (!media_type)
+		return MEDIA_UNKNOWN;
+	length = strcspn(media_type, "; \t");
 	for (size_t i = 0; i < ARRAY_SIZE(media_types); i++)
 		if (same_word(media_type, length, media_types[i].name))
 			return media_types[i].kind;
