@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/path.h"
 
-#define PIECE (256 << 10)
+#define PIECE (128 << 10)
 
 int files_open(const char *path, struct files *out, struct error *err)
 {
@@ -144,10 +144,8 @@ int files_peek(
 
 int fd_send(int fd, int64_t offset, uint64_t size, struct sink *sink, struct error *err)
 {
-	auto_free uint8_t *piece = malloc(PIECE);
+	uint8_t piece[PIECE];
 
-	if (!piece)
-		return fail_errno(err, "take memory");
 	while (size) {
 		size_t wanted = size < PIECE ? size : PIECE;
 		ssize_t got = offset < 0 ? read(fd, piece, wanted) : pread(fd, piece, wanted, offset);

@@ -109,7 +109,7 @@ static int layer_show(struct installation *installation, struct installed_layer 
 
 int layers_commit(struct installation *installation, struct error *err)
 {
-	bool ready[MANIFEST_LAYERS_MAX];
+	bool ready[MANIFEST_LAYERS_MAX] = {false};
 	size_t count;
 
 	if (looks_adopt(installation, ready, &count, err) < 0)

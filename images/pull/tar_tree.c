@@ -58,10 +58,14 @@ static bool attribute_travels(const char *name)
 	       (text_starts_with(name, "user.") && !text_starts_with(name, "user.overlay."));
 }
 
-static int attribute_add(int fd, const char *name, struct text *pax, struct error *err)
+/* Large buffers stay out of the frames of functions that call themselves. */
+#define NOT_INLINED __attribute__((noinline))
+
+NOT_INLINED static int attribute_add(int fd, const char *name, struct text *pax, struct error *err)
 {
-	auto_free char *value = malloc(VALUE_MAX), *key = text_format("SCHILY.xattr.%s", name);
-	ssize_t length = value ? fgetxattr(fd, name, value, VALUE_MAX) : -1;
+	auto_free char *key = text_format("SCHILY.xattr.%s", name);
+	char value[VALUE_MAX];
+	ssize_t length = fgetxattr(fd, name, value, VALUE_MAX);
 
 	if (length < 0)
 		return errno == ENODATA ? 0 : fail_errno(err, "read attribute %s", name);
@@ -74,11 +78,11 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int attributes_add(int fd, struct text *pax, struct error *err)
+NOT_INLINED static int attributes_add(int fd, struct text *pax, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	auto_free char *list = malloc(LIST_MAX);
-	ssize_t length = list ? flistxattr(fd, list, LIST_MAX) : -1;
+	char list[LIST_MAX];
+	ssize_t length = flistxattr(fd, list, LIST_MAX);
 	struct strings names = {0};
 
 	if (length < 0)
@@ -138,7 +142,8 @@ static int regular_write(struct writer *writer, int dir, const char *name, struc
 	return tar_write_padding(sink, (uint64_t)entry->status.st_size, err);
 }
 
-static int symlink_write(struct writer *writer, int dir, const char *name, struct described *entry, struct error *err)
+NOT_INLINED static int symlink_write(
+	struct writer *writer, int dir, const char *name, struct described *entry, struct error *err)
 {
 	char target[EXTRACT_PATH_MAX + 1];
 	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
