@@ -142,6 +142,21 @@ TEST(http, redirections_that_lead_nowhere_end)
 	cr_assert_eq(world->reply.failure, HTTP_FAILED_FOR_GOOD);
 }
 
+TEST(http, a_proxy_of_the_environment_is_asked_but_for_what_it_is_not_for)
+{
+	WORLD({.status = 200, .body = "by proxy"}, {.status = 200, .body = " and not"});
+	auto_free char *proxy = text_format("http://%s", world->server.host);
+
+	setenv("http_proxy", proxy, 1);
+	cr_assert_eq(get(world, "registry.invalid:5000", 0, 100), 0, "%s", world->err.text);
+	cr_assert(server_saw(&world->server, 0, "GET http://registry.invalid:5000/start HTTP/1.1"));
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("no_proxy", "127.0.0.1", 1);
+	cr_assert_eq(get(world, world->server.host, 0, 100), 0, "%s", world->err.text);
+	cr_assert(server_saw(&world->server, 1, "GET /start HTTP/1.1"));
+	cr_assert_str_eq(text_string(&world->body.text), "by proxy and not");
+}
+
 TEST(http, nobody_there_is_told_from_a_broken_connection)
 {
 	WORLD({.status = 200});
