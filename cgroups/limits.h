@@ -1,4 +1,5 @@
-/* Limits → writes into the kernel's files; private to this folder. limits.c is pure, apply.c does the writes. */
+/* Limits → writes into the kernel's files; private to this folder. limits.c is pure, limits_check.c refuses,
+ * apply.c does the writes. */
 #ifndef WARREN_CGROUPS_LIMITS_H
 #define WARREN_CGROUPS_LIMITS_H
 
@@ -22,6 +23,14 @@ struct limit {
 };
 extern const struct limit limits_table[];
 extern const size_t limits_table_count;
+
+#define BLOCK_WEIGHT_MIN 10 /* of OCI and BFQ; of blkio.weight, CFQ's, in kernels of vendors */
+#define BLOCK_WEIGHT_MAX 1000
+
+/* The controller before the dot of a file's name; CGROUP_CONTROLLERS for the kernel's own "cgroup." */
+enum cgroup_controller unified_controller(const char *file);
+/* What a file of v2 is called on v1: of hugetlb and rdma, which have one limit, the same. NULL: nothing alike. */
+const char *unified_on_v1(struct arena *arena, const char *file);
 
 const struct optional *limit_value(const struct cgroup_limits *limits, const struct limit *limit);
 

@@ -149,18 +149,21 @@ TEST(stats, cpu_quota_holds_a_spinning_process_and_shows_it)
 {
 	BOX(box);
 	struct cgroup_limits limits = {.cpu_quota_us = LIMIT_OF(10000), .cpu_period_us = LIMIT_OF(50000)};
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = {0};
 	int status;
 
 	box_create(&box, &limits, CGROUP_ACCOUNTING);
-	status = child_run(&box.cgroup, body_spin, NULL);
-	/* 20 percent, and slices of 5 ms more; a busy machine may give less. */
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) <= 35, "%d percent", WEXITSTATUS(status));
-	stats = stats_of(&box.cgroup);
+	/* A busy machine may give it less than its quota, in every period of a while. */
+	for (int tries = 0; tries < 20 && stats.cpu_throttled_periods.value < 1; tries++) {
+		status = child_run(&box.cgroup, body_spin, NULL);
+		/* 20 percent, and slices of 5 ms more. */
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) <= 35, "%d percent", WEXITSTATUS(status));
+		stats = stats_of(&box.cgroup);
+	}
 	cr_assert(
 		stats.cpu_throttled_periods.value >= 1 && stats.cpu_periods.value >= stats.cpu_throttled_periods.value);
 	cr_assert(stats.cpu_throttled_us.value > 0);
-	cr_assert(stats.cpu_us.value > 1000 && stats.cpu_us.value < 5000000, "%ld", (long)stats.cpu_us.value);
+	cr_assert(stats.cpu_us.value > 1000 && stats.cpu_us.value < 20000000, "%ld", (long)stats.cpu_us.value);
 	cr_assert(stats.cpu_user_us.set && stats.cpu_system_us.set);
 }
 
