@@ -78,8 +78,10 @@ static void layer_add(struct depot *depot, unsigned number)
 {
 	char name[2] = {(char)('0' + number), '\0'};
 	struct error err;
+	int kept;
 
-	if (layer_exists(&depot->store, digest_hex(depot_digest(number))))
+	ASSERT_OK(kept = layer_keep(&depot->staging, digest_hex(depot_digest(number)), &err));
+	if (kept)
 		return;
 	auto_fd dir = depot_layer_begin(depot, number);
 	auto_free char *file = text_format("file-%u", number);
