@@ -42,6 +42,9 @@ MUST_CHECK int image_tag(int store, const char *name, const char *new_name, stru
 /* Takes a name away. Instances of it go on: they keep their layers. Nothing is deleted before images_prune(). */
 MUST_CHECK int image_untag(int store, const char *name, struct error *err);
 
+/* True when the store has a layer that was made here by a snapshot or clone, needed or not. */
+bool snapshot_layers_exist(int store);
+
 struct prune_options {
 	bool unused;   /* also names that no instance was made of */
 	bool partials; /* also what is kept to continue a download */

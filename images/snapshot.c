@@ -19,9 +19,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "images/assigned.h"
+#include "images/collection.h"
 #include "images/copy.h"
 #include "images/holders.h"
 #include "images/record.h"
+#include "images/root.h"
 #include "images/staging.h"
 #include "images/upper.h"
 
@@ -31,6 +33,7 @@
 #define SNAPSHOTS_MAX 4096
 #define LAYERS_MAX 480 /* an overlay takes 500 */
 #define COPY "copy"
+#define ENTRIES_MAX 1048576
 #define VOLUMES "volumes"
 
 /* --- the upper layer ---------------------------------------------------------------------------------------------- */
@@ -106,6 +109,21 @@ static int upper_exchange(const struct store *store, int instance, struct image_
 	if (fresh_make(instance, &config->pending_inode, err) < 0 || assigned_put(instance, ASSIGNED, config, err) < 0)
 		return -1;
 	return settle_locked(store, instance, config, err);
+}
+
+bool snapshot_layers_exist(int dir)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd layers = openat(dir, LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct strings names;
+	struct error ignored;
+
+	if (layers < 0 || dir_list(&arena, layers, ENTRIES_MAX, &names, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < names.count; i++)
+		if (text_starts_with(names.items[i], PRIVATE))
+			return true;
+	return false;
 }
 
 /* --- names of snapshots ------------------------------------------------------------------------------------------- */
