@@ -264,9 +264,11 @@ if [ $full = yes ]; then
 	step fresh tests/fresh/run
 	step fresh-struck tests/fresh/self-test
 	step peers tests/peers/run --install
+	step peers-machine tests/peers/run --vm
 	step bench-run bench/run
 	step bench-oci bench/oci
 	step bench-fleet bench/fleet
-	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log
+	step bench-images bench/images/run
+	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log $logs/bench-images.log
 fi
 summary
