@@ -157,11 +157,19 @@ TEST(image_pull, the_host_says_where_short_names_lead, .fini = playground_rescue
 	run_write_file(world.directory.path, "registries.json", 0644,
 		"{ \"default\": \"" REGISTRY "\", \"insecure\": [\"" REGISTRY "\"] }");
 	setenv("WARREN_REGISTRIES", path, 1);
+	auto_run first = WARREN(&world, "run", "--rm", "--network", "none", "short:1", "/bin/busybox", "echo", "here");
+	auto_run second =
+		WARREN(&world, "run", "--rm", "--network", "none", "short:1", "/bin/busybox", "echo", "again");
+	auto_run missing = WARREN(&world, "run", "--rm", "--network", "none", "missing:1", "/bin/busybox", "true");
 	auto_run pulled = WARREN(&world, "image", "pull", "-q", "short:1");
-	auto_run seen = WARREN(&world, "run", "--rm", "--network", "none", "short:1", "/bin/busybox", "echo", "here");
 
+	ASSERT_STATUS(first, 0);
+	cr_assert_str_eq(first.out, "here\n", "what is fetched on the way is not said on standard output");
+	ASSERT_SAYS(first, "unpacked");
+	ASSERT_STATUS(second, 0);
+	cr_assert_str_eq(second.err, "", "nobody is asked for what is here");
+	ASSERT_STATUS(missing, 3);
+	ASSERT_SAYS(missing, "there is no such image");
 	ASSERT_STATUS(pulled, 0);
 	cr_assert(text_starts_with(pulled.out, "sha256:"), "%s", pulled.out);
-	ASSERT_STATUS(seen, 0);
-	cr_assert_str_eq(seen.out, "here\n");
 }
