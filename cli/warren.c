@@ -60,6 +60,7 @@ static const struct command *const order[] = {
 	&down_command,
 	&clone_command,
 	&snapshot_command,
+	&volume_command,
 	&image_command,
 	&doctor_command,
 	&completion_command,

@@ -131,6 +131,14 @@ MUST_CHECK int instance_remove(struct host *host, const char *name, bool force, 
  * stay. A running one goes on as it is: the new values count from its next start. Its network can change only while it
  * is stopped (ERROR_BUSY). */
 MUST_CHECK int instance_update(struct host *host, const struct instance_spec *spec, struct error *err);
+/* Named volumes and the instances that have them. */
+struct volume_list;
+MUST_CHECK int host_volumes(struct host *host, struct arena *arena, struct volume_list *out, struct error *err);
+/* ERROR_BUSY when an instance has it. */
+MUST_CHECK int host_volume_remove(struct host *host, const char *name, struct error *err);
+/* Deletes those that an image asked for and no instance has; the names. */
+MUST_CHECK int host_volumes_prune(struct host *host, struct arena *arena, struct strings *removed, struct error *err);
+
 /* A new, stopped instance with the root that another has now, or had (snapshot not NULL), and its specification but for
  * name, host name, fleet and fixed address; ports replace its own when there are any. Of a stopped one it takes the
  * same few system calls whatever it has written; one that runs is frozen and copied. */

@@ -58,4 +58,21 @@ struct prune_result {
 MUST_CHECK int images_prune(
 	int store, const struct prune_options *options, struct prune_result *out, struct error *err);
 
+/* --- volumes ------------------------------------------------------------------------------------------------------ */
+
+struct volume_info {
+	const char *name;
+	bool anonymous;		  /* only an image asked for it */
+	struct strings instances; /* that have it; "" stands for a snapshot */
+};
+struct volume_list {
+	struct arena *arena;
+	struct volume_info *items; /* by name */
+	size_t count;
+};
+/* All named volumes, and the instances that have them because their image asked for them; whoever knows of others adds
+ * these. */
+MUST_CHECK int volumes_list(int store, struct arena *arena, struct volume_list *out, struct error *err);
+void volume_use_add(struct volume_list *list, const char *volume, const char *instance);
+
 #endif

@@ -1,0 +1,129 @@
+/* `warren volume …`: the named volumes. */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "cli/group.h"
+#include "cli/table.h"
+#include "images/collection.h"
+
+enum { NAME, KIND, INSTANCES };
+
+static const struct column volume_columns[] = {
+	[NAME] = {.title = "NAME", .key = "name"},
+	[KIND] = {.title = "KIND", .key = "kind"},
+	[INSTANCES] = {.title = "INSTANCES", .key = "instances"},
+};
+
+struct volume_options {
+	struct table_options table;
+};
+static const struct option list_table[] = {TABLE_OPTIONS(struct volume_options, table), END_OF_OPTIONS};
+
+static const char *instances_text(struct arena *arena, const struct strings *instances)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < instances->count; i++)
+		text = arena_format(arena, "%s%s%s", text, *text ? ", " : "",
+			*instances->items[i] ? instances->items[i] : "a snapshot");
+	return text;
+}
+
+static int list_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	const struct volume_options *chosen = options;
+	struct volume_list list;
+	struct table table;
+
+	(void)count, (void)operands;
+	if (cli_open(cli, err) < 0 || host_volumes(&cli->host, &cli->arena, &list, err) < 0)
+		return -1;
+	table_init(&table, &cli->arena, volume_columns, ARRAY_SIZE(volume_columns));
+	for (size_t i = 0; i < list.count; i++) {
+		struct cell *row = table_row(&table);
+
+		row[NAME].text = list.items[i].name;
+		row[KIND].text = list.items[i].anonymous ? "of an image" : "named";
+		row[INSTANCES].text = instances_text(&cli->arena, &list.items[i].instances);
+	}
+	return table_print(&table, &chosen->table, stdout, err);
+}
+
+static int rm_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+
+	(void)options;
+	if (cli_open(cli, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (host_volume_remove(&cli->host, operands[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int prune_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	struct strings removed;
+
+	(void)options, (void)count, (void)operands;
+	if (cli_open(cli, err) < 0 || host_volumes_prune(&cli->host, &cli->arena, &removed, err) < 0)
+		return -1;
+	for (size_t i = 0; i < removed.count; i++)
+		printf("%s\n", removed.items[i]);
+	return 0;
+}
+
+static const struct command volume_list_command = {
+	.name = "list",
+	.alias = "ls",
+	.operands = "[options]",
+	.summary = "list volumes and whose they are",
+	.example = "warren volume list",
+	.options = list_table,
+	.options_size = sizeof(struct volume_options),
+	.run = list_run,
+};
+
+static const struct command volume_rm_command = {
+	.name = "rm",
+	.operands = "NAME…",
+	.summary = "delete volumes that no instance has, with all that is in them",
+	.example = "warren volume rm data",
+	.options = group_options,
+	.operands_min = 1,
+	.operands_max = SIZE_MAX,
+	.run = rm_run,
+};
+
+static const struct command volume_prune_command = {
+	.name = "prune",
+	.operands = "",
+	.summary = "delete the volumes of images that no instance has any more",
+	.example = "warren volume prune",
+	.options = group_options,
+	.run = prune_run,
+};
+
+static int volume_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	static const struct command *const commands[] = {
+		&volume_list_command, &volume_rm_command, &volume_prune_command};
+	static const struct group group = {.program = "warren volume",
+		.purpose = "directories that outlive their instances",
+		.commands = commands,
+		.count = ARRAY_SIZE(commands)};
+
+	(void)options;
+	return group_run(context, &group, count, operands, err);
+}
+
+const struct command volume_command = {
+	GROUP_COMMAND,
+	.name = "volume",
+	.summary = "list and delete named volumes",
+	.example = "warren volume list\nwarren volume rm data",
+	.run = volume_run,
+};
