@@ -234,3 +234,31 @@ TEST(layer, may_be_packed_by_xz_as_root_tarballs_are)
 	cr_assert_str_eq(world.result.compression, "xz");
 	world_drop(&world);
 }
+
+TEST(layer, a_sparse_file_has_its_holes_and_its_content)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct layer_content found;
+	struct world world;
+	struct stat status;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = "sparse", .content = "data",
+		.pax = "GNU.sparse.size=4194304\nGNU.sparse.numblocks=1\nGNU.sparse.map=1048576,4\n");
+	ADD(&archive, .name = "after", .content = "next");
+	archive_end(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	status = world_stat(&world, "sparse");
+	cr_assert(status.st_size == 4194304 && status.st_blocks * 512 < 1048576, "%lld blocks",
+		(long long)status.st_blocks);
+	auto_fd file = openat(world.layer, "sparse", O_RDONLY | O_CLOEXEC);
+	char text[8] = "";
+	cr_assert(pread(file, text, 4, 1048576) == 4 && !strcmp(text, "data"));
+	cr_assert_str_eq(world_text(&world, "after"), "next");
+	ASSERT_OK(content_measure(world.layer, &found, &err));
+	cr_assert(!memcmp(&found, &world.result.content, sizeof(found)));
+	fd_drop(&file);
+	world_drop(&world);
+}
