@@ -117,6 +117,16 @@ static int validate_run(void *context, void *options, size_t count, char **opera
 	return 0;
 }
 
+/* An instance that is there has its image, whatever has become of the name. */
+static bool has_its_image(struct cli *cli, const struct instance_spec *wanted)
+{
+	struct instance_status status;
+	struct error ignored;
+
+	return instance_status_read(&cli->arena, &cli->host, wanted->name, &status, &ignored) == 0 && status.spec &&
+	       text_equal(status.spec->image, wanted->image);
+}
+
 /* Each once, before anything of the fleet is touched. */
 static int file_images_fetch(
 	struct cli *cli, const struct fleet_file *file, const struct deploy_options *options, struct error *err)
@@ -129,7 +139,8 @@ static int file_images_fetch(
 	for (size_t i = 0; i < file->instances.count; i++) {
 		const char *image = file->instances.items[i].image;
 
-		if (image && !strings_contain(&images, image))
+		if (image && strcmp(image, "host") != 0 && !strings_contain(&images, image) &&
+			(policy == PULL_ALWAYS || !has_its_image(cli, &file->instances.items[i])))
 			strings_add(&cli->arena, &images, image);
 	}
 	return images_fetch(cli, &images, policy, err);
