@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -146,14 +145,13 @@ static int foreign_prepare(const struct root_request *request, int lower, int up
 }
 
 struct opened {
-	int *items;
+	int items[OVERLAY_LAYERS_MAX];
 	size_t count;
 };
 
 static void opened_drop(struct opened *opened)
 {
 	fds_drop(opened->items, opened->count);
-	memory_drop(&opened->items);
 }
 
 /* What lies below the layers of the store; -2: nothing, an image's layers are all there are. */
@@ -179,9 +177,8 @@ static int layers_open(
 	size_t count = request->layers ? request->layers->count : 0;
 	int bottom;
 
-	out->items = calloc(count + 1, sizeof(*out->items));
-	if (!out->items)
-		memory_exhausted();
+	if (count >= OVERLAY_LAYERS_MAX)
+		return fail(err, ERROR_USAGE, "a root of %zu layers; %d can be mounted", count, OVERLAY_LAYERS_MAX - 1);
 	for (; out->count < count; out->count++) {
 		const char *key = request->layers->items[out->count];
 		auto_free char *path = text_format(LAYERS "/%s", key);
@@ -199,10 +196,11 @@ static int layers_open(
 /* As one tree, read-only and without an id map: ids are those on disk. One layer is that tree itself. */
 int root_lower_open(const struct image_session *session, const struct root_request *request, struct error *err)
 {
-	AUTO(opened_drop) struct opened layers = {0};
+	AUTO(opened_drop) struct opened layers;
 	struct overlay overlay = {
 		.upper = -1, .work = -1, .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 
+	layers.count = 0;
 	if (layers_open(session, request, &layers, err) < 0)
 		return -1;
 	if (!layers.count)

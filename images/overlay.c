@@ -148,23 +148,14 @@ static void credentials_restore(uid_t uid)
 /* --- the mount ---------------------------------------------------------------------------------------------------- */
 
 struct option_list {
-	struct mount_option *items;
+	struct mount_option items[OVERLAY_LAYERS_MAX + OPTIONS_BESIDE_LOWERS];
 	size_t count;
 	struct text lower; /* older kernels: all lower layers in one string */
 	char upper[NUMBER_SIZE], work[NUMBER_SIZE];
 };
 
-static void option_list_make(struct option_list *list, const struct overlay *overlay)
-{
-	*list = (struct option_list){
-		.items = calloc(overlay->lower_count + OPTIONS_BESIDE_LOWERS, sizeof(*list->items))};
-	if (!list->items)
-		memory_exhausted();
-}
-
 static void option_list_drop(struct option_list *list)
 {
-	memory_drop(&list->items);
 	text_drop(&list->lower);
 }
 
@@ -268,7 +259,11 @@ int overlay_mount(const struct image_session *session, const struct overlay *ove
 	uid_t uid = overlay->upper < 0 ? 0 : overlay->as_uid;
 	int mount = -1;
 
-	option_list_make(&list, overlay);
+	list.count = 0; /* the rest is large, and written before it is read */
+	list.lower = (struct text){0};
+	if (overlay->lower_count > OVERLAY_LAYERS_MAX)
+		return fail(
+			err, ERROR_USAGE, "%zu layers; an overlay takes %d", overlay->lower_count, OVERLAY_LAYERS_MAX);
 	if (session->detached_layers)
 		options_of_descriptors(overlay, &list);
 	else

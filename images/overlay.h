@@ -19,6 +19,8 @@ MUST_CHECK int layer_base_open(const struct image_session *session, int dir, con
 MUST_CHECK int layer_base_attach(const struct image_session *session, struct layer_base *base, struct error *err);
 void layer_base_drop(struct layer_base *base);
 
+#define OVERLAY_LAYERS_MAX 500 /* the kernel's own limit: OVL_MAX_STACK */
+
 struct overlay {
 	const int *lowers; /* uppermost first; directories opened O_PATH */
 	size_t lower_count;

@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -71,25 +70,25 @@ bool root_is_host(const struct root_request *request)
 
 struct layers {
 	struct layer_base lower_base, rootfs_base, instance_base;
-	int *lowers; /* the uppermost first; the place before the first is free, for a read-only root's own directory */
+	/* The uppermost first, from slots[1] on: the first slot is free, for a read-only root's own directory. */
+	int slots[OVERLAY_LAYERS_MAX + 1];
 	size_t lower_count;
 	int upper, work;
 };
-#define NO_LAYERS                                                                                                      \
-	((struct layers){.lower_base = NO_LAYER_BASE,                                                                  \
-		.rootfs_base = NO_LAYER_BASE,                                                                          \
-		.instance_base = NO_LAYER_BASE,                                                                        \
-		.upper = -1,                                                                                           \
-		.work = -1})
+
+/* Not by an initializer, which would clear all slots. */
+static void layers_init(struct layers *layers)
+{
+	layers->lower_base = layers->rootfs_base = layers->instance_base = NO_LAYER_BASE;
+	layers->lower_count = 0;
+	layers->upper = layers->work = -1;
+}
 
 static void layers_drop(struct layers *layers)
 {
 	fd_drop(&layers->work);
 	fd_drop(&layers->upper);
-	fds_drop(layers->lowers, layers->lower_count);
-	if (layers->lowers)
-		free(layers->lowers - 1);
-	layers->lowers = NULL;
+	fds_drop(layers->slots + 1, layers->lower_count);
 	layer_base_drop(&layers->instance_base);
 	layer_base_drop(&layers->rootfs_base);
 	layer_base_drop(&layers->lower_base);
@@ -104,19 +103,11 @@ static int layer_open_path(int dir, const char *path, struct error *err)
 	return fd;
 }
 
-static void lowers_make(struct layers *layers, size_t count)
-{
-	layers->lowers = calloc(count + 1, sizeof(*layers->lowers));
-	if (!layers->lowers)
-		memory_exhausted();
-	layers->lowers++;
-}
-
 static int lower_add(struct layers *layers, int fd)
 {
 	if (fd < 0)
 		return -1;
-	layers->lowers[layers->lower_count++] = fd;
+	layers->slots[++layers->lower_count] = fd;
 	return 0;
 }
 
@@ -181,7 +172,8 @@ static int lowers_open(const struct image_session *session, const struct root_re
 {
 	size_t count = request->layers ? request->layers->count : 0;
 
-	lowers_make(out, count + 1);
+	if (count >= OVERLAY_LAYERS_MAX)
+		return fail(err, ERROR_USAGE, "a root of %zu layers; %d can be mounted", count, OVERLAY_LAYERS_MAX - 1);
 	if ((count || root_is_host(request)) && store_base_open(session, request, out, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -204,9 +196,9 @@ static int instance_layers_open(
 
 /* Read-only: the instance's own directory becomes the uppermost lower layer, so that generated files still show. */
 static int root_overlay_mount(const struct image_session *session, const struct root_request *request,
-	const struct layers *layers, struct error *err)
+	struct layers *layers, struct error *err)
 {
-	struct overlay overlay = {.lowers = layers->lowers,
+	struct overlay overlay = {.lowers = layers->slots + 1,
 		.lower_count = layers->lower_count,
 		.upper = layers->upper,
 		.work = layers->work,
@@ -215,8 +207,8 @@ static int root_overlay_mount(const struct image_session *session, const struct 
 		.is_volatile = request->ephemeral};
 
 	if (request->read_only) {
-		layers->lowers[-1] = layers->upper;
-		overlay.lowers = layers->lowers - 1;
+		layers->slots[0] = layers->upper;
+		overlay.lowers = layers->slots;
 		overlay.lower_count++;
 		overlay.upper = -1;
 		overlay.attr |= MOUNT_ATTR_RDONLY;
@@ -250,9 +242,10 @@ static int usr_mount(const struct image_session *session, const char *layer, str
 int root_mount(const struct image_session *session, const struct root_request *request, struct root_parts *parts,
 	struct error *err)
 {
-	AUTO(layers_drop) struct layers layers = NO_LAYERS;
+	AUTO(layers_drop) struct layers layers;
 	char layer[LAYER_NAME_SIZE] = "";
 
+	layers_init(&layers);
 	if (root_is_host(request) && host_layer_hold(session->store, request->instance, layer, err) < 0)
 		return -1;
 	if (lowers_open(session, request, layer, &layers, err) < 0 ||
