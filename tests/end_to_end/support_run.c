@@ -77,10 +77,23 @@ static void streams_drain(const int *fds, struct text *texts)
 	}
 }
 
-/* Collects until the process has ended; true when it did so in time. */
-static bool collect(int pidfd, int *fds, struct text *texts, int64_t timeout_ms)
+#define REAP_MS 50
+
+/* Of all children but this one. */
+static void others_reap(pid_t pid)
 {
-	int64_t end = clock_ms() + timeout_ms;
+	siginfo_t ended = {0};
+
+	while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid && ended.si_pid != pid) {
+		waitpid(ended.si_pid, NULL, 0);
+		ended = (siginfo_t){0};
+	}
+}
+
+/* Collects until the process has ended; true when it did so in time. */
+static bool collect(pid_t pid, int pidfd, int *fds, struct text *texts, const struct run_options *options)
+{
+	int64_t end = clock_ms() + (options->timeout_ms ? options->timeout_ms : TIMEOUT_MS);
 
 	for (;;) {
 		struct pollfd watch[3] = {{.fd = pidfd, .events = POLLIN}, {.fd = fds[0], .events = POLLIN},
@@ -89,7 +102,9 @@ static bool collect(int pidfd, int *fds, struct text *texts, int64_t timeout_ms)
 
 		if (left <= 0)
 			return false;
-		if (poll(watch, 3, (int)left) <= 0)
+		if (options->reaps)
+			others_reap(pid);
+		if (poll(watch, 3, options->reaps && left > REAP_MS ? REAP_MS : (int)left) <= 0)
 			continue;
 		for (int i = 0; i < 2; i++) {
 			if (watch[i + 1].revents && !stream_read(fds[i], &texts[i]))
@@ -135,7 +150,7 @@ struct run_result run_program(const char *const argv[], const struct run_options
 	auto_fd pidfd = pidfd_open(pid, 0);
 	fds[0] = out[0];
 	fds[1] = err[0];
-	result.timed_out = !collect(pidfd, fds, texts, options->timeout_ms ? options->timeout_ms : TIMEOUT_MS);
+	result.timed_out = !collect(pid, pidfd, fds, texts, options);
 	if (result.timed_out)
 		kill(-pid, SIGKILL);
 	result.status = status_of(pid);

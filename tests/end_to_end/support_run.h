@@ -16,6 +16,9 @@ struct run_options {
 	const char *const *env; /* whole environment; NULL: ours */
 	int64_t timeout_ms;	/* 0: 60 s; then the process group is killed */
 	const int *keep;	/* descriptors to pass on, as 3, 4 …; ends with -1 */
+	/* Meanwhile takes the ends of all other children, too: of one who adopts (PR_SET_CHILD_SUBREAPER), where the
+	 * program may wait for a PID namespace to empty, and we are the parent of what ended in it. */
+	bool reaps;
 };
 
 struct run_result {

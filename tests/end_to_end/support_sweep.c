@@ -47,7 +47,7 @@ static void command_make(const struct sweep *sweep, const char *const *words, co
 
 static struct run_result run(const struct sweeping *sweeping, const char *const *words)
 {
-	struct run_options options = {.directory = sweeping->sweep->directory};
+	struct run_options options = {.directory = sweeping->sweep->directory, .reaps = true};
 	const char *argv[ARGUMENTS_MAX + 1];
 
 	command_make(sweeping->sweep, words, argv);
