@@ -249,7 +249,9 @@ static int sweep_locked(struct sweep *sweep, struct error *err)
 		each(sweep, store->layers, layer_look, err) < 0 || each(sweep, store->meta, meta_look, err) < 0 ||
 		each(sweep, store->blobs, blob_look, err) < 0)
 		return -1;
-	return sweep->options->partials ? each(sweep, store->partial, partial_look, err) : 0;
+	if (sweep->options->partials && each(sweep, store->partial, partial_look, err) < 0)
+		return -1;
+	return host_leftovers_remove(store->dir, err);
 }
 
 int images_prune(int dir, const struct prune_options *options, struct prune_result *out, struct error *err)

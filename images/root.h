@@ -41,6 +41,8 @@ MUST_CHECK int host_layer_hold(int store, int instance, char layer[LAYER_NAME_SI
 /* Lets go of every layer but `keep` (NULL: of all). */
 MUST_CHECK int host_layers_release(int instance, const char *keep, struct error *err);
 
+/* Removes what killed makers of it left in tmp/, unless somebody is making it now, who does the same. */
+MUST_CHECK int host_leftovers_remove(int store, struct error *err);
 /* Copies etc_from_host into the upper layer. */
 MUST_CHECK int etc_copy(int upper, const struct strings *paths, struct error *err);
 

@@ -128,6 +128,31 @@ static int staging_clean(int layers, int staging, struct error *err)
 	return 0;
 }
 
+static bool has_staged(const struct strings *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (text_starts_with(names->items[i], LAYER_PREFIX))
+			return true;
+	return false;
+}
+
+int host_leftovers_remove(int store, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd layers = dir_create(store, LAYERS, 0755, err), staging = dir_create(store, STAGING, 0700, err),
+		lock = -1;
+	struct strings names = {0};
+
+	if (layers < 0 || staging < 0 || dir_list(&arena, staging, LAYERS_LISTED_MAX, &names, err) < 0)
+		return -1;
+	if (!has_staged(&names))
+		return 0;
+	lock = lock_file(store, LOCK, 0, err);
+	if (lock < 0)
+		return err->kind == ERROR_BUSY ? 0 : -1;
+	return staging_clean(layers, staging, err);
+}
+
 static int layer_remove(int layers, int staging, const char *name, struct error *err)
 {
 	auto_free char *dead = text_format("%s" LAYER_DEAD, name);

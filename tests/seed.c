@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -13,8 +14,8 @@
 #define FREE "free."
 #define FRESH "XXXXXX"
 
-/* What the image consists of in a store. */
-static const char *const parts[] = {"layers", "images", "tmp"};
+/* The image's own layers, of all that a store may have. */
+#define LAYER "host-"
 
 /* NULL: tests keep what they make to themselves. */
 static char *seed_path(const char *near)
@@ -48,6 +49,19 @@ static bool part_move(const char *part, const char *from, const char *to)
 	return rename(source, target) == 0;
 }
 
+static bool layers_move(const char *from, const char *to)
+{
+	auto_free char *source = text_format("%s/layers", from), *target = text_format("%s/layers", to);
+	DIR *dir = opendir(source);
+	bool moved = dir && mkdir(target, 0755) == 0;
+
+	for (struct dirent *entry; moved && (entry = readdir(dir));)
+		moved = !text_starts_with(entry->d_name, LAYER) || part_move(entry->d_name, source, target);
+	if (dir)
+		closedir(dir);
+	return moved;
+}
+
 void seed_leave(const char *near, const char *store)
 {
 	auto_free char *seed = seed_path(near), *partly = NULL, *whole = NULL;
@@ -56,9 +70,8 @@ void seed_leave(const char *near, const char *store)
 		return;
 	partly = text_format("%s/partly." FRESH, seed);
 	cr_assert(mkdtemp(partly), "%s", partly);
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (!part_move(parts[i], store, partly))
-			return; /* it never had the image */
+	if (!part_move("images", store, partly) || !layers_move(store, partly))
+		return; /* it never had the image */
 	whole = text_format("%s/" FREE "%s", seed, partly + strlen(partly) - strlen(FRESH));
 	cr_assert(rename(partly, whole) == 0, "%s", whole);
 }

@@ -52,8 +52,7 @@ static const struct bad table[] = {
 	{{"down", "../x"}, 2, "fleet name \"../x\": must begin with a lower-case letter or a digit"},
 	/* what does not exist */
 	{{"run"}, 2, "name an image (\"host\" is the built-in one), or give --rootfs DIR"},
-	{{"run", "--name", "x", "nginx:1.25"}, 3,
-		"create x: image \"nginx:1.25\": no such image here; \"host\" is the built-in one"},
+	{{"run", "--pull", "never", "--name", "x", "nginx:1.25"}, 3, "create x: image \"nginx:1.25\" is not here"},
 	{{"run", "--rootfs", "/nonexistent", "--", "true"}, 3, "--rootfs /nonexistent: No such file or directory"},
 	{{"run", "--rootfs", "/", "--", "true"}, 2, "rootfs: \"/\" is the host's own root; use the image \"host\""},
 	{{"run", "--env-file", "/nonexistent", "host", "true"}, 3,
@@ -203,8 +202,8 @@ TEST(bad_input, global_options_are_checked_before_anything_is_made)
 
 	NEEDS_ROOT();
 	assert_refused(&relative, 2, "--root \"relative\": must be an absolute path");
-	assert_refused(
-		&parent, 2, "--cgroup-parent \"../x\": must be \"delegated\" or a path without empty, \".\" or \"..\" parts");
+	assert_refused(&parent, 2,
+		"--cgroup-parent \"../x\": must be \"delegated\" or a path without empty, \".\" or \"..\" parts");
 	cr_assert(access("/tmp/warren-never-made", F_OK) < 0);
 }
 

@@ -67,6 +67,23 @@ TEST(prune, takes_the_layers_of_a_name_that_is_gone_and_leaves_those_that_anothe
 	cr_assert_eq(depot_count(&depot, "blobs/sha256"), 2);
 }
 
+TEST(prune, takes_what_a_killed_maker_of_the_host_image_left_but_not_from_a_living_one)
+{
+	NEEDS_ROOT();
+	AUTO(depot_drop) struct depot depot;
+	struct error err;
+
+	depot_open(&depot);
+	cr_assert_eq(mkdirat(depot.store.staging, "host-0", 0700), 0);
+	auto_fd maker = lock_file(depot.store.dir, "host.lock", 0, &err);
+	cr_assert(maker >= 0, "%s", err.text);
+	prune(&depot, true, true);
+	cr_assert_eq(depot_count(&depot, "tmp"), 2, "ours, and that of the living one");
+	fd_drop(&maker);
+	prune(&depot, true, true);
+	cr_assert_eq(depot_count(&depot, "tmp"), 1);
+}
+
 TEST(prune, leaves_what_an_instance_or_its_snapshot_has_whatever_becomes_of_the_name)
 {
 	NEEDS_ROOT();
