@@ -184,6 +184,7 @@ static void assert_no_instances(const char *root)
 
 TEST(bad_input, each_gives_its_one_line_and_its_status_and_leaves_nothing, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_directory root = run_directory_new();
 
 	NEEDS_ROOT();
@@ -209,6 +210,7 @@ TEST(bad_input, global_options_are_checked_before_anything_is_made)
 
 TEST(bad_input, a_port_of_another_instance_or_of_a_process_of_the_host_is_refused, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_directory root = run_directory_new();
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_port = htons(8090), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -266,6 +268,7 @@ TEST(bad_input, a_read_only_state_directory_is_named)
 
 TEST(bad_input, a_full_state_directory_leaves_nothing_half_made)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_directory root = run_directory_new();
 
 	NEEDS_ROOT();

@@ -55,6 +55,7 @@ TEST(descriptors, hard_limit_below_the_usual_one_leaves_the_soft_one, .fini = pl
 
 TEST(descriptors, many_instances_stop_and_start_with_few, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *file = text_format("%s/many.json", playground.directory.path),
 		       *text = text_format("{\"version\": 1, \"name\": \"many\", \"defaults\": {\"image\": \"host\", "

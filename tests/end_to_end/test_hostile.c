@@ -74,6 +74,7 @@ static int status_in_time(struct playground *playground, const char *trick, cons
 
 TEST(hostile, passwd_holds_up_no_command, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	const char *by_name[] = {"exec", "-u", "www-data", "inside", "id", NULL};
 	const char *plain[] = {"exec", "inside", "true", NULL}, *restart[] = {"restart", "inside", NULL};

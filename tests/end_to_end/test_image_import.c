@@ -40,6 +40,7 @@ static void assert_imports(struct playground *playground, const char *source, co
 TEST(image_import, layouts_archives_tarballs_and_directories_are_the_same_image, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct {
 		const char *source, *expected;
 		bool every_day; /* each takes its second */
@@ -74,6 +75,7 @@ static const char podman_save[] = "podman='podman --root storage/root --runroot 
 
 TEST(image_import, what_podman_saves_is_taken, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	auto_run podman = RUN("sh", "-c", "command -v podman");
 
@@ -108,6 +110,7 @@ static const char oddities[] =
 TEST(image_import, odd_things_are_passed_over_and_what_is_no_image_is_named, .fini = playground_rescue,
 	.timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	images_make(world.directory.path);

@@ -166,6 +166,7 @@ static const char publish[] =
 
 TEST(image_kill, nothing_that_died_half_way_damages_the_store, .fini = playground_rescue, .timeout = SLOWLY(900))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	bool all = getenv("WARREN_TEST_ALL_POINTS") != NULL;
 	auto_free char *store = text_format("%s/lib", world.root), *pure = NULL, *after = NULL;
@@ -242,6 +243,7 @@ static long long sent_bytes(const char *directory, const char *status)
 TEST(image_kill, a_large_layer_goes_on_where_the_killed_pull_had_got_to, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	auto_free char *partial = text_format("%s/lib/partial", world.root);
 	long long again;
@@ -300,6 +302,7 @@ static void disk_fill(const char *root, const char *store, unsigned megabytes)
 
 TEST(image_kill, a_full_disk_is_said_and_survived, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	auto_free char *root = text_format("%s/full", world.directory.path), *store = text_format("%s/lib", root);
 	unsigned step = getenv("WARREN_TEST_ALL_POINTS") ? 1 : 7;

@@ -291,6 +291,7 @@ static const char secrets_script[] =
 
 TEST(isolation, no_file_of_the_host_is_seen_beside_usr, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_directory fakes = run_directory_new();
 	auto_playground playground = playground_new();
 

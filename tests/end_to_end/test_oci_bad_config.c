@@ -446,6 +446,7 @@ static size_t step_between_rows(void)
 /* In create; and in run, which is the same up to there, every eighth. */
 TEST(oci_bad_config, is_refused_in_one_line_and_leaves_nothing, .timeout = SLOWLY(600))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	AUTO(bench_drop) struct bench bench = {0};
 	size_t faults = 0;
@@ -586,6 +587,7 @@ static void limit_write(const struct bench *bench, const struct limit *limit, si
 
 TEST(oci_bad_config, what_is_just_allowed_runs_and_one_more_is_refused, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	AUTO(bench_drop) struct bench bench = {0};
 	int faults = 0;

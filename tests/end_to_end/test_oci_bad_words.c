@@ -286,6 +286,7 @@ static size_t step_between_rows(void)
 
 TEST(oci_bad_words, of_a_command_are_refused_in_one_line_and_touch_nothing, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	AUTO(bench_drop) struct bench bench = {0};
 	size_t faults = 0;
@@ -300,6 +301,7 @@ TEST(oci_bad_words, of_a_command_are_refused_in_one_line_and_touch_nothing, .tim
 /* 255 characters are the most; 256 and 1,000 are too many, for every command that takes an id. */
 TEST(oci_bad_words, and_ids_that_are_too_long_are_refused_by_every_command, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	static const char *const commands[] = {
 		"create", "run", "start", "state", "kill", "delete", "ps", "pause", "resume", "events", "update"};
@@ -343,6 +345,7 @@ static void file_change(const struct bench *bench, const char *name, const char 
 
 TEST(oci_bad_words, in_a_process_file_are_refused_by_exec, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	static const char *const words[] = {"exec", "--process", "process.json", ID, NULL};
 	AUTO(bench_drop) struct bench bench = {0};
@@ -359,6 +362,7 @@ TEST(oci_bad_words, in_a_process_file_are_refused_by_exec, .timeout = SLOWLY(120
 
 TEST(oci_bad_words, in_resources_are_refused_by_update, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	static const char *const words[] = {"update", "--resources", "resources.json", ID, NULL};
 	AUTO(bench_drop) struct bench bench = {0};

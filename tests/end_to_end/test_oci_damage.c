@@ -18,6 +18,7 @@ static int first_pid(struct bundle *bundle)
 /* A damaged record must not hide the others, and must not keep its container from being removed. */
 TEST(oci_damage, of_one_record_hides_no_other_and_is_removed_with_its_process)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	static const char *const damages[] = {"", "{", "null", "[1]", "{\"id\": \"other\"}", "{\"init\": \"x\"}",
 		"\xff\xfe",
@@ -66,6 +67,7 @@ static void put_instead(const char *path, const char *command)
 
 TEST(oci_damage, of_another_kind_of_file_hurts_no_other_and_hangs_nobody, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	for (size_t i = 0; i < ARRAY_SIZE(instead); i++) {
 		auto_bundle bundle = bundle_new();

@@ -297,6 +297,7 @@ TEST(oci_hooks, that_fail_after_the_end_are_only_warned_of)
 
 TEST(oci_hooks, are_killed_when_their_time_is_out)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	for (size_t i = 0; i < POSTSTOP; i++) {
 		auto_bundle bundle = bundle_new();

@@ -190,6 +190,7 @@ TEST(oci_pause, stops_and_resumes)
 
 TEST(oci_names, are_checked_before_anything_is_touched)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_ROOT();
 	static const char *const names[] = {"..", ".", "../state", "../bundle", "a/b", "/etc", "-x", ".hidden", "ü",
 		"a b", "", "a\nb",

@@ -76,6 +76,7 @@ TEST(oci_network, devices_keep_their_name_and_reach_namespaces_of_others_and_use
 
 TEST(oci_network, devices_that_cannot_move_are_refused_before_anything_has_moved)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct {
 		const char *system, *namespaces, *text;
 	} cases[] = {
