@@ -88,6 +88,7 @@ TEST(image_pull, images_of_every_make_come_run_and_serve, .fini = playground_res
 
 TEST(image_pull, what_is_not_to_be_had_is_said_in_one_line, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	images_make(world.directory.path);
@@ -115,6 +116,7 @@ static const char secure_make[] = "openssl req -x509 -newkey ec -pkeyopt ec_para
 
 TEST(image_pull, a_registry_wants_tls_and_a_password, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	const char *directory = world.directory.path;
 	auto_free char *certs = text_format("%s/certs", directory), *login = text_format("%s/auth.json", directory);
@@ -148,6 +150,7 @@ TEST(image_pull, a_registry_wants_tls_and_a_password, .fini = playground_rescue,
 
 TEST(image_pull, the_host_says_where_short_names_lead, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	auto_free char *path = text_format("%s/registries.json", world.directory.path);
 
