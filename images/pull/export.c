@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "images/manifest.h"
 #include "images/pull/export_sink.h"
+#include "images/pull/instance.h"
 #include "images/pull/tar_write.h"
 
 #define BUFFER (256 << 10)
@@ -70,7 +71,7 @@ int export_root(const int *directories, size_t count, int out, struct error *err
 
 int export_delta(int upper, int out, struct error *err)
 {
-	struct tar_write how = {.sink = export_sink_open(out), .layer = true};
+	struct tar_write how = {.sink = export_sink_open(out), .layer = true, .left_out = instance_generated_files};
 
 	return export_sink_close(how.sink, tar_write_tree(&how, &upper, 1, err), err);
 }

@@ -15,7 +15,8 @@ MUST_CHECK int export_root(const int *directories, size_t count, int out, struct
 MUST_CHECK int export_image_root(
 	const struct store *store, const struct image_record *image, int out, struct error *err);
 
-/* The upper directory of an instance as a layer: what it wrote, and ".wh." entries for what it removed. */
+/* The upper directory of an instance as a layer: what it wrote, and ".wh." entries for what it removed. Files
+ * that are made for each instance (instance_generated_files) are not part of it. */
 MUST_CHECK int export_delta(int upper, int out, struct error *err);
 
 /* An image as an OCI layout in a tar archive; tag (may be NULL) is what the layout calls it. Its layers are written

@@ -7,9 +7,9 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "images/manifest.h"
-#include "images/pull/digest.h"
 #include "images/pull/export.h"
 #include "images/pull/export_sink.h"
+#include "images/pull/measure.h"
 #include "images/pull/tar_write.h"
 
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
@@ -17,36 +17,15 @@
 #define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 
-struct blob {
-	char digest[REFERENCE_DIGEST_SIZE];
-	uint64_t size;
-};
-
 struct exported {
 	const struct store *store;
 	const struct image_record *image;
 	struct arena *arena;
 	struct sink *sink;
-	struct blob *layers, config, manifest;
+	struct measured *layers, config, manifest;
 };
 
 /* ---- layers ---- */
-
-struct measuring_sink {
-	struct sink sink; /* first */
-	struct digest digest;
-	uint64_t size;
-};
-
-static int measure(struct sink *sink, const void *bytes, size_t length, struct error *err)
-{
-	struct measuring_sink *to = (struct measuring_sink *)sink;
-
-	(void)err;
-	digest_add(&to->digest, bytes, length);
-	to->size += length;
-	return 0;
-}
 
 static int layer_send(const struct exported *exported, size_t index, struct sink *sink, struct error *err)
 {
@@ -56,21 +35,14 @@ static int layer_send(const struct exported *exported, size_t index, struct sink
 	return directory < 0 ? -1 : tar_write_tree(&how, &directory, 1, err);
 }
 
-static int layer_measure(const struct exported *exported, size_t index, struct blob *out, struct error *err)
+static int exported_measure(const struct exported *exported, size_t index, struct error *err)
 {
-	struct measuring_sink sink = {.sink.write = measure};
-	int result;
+	auto_fd directory = layer_open(exported->store, exported->image->layers.items[index], err);
 
-	if (digest_begin(&sink.digest, err) < 0)
-		return -1;
-	result = layer_send(exported, index, &sink.sink, err);
-	digest_end(&sink.digest, out->digest);
-	out->size = sink.size;
-	digest_drop(&sink.digest);
-	return result;
+	return directory < 0 ? -1 : layer_measure(directory, NULL, &exported->layers[index], err);
 }
 
-static int blob_header(const struct exported *exported, const struct blob *blob, struct error *err)
+static int blob_header(const struct exported *exported, const struct measured *blob, struct error *err)
 {
 	char name[32 + REFERENCE_DIGEST_SIZE];
 
@@ -80,7 +52,7 @@ static int blob_header(const struct exported *exported, const struct blob *blob,
 
 /* The second reading must give what the first gave: a layer does not change. */
 struct checked_sink {
-	struct measuring_sink measured; /* first */
+	struct measure measured; /* first */
 	struct sink *to;
 };
 
@@ -88,26 +60,26 @@ static int pass_on(struct sink *sink, const void *bytes, size_t length, struct e
 {
 	struct checked_sink *checked = (struct checked_sink *)sink;
 
-	if (measure(sink, bytes, length, err) < 0)
+	if (measure_write(sink, bytes, length, err) < 0)
 		return -1;
 	return checked->to->write(checked->to, bytes, length, err);
 }
 
 static int layer_write(const struct exported *exported, size_t index, struct error *err)
 {
-	const struct blob *blob = &exported->layers[index];
-	struct checked_sink sink = {.measured.sink.write = pass_on, .to = exported->sink};
+	const struct measured *blob = &exported->layers[index];
+	struct checked_sink sink = {.to = exported->sink};
 	char digest[REFERENCE_DIGEST_SIZE];
 	int result;
 
 	for (size_t i = 0; i < index; i++)
 		if (!strcmp(exported->layers[i].digest, blob->digest))
 			return 0; /* two layers of the same content are one blob */
-	if (blob_header(exported, blob, err) < 0 || digest_begin(&sink.measured.digest, err) < 0)
+	if (blob_header(exported, blob, err) < 0 || measure_begin(&sink.measured, err) < 0)
 		return -1;
+	sink.measured.sink.write = pass_on;
 	result = layer_send(exported, index, &sink.measured.sink, err);
-	digest_end(&sink.measured.digest, digest);
-	digest_drop(&sink.measured.digest);
+	measure_end(&sink.measured, digest);
 	if (result < 0)
 		return -1;
 	if (strcmp(digest, blob->digest))
@@ -119,7 +91,7 @@ static int layer_write(const struct exported *exported, size_t index, struct err
 /* ---- documents ---- */
 
 static int document_write(
-	const struct exported *exported, struct encoder *encoder, struct blob *blob, struct error *err)
+	const struct exported *exported, struct encoder *encoder, struct measured *blob, struct error *err)
 {
 	size_t length;
 	auto_free char *text = encoder_take(encoder, &length);
@@ -164,7 +136,7 @@ static int config_write(struct exported *exported, struct error *err)
 	return document_write(exported, encoder, &exported->config, err);
 }
 
-static void descriptor_begin(struct encoder *encoder, const char *key, const char *type, const struct blob *blob)
+static void descriptor_begin(struct encoder *encoder, const char *key, const char *type, const struct measured *blob)
 {
 	encode_object_begin(encoder, key);
 	encode_string(encoder, "mediaType", type);
@@ -220,7 +192,7 @@ static int archive_write(struct exported *exported, const char *tag, struct erro
 	size_t count = exported->image->layers.count;
 
 	for (size_t i = 0; i < count; i++)
-		if (layer_measure(exported, i, &exported->layers[i], err) < 0)
+		if (exported_measure(exported, i, err) < 0)
 			return -1;
 	if (tar_write_file(exported->sink, "oci-layout", layout, sizeof(layout) - 1, err) < 0)
 		return -1;
@@ -241,7 +213,7 @@ int export_oci_archive(
 		.image = image,
 		.arena = &arena,
 		.sink = export_sink_open(out),
-		.layers = arena_new_array(&arena, image->layers.count, struct blob),
+		.layers = arena_new_array(&arena, image->layers.count, struct measured),
 	};
 
 	return export_sink_close(exported.sink, archive_write(&exported, tag, err), err);

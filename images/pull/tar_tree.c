@@ -278,6 +278,14 @@ static bool is_mounted(int dir, const struct stat *status)
 	return fstat(dir, &here) == 0 && here.st_dev != status->st_dev;
 }
 
+static bool is_left_out(const struct tar_write *how, const char *path)
+{
+	for (const char *const *each = how->left_out; each && *each; each++)
+		if (!strcmp(*each, path))
+			return true;
+	return false;
+}
+
 static int name_write(
 	struct writer *writer, const struct stack *stack, const char *up, const char *name, struct error *err)
 {
@@ -286,6 +294,8 @@ static int name_write(
 	ssize_t found = name_find(stack, name, &entry.status);
 	int dir;
 
+	if (is_left_out(writer->how, path))
+		return 0;
 	if (found < 0)
 		return fail_errno(err, "look at %s", path);
 	dir = stack->dirs[found];

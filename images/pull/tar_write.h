@@ -11,6 +11,8 @@
 struct tar_write {
 	struct sink *sink;
 	bool layer; /* overlayfs' marks are written as ".wh." names, as a layer has them; else they are left out */
+	const char *const *left_out; /* paths from the top ("etc/hosts") that are passed over with all below; ends with
+					NULL; NULL: nothing is */
 };
 
 /* The whole tree, ended as an archive is: of one directory, or of several upon one another, the topmost first, as an
