@@ -160,6 +160,25 @@ struct snapshot_list;
 MUST_CHECK int instance_snapshots(
 	struct host *host, const char *name, struct arena *arena, struct snapshot_list *out, struct error *err);
 
+/* Calls run() while nothing changes the instance or its files: its lock is held, and one that runs is frozen. Gives
+ * what run() gives. */
+struct held_work {
+	int (*run)(void *context, const struct instance_spec *spec, struct error *err);
+	void *context;
+};
+MUST_CHECK int instance_hold(struct host *host, const char *name, const struct held_work *work, struct error *err);
+
+/* Files into an instance's root, or out of it, whether it runs or not; see images/transfer.h for the rules. Of a
+ * stopped one volumes are not there. ERROR_MISSING when there is no such instance or path. */
+struct copy_request {
+	const char *instance;
+	const char *inner_path; /* relative ones begin at its root */
+	const char *host_path;
+	bool into; /* the instance */
+	bool archive;
+};
+MUST_CHECK int instance_copy(struct host *host, const struct copy_request *request, struct error *err);
+
 MUST_CHECK int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err);
 /* Waits for the end of the present run; *status as `$?`. Not running: the last run's at once. */
 MUST_CHECK int instance_wait(struct host *host, const char *name, int *status, struct error *err);

@@ -55,8 +55,22 @@ MUST_CHECK int instance_live_make(struct instance *instance, struct error *err);
 /* --- create.c ----------------------------------------------------------------------------------------------------- */
 
 /* instance_create() with the root that another had (images.h: root_inherit()); NULL: with that of its image. */
-MUST_CHECK int instance_create_from(struct host *host, const struct instance_spec *spec,
-	const struct image_config *snapshot, struct error *err);
+MUST_CHECK int instance_create_from(
+	struct host *host, const struct instance_spec *spec, const struct image_config *snapshot, struct error *err);
+
+/* --- still.c: files that stay as they are for a while ------------------------------------------------------------- */
+
+/* True when it runs, or a monitor is about to start it again. */
+bool instance_is_up(struct instance *instance);
+/* With the instance's lock held, between begin and end nothing inside writes: one that runs is frozen, one that is
+ * paused stays so. A kill of this command in between leaves it frozen, as `warren list` shows, and `warren resume` ends
+ * that. */
+struct stillness {
+	bool running, thaw;
+	struct cgroup cgroup; /* when it is running */
+};
+MUST_CHECK int instance_still_begin(struct instance *instance, struct stillness *out, struct error *err);
+void instance_still_end(struct instance *instance, struct stillness *still);
 
 /* --- image.c: what an instance takes from its image --------------------------------------------------------------- */
 

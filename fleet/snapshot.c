@@ -10,51 +10,24 @@
 #include "images/collection.h"
 #include "images/images.h"
 
-#define FREEZE_TIMEOUT_MS 10000
-
 /* --- one that runs ------------------------------------------------------------------------------------------------ */
-
-static bool is_up(struct instance *instance)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct running running;
-	struct error ignored;
-
-	return instance_running_read(&arena, instance, &running, &ignored) == 0 || instance_is_monitored(instance);
-}
 
 static int stopped_check(struct instance *instance, struct error *err)
 {
-	return is_up(instance) ? fail(err, ERROR_BUSY, "%s is running; stop it first", instance->name) : 0;
-}
-
-/* Nothing inside writes meanwhile. One that is paused stays so. A kill of this command in between leaves it frozen, as
- * `warren list` shows, and `warren resume` ends that. */
-static int frozen_snapshot(struct instance *instance, const char *name, struct arena *arena,
-	struct image_config *config, struct error *err)
-{
-	struct host *host = instance->host;
-	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
-	struct error later;
-	bool was_frozen;
-	int result;
-
-	if (cgroup_open(&host->cgroups, instance_cgroup_path(arena, host, instance->name), &cgroup, err) < 0)
-		return -1;
-	was_frozen = cgroup_is_frozen(&cgroup);
-	if (!was_frozen && cgroup_freeze(&cgroup, true, FREEZE_TIMEOUT_MS, err) < 0)
-		return -1;
-	result = root_snapshot(host->lib, instance->dir, name, true, arena, config, err);
-	if (!was_frozen && cgroup_freeze(&cgroup, false, FREEZE_TIMEOUT_MS, &later) < 0)
-		log_warn("%s stays paused: %s", instance->name, later.text);
-	return result;
+	return instance_is_up(instance) ? fail(err, ERROR_BUSY, "%s is running; stop it first", instance->name) : 0;
 }
 
 static int snapshot_held(struct instance *instance, const char *name, struct arena *arena, struct image_config *config,
 	struct error *err)
 {
-	return is_up(instance) ? frozen_snapshot(instance, name, arena, config, err)
-			       : root_snapshot(instance->host->lib, instance->dir, name, false, arena, config, err);
+	struct stillness still;
+	int result;
+
+	if (instance_still_begin(instance, &still, err) < 0)
+		return -1;
+	result = root_snapshot(instance->host->lib, instance->dir, name, still.running, arena, config, err);
+	instance_still_end(instance, &still);
+	return result;
 }
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
@@ -161,7 +134,7 @@ static int clone_held(struct instance *source, const struct clone_options *optio
 		return root_snapshot_find(source->dir, options->snapshot, &arena, &config, err) < 0
 			       ? -1
 			       : instance_create_from(source->host, &spec, &config, err);
-	if (is_up(source) && passing_name_make(&arena, &passing, err) < 0)
+	if (instance_is_up(source) && passing_name_make(&arena, &passing, err) < 0)
 		return -1;
 	if (snapshot_held(source, passing, &arena, &config, err) < 0)
 		return -1;

@@ -119,8 +119,8 @@ static int range_copy(int from, int to, off_t begin, off_t end, struct error *er
 	return 0;
 }
 
-/* Shared where that is possible, else only what is no hole: lseek(2). */
-static int content_copy(int from, int to, off_t size, struct error *err)
+/* What is no hole is found by lseek(2). */
+int content_copy(int from, int to, off_t size, struct error *err)
 {
 	off_t begin = 0, end;
 

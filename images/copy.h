@@ -9,5 +9,8 @@
  * says by whiteouts and opaque directories. Contents are shared where the file system can (FICLONE). Left out: sockets
  * and devices. What is mounted below `from` is not part of it. Nothing is followed and nothing is synced. */
 MUST_CHECK int tree_copy(int from, int into, struct error *err);
+/* The first `size` bytes of a file into an empty one; shared (FICLONE) where the file system can, else holes stay
+ * holes. A file that becomes shorter meanwhile is no error. */
+MUST_CHECK int content_copy(int from, int to, off_t size, struct error *err);
 
 #endif

@@ -12,19 +12,17 @@
 #include "images/overlay.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mount.h"
 #include "base/path.h"
+#include "images/credentials.h"
 
 #define OPTIONS_BESIDE_LOWERS 8
 #define FSCONFIG_STRING_MAX 255
@@ -97,52 +95,6 @@ void layer_base_drop(struct layer_base *base)
 	errno = saved;
 	fd_drop(&base->mount);
 	base->attached = false;
-}
-
-/* --- credentials -------------------------------------------------------------------------------------------------- */
-
-static int capabilities_get(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-
-	return (int)syscall(SYS_capget, &header, data);
-}
-
-static int capabilities_set(const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-
-	return (int)syscall(SYS_capset, &header, data);
-}
-
-/* Overlayfs keeps its mounter's credentials and creates files with them. Id 0 of the host has no place in an idmapped
- * upper layer, and the mount would silently be read-only; so the mounter's file system ids are the instance's root. The
- * switch drops the file capabilities from the effective set (capabilities(7)), which are raised again. */
-static int credentials_take(uid_t uid, struct error *err)
-{
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (uid == 0)
-		return 0;
-	if (capabilities_get(data) < 0)
-		return fail_errno(err, "capget");
-	setfsgid(uid);
-	setfsuid(uid);
-	if (capabilities_set(data) < 0)
-		return fail_errno(err, "capset");
-	return 0;
-}
-
-/* Back to id 0: the kernel raises the file capabilities by itself. */
-static void credentials_restore(uid_t uid)
-{
-	int saved = errno;
-
-	if (uid != 0) {
-		setfsuid(0);
-		setfsgid(0);
-	}
-	errno = saved;
 }
 
 /* --- the mount ---------------------------------------------------------------------------------------------------- */
@@ -269,11 +221,13 @@ int overlay_mount(const struct image_session *session, const struct overlay *ove
 	else
 		options_of_paths(overlay, &list);
 	options_of_features(overlay, &list);
-	if (credentials_take(uid, err) == 0)
+	/* Overlayfs keeps its mounter's credentials and creates files with them. Id 0 of the host has no place in an
+	 * idmapped upper layer, and the mount would silently be read-only. */
+	if (filesystem_ids_take(uid, err) == 0)
 		mount = session->detached_layers
 				? filesystem_mount("overlay", NULL, list.items, list.count, overlay->attr, err)
 				: mount_by_numbers(session, overlay, &list, err);
-	credentials_restore(uid);
+	filesystem_ids_restore(uid);
 	return mount;
 }
 

@@ -30,9 +30,9 @@ for folder in base cgroups netns images runtime fleet cli; do
 				;;
 			esac
 			# Other folders are seen through their one header; the models of runtime and fleet are part of it, and
-			# so are the driver by systemd and the list of images, which few need. warren-pull is made for images.
+			# so are the driver by systemd, the list of images and copying, which few need. warren-pull is made for images.
 			[ "$target" = "$folder" ] || [ "$target" = base ] || case $file:$included in
-			*:"$target/$target.h" | *:*/spec.h | *:cgroups/systemd.h | *:images/collection.h | cli/pull*:images/*) ;;
+			*:"$target/$target.h" | *:*/spec.h | *:cgroups/systemd.h | *:images/collection.h | *:images/transfer.h | cli/pull*:images/*) ;;
 			*)
 				echo "$file: \"$included\" is private to $target/; use \"$target/$target.h\""
 				bad=1

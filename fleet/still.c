@@ -1,0 +1,59 @@
+/* An instance that does not change for a while, so that its files can be read as one state. */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "fleet/instance.h"
+
+#define FREEZE_TIMEOUT_MS 10000
+
+bool instance_is_up(struct instance *instance)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct running running;
+	struct error ignored;
+
+	return instance_running_read(&arena, instance, &running, &ignored) == 0 || instance_is_monitored(instance);
+}
+
+int instance_still_begin(struct instance *instance, struct stillness *out, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct host *host = instance->host;
+
+	*out = (struct stillness){.running = instance_is_up(instance)};
+	if (!out->running)
+		return 0;
+	if (cgroup_open(&host->cgroups, instance_cgroup_path(&arena, host, instance->name), &out->cgroup, err) < 0)
+		return -1;
+	out->thaw = !cgroup_is_frozen(&out->cgroup);
+	if (!out->thaw || cgroup_freeze(&out->cgroup, true, FREEZE_TIMEOUT_MS, err) == 0)
+		return 0;
+	cgroup_drop(&out->cgroup);
+	return -1;
+}
+
+void instance_still_end(struct instance *instance, struct stillness *still)
+{
+	struct error err;
+
+	if (still->running && still->thaw && cgroup_freeze(&still->cgroup, false, FREEZE_TIMEOUT_MS, &err) < 0)
+		log_warn("%s stays paused: %s", instance->name, err.text);
+	if (still->running)
+		cgroup_drop(&still->cgroup);
+}
+
+int instance_hold(struct host *host, const char *name, const struct held_work *work, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_instance instance = INSTANCE_EMPTY;
+	struct instance_spec spec;
+	struct stillness still;
+	int result;
+
+	if (instance_take(host, name, &instance, err) < 0 ||
+		instance_spec_load(&arena, instance.dir, name, &spec, err) < 0 ||
+		instance_still_begin(&instance, &still, err) < 0)
+		return -1;
+	result = work->run(work->context, &spec, err);
+	instance_still_end(&instance, &still);
+	return result;
+}
