@@ -43,6 +43,12 @@ static void option_add(struct arena *arena, struct strings *words, const struct 
 		if (*text)
 			strings_add(arena, words, arena_format(arena, "--%s=%s", option->name, *text));
 		break;
+	case OPTION_KIND_TEXTS:
+		for (size_t i = 0; i < ((const struct strings *)member)->count; i++)
+			strings_add(arena, words,
+				arena_format(
+					arena, "--%s=%s", option->name, ((const struct strings *)member)->items[i]));
+		break;
 	case OPTION_KIND_DURATION:
 		optional_add(arena, words, option, "ms", member);
 		break;
@@ -52,19 +58,40 @@ static void option_add(struct arena *arena, struct strings *words, const struct 
 	}
 }
 
-static struct strings words_make(struct arena *arena, const struct command *command, const struct pull_options *options,
-	size_t count, char **operands)
+static struct strings words_make(struct arena *arena, const char *word, const struct command *command,
+	const struct pull_options *options, size_t count, char **operands)
 {
 	struct strings words = {0};
 
 	strings_add(arena, &words, PULL_PROGRAM);
-	strings_add(arena, &words, command->name);
+	strings_add(arena, &words, word);
 	for (const struct option *option = command->options; option->kind != OPTION_KIND_END; option++)
 		option_add(arena, &words, option, (const char *)options + option->offset);
 	strings_add(arena, &words, "--");
 	for (size_t i = 0; i < count; i++)
 		strings_add(arena, &words, operands[i]);
 	return words;
+}
+
+/* --- while something is held -------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t held_helper, held_signal;
+
+static void signal_pass(int number)
+{
+	if (held_helper)
+		kill(held_helper, number);
+	else
+		held_signal = number;
+}
+
+/* Signals that end us end the helper instead, and we go on to undo what we hold. exec(2) resets handlers. */
+static void signals_catch(const int *numbers, size_t count, struct sigaction *before)
+{
+	struct sigaction pass = {.sa_handler = signal_pass, .sa_flags = SA_RESTART};
+
+	for (size_t i = 0; i < count; i++)
+		sigaction(numbers[i], &pass, &before[i]);
 }
 
 /* --- starting ----------------------------------------------------------------------------------------------------- */
@@ -97,11 +124,32 @@ static int helper_run(const struct strings *words, int error_fd, struct error *e
 		return fail_errno(err, "start " PULL_PROGRAM);
 	if (pid == 0)
 		execute(program, words, error_fd);
+	held_helper = pid;
+	if (held_signal)
+		kill(pid, held_signal);
 	if (process_wait_end(pidfd, -1) < 0 || process_reap(pidfd, &status, err) < 0)
 		return blame(err, "wait for " PULL_PROGRAM);
 	if (WIFSIGNALED(status))
 		return fail(err, ERROR_SYSTEM, PULL_PROGRAM ": killed by signal %d", WTERMSIG(status));
 	return WEXITSTATUS(status);
+}
+
+int pull_run_held(struct cli *cli, const char *word, const struct command *command, struct pull_options *options,
+	size_t count, char **operands, struct error *err)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction before[ARRAY_SIZE(numbers)];
+	struct strings words;
+	int result;
+
+	options->store = cli->host.lib_path;
+	words = words_make(&cli->arena, word, command, options, count, operands);
+	signals_catch(numbers, ARRAY_SIZE(numbers), before);
+	result = helper_run(&words, -1, err);
+	held_helper = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaction(numbers[i], &before[i], NULL);
+	return result;
 }
 
 /* --- commands ----------------------------------------------------------------------------------------------------- */
@@ -115,7 +163,7 @@ static int command_run(struct cli *cli, const struct command *command, struct pu
 	if (cli_open(cli, err) < 0)
 		return -1;
 	options->store = cli->host.lib_path;
-	words = words_make(&cli->arena, command, options, count, operands);
+	words = words_make(&cli->arena, command->name, command, options, count, operands);
 	return helper_run(&words, -1, err);
 }
 
@@ -172,7 +220,7 @@ int pull_start(const char *lib_path, const char *name, struct error *err)
 		return fail_errno(err, "start " PULL_PROGRAM);
 	report = ends[0];
 	error_fd = ends[1];
-	words = words_make(&arena, &image_pull_command, &options, 1, operands);
+	words = words_make(&arena, image_pull_command.name, &image_pull_command, &options, 1, operands);
 	status = helper_run(&words, error_fd, err);
 	return status > 0 ? fail_reported(status, report, err) : status;
 }

@@ -11,9 +11,11 @@
 struct pull_options {
 	const char *store; /* --store and --error-fd are between the two programs */
 	struct optional error_fd;
-	const char *authfile, *creds, *cert_dir, *tls_verify, *platform, *output, *format;
+	const char *authfile, *creds, *cert_dir, *tls_verify, *platform, *output, *format, *message, *author;
+	const char *lower; /* between the two programs: the directory that is the instance's root */
+	struct strings changes;
 	struct optional parallel, retries, retry_delay_ms, keep_bytes;
-	bool quiet, json;
+	bool quiet, json, delta;
 };
 
 #define PULL_COMMON_OPTIONS                                                                                            \
@@ -65,6 +67,24 @@ static const struct option verify_table[] = {
 	END_OF_OPTIONS,
 };
 
+static const struct option commit_table[] = {
+	PULL_COMMON_OPTIONS,
+	OPTION_TEXT("message", 'm', "TEXT", "for the image's history", struct pull_options, message),
+	OPTION_TEXT("author", 'a', "TEXT", "who made the image", struct pull_options, author),
+	OPTION_TEXTS("change", 'c', "INSTRUCTION",
+		"CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR, as in a Dockerfile",
+		struct pull_options, changes),
+	END_OF_OPTIONS,
+};
+
+static const struct option root_export_table[] = {
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),
+	OPTION_TEXT("lower", 0, "DIR", NULL, struct pull_options, lower),
+	OPTION_TEXT("output", 'o', "FILE", "not standard output but this file", struct pull_options, output),
+	OPTION_FLAG("delta", 0, "only what it wrote, as a layer of an image", struct pull_options, delta),
+	END_OF_OPTIONS,
+};
+
 /* What both programs' struct command have; `run` is each one's own. */
 #define PULL_COMMAND                                                                                                   \
 	.name = "pull", .operands = "[options] NAME…", .summary = "fetch images from registries",                      \
@@ -86,5 +106,15 @@ static const struct option verify_table[] = {
 	.summary = "read images again and say whether they are still what was unpacked",                               \
 	.example = "warren image verify\nwarren image verify debian:12", .options = verify_table,                      \
 	.options_size = sizeof(struct pull_options), .operands_max = SIZE_MAX
+#define COMMIT_COMMAND                                                                                                 \
+	.name = "commit", .operands = "[options] INSTANCE IMAGE[:TAG]",                                                \
+	.summary = "make an image of an instance: its own, and what it wrote above that",                              \
+	.example = "warren commit -m 'with modules' blog blog:2\nwarren commit -c 'CMD [\"nginx\"]' blog blog:3",      \
+	.options = commit_table, .options_size = sizeof(struct pull_options), .operands_min = 2, .operands_max = 2
+#define ROOT_EXPORT_OPTIONS                                                                                            \
+	.operands = "[options] INSTANCE", .summary = "write an instance's root into a tarball",                        \
+	.example = "warren export -o blog.tar blog\nwarren export --delta blog | tar t", .options = root_export_table, \
+	.options_size = sizeof(struct pull_options), .operands_min = 1, .operands_max = 1
+#define ROOT_EXPORT_WORD "export-instance" /* what warren-pull calls it */
 
 #endif

@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{IMPORT_COMMAND, .run = import_run},
 	{EXPORT_COMMAND, .run = export_run},
 	{VERIFY_COMMAND, .run = verify_run},
+	{COMMIT_COMMAND, .run = commit_run},
+	{.name = ROOT_EXPORT_WORD, ROOT_EXPORT_OPTIONS, .run = export_instance_run},
 	{.name = NULL},
 };
 

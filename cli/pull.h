@@ -28,9 +28,19 @@ void pull_end(struct pull *pull);
 MUST_CHECK int pull_install(struct pull *pull, struct source *source, const struct reference *name,
 	const struct platform *platform, struct error *err);
 
+/* An archive to --output, or to standard output, which must be no terminal. A file gets its name when it is whole. */
+struct archive_writer {
+	int (*write)(const void *context, int out, struct error *err);
+	const void *context;
+};
+MUST_CHECK int archive_check(const struct pull_options *options, struct error *err);
+MUST_CHECK int archive_write(struct pull *pull, const struct archive_writer *writer, struct error *err);
+
 int pull_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int import_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int export_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int commit_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int export_instance_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int verify_run(void *context, void *options, size_t count, char **operands, struct error *err);
 
 #endif

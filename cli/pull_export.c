@@ -48,16 +48,14 @@ static exporter *format_find(const char *name, struct error *err)
 	return NULL;
 }
 
-/* The file gets its name when it is whole. */
-static int export_to_file(struct pull *pull, exporter *run, const struct image_record *image, const char *tag,
-	const char *path, struct error *err)
+static int export_to_file(struct pull *pull, const struct archive_writer *writer, const char *path, struct error *err)
 {
 	const char *draft = arena_format(&pull->arena, "%s.%d~", path, getpid());
 	auto_fd fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		return fail_errno(err, "%s", draft);
-	if (run(&pull->store, image, tag, fd, err) == 0) {
+	if (writer->write(writer->context, fd, err) == 0) {
 		if (fsync(fd) == 0 && rename(draft, path) == 0)
 			return 0;
 		(void)fail_errno(err, "%s", path);
@@ -66,25 +64,50 @@ static int export_to_file(struct pull *pull, exporter *run, const struct image_r
 	return -1;
 }
 
+static bool is_to_output(const struct pull_options *options)
+{
+	return !options->output || strcmp(options->output, "-") == 0;
+}
+
+int archive_check(const struct pull_options *options, struct error *err)
+{
+	if (is_to_output(options) && isatty(STDOUT_FILENO))
+		return fail(err, ERROR_USAGE, "an archive is nothing for a terminal: give --output FILE");
+	return 0;
+}
+
+int archive_write(struct pull *pull, const struct archive_writer *writer, struct error *err)
+{
+	if (is_to_output(pull->options))
+		return writer->write(writer->context, STDOUT_FILENO, err);
+	return export_to_file(pull, writer, pull->options->output, err);
+}
+
+struct image_export {
+	const struct store *store;
+	exporter *run;
+	struct reference name;
+	struct image_record image;
+};
+
+static int image_write(const void *context, int out, struct error *err)
+{
+	const struct image_export *export = context;
+
+	return export->run(export->store, &export->image, export->name.tag, out, err);
+}
+
 int export_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	struct pull *pull = context;
-	const char *path = ((struct pull_options *)options)->output;
-	exporter *run = format_find(((struct pull_options *)options)->format, err);
-	bool to_output = !path || strcmp(path, "-") == 0;
-	struct image_record image;
-	struct reference name;
+	struct image_export export = {
+		.store = &pull->store, .run = format_find(((struct pull_options *)options)->format, err)};
 
 	(void)count; /* one, as the table of commands says */
-	if (!run)
+	if (!export.run || archive_check(options, err) < 0 || pull_begin(pull, options, err) < 0 ||
+		image_get(pull, operands[0], &export.name, &export.image, err) < 0)
 		return -1;
-	if (to_output && isatty(STDOUT_FILENO))
-		return fail(err, ERROR_USAGE, "an archive is nothing for a terminal: give --output FILE");
-	if (pull_begin(pull, options, err) < 0 || image_get(pull, operands[0], &name, &image, err) < 0)
-		return -1;
-	if (to_output)
-		return run(&pull->store, &image, name.tag, STDOUT_FILENO, err);
-	return export_to_file(pull, run, &image, name.tag, path, err);
+	return archive_write(pull, &(struct archive_writer){.write = image_write, .context = &export}, err);
 }
 
 /* --- verify ------------------------------------------------------------------------------------------------------- */
