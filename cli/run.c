@@ -11,13 +11,13 @@
 #include "cli/cli.h"
 
 struct run_options {
-	bool detach, interactive, terminal, remove, read_only;
+	bool detach, interactive, terminal, remove, read_only, ephemeral;
 	const char *name, *hostname, *user, *working_dir, *network, *address, *entrypoint, *rootfs, *restart,
 		*stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
 	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
 		log_options, security, etc_from_host;
 	struct strings profiles;
-	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, stop_timeout;
+	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout;
 };
 
 #define PLACE_OPTIONS                                                                                                  \
@@ -67,11 +67,14 @@ struct run_options {
 			pids, 1, 4194304),                                                                             \
 		OPTION_INTEGER("io-weight", 0, "WEIGHT", "share of busy disks, 1 to 10000 (default: 100)",             \
 			struct run_options, io_weight, 1, 10000),                                                      \
+		OPTION_SIZE("disk", 0, "SIZE", "what it may write into its root, as in 2G", struct run_options, disk), \
 		OPTION_TEXTS(                                                                                          \
 			"ulimit", 0, "NAME=SOFT[:HARD]", "resource limit of processes", struct run_options, ulimits)
 
 #define SECURITY_OPTIONS                                                                                               \
 	OPTION_FLAG("read-only", 0, "the root cannot be written", struct run_options, read_only),                      \
+		OPTION_FLAG("ephemeral", 0, "what it writes into its root goes when it ends", struct run_options,      \
+			ephemeral),                                                                                    \
 		OPTION_TEXTS("cap-add", 0, "NAME", "add a capability", struct run_options, cap_add),                   \
 		OPTION_TEXTS("cap-drop", 0, "NAME", "drop a capability, or ALL", struct run_options, cap_drop),        \
 		OPTION_TEXTS("security-opt", 0, "NAME=VALUE", "seccomp=unconfined, or no-new-privileges=false",        \
@@ -330,6 +333,7 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 		{&options->pids, &out->pids},
 		{&options->cpu_weight, &out->cpu_weight},
 		{&options->io_weight, &out->io_weight},
+		{&options->disk, &out->disk_bytes},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -359,6 +363,7 @@ static int simple_fill(
 	spec->cap_drop = options->cap_drop;
 	spec->etc_from_host = options->etc_from_host;
 	spec->read_only = options->read_only;
+	spec->ephemeral = options->ephemeral;
 	spec->terminal = options->terminal;
 	spec->interactive = options->interactive;
 	spec->remove = options->remove;

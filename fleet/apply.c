@@ -20,7 +20,8 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 	struct spec_process ignored;
 
 	resources_limits(&spec->resources, &limits);
-	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0 || ulimits_compile(&arena, spec, &ignored, err) < 0)
+	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0 || ulimits_compile(&arena, spec, &ignored, err) < 0 ||
+		(spec->resources.disk_bytes.set && disk_limit_check(host->lib, err) < 0))
 		return -1;
 	for (size_t i = 0; i < spec->volumes.count; i++)
 		if (volume_check(&spec->volumes.items[i], host->lib_path, err) < 0)

@@ -52,7 +52,8 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 			"this host has %s",
 			host->cgroups.mode == CGROUP_NONE ? "none" : "version 1");
 	resources_limits(&spec->resources, &limits);
-	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0)
+	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0 ||
+		(spec->resources.disk_bytes.set && disk_limit_check(host->lib, err) < 0))
 		return -1;
 	for (size_t i = 0; i < spec->volumes.count; i++)
 		if (volume_check(&spec->volumes.items[i], host->lib_path, err) < 0)
@@ -189,6 +190,14 @@ static int volumes_fill(const struct image_session *session, const struct root_r
 	return 0;
 }
 
+/* The last of a root, because what is written for it counts too. */
+static int root_complete(int dir, const struct instance_spec *spec, struct error *err)
+{
+	if (spec->boot && identity_write(dir, spec, err) < 0)
+		return -1;
+	return spec->resources.disk_bytes.set ? root_disk_limit(dir, spec->resources.disk_bytes.value, err) : 0;
+}
+
 /* The directory is opened again inside the session, whose mount namespace may be another (images.h): nothing can be
  * linked or cloned from one into the other. */
 static int root_make(struct host *host, const char *staged, const struct instance_spec *spec,
@@ -217,14 +226,14 @@ static int root_make(struct host *host, const char *staged, const struct instanc
 	if (snapshot) {
 		if (root_inherit(session.store, dir, snapshot, &arena, err) < 0)
 			return -1;
-		return spec->boot ? identity_write(dir, spec, err) : 0;
+		return root_complete(dir, spec, err);
 	}
 	if (spec->image &&
 		image_assign(session.store, dir, spec->image, volumes_owner(&arena, spec), &arena, &config, err) < 0)
 		return -1;
 	if (root_create(&session, &request, err) < 0 || volumes_fill(&session, &request, &config, spec, err) < 0)
 		return -1;
-	return spec->boot ? identity_write(dir, spec, err) : 0;
+	return root_complete(dir, spec, err);
 }
 
 static int staged_fill(struct host *host, struct instance *staged, const char *path, const struct instance_spec *spec,

@@ -5,17 +5,14 @@
  * one that a kill left behind, and removes it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/quota.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
-#include <sys/quota.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,6 +21,7 @@
 #include "base/mount.h"
 #include "base/path.h"
 #include "fleet/doctor.h"
+#include "images/images.h"
 
 #define SCRATCH_PREFIX ".warren-doctor."
 #define SCRATCH_TRIES 16
@@ -342,26 +340,25 @@ static void examine_inodes(struct examination *examination, const struct statvfs
 
 /* --- quotas ------------------------------------------------------------------------------------------------------- */
 
-/* quotactl_fd(2), 5.14. */
+static const char *const quota_words[] = {
+	[DISK_QUOTA_ON] = "on",
+	[DISK_QUOTA_OFF] = "off",
+	[DISK_QUOTA_NO_FILESYSTEM] = "not on this file system",
+	[DISK_QUOTA_NO_KERNEL] = "not in this kernel",
+	[DISK_QUOTA_UNKNOWN] = "not tried",
+};
+
 static void examine_quota(struct examination *examination, const char *place)
 {
 	auto_fd dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dqinfo information;
-	int result = (int)syscall(SYS_quotactl_fd, dir, QCMD((unsigned)Q_GETINFO, PRJQUOTA), 0, &information);
-	bool on = result == 0;
-	const char *found = on		       ? "on"
-			    : errno == ENOSYS  ? "not in this kernel"
-			    : errno == EPERM   ? "not tried"
-			    : errno == ENOTSUP ? "not on this file system"
-					       : "off";
+	enum disk_quota state = disk_quota_state(dir);
+	bool on = state == DISK_QUOTA_ON;
 	struct finding *finding =
-		finding_add(examination, on ? FINDING_OK : FINDING_NOTE, "project quotas", found, NULL);
+		finding_add(examination, on ? FINDING_OK : FINDING_NOTE, "project quotas", quota_words[state], NULL);
 
-	finding->why = "limits of disk space for each instance; without them none can be set";
+	finding->why = "limits of disk space for each instance (disk); without them none can be set";
 	if (!on)
-		finding->remedy =
-			"ext4: tune2fs -O project,quota on the unmounted disk, then mount it with prjquota; xfs: "
-			"mount it with prjquota";
+		finding->remedy = DISK_QUOTA_REMEDY;
 }
 
 void examine_storage(struct examination *examination)

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "images/images.h"
 
 /* --- why it ended ------------------------------------------------------------------------------------------------- */
 
@@ -151,6 +152,9 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 	struct exit_record with_count = *exit;
 	int released = run_release(instance, run, err);
 
+	/* Processes first: nobody writes any more. */
+	if (root_reset(instance->dir, &record_err) < 0)
+		log_warn("%s: what it wrote is still there: %s", instance->name, record_err.text);
 	with_count.restarts = run->restarts;
 	if (exit_write(instance->dir, &with_count, &record_err) < 0) {
 		log_warn("%s: its end could not be recorded: %s", instance->name, record_err.text);

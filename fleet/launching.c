@@ -117,6 +117,7 @@ static struct root_request root_request(const struct start *start, int userns, u
 		.userns = userns,
 		.id_base = id_base,
 		.read_only = start->wanted.read_only,
+		.ephemeral = start->wanted.ephemeral,
 	};
 }
 

@@ -38,7 +38,7 @@ struct logging_spec {
 struct resources_spec {
 	/* pids -1: no limit; swap_bytes unset: as much as memory */
 	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
-		io_weight;
+		io_weight, disk_bytes;
 	const char *cpuset;
 	LIST_OF(struct cgroup_io_max) io_max;
 };
@@ -93,6 +93,7 @@ struct instance_spec {
 	 * target; those two are not in this list. */
 	LIST_OF(struct volume) volumes;
 	bool read_only;
+	bool ephemeral; /* what it writes into its root goes when it ends */
 	LIST_OF(struct config_spec) configs;
 
 	struct restart_spec restart;

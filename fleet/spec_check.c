@@ -13,6 +13,7 @@
 
 #define HOSTNAME_MAX_LENGTH 63 /* uname(2) holds 64, but the first label is also a DNS name */
 #define MEMORY_LEAST_BYTES (INT64_C(1) << 20)
+#define DISK_LEAST_BYTES (INT64_C(1) << 20)
 #define CPUS_LEAST_MILLI 10 /* a quota below 1 ms in 100 ms is refused by the kernel */
 #define LOG_LEAST_BYTES 4096
 #define DESCRIPTION_MAX_LENGTH 1024
@@ -270,6 +271,12 @@ static int check_memory_high(const struct instance_spec *spec, size_t *index, st
 	if (check_least(&resources->memory_high_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0)
 		return -1;
 	return check_below_memory(resources, &resources->memory_high_bytes, err);
+}
+
+static int check_disk(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return check_least(&spec->resources.disk_bytes, DISK_LEAST_BYTES, "1M", err);
 }
 
 static int check_memory_low(const struct instance_spec *spec, size_t *index, struct error *err)
@@ -660,6 +667,7 @@ static const struct {
 	{"resources", "memory", check_memory},
 	{"resources", "memory_high", check_memory_high},
 	{"resources", "memory_low", check_memory_low},
+	{"resources", "disk", check_disk},
 	{"resources", "swap", check_swap},
 	{"resources", "io_max", check_io_max},
 	{"ulimits", NULL, check_ulimits},

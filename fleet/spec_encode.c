@@ -147,6 +147,7 @@ static void encode_resources(struct encoder *encoder, const struct resources_spe
 		encode_optional(encoder, "pids", &resources->pids);
 	encode_optional(encoder, "io_weight", &resources->io_weight);
 	encode_io_max(encoder, resources);
+	encode_optional(encoder, "disk", &resources->disk_bytes);
 	encode_object_end(encoder);
 }
 
@@ -341,6 +342,7 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 	encode_volumes(encoder, "volumes", spec, false);
 	encode_volumes(encoder, "tmpfs", spec, true);
 	encode_bool(encoder, "read_only", spec->read_only);
+	encode_flag(encoder, "ephemeral", spec->ephemeral);
 	encode_configs(encoder, "configs", spec, false);
 	encode_configs(encoder, "secrets", spec, true);
 }

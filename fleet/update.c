@@ -80,6 +80,14 @@ static int spec_replace(int dir, const struct instance_spec *spec, struct error 
 	return file_replace(dir, "spec.json", 0600, FILE_ORDERED, text, length, err);
 }
 
+/* Before it is written down: what a kill leaves undone the next apply does. */
+static int disk_change(int dir, const struct optional *old, const struct optional *new, struct error *err)
+{
+	if (old->set == new->set && (!new->set || old->value == new->value))
+		return 0;
+	return root_disk_limit(dir, new->set ? new->value : 0, err);
+}
+
 static int update_held(struct instance *instance, const struct instance_spec *spec, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -91,6 +99,8 @@ static int update_held(struct instance *instance, const struct instance_spec *sp
 		return -1;
 	if (!text_equal(old.image, spec->image) || !text_equal(old.rootfs, spec->rootfs))
 		return fail(err, ERROR_USAGE, "its image cannot change; it has to be made anew");
+	if (disk_change(instance->dir, &old.resources.disk_bytes, &spec->resources.disk_bytes, err) < 0)
+		return -1;
 	if (is_moved(&record, spec)) {
 		if (is_running(&arena, instance))
 			return fail(err, ERROR_BUSY, "it is running; its network changes only while it is stopped");

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "images/overlay.h"
+#include "images/quota.h"
 #include "images/root.h"
 #include "images/skeleton.h"
 #include "images/upper.h"
@@ -234,6 +235,7 @@ int root_create(const struct image_session *session, const struct root_request *
 	upper = work < 0 ? -1 : dir_create(request->instance, UPPER, 0755, err);
 	if (upper < 0)
 		return -1;
+	upper_project_make(upper, work);
 	if (!root_is_host(request))
 		return foreign_prepare(request, lower, upper, err);
 	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
@@ -260,9 +262,18 @@ int root_mount_point_make(const struct image_session *session, const struct root
 	return 0;
 }
 
+int root_reset(int instance, struct error *err)
+{
+	return tree_remove(instance, PASSING, err);
+}
+
 int root_remove(int instance, struct error *err)
 {
-	if (tree_remove(instance, UPPER, err) < 0 || tree_remove(instance, WORK, err) < 0)
+	uint32_t project = upper_project(instance);
+
+	if (root_reset(instance, err) < 0 || tree_remove(instance, UPPER, err) < 0 ||
+		tree_remove(instance, WORK, err) < 0)
 		return -1;
+	project_forget(instance, project);
 	return host_layers_release(instance, NULL, err);
 }

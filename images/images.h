@@ -132,7 +132,9 @@ struct root_request {
 	int userns;			     /* user namespace with written maps, or -1: no id map */
 	uid_t id_base;			     /* host id of the instance's root (0 without userns) */
 	bool read_only;
-	bool ephemeral; /* what is written is thrown away at the end: nothing of it is ever synced */
+	/* What is written is thrown away: each root_mount() begins with what root_create() and the like made, and
+	 * nothing of it is ever synced. */
+	bool ephemeral;
 };
 
 /* Detached mounts for the child to attach, in this order, on paths inside the instance's root; the first is the root
@@ -174,8 +176,32 @@ MUST_CHECK int root_link_write(int instance, const char *path, const char *targe
 MUST_CHECK int root_mount(const struct image_session *session, const struct root_request *request,
 	struct root_parts *parts, struct error *err);
 
-/* Removes u/ and w/ (the instance directory itself stays). */
+/* After the end of an ephemeral one: deletes what it wrote. Absent is fine. */
+MUST_CHECK int root_reset(int instance, struct error *err);
+
+/* Removes u/ and w/ (the instance directory itself stays), and the limit of its disk space. */
 MUST_CHECK int root_remove(int instance, struct error *err);
+
+/* --- disk space --------------------------------------------------------------------------------------------------- */
+
+/* By project quotas of the store's file system: dir is a directory on it, opened for reading. */
+enum disk_quota {
+	DISK_QUOTA_ON,
+	DISK_QUOTA_OFF,		  /* the file system could */
+	DISK_QUOTA_NO_FILESYSTEM, /* it could not */
+	DISK_QUOTA_NO_KERNEL,
+	DISK_QUOTA_UNKNOWN, /* the caller may not ask */
+};
+enum disk_quota disk_quota_state(int dir);
+#define DISK_QUOTA_REMEDY                                                                                              \
+	"ext4: tune2fs -O project,quota on the unmounted disk, then mount it with prjquota; xfs: mount it with "       \
+	"prjquota"
+/* Whether an instance of this store can have a limit. ERROR_USAGE with what is missing. */
+MUST_CHECK int disk_limit_check(int store, struct error *err);
+/* What the instance has in its upper layer, and in the snapshots taken of it while it was stopped, takes at most so
+ * many bytes from now on, and a file for each 4 KiB of them; running or not. It is not told when it has more already:
+ * it can write no more. 0: no limit. */
+MUST_CHECK int root_disk_limit(int instance, int64_t bytes, struct error *err);
 
 /* --- volumes, tmpfs, configs
  * ------------------------------------------------------------------------------------------ */

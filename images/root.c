@@ -74,6 +74,7 @@ struct layers {
 	int slots[OVERLAY_LAYERS_MAX + 1];
 	size_t lower_count;
 	int upper, work;
+	int passing; /* of an ephemeral one: the upper layer of this run; its own is a lower one */
 };
 
 /* Not by an initializer, which would clear all slots. */
@@ -81,11 +82,12 @@ static void layers_init(struct layers *layers)
 {
 	layers->lower_base = layers->rootfs_base = layers->instance_base = NO_LAYER_BASE;
 	layers->lower_count = 0;
-	layers->upper = layers->work = -1;
+	layers->upper = layers->work = layers->passing = -1;
 }
 
 static void layers_drop(struct layers *layers)
 {
+	fd_drop(&layers->passing);
 	fd_drop(&layers->work);
 	fd_drop(&layers->upper);
 	fds_drop(layers->slots + 1, layers->lower_count);
@@ -182,6 +184,38 @@ static int lowers_open(const struct image_session *session, const struct root_re
 	return bottom_open(session, request, layer, out, err);
 }
 
+/* The root directory's owner and mode are those of the uppermost layer. */
+static int passing_fill(int instance, int passing, struct error *err)
+{
+	struct stat about;
+	auto_fd work = dir_create(passing, WORK, 0700, err);
+	auto_fd upper = work < 0 ? -1 : dir_create(passing, UPPER, 0755, err);
+
+	if (upper < 0)
+		return -1;
+	if (fstatat(instance, UPPER, &about, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fchown(upper, about.st_uid, about.st_gid) < 0 || fchmod(upper, about.st_mode & 07777) < 0)
+		return fail_errno(err, "set owner and mode of the upper layer");
+	upper_project_copy(instance, work);
+	upper_project_copy(instance, upper);
+	return 0;
+}
+
+/* What a run left that nobody saw the end of goes first: a volatile upper layer is never mounted again. */
+static int passing_open(const struct root_request *request, struct layers *out, struct error *err)
+{
+	auto_fd passing = -1;
+
+	if (root_reset(request->instance, err) < 0)
+		return -1;
+	passing = dir_create(request->instance, PASSING, 0700, err);
+	if (passing < 0 || passing_fill(request->instance, passing, err) < 0)
+		return -1;
+	out->passing = layer_open_path(out->instance_base.mount, PASSING "/" UPPER, err);
+	out->work = layer_open_path(out->instance_base.mount, PASSING "/" WORK, err);
+	return out->passing < 0 || out->work < 0 ? -1 : 0;
+}
+
 static int instance_layers_open(
 	const struct image_session *session, const struct root_request *request, struct layers *out, struct error *err)
 {
@@ -190,11 +224,16 @@ static int instance_layers_open(
 		return source_map_failed(request->instance, "the instance's directory",
 			"; put the state directory on ext4, xfs or btrfs", err);
 	out->upper = layer_open_path(out->instance_base.mount, UPPER, err);
-	out->work = request->read_only ? -1 : layer_open_path(out->instance_base.mount, WORK, err);
-	return out->upper < 0 || (out->work < 0 && !request->read_only) ? -1 : 0;
+	if (out->upper < 0 || request->read_only)
+		return out->upper < 0 ? -1 : 0;
+	if (request->ephemeral)
+		return passing_open(request, out, err);
+	out->work = layer_open_path(out->instance_base.mount, WORK, err);
+	return out->work < 0 ? -1 : 0;
 }
 
-/* Read-only: the instance's own directory becomes the uppermost lower layer, so that generated files still show. */
+/* Read-only and ephemeral: the instance's own directory becomes the uppermost lower layer, so that generated files
+ * still show. */
 static int root_overlay_mount(const struct image_session *session, const struct root_request *request,
 	struct layers *layers, struct error *err)
 {
@@ -206,13 +245,14 @@ static int root_overlay_mount(const struct image_session *session, const struct 
 		.as_uid = request->userns < 0 ? 0 : request->id_base,
 		.is_volatile = request->ephemeral};
 
-	if (request->read_only) {
+	if (request->read_only || request->ephemeral) {
 		layers->slots[0] = layers->upper;
 		overlay.lowers = layers->slots;
 		overlay.lower_count++;
-		overlay.upper = -1;
-		overlay.attr |= MOUNT_ATTR_RDONLY;
+		overlay.upper = layers->passing;
 	}
+	if (request->read_only)
+		overlay.attr |= MOUNT_ATTR_RDONLY;
 	return overlay_mount(session, &overlay, err);
 }
 

@@ -63,6 +63,7 @@ static int fresh_make(int instance, uint64_t *old_inode, struct error *err)
 		return -1;
 	if (fchown(fresh, about.st_uid, about.st_gid) < 0 || fchmod(fresh, about.st_mode & 07777) < 0)
 		return fail_errno(err, "set owner and mode of the new upper layer");
+	upper_project_copy(instance, fresh);
 	*old_inode = about.st_ino;
 	return 0;
 }
@@ -236,6 +237,9 @@ int root_snapshot(int dir, int instance, const char *name, bool running, struct 
 	AUTO(store_drop) struct store store = NO_STORE;
 	char key[LAYER_KEY_MAX];
 
+	if (running && faccessat(instance, PASSING, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return fail(err, ERROR_USAGE,
+			"it is ephemeral: what it writes is not kept; a snapshot can be taken while it is stopped");
 	if (store_open_at(dir, &store, err) < 0 || name_is_free(instance, name, arena, err) < 0 ||
 		current_read(&store, instance, arena, config, err) < 0 || key_make(key, err) < 0 ||
 		layer_put_first(arena, config, key, err) < 0)
@@ -386,6 +390,7 @@ static int upper_make(const struct store *store, int instance, const char *key, 
 		return fail_errno(err, "stat the layer %s", key);
 	if (fchown(upper, about.st_uid, about.st_gid) < 0 || fchmod(upper, about.st_mode & 07777) < 0)
 		return fail_errno(err, "set owner and mode of the upper layer");
+	upper_project_make(upper, work);
 	return 0;
 }
 

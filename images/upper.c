@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "images/quota.h"
 
 #define LINK_TRIES 16
 
@@ -22,6 +23,27 @@ int upper_open(int instance, struct error *err)
 	if (upper < 0)
 		return fail_errno(err, "open the instance's upper layer");
 	return upper;
+}
+
+/* Both, or the overlay could not rename from one into the other. */
+void upper_project_make(int upper, int work)
+{
+	uint32_t project = project_make(upper);
+
+	project_give(work, project);
+	project_give(upper, project);
+}
+
+uint32_t upper_project(int instance)
+{
+	auto_fd upper = openat(instance, UPPER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return upper < 0 ? 0 : project_of(upper);
+}
+
+void upper_project_copy(int instance, int other)
+{
+	project_give(other, upper_project(instance));
 }
 
 static int directory_enter(int dir, const char *name, struct error *err)

@@ -238,7 +238,7 @@ static const struct wrong instance_keys[] = {
 	{"\"resources\": {\"io_max\": [{\"device\": \"8:0\"}]}",
 		"2:26: \"io_max\": 8:0 is not limited: name rbps, wbps, riops or wiops"},
 	{"\"resources\": {\"io_max\": [{\"rbps\": \"1M\"}]}", "2:26: missing key \"device\""},
-	{"\"resources\": {\"disk\": \"1G\"}", "2:15: \"disk\": known but not built yet in this version; remove it"},
+	{"\"resources\": {\"disk\": \"1K\"}", "2:23: \"disk\": less than 1M"},
 	{"\"resources\": {\"egress\": \"10M\"}",
 		"2:15: \"egress\": known but not built yet in this version; remove it"},
 	{"\"resources\": []", "2:14: \"resources\": expected an object, found an array"},

@@ -110,6 +110,8 @@ static const struct {
 	{"\"description\": \"d\"", CHANGE_RECORD, PLAN_UPDATE, "description"},
 	{"\"protect\": true", CHANGE_RECORD, PLAN_UPDATE, "protect"},
 	{"\"resources\": {\"memory\": \"64M\"}", CHANGE_LIMITS, PLAN_UPDATE | PLAN_SET_LIMITS, "resources"},
+	{"\"resources\": {\"disk\": \"1G\"}", CHANGE_LIMITS, PLAN_UPDATE | PLAN_SET_LIMITS, "resources"},
+	{"\"ephemeral\": true", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "ephemeral"},
 	{"\"environment\": {\"A\": \"1\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "environment"},
 	{"\"user\": \"www-data\"", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "user"},
 	{"\"ports\": [\"80:80\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "ports"},

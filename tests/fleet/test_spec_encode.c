@@ -32,14 +32,14 @@ static const char everything[] =
 	"\"working_dir\": \"/w\", \"hostname\": \"h.example\", \"resources\": {\"cpus\": 0.123, \"cpu_weight\": 7, "
 	"\"cpuset\": \"0-3,7\","
 	"\"memory\": \"64M\", \"memory_high\": \"1M\", \"memory_low\": 1, \"swap\": 0, \"pids\": \"unlimited\", "
-	"\"io_weight\": 9,"
+	"\"io_weight\": 9, \"disk\": \"3G\","
 	"\"io_max\": [{\"device\": \"8:16\", \"rbps\": 1, \"wbps\": 2, \"riops\": 3, \"wiops\": 4}]},"
 	"\"ulimits\": {\"nofile\": \"1:unlimited\", \"core\": 0}, \"network\": \"n\", \"address\": \"10.9.0.${index}\","
 	"\"ports\": [\"8${index}:80\", {\"target\": 53, \"host_ip\": \"0.0.0.0\", \"protocol\": \"udp\"}],"
 	"\"tmpfs\": [{\"target\": \"/t\", \"size\": \"1M\", \"mode\": \"0700\", \"read_only\": true}],"
 	"\"volumes\": [\"/srv:/s:ro\", {\"type\": \"volume\", \"source\": \"data\", \"target\": \"/d\", \"idmap\": "
 	"false}],"
-	"\"read_only\": true, \"secrets\": [{\"source\": \"/k\", \"target\": \"/k\"}],"
+	"\"read_only\": true, \"ephemeral\": true, \"secrets\": [{\"source\": \"/k\", \"target\": \"/k\"}],"
 	"\"configs\": [{\"content\": \"\", \"target\": \"/c\", \"mode\": \"0644\"}, {\"source\": \"/f\", \"target\": "
 	"\"/f\"}],"
 	"\"restart\": {\"policy\": \"unless-stopped\", \"delay\": \"1s\", \"max_delay\": \"2m\", \"max_retries\": 3},"
@@ -66,6 +66,7 @@ TEST(spec_encode, gives_back_everything_it_wrote)
 	auto_free char *same = encoded(&again);
 	cr_assert_str_eq(text, same);
 	cr_assert(again.terminal && again.interactive && again.remove && again.index == 2 && again.protect);
+	cr_assert(again.ephemeral && again.resources.disk_bytes.value == INT64_C(3) << 30);
 	cr_assert(again.restart.max_delay_ms == 120000 && again.stop_grace_ms == 60001);
 	cr_assert(again.volumes.count == 3 && again.volumes.items[2].type == VOLUME_TMPFS &&
 		  !again.volumes.items[1].idmap);
