@@ -268,7 +268,7 @@ if [ $full = yes ]; then
 	step bench-run bench/run
 	step bench-oci bench/oci
 	step bench-fleet bench/fleet
-	step bench-images bench/images/run
+	step bench-images bench/images
 	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log $logs/bench-images.log
 fi
 summary
