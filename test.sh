@@ -37,7 +37,7 @@ else
 	# All but the attacks, whose cases need no kernel of their own.
 	machine_jobs="sweeps walls oci life runtime fleet scale netns images pull cgroups base quickstart cli"
 	export WARREN_TEST_EVERYDAY=yes
-	fuzz_seconds=5 machine_seconds=1080 machine_words='' tool_words=''
+	fuzz_seconds=5 machine_seconds=1080 machine_words='-e WARREN_TEST_SCALE=80' tool_words=''
 fi
 jobs=$(nproc)
 logs=build/logs

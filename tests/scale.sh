@@ -1,12 +1,12 @@
 #!/bin/sh
 # 200 instances up from one file and down again, twice, with nothing left; apply killed half-way and given again; a killed monitor.
-# usage: scale.sh [COUNT]
+# usage: scale.sh [COUNT]     WARREN_TEST_SCALE: what COUNT is otherwise
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 in_own_network "$@"
-count=${1:-200}
+count=${1:-${WARREN_TEST_SCALE:-200}}
 work=$(mktemp -d)
 state=$work/state
 cgroup_parent=warren/test-scale-$$

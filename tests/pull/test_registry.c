@@ -356,7 +356,7 @@ TEST(registry, a_layer_goes_on_where_the_connection_broke)
 {
 	struct kept kept;
 	WORLD({.status = 200, .body = LAYER, .cut = 5}, {.status = 503},
-		{.status = 206, .body = LAYER + 5, .headers = "Content-Range: bytes 5-15/16\r\n", .cut = 4},
+		{.status = 206, .body = &LAYER[5], .headers = "Content-Range: bytes 5-15/16\r\n", .cut = 4},
 		{.status = 200, .body = LAYER});
 
 	ASSERT_GOOD(layer_get(world, &kept, 16, NULL));
@@ -388,7 +388,7 @@ TEST(registry, a_large_layer_goes_on_in_another_process)
 	char content[32] = "";
 	struct partial partial = {.fd = memfd_create("partial", MFD_CLOEXEC)};
 	WORLD({.status = 200, .body = LAYER, .cut = 6}, {.status = 404},
-		{.status = 206, .body = LAYER + 6, .headers = "Content-Range: bytes 6-15/16\r\n"});
+		{.status = 206, .body = &LAYER[6], .headers = "Content-Range: bytes 6-15/16\r\n"});
 
 	ASSERT_BAD(layer_get(world, &kept, 16, &partial), ERROR_MISSING, DIGEST_A);
 	cr_assert_eq(pread(partial.fd, content, sizeof(content), 0), 6);
