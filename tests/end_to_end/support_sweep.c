@@ -9,7 +9,7 @@
 #include "tests/end_to_end/support_remains.h"
 #include "tests/test.h"
 
-#define USUAL_WIDTH 8
+#define USUAL_WIDTH 11
 #define POINTS_MAX 20000
 #define ARGUMENTS_MAX (8 + SWEEP_WORDS)
 
