@@ -20,7 +20,7 @@ struct audit_facts {
 	uid_t uid; /* inside, of its first process */
 	struct cgroup_limits limits;
 	struct strings writable; /* "TYPE on PATH" of mounts beyond the usual ones that can be written */
-	bool root_read_only;
+	bool root_read_only, ephemeral;
 	bool alone; /* no other instance can reach it over its network */
 };
 

@@ -84,6 +84,7 @@ int audit_facts_compile(struct arena *arena, const struct instance_spec *spec, u
 		.id_base = id_base,
 		.limits = compiled->limits,
 		.root_read_only = spec->read_only,
+		.ephemeral = spec->ephemeral,
 		.alone = !strcmp(spec->network, NETWORK_DEFAULT) || !strcmp(spec->network, "none"),
 	};
 	/* A number says it; a name is looked up only at the start, but "root" is always 0. */

@@ -17,6 +17,9 @@ static void root(struct auditor *a)
 {
 	if (a->facts.root_read_only)
 		audit_add(a, "5.13", "root file system", AUDIT_OK, "read-only", NULL);
+	else if (a->facts.ephemeral)
+		audit_add(a, "5.13", "root file system", AUDIT_WEAK, "writable until its end",
+			"what is changed in it stays until then: \"read_only\": true, and tmpfs for what it writes");
 	else
 		audit_add(a, "5.13", "root file system", AUDIT_WEAK, "writable",
 			"what is changed in it stays: \"read_only\": true, and tmpfs or volumes for what it writes");

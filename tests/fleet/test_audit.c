@@ -60,6 +60,14 @@ TEST(audit, leaves_nothing_open_by_default_and_names_what_is_weak)
 	cr_assert(!audit.running);
 }
 
+TEST(audit, an_ephemeral_root_is_called_writable_until_the_end)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct audit audit = audited(&arena, "\"ephemeral\": true");
+
+	assert_row(&audit, "root file system", "writable until its end", AUDIT_WEAK);
+}
+
 TEST(audit, a_hardened_instance_is_weak_only_in_what_is_not_built)
 {
 	AUTO(arena_drop) struct arena arena = {0};
