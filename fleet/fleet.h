@@ -161,7 +161,7 @@ MUST_CHECK int instance_snapshots(
 	struct host *host, const char *name, struct arena *arena, struct snapshot_list *out, struct error *err);
 
 /* Calls run() while nothing changes the instance or its files: its lock is held, and one that runs is frozen. Gives
- * what run() gives. */
+ * what run() gives. ERROR_USAGE: an ephemeral one runs, whose files are those of one run only. */
 struct held_work {
 	int (*run)(void *context, const struct instance_spec *spec, struct error *err);
 	void *context;

@@ -63,11 +63,12 @@ MUST_CHECK int instance_create_from(
 /* True when it runs, or a monitor is about to start it again. */
 bool instance_is_up(struct instance *instance);
 /* With the instance's lock held, between begin and end nothing inside writes: one that runs is frozen, one that is
- * paused stays so. A kill of this command in between leaves it frozen, as `warren list` shows, and `warren resume` ends
- * that. */
+ * paused stays so. A kill of this command in between leaves it paused, as `warren list` shows, until `warren resume`.
+ */
 struct stillness {
 	bool running, thaw;
-	struct cgroup cgroup; /* when it is running */
+	enum desired_state desired; /* before */
+	struct cgroup cgroup;	    /* when it is running */
 };
 MUST_CHECK int instance_still_begin(struct instance *instance, struct stillness *out, struct error *err);
 void instance_still_end(struct instance *instance, struct stillness *still);

@@ -355,7 +355,7 @@ int transfer_run(const struct transfer_place *from, const struct transfer_place 
 	result = from->name ? named_into(&transfer, from, to, err) : content_into(&transfer, from, to, err);
 	filesystem_ids_restore(maker);
 	if (transfer.left_out)
-		log_warn("%zu things were left out (%s): devices, sockets, FIFOs, or files of the kernel's own",
-			transfer.left_out, transfer.left_out_first);
+		log_warn("left out: %s and %zu more, being devices, sockets, FIFOs or the kernel's own files",
+			transfer.left_out_first, transfer.left_out - 1);
 	return result;
 }

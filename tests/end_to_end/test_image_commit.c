@@ -1,4 +1,7 @@
 /* warren commit, export and cp: an instance's files on their way to an image, an archive, the host, and back. */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "tests/end_to_end/support_instance.h"
 #include "tests/end_to_end/support_registry.h"
 #include "tests/test.h"
@@ -115,4 +118,52 @@ TEST(image_commit, of_what_has_no_image_is_refused_and_says_what_can_be_done, .f
 	ASSERT_STATUS(absent, 3);
 	WARREN_OK(&world, "export", "-o", path_of(&world, "root.tar"), "one");
 	script_run(world.directory.path, "tar tf root.tar | grep -qx bin/busybox");
+}
+
+TEST(image_commit, takes_nothing_that_an_ephemeral_instance_writes, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground world = playground_new();
+
+	base_import(&world);
+	WARREN_OK(&world, "run", "-d", "--name", "one", "--network", "none", "--ephemeral", "base:1", "/bin/sh", "-c",
+		"echo new > /new; echo ready; exec /bin/busybox sleep 1000");
+	instance_await_log(&world, "one", "ready\n");
+	auto_run running = WARREN(&world, "commit", "one", "made:2");
+	ASSERT_STATUS(running, 2);
+	cr_assert(strstr(running.err, "one is ephemeral"), "%s", running.err);
+	cr_assert_str_eq(instance_fact(&world, "one", "state"), "running", "not frozen any more");
+	WARREN_OK(&world, "stop", "one");
+	WARREN_OK(&world, "commit", "one", "made:2");
+	assert_says(&world, "made:2", "test -e /new || echo nothing", "nothing\n");
+}
+
+static pid_t commit_begin(const struct playground *world)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl(WARREN_PROGRAM, "warren", "--root", world->root, "--cgroup-parent", world->parent, "commit",
+			"one", "made:2", NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* A large file, so that the command is in the middle of its work when the signal comes. */
+TEST(image_commit, ended_by_a_signal_it_lets_the_instance_go_on, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground world = playground_new();
+	int status;
+
+	base_import(&world);
+	WARREN_OK(&world, "run", "-d", "--name", "one", "--network", "none", "base:1", "/bin/sh", "-c",
+		"/bin/busybox dd if=/dev/zero of=/large bs=1M count=300; echo ready; exec /bin/busybox sleep 1000");
+	instance_await_log(&world, "one", "ready\n");
+	pid_t pid = commit_begin(&world);
+	instance_await_state(&world, "one", "paused");
+	cr_assert(kill(pid, SIGTERM) == 0 && waitpid(pid, &status, 0) == pid);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %x", status);
+	cr_assert_str_eq(instance_fact(&world, "one", "state"), "running");
+	auto_run absent = WARREN(&world, "image", "inspect", "made:2");
+	ASSERT_STATUS(absent, 3);
 }

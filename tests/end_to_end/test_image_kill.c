@@ -1,5 +1,6 @@
-/* The store against death and a full disk: pulls, imports and prunes of the same layers, several at once, killed at any
- * moment. What is there afterwards is whole, to the byte, and one `image prune` leaves nothing behind.
+/* The store against death and a full disk: pulls, imports, commits, clones and prunes of the same layers, several at
+ * once, killed at any moment. What is there afterwards is whole, to the byte, and one `image prune` leaves nothing
+ * behind.
  *
  * A sample every day; all 200 kills, and the full disk at every megabyte, with WARREN_TEST_ALL_POINTS=1. */
 #include <fcntl.h>
@@ -33,6 +34,9 @@ static const char *const commands[][5] = {
 	{"image", "import", "oci:images:four", "imported:1"},
 	{"image", "pull", "--tls-verify=false", REGISTRY "/big:1"},
 	{"image", "prune"},
+	{"commit", "one", "made:1"},
+	{"clone", "one", "copy"},
+	{"rm", "--force", "copy"},
 };
 
 static pid_t command_spawn(const struct playground *playground, const char *const *words)
@@ -164,6 +168,31 @@ static const char publish[] =
 	"    skopeo copy -q --dest-tls-verify=false oci:images:$name docker://" REGISTRY "/$name:1\n"
 	"done\n";
 
+/* An instance of an image that nobody pulls, which has written something. */
+static void one_create(struct playground *playground)
+{
+	struct playground world = *playground;
+
+	WARREN_OK(&world, "image", "import", arena_format(&world.arena, "dir:%s/base", world.directory.path), "kept:1");
+	WARREN_OK(&world, "create", "--name", "one", "--network", "none", "kept:1");
+	WARREN_OK(&world, "cp", arena_format(&world.arena, "%s/wide", world.directory.path), "one:/");
+}
+
+/* With all that came of it; what was killed before it was there is not there to be removed. */
+static void one_remove(struct playground *playground)
+{
+	struct playground world = *playground;
+	auto_run copy = WARREN(&world, "rm", "--force", "copy");
+	auto_run made = WARREN(&world, "image", "rm", "made:1");
+
+	cr_assert(copy.status == 0 || copy.status == 3, "%s", copy.err);
+	cr_assert(made.status == 0 || made.status == 3, "%s", made.err);
+	WARREN_OK(&world, "commit", "one", "made:1");
+	WARREN_OK(&world, "image", "verify", "made:1");
+	WARREN_OK(&world, "rm", "one");
+	WARREN_OK(&world, "image", "rm", "made:1", "kept:1");
+}
+
 TEST(image_kill, nothing_that_died_half_way_damages_the_store, .fini = playground_rescue, .timeout = SLOWLY(900))
 {
 	NEEDS_A_FAST_PROCESSOR();
@@ -178,9 +207,11 @@ TEST(image_kill, nothing_that_died_half_way_damages_the_store, .fini = playgroun
 	pure = layers_describe(store);
 	WARREN_OK(&world, "image", "rm", REGISTRY "/four:1", REGISTRY "/single:1", REGISTRY "/big:1");
 	WARREN_OK(&world, "image", "prune");
+	one_create(&world);
 
 	storm(&world, all ? KILLS_ALL : KILLS_EVERY_DAY);
 	WARREN_OK(&world, "image", "verify");
+	one_remove(&world);
 	WARREN_OK(&world, "image", "prune");
 	assert_swept(store);
 	names_pull(&world);
