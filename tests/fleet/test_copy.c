@@ -209,3 +209,44 @@ TEST(copy, links_of_the_host_s_side_are_not_followed_below_what_was_named, .time
 	cr_assert(faccessat(bench.dir, "elsewhere/page", F_OK, 0) < 0);
 	bench_close(&bench);
 }
+
+/* A directory that is a link to the host's every other moment. */
+static const char exchange[] =
+	"mkdir /root/a; echo set; cd /root; while :; do mkdir a/t; echo own > a/t/secret; usleep 1000; rm -rf a/t; "
+	"ln -s %s/victim a/t; usleep 1000; rm -rf a/t; done 2>/dev/null";
+
+TEST(copy, an_exchange_of_directories_and_links_meanwhile_reaches_nothing, .timeout = SLOWLY(120))
+{
+	struct bench bench;
+	struct error err;
+	unsigned went = 0, refused = 0;
+
+	bench_open(&bench);
+	struct instance_spec spec =
+		test_spec(&bench.test, "one", arena_format(&bench.test.arena, exchange, bench.path));
+	test_run(&bench.test, &spec);
+	test_await_log(&bench.test, "one", "set\n");
+	site_make(&bench);
+	cr_assert(mkdirat(bench.dir, "victim", 0755) == 0);
+	file_put(bench.dir, "victim/secret", "secret\n", 0, 0600);
+	/* Until both were met often enough. */
+	for (unsigned i = 0; went < 20 || refused < 20; i++) {
+		char got[16];
+
+		snprintf(got, sizeof(got), "got%u", i);
+		if (copy(&bench, true, false, "/root/a/t/", "site/.", &err) == 0)
+			went++;
+		else
+			refused++;
+		(void)!copy(&bench, true, false, "/root/a/t/page", "site/page", &err);
+		if (copy(&bench, false, false, "/root/a", got, &err) < 0)
+			continue;
+		auto_free char *path = text_format("%s/t/secret", got);
+		if (faccessat(bench.dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			cr_assert(S_ISLNK(look(&bench, arena_format(&bench.test.arena, "%s/t", got)).st_mode) ||
+				  strcmp(text_of(&bench, path), "secret\n") != 0);
+	}
+	cr_assert(faccessat(bench.dir, "victim/page", F_OK, AT_SYMLINK_NOFOLLOW) < 0);
+	cr_assert_str_eq(text_of(&bench, "victim/secret"), "secret\n");
+	bench_close(&bench);
+}
