@@ -275,11 +275,12 @@ static int commit_fill(const struct store *store, struct commit *commit, struct 
 
 struct source *commit_open(const struct store *store, const struct commit_request *request, struct error *err)
 {
-	struct source *source AUTO(source_drop) = calloc(1, sizeof(struct commit));
-	struct commit *commit = (struct commit *)source;
+	struct commit *commit = calloc(1, sizeof(*commit));
+	struct source *source AUTO(source_drop) = NULL;
 
 	if (!commit)
 		memory_exhausted();
+	source = &commit->source;
 	source->kind = &commit_kind;
 	commit->request = request;
 	return commit_fill(store, commit, err) < 0 ? NULL : take_ptr(&source);
