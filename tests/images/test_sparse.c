@@ -151,6 +151,7 @@ TEST(sparse, a_held_layer_found_in_the_staging_directory_is_put_back)
 	auto_fd instance = place_instance(&place, "one");
 	grow_old(&place, "host-0000000000000001");
 	ASSERT_OK(host_layer_hold(place.session.store, instance, layer, &err));
+	mkdirat(place.session.store, "tmp", 0700); /* a store that was given its image has none yet */
 	cr_assert(renameat(place.session.store, "layers/host-0000000000000001", place.session.store,
 			  "tmp/host-0000000000000001.dead") == 0);
 	cr_assert(prepare(&place) == 0);
