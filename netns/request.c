@@ -81,13 +81,17 @@ void request_tolerate(struct request *request)
 
 bool attributes_of_message(const struct nlmsghdr *message, size_t header, const struct nlattr **table, uint16_t max)
 {
+	const char *end = (const char *)message + message->nlmsg_len;
 	const struct nlattr *attribute;
 
 	memset(table, 0, (max + 1u) * sizeof(*table));
 	if (mnl_nlmsg_get_payload_len(message) < MNL_ALIGN(header))
 		return false;
-	mnl_attr_for_each(attribute, message, header) if (mnl_attr_get_type(attribute) <= max)
-		table[mnl_attr_get_type(attribute)] = attribute;
+	/* mnl_attr_for_each() goes on to the end rounded up, which may lie behind the end of the buffer. */
+	for (attribute = mnl_nlmsg_get_payload_offset(message, header);
+		mnl_attr_ok(attribute, (int)(end - (const char *)attribute)); attribute = mnl_attr_next(attribute))
+		if (mnl_attr_get_type(attribute) <= max)
+			table[mnl_attr_get_type(attribute)] = attribute;
 	return true;
 }
 
