@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "netns/address.h"
 #include "netns/before.h"
+#include "netns/leases.h"
 #include "netns/names.h"
 #include "netns/networks.h"
 #include "netns/ruleset.h"

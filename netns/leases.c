@@ -1,73 +1,19 @@
-/* Host numbers: which addresses of a network are taken. The bitmap's tag is the subnet's base address, so that giving
- * an address back needs no record. */
+/* IPv4 host numbers: which addresses of a network are taken. The bitmap's tag is the subnet's base address, so that
+ * giving an address back needs no record. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "netns/slots.h"
+#include "netns/leases.h"
 #include "netns/subnet.h"
 
-#define ADDRESSES_DIR "addresses"
-
-int addresses_open(const struct net_state *state, const char *network, struct bitmap *bitmap, struct error *err)
-{
-	auto_fd dir = -1;
-
-	if (name_check("network", network, err) < 0)
-		return -1;
-	dir = dir_create(state->run, ADDRESSES_DIR, 0700, err);
-	if (dir < 0)
-		return -1;
-	return bitmap_open(dir, network, bitmap, err);
-}
-
-/* Unlinks the network's file while its lock is held: who waits for it notices and makes a new one. */
-int addresses_forget(const struct net_state *state, const char *network, struct error *err)
-{
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
-	auto_fd dir = -1;
-	int empty;
-
-	if (addresses_open(state, network, &bitmap, err) < 0)
-		return -1;
-	empty = bitmap_is_empty(&bitmap, err);
-	if (empty <= 0)
-		return empty;
-	dir = dir_open(state->run, ADDRESSES_DIR, err);
-	if (dir < 0)
-		return -1;
-	if (unlinkat(dir, network, 0) < 0)
-		return fail_errno(err, "remove the address list of network %s", network);
-	return 1;
-}
-
-int addresses_forget_unused(const struct net_state *state, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	auto_fd dir = dir_create(state->run, ADDRESSES_DIR, 0700, err);
-	struct strings names = {0};
-
-	if (dir < 0 || dir_list(&arena, dir, NETWORK_MAX, &names, err) < 0)
-		return -1;
-	for (size_t i = 0; i < names.count; i++)
-		if (addresses_forget(state, names.items[i], err) < 0)
-			return -1;
-	if (unlinkat(state->run, ADDRESSES_DIR, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
-		return fail_errno(err, "remove the address lists");
-	return 0;
-}
-
 /* The subnet for a bitmap that has none yet comes from the network's record. */
-static int addresses_open_based(
+static int leases_open_based(
 	const struct net_state *state, const char *network, struct bitmap *bitmap, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct network found;
 
-	if (addresses_open(state, network, bitmap, err) < 0)
+	if (leases_open(state, LEASES_IPV4, network, bitmap, err) < 0)
 		return -1;
 	if (bitmap->tag)
 		return 0;
@@ -103,7 +49,7 @@ int address_take(const struct net_state *state, const struct network *network, s
 	uint32_t last = subnet_size(&network->subnet) - 2, number;
 	int found;
 
-	if (addresses_open(state, network->name, &bitmap, err) < 0)
+	if (leases_open(state, LEASES_IPV4, network->name, &bitmap, err) < 0)
 		return -1;
 	if (!bitmap.tag && bitmap_set_tag(&bitmap, subnet_first(&network->subnet), err) < 0)
 		return -1;
@@ -134,7 +80,7 @@ int address_release(const struct net_state *state, const char *network, struct i
 {
 	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
 
-	if (addresses_open(state, network, &bitmap, err) < 0)
+	if (leases_open(state, LEASES_IPV4, network, &bitmap, err) < 0)
 		return -1;
 	/* No tag: after a reboot, before anything was marked. */
 	return bitmap.tag ? address_put(&bitmap, network, address, false, err) : 0;
@@ -144,7 +90,7 @@ int address_mark(const struct net_state *state, const char *network, struct in_a
 {
 	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
 
-	if (addresses_open_based(state, network, &bitmap, err) < 0)
+	if (leases_open_based(state, network, &bitmap, err) < 0)
 		return -1;
 	return address_put(&bitmap, network, address, true, err);
 }

@@ -16,6 +16,32 @@
 #include "base/error.h"
 #include "base/text.h"
 
+/* --- addresses of either kind --------------------------------------------------------------------------------------
+ */
+
+struct ip_address {
+	int family; /* AF_INET, AF_INET6; 0: none */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+};
+/* "10.88.0.5" or "fd00::5": no zone, no brackets, no IPv4 address dressed as an IPv6 one. */
+MUST_CHECK int ip_parse(const char *text, struct ip_address *out, struct error *err);
+/* None: "". */
+const char *ip_format(const struct ip_address *address, char buffer[INET6_ADDRSTRLEN]);
+struct ip_address ip_from_v4(struct in_addr address);
+struct ip_address ip_from_v6(const struct in6_addr *address);
+/* Of the same family and the same. */
+bool ip_equal(const struct ip_address *a, const struct ip_address *b);
+/* 0.0.0.0, :: or none. */
+bool ip_is_any(const struct ip_address *address);
+/* 127.0.0.0/8 or ::1. */
+bool ip_is_loopback(const struct ip_address *address);
+
+/* True when the kernel has IPv6 and it is not disabled in the caller's network namespace. Three system calls. */
+bool net_has_ipv6(void);
+
 /* --- networks ----------------------------------------------------------------------------------------------------- */
 
 #define NETWORK_DEFAULT "default"
@@ -29,12 +55,25 @@ struct subnet {
 MUST_CHECK int subnet_parse(const char *text, struct subnet *out, struct error *err);
 const char *subnet_format(const struct subnet *subnet, char buffer[20]);
 
+struct subnet6 {
+	struct in6_addr base;
+	unsigned prefix; /* 48 … 120; 0: none */
+};
+#define SUBNET6_TEXT_SIZE (INET6_ADDRSTRLEN + 4)
+/* "fd12:3456:789a:1::/64" or "2001:db8:1::/64": host bits must be zero. */
+MUST_CHECK int subnet6_parse(const char *text, struct subnet6 *out, struct error *err);
+const char *subnet6_format(const struct subnet6 *subnet, char buffer[SUBNET6_TEXT_SIZE]);
+
 /* A network: kept as one record <state>/networks/<name>.json by network_define(); its number (1 … 4095) decides the
  * device group 0x7700 + number. */
 struct network {
 	const char *name;
 	unsigned number;
 	struct subnet subnet;
+	/* prefix 0 when it is defined: one of this host's own (RFC 4193) is chosen and kept, if the host has IPv6. */
+	struct subnet6 subnet6;
+	bool ipv4_only;	      /* no IPv6 in it */
+	unsigned mtu;	      /* of its instances' links, 1280 … 65535; 0: 1500 */
 	bool isolated;	      /* its instances do not see one another */
 	bool egress;	      /* may leave the host */
 	const char *owner;    /* the fleet that defined it; "" by hand */
@@ -97,10 +136,18 @@ MUST_CHECK int address_take(const struct net_state *state, const struct network 
 	struct in_addr *address, struct error *err);
 MUST_CHECK int address_release(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
+/* The same for IPv6, in the network's subnet6. `wanted` ≠ :: is that address; else the host number is the one that the
+ * instance's IPv4 address, `beside`, has in the network, or when that is taken the next free one. */
+MUST_CHECK int address6_take(const struct net_state *state, const struct network *network,
+	const struct in6_addr *wanted, struct in_addr beside, struct in6_addr *address, struct error *err);
+MUST_CHECK int address6_release(
+	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err);
 /* Marks what the instances' records say is taken: rebuilding the bitmaps after a reboot. Taken already is fine. */
 MUST_CHECK int slot_mark(const struct net_state *state, unsigned slot, struct error *err);
 MUST_CHECK int address_mark(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
+MUST_CHECK int address6_mark(
+	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err);
 
 /* --- one instance ------------------------------------------------------------------------------------------------- */
 
@@ -110,10 +157,18 @@ struct net_session;
 struct net_session *net_session_open(struct error *err); /* NULL on failure */
 void net_session_drop(struct net_session **session);
 
+/* Bits per second, 0: no limit. As the instance sees them: egress is what it sends. */
+struct link_rates {
+	uint64_t egress_bits, ingress_bits;
+};
+
 struct endpoint {
 	unsigned slot;
 	unsigned network_number;
 	struct in_addr address;
+	struct in6_addr address6; /* ::: none */
+	unsigned mtu;		  /* 0: 1500 */
+	struct link_rates rates;
 };
 
 /* One NEWLINK (peer born inside netns), route, neighbour: one send. An old link of this slot that is still dying is

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "netns/leases.h"
 #include "netns/names.h"
 #include "netns/overlap.h"
 #include "netns/ruleset.h"

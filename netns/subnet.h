@@ -1,4 +1,4 @@
-/* Arithmetic of subnets, in host byte order. */
+/* Arithmetic of subnets; numbers are in host byte order. */
 #ifndef WARREN_NETNS_SUBNET_H
 #define WARREN_NETNS_SUBNET_H
 
@@ -13,5 +13,19 @@ uint32_t subnet_size(const struct subnet *subnet);
 /* In the subnet and neither its base nor its broadcast address. */
 bool subnet_usable(const struct subnet *subnet, struct in_addr address);
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
+
+bool subnet6_has(const struct subnet6 *subnet, const struct in6_addr *address);
+bool subnet6_overlaps(const struct subnet6 *a, const struct subnet6 *b);
+bool subnets6_equal(const struct subnet6 *a, const struct subnet6 *b);
+/* Of fc00::/7 (RFC 4193): nobody outside can answer to it. */
+bool subnet6_is_private(const struct subnet6 *subnet);
+/* The last 24 bits of an address, which no two of a network share. */
+uint32_t address6_number(const struct in6_addr *address);
+struct in6_addr subnet6_address(const struct subnet6 *subnet, uint32_t number);
+/* The numbers that instances may have. */
+uint32_t subnet6_first(const struct subnet6 *subnet);
+uint32_t subnet6_last(const struct subnet6 *subnet);
+/* In the subnet, not its base, and with no bits between its prefix and the last 24. */
+bool subnet6_usable(const struct subnet6 *subnet, const struct in6_addr *address);
 
 #endif

@@ -1,0 +1,93 @@
+/* IPv6 host numbers: which addresses of a network are taken. The number is the last 24 bits of the address itself. */
+#include <arpa/inet.h>
+
+#include "base/cleanup.h"
+#include "netns/leases.h"
+#include "netns/subnet.h"
+
+/* 1 taken now, 0 it was taken already, -1. */
+static int number_take(struct bitmap *bitmap, uint32_t number, struct error *err)
+{
+	int taken = bitmap_test(bitmap, number, err);
+
+	if (taken != 0)
+		return taken < 0 ? -1 : 0;
+	return bitmap_put(bitmap, number, true, err) < 0 ? -1 : 1;
+}
+
+static int take_wanted(
+	struct bitmap *bitmap, const struct network *network, const struct in6_addr *wanted, struct error *err)
+{
+	char text[INET6_ADDRSTRLEN], subnet[SUBNET6_TEXT_SIZE];
+	int taken;
+
+	inet_ntop(AF_INET6, wanted, text, sizeof(text));
+	if (!subnet6_usable(&network->subnet6, wanted))
+		return fail(err, ERROR_USAGE, "address %s is not one for instances of network %s (%s)", text,
+			network->name, subnet6_format(&network->subnet6, subnet));
+	taken = number_take(bitmap, address6_number(wanted), err);
+	if (taken == 0)
+		return fail(err, ERROR_BUSY, "address %s of network %s is taken", text, network->name);
+	return taken < 0 ? -1 : 0;
+}
+
+/* The number that its IPv4 address has in the network, if IPv6 has room for it and nobody asked for it by name; else
+ * the next free one. */
+static int take_beside(struct bitmap *bitmap, const struct network *network, struct in_addr beside, uint32_t *number,
+	struct error *err)
+{
+	uint32_t first = subnet6_first(&network->subnet6), last = subnet6_last(&network->subnet6);
+	uint32_t like = ntohl(beside.s_addr) - subnet_first(&network->subnet);
+	int taken = 0;
+
+	*number = first - 1 + like;
+	if (like > 0 && like <= last - first + 1)
+		taken = number_take(bitmap, *number, err);
+	if (taken == 0)
+		taken = bitmap_take(bitmap, first, last, NULL, number, err);
+	if (taken == 0)
+		return fail(err, ERROR_BUSY, "all %u IPv6 addresses of network %s are taken", last - first + 1,
+			network->name);
+	return taken < 0 ? -1 : 0;
+}
+
+int address6_take(const struct net_state *state, const struct network *network, const struct in6_addr *wanted,
+	struct in_addr beside, struct in6_addr *address, struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	uint32_t number;
+
+	if (network->subnet6.prefix == 0)
+		return fail(err, ERROR_USAGE, "network %s has no IPv6 addresses", network->name);
+	if (leases_open(state, LEASES_IPV6, network->name, &bitmap, err) < 0)
+		return -1;
+	if (!IN6_IS_ADDR_UNSPECIFIED(wanted)) {
+		*address = *wanted;
+		return take_wanted(&bitmap, network, wanted, err);
+	}
+	if (take_beside(&bitmap, network, beside, &number, err) < 0)
+		return -1;
+	*address = subnet6_address(&network->subnet6, number);
+	return 0;
+}
+
+static int address6_put(const struct net_state *state, const char *network, const struct in6_addr *address, bool taken,
+	struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+
+	if (leases_open(state, LEASES_IPV6, network, &bitmap, err) < 0)
+		return -1;
+	return bitmap_put(&bitmap, address6_number(address), taken, err);
+}
+
+int address6_release(
+	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err)
+{
+	return address6_put(state, network, address, false, err);
+}
+
+int address6_mark(const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err)
+{
+	return address6_put(state, network, address, true, err);
+}
