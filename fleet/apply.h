@@ -44,6 +44,9 @@ MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
 /* Defines the file's networks as the fleet's own. One without a subnet keeps the one it has, or gets the first of
  * 10.90.0.0/16 … 10.254.0.0/16 that is free. */
 MUST_CHECK int fleet_networks_define(struct host *host, const struct fleet_file *file, struct error *err);
+/* One network as a file or the command line says it. owner: the fleet, "" for nobody's. */
+MUST_CHECK int network_spec_define(
+	struct host *host, const struct network_spec *spec, const char *owner, struct error *err);
 /* Removes the fleet's networks that the file (NULL: nothing) does not name. The first failure is reported when all were
  * tried: ERROR_BUSY while instances have addresses of one. */
 MUST_CHECK int fleet_networks_forget(

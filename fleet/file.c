@@ -28,47 +28,12 @@
 
 /* --- the top of the file ------------------------------------------------------------------------------------------ */
 
-static int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	if (node->kind != JSON_OBJECT)
 		return decode_fail(decoder, node, err, "expected an object, found %s", json_kind_name(node->kind));
 	*(const struct json **)member = node;
 	return decode_keys_check(decoder, node, err);
-}
-
-static void network_defaults(void *item)
-{
-	((struct network_spec *)item)->egress = true;
-}
-
-static const struct field network_fields[] = {
-	STRING("subnet", struct network_spec, subnet, 0),
-	BOOL("isolated", struct network_spec, isolated, 0),
-	BOOL("egress", struct network_spec, egress, 0),
-	STRINGS("allow", struct network_spec, allow, 0),
-	END_OF_FIELDS,
-};
-
-/* {"subnet": …} or null, which is what Compose writes for "as usual". */
-static int decode_network_item(
-	const struct decoder *decoder, const struct json *node, struct network_spec *out, struct error *err)
-{
-	network_defaults(out);
-	out->name = arena_string(decoder->arena, node->key);
-	return node->kind == JSON_NULL ? 0 : decode_object(decoder, node, network_fields, out, err);
-}
-
-static int decode_networks(const struct decoder *decoder, const struct json *node, void *into, struct error *err)
-{
-	struct file_top *top = into;
-
-	if (decode_tree(decoder, node, &top->networks_node, err) < 0)
-		return -1;
-	top->networks.items = arena_new_array(decoder->arena, node->count, struct network_spec);
-	for (const struct json *item = node->first; item; item = item->next)
-		if (decode_network_item(decoder, item, &top->networks.items[top->networks.count++], err) < 0)
-			return -1;
-	return 0;
 }
 
 static const struct field volume_declaration_fields[] = {END_OF_FIELDS};

@@ -5,73 +5,6 @@
 
 #include "fleet/file_reader.h"
 
-/* --- networks of the file ----------------------------------------------------------------------------------------- */
-
-static bool subnets_overlap(const struct subnet *a, const struct subnet *b)
-{
-	unsigned prefix = a->prefix < b->prefix ? a->prefix : b->prefix;
-	uint32_t mask = prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
-
-	return (ntohl(a->base.s_addr) & mask) == (ntohl(b->base.s_addr) & mask);
-}
-
-static int check_subnet(const struct reader *reader, const struct json *node, size_t index)
-{
-	const struct network_spec *networks = reader->top.networks.items;
-	struct subnet own, other;
-
-	if (!networks[index].subnet)
-		return 0;
-	node = json_get(node, "subnet");
-	if (subnet_parse(networks[index].subnet, &own, reader->err) < 0) {
-		struct error reason = *reader->err;
-
-		return json_fail(&reader->doc, node, reader->err, "\"subnet\": %s", reason.text);
-	}
-	for (size_t i = 0; i < index; i++)
-		if (networks[i].subnet && subnet_parse(networks[i].subnet, &other, reader->err) == 0 &&
-			subnets_overlap(&own, &other))
-			return json_fail(&reader->doc, node, reader->err,
-				"\"subnet\": %s overlaps %s of the network \"%s\"", networks[index].subnet,
-				networks[i].subnet, networks[i].name);
-	return 0;
-}
-
-static int check_allow(const struct reader *reader, const struct json *node, const struct network_spec *network)
-{
-	const struct json *list = json_get(node, "allow");
-
-	for (const struct json *item = list ? list->first : NULL; item; item = item->next) {
-		if (!strcmp(item->text, network->name))
-			return json_fail(&reader->doc, item, reader->err,
-				"\"allow\": \"%s\" is the network itself; see \"isolated\"", item->text);
-		if (strcmp(item->text, NETWORK_DEFAULT) && !json_get(reader->top.networks_node, item->text))
-			return fail_unknown(reader, item, "network", item->text, reader->top.networks_node,
-				"is not one of this file");
-	}
-	return 0;
-}
-
-static bool network_is_built_in(const char *name)
-{
-	return !strcmp(name, NETWORK_DEFAULT) || !strcmp(name, "host") || !strcmp(name, "none");
-}
-
-int check_networks(const struct reader *reader)
-{
-	const struct json *node = reader->top.networks_node ? reader->top.networks_node->first : NULL;
-
-	for (size_t i = 0; node; i++, node = node->next) {
-		if (name_check("network", node->key, reader->err) < 0)
-			return fail_at_key(reader, node);
-		if (network_is_built_in(node->key))
-			return json_fail_key(&reader->doc, node, reader->err, "network \"%s\" is built in", node->key);
-		if (check_subnet(reader, node, i) < 0 || check_allow(reader, node, &reader->top.networks.items[i]) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* --- what spans instances ----------------------------------------------------------------------------------------- */
 
 static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
@@ -118,24 +51,37 @@ static const struct network_spec *network_find(const struct reader *reader, cons
 	return NULL;
 }
 
+static int check_address_of(const struct reader *reader, size_t instance, const struct network_spec *network)
+{
+	static const char *const default_subnets[] = {NETWORK_DEFAULT_SUBNET};
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+	const char *const *subnets = network ? network->subnets.items : default_subnets;
+	size_t count = network ? network->subnets.count : 1;
+
+	if (!spec->address.s_addr || !count)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		struct subnet subnet;
+
+		if (subnet_parse(subnets[i], &subnet, reader->err) < 0)
+			return -1;
+		if (subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
+			return 0;
+	}
+	return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
+		"\"address\": not inside %s%s of the network \"%s\"", subnets[0],
+		count > 1 ? " or a further subnet" : "", spec->network);
+}
+
 static int check_network_of(const struct reader *reader, size_t instance)
 {
 	const struct instance_spec *spec = &reader->file->instances.items[instance];
 	const struct network_spec *network = network_find(reader, spec->network);
-	const char *subnet_text = network ? network->subnet : NETWORK_DEFAULT_SUBNET;
-	struct subnet subnet;
 
 	if (!network && !network_is_built_in(spec->network))
 		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX),
 			"\"network\":", spec->network, reader->top.networks_node, "is not one of this file");
-	if (!spec->address.s_addr || !subnet_text)
-		return 0;
-	if (subnet_parse(subnet_text, &subnet, reader->err) < 0)
-		return -1;
-	if (!subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
-		return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
-			"\"address\": not inside %s of the network \"%s\"", subnet_text, spec->network);
-	return 0;
+	return check_address_of(reader, instance, network);
 }
 
 static int check_volumes_of(const struct reader *reader, size_t instance)

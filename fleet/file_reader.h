@@ -1,4 +1,5 @@
-/* A fleet file while it is read: what file.c decodes and file_check.c looks at. Only these two include this header. */
+/* A fleet file while it is read: what file.c decodes, file_check.c and file_networks.c look at. Only these
+ * include this header. */
 #ifndef WARREN_FLEET_FILE_READER_H
 #define WARREN_FLEET_FILE_READER_H
 
@@ -42,10 +43,20 @@ int fail_at_key(const struct reader *reader, const struct json *node);
 int fail_unknown(const struct reader *reader, const struct json *node, const char *what, const char *name,
 	const struct json *among, const char *why);
 
-/* --- file_check.c ------------------------------------------------------------------------------------------------- */
+/* The object as it is, its keys checked; for what is merged before it is decoded. */
+MUST_CHECK int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 
+/* --- file_networks.c ---------------------------------------------------------------------------------------------- */
+
+/* "networks" of the top, into struct file_top. */
+MUST_CHECK int decode_networks(const struct decoder *decoder, const struct json *node, void *into, struct error *err);
 /* The networks that the file names, before any instance is looked at. */
 MUST_CHECK int check_networks(const struct reader *reader);
+bool network_is_built_in(const char *name);
+bool subnets_overlap(const struct subnet *a, const struct subnet *b);
+
+/* --- file_check.c ------------------------------------------------------------------------------------------------- */
+
 /* What one instance cannot know alone: names, networks, volumes and dependencies it refers to, addresses and ports that
  * two want. */
 MUST_CHECK int check_across(const struct reader *reader);

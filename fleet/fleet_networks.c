@@ -9,16 +9,13 @@
 #define SUBNET_FIRST 90
 #define SUBNET_LAST 254
 
-static bool subnet_of_ours(struct host *host, const char *fleet, const char *name, struct subnet *out)
+/* The one that is there, when it is the fleet's. */
+static bool network_of_ours(
+	struct arena *arena, struct host *host, const char *fleet, const char *name, struct network *out)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct network network;
 	struct error ignored;
 
-	if (network_load(&arena, &host->net, name, &network, &ignored) < 0 || !text_equal(network.owner, fleet))
-		return false;
-	*out = network.subnet;
-	return true;
+	return network_load(arena, &host->net, name, out, &ignored) == 0 && text_equal(out->owner, fleet);
 }
 
 /* Only the one who defines it knows all that a subnet can collide with, so the next is tried when one is refused. */
@@ -39,19 +36,70 @@ static int define_anywhere(struct host *host, struct network *network, struct er
 		SUBNET_FIRST, SUBNET_LAST);
 }
 
+static int subnets_fill(
+	struct arena *arena, const struct network_spec *spec, struct network *network, struct error *err)
+{
+	if (subnet_parse(spec->subnets.items[0], &network->subnet, err) < 0)
+		return -1;
+	network->more.items = arena_new_array(arena, spec->subnets.count, struct subnet);
+	for (size_t i = 1; i < spec->subnets.count; i++)
+		if (subnet_parse(spec->subnets.items[i], &network->more.items[network->more.count++], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int services_fill(
+	struct arena *arena, const struct network_spec *spec, struct network *network, struct error *err)
+{
+	network->services.items = arena_new_array(arena, spec->services.count, struct host_service);
+	for (size_t i = 0; i < spec->services.count; i++)
+		if (host_service_parse(
+			    spec->services.items[i], &network->services.items[network->services.count++], err) < 0)
+			return -1;
+	return 0;
+}
+
+int network_spec_define(struct host *host, const struct network_spec *spec, const char *owner, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct network old, network = {.name = spec->name,
+				    .isolated = spec->isolated,
+				    .egress = spec->egress,
+				    .metadata = spec->metadata,
+				    .accounting = spec->accounting,
+				    .owner = owner,
+				    .allow = spec->allow,
+				    .links = spec->links,
+				    .mtu = spec->mtu,
+				    .labels = spec->labels};
+
+	if ((spec->subnets.count && subnets_fill(&arena, spec, &network, err) < 0) ||
+		services_fill(&arena, spec, &network, err) < 0)
+		return blame(err, "network %s", spec->name);
+	if (spec->subnets.count)
+		return network_define(&host->net, &network, err);
+	if (!network_of_ours(&arena, host, owner, spec->name, &old))
+		return define_anywhere(host, &network, err);
+	network.subnet = old.subnet;
+	network.more.items = old.more.items;
+	network.more.count = old.more.count;
+	return network_define(&host->net, &network, err);
+}
+
+/* One that somebody else made must be there. */
 static int network_apply(struct host *host, const char *fleet, const struct network_spec *spec, struct error *err)
 {
-	struct network network = {.name = spec->name,
-		.isolated = spec->isolated,
-		.egress = spec->egress,
-		.owner = fleet,
-		.allow = spec->allow};
+	AUTO(arena_drop) struct arena arena = {0};
+	struct network found;
 
-	if (spec->subnet && subnet_parse(spec->subnet, &network.subnet, err) < 0)
-		return blame(err, "network %s", spec->name);
-	if (spec->subnet || subnet_of_ours(host, fleet, spec->name, &network.subnet))
-		return network_define(&host->net, &network, err);
-	return define_anywhere(host, &network, err);
+	if (!spec->external)
+		return network_spec_define(host, spec, fleet, err);
+	if (network_load(&arena, &host->net, spec->name, &found, err) == 0)
+		return 0;
+	if (err->kind != ERROR_MISSING)
+		return -1;
+	return fail(err, ERROR_MISSING, "the external network \"%s\" is not there; warren network create %s makes it",
+		spec->name, spec->name);
 }
 
 int fleet_networks_define(struct host *host, const struct fleet_file *file, struct error *err)

@@ -133,9 +133,13 @@ MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *
 /* Network as the file says it. */
 struct network_spec {
 	const char *name;
-	const char *subnet; /* NULL: 10.<89 + n>.0.0/16, the first that is free */
-	bool isolated, egress;
-	struct strings allow;
+	const char *subnet;	/* the first of subnets; NULL: 10.<89 + n>.0.0/16, the first that is free */
+	struct strings subnets; /* all, in the order in which they are used */
+	bool isolated, egress, metadata, accounting;
+	bool external; /* made by `network create`: not the fleet's */
+	struct strings allow, links, services;
+	unsigned mtu; /* 0: as usual */
+	struct pairs labels;
 };
 
 /* A whole fleet file: defaults < profiles < instance merged, replicas expanded, ${name} and ${index} substituted. */

@@ -64,21 +64,48 @@ struct subnet6 {
 MUST_CHECK int subnet6_parse(const char *text, struct subnet6 *out, struct error *err);
 const char *subnet6_format(const struct subnet6 *subnet, char buffer[SUBNET6_TEXT_SIZE]);
 
+/* A service of the host that instances may reach, by any address of the host. */
+struct host_service {
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
+	uint16_t port;
+};
+/* "tcp/53", as `network create --service` takes it; port 1 … 65535. */
+MUST_CHECK int host_service_parse(const char *text, struct host_service *out, struct error *err);
+const char *host_service_format(const struct host_service *service, char buffer[16]);
+
+#define NETWORK_SUBNETS_MAX 16
+#define NETWORK_MTU_MIN 1280 /* IPv6 needs it: RFC 8200, section 5 */
+#define NETWORK_MTU_MAX 65535
+
 /* A network: kept as one record <state>/networks/<name>.json by network_define(); its number (1 … 4095) decides the
  * device group 0x7700 + number. */
 struct network {
 	const char *name;
 	unsigned number;
 	struct subnet subnet;
+	LIST_OF(struct subnet) more; /* further ones, in the order in which they are used when those before are full */
 	/* prefix 0 when it is defined: one of this host's own (RFC 4193) is chosen and kept, if the host has IPv6. */
 	struct subnet6 subnet6;
 	bool ipv4_only;	      /* no IPv6 in it */
 	unsigned mtu;	      /* of its instances' links, 1280 … 65535; 0: 1500 */
 	bool isolated;	      /* its instances do not see one another */
 	bool egress;	      /* may leave the host */
+	bool metadata;	      /* may reach the cloud's metadata service; needs egress */
+	bool accounting;      /* what its instances exchange with the outside is counted apart */
 	const char *owner;    /* the fleet that defined it; "" by hand */
 	struct strings allow; /* other networks whose instances may reach this one */
+	struct strings links; /* the same, and this one's may reach them */
+	LIST_OF(struct host_service) services;
+	struct pairs labels;
 };
+static inline size_t network_subnet_count(const struct network *network)
+{
+	return 1 + network->more.count;
+}
+static inline const struct subnet *network_subnet(const struct network *network, size_t i)
+{
+	return i ? &network->more.items[i - 1] : &network->subnet;
+}
 
 /* --- the host's part, shared by all ------------------------------------------------------------------------------- */
 
@@ -90,10 +117,10 @@ struct net_state {
 };
 
 /* Defines (or changes) a network: nft elements (when the host's part is up), then the record; nothing is touched when
- * the record says the same already. Names in `allow` may be defined later. The subnet cannot change while addresses are
- * taken (ERROR_BUSY). A subnet that overlaps another network's or one of the
- * host's own routes/addresses is refused by name. The number is allocated. ERROR_BUSY when another owner has the name.
- */
+ * the record says the same already. Names in `allow` and `links` may be defined later. Subnets may be added at the end
+ * at any time; those that are there cannot change while addresses are taken (ERROR_BUSY). A subnet that overlaps
+ * another network's or one of the host's own routes/addresses is refused by name. The number is allocated. ERROR_BUSY
+ * when another owner has the name. */
 MUST_CHECK int network_define(const struct net_state *state, struct network *network, struct error *err);
 MUST_CHECK int network_load(
 	struct arena *arena, const struct net_state *state, const char *name, struct network *out, struct error *err);

@@ -1,4 +1,4 @@
-/* Networks: one record each, and their elements in the table.
+/* Networks: defining, changing and removing them: record, routes, and elements of the table.
  *
  * The table is changed before the record is written: a command killed in between leaves elements that the next change
  * of any network removes, while a record that says the same as what is wanted proves that the table said so too. */
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/encode.h"
 #include "base/file.h"
 #include "netns/leases.h"
 #include "netns/names.h"
@@ -22,29 +21,6 @@
 #include "netns/subnet.h"
 #include "netns/unreachable.h"
 
-#define RECORD_SUFFIX ".json"
-#define RECORD_VERSION 1
-
-/* --- records ------------------------------------------------------------------------------------------------------ */
-
-struct record {
-	int version;
-	const char *subnet;
-	struct network network;
-};
-
-static const struct field record_fields[] = {
-	INTEGER("version", struct record, version, 1, RECORD_VERSION, REQUIRED),
-	STRING("name", struct record, network.name, REQUIRED),
-	INTEGER("number", struct record, network.number, 1, NETWORK_MAX, REQUIRED),
-	STRING("subnet", struct record, subnet, REQUIRED),
-	BOOL("isolated", struct record, network.isolated, REQUIRED),
-	BOOL("egress", struct record, network.egress, REQUIRED),
-	STRING("owner", struct record, network.owner, 0),
-	STRINGS("allow", struct record, network.allow, 0),
-	END_OF_FIELDS,
-};
-
 /* The directory itself is what is locked: no file to leave behind. */
 int net_lock(const struct net_state *state, struct error *err)
 {
@@ -53,89 +29,6 @@ int net_lock(const struct net_state *state, struct error *err)
 	if (fd < 0 || lock_exclusive(fd, -1, err) < 0)
 		return blame(err, "lock the host's network");
 	return take_fd(&fd);
-}
-
-static int record_read(
-	struct arena *arena, const struct net_state *state, const char *name, struct network *out, struct error *err)
-{
-	const char *file = arena_format(arena, "%s" RECORD_SUFFIX, name);
-	struct record record = {.network.owner = ""};
-	struct json_doc doc;
-
-	if (json_read(arena, state->records, file, JSON_PLAIN, &doc, err) < 0)
-		return -1;
-	struct decoder decoder = {.arena = arena, .doc = &doc, .mode = DECODE_LENIENT};
-	if (decode_object(&decoder, doc.root, record_fields, &record, err) < 0)
-		return -1;
-	if (!text_equal(record.network.name, name))
-		return fail(err, ERROR_SYSTEM, "%s: is the record of network \"%s\"", file, record.network.name);
-	if (subnet_parse(record.subnet, &record.network.subnet, err) < 0)
-		return blame(err, "%s", file);
-	*out = record.network;
-	return 0;
-}
-
-int network_load(
-	struct arena *arena, const struct net_state *state, const char *name, struct network *out, struct error *err)
-{
-	if (name_check("network", name, err) < 0)
-		return -1;
-	if (record_read(arena, state, name, out, err) == 0)
-		return 0;
-	if (err->kind == ERROR_MISSING)
-		return fail(err, ERROR_MISSING, "no network \"%s\"", name);
-	return blame(err, "network %s", name);
-}
-
-static bool record_name(struct arena *arena, const char *file, const char **name)
-{
-	struct error ignored = {0};
-
-	if (file[0] == '.' || !text_ends_with(file, RECORD_SUFFIX))
-		return false;
-	*name = arena_bytes(arena, file, strlen(file) - strlen(RECORD_SUFFIX));
-	return name_check("network", *name, &ignored) == 0;
-}
-
-int network_load_all(struct arena *arena, const struct net_state *state, struct network_list *out, struct error *err)
-{
-	struct strings files = {0};
-	const char *name;
-
-	if (dir_list(arena, state->records, 4 * NETWORK_MAX, &files, err) < 0)
-		return blame(err, "list the networks");
-	out->items = arena_new_array(arena, files.count + 1, struct network); /* + 1: room for one being defined */
-	out->count = 0;
-	for (size_t i = 0; i < files.count; i++) {
-		if (!record_name(arena, files.items[i], &name))
-			continue;
-		if (record_read(arena, state, name, &out->items[out->count], err) == 0)
-			out->count++;
-		else if (err->kind != ERROR_MISSING)
-			return blame(err, "network %s", name);
-	}
-	return 0;
-}
-
-static int record_write(const struct net_state *state, const struct network *network, struct error *err)
-{
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	auto_free char *file = text_format("%s" RECORD_SUFFIX, network->name);
-	char subnet[20];
-	size_t length;
-
-	encode_object_begin(encoder, NULL);
-	encode_integer(encoder, "version", RECORD_VERSION);
-	encode_string(encoder, "name", network->name);
-	encode_integer(encoder, "number", network->number);
-	encode_string(encoder, "subnet", subnet_format(&network->subnet, subnet));
-	encode_bool(encoder, "isolated", network->isolated);
-	encode_bool(encoder, "egress", network->egress);
-	encode_string(encoder, "owner", network->owner);
-	encode_strings(encoder, "allow", &network->allow);
-	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	return file_replace(state->records, file, 0644, FILE_DURABLE, text, length, err);
 }
 
 /* --- defining ----------------------------------------------------------------------------------------------------- */
@@ -155,6 +48,38 @@ static bool strings_equal(const struct strings *a, const struct strings *b)
 	return true;
 }
 
+static bool pairs_equal(const struct pairs *a, const struct pairs *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!text_equal(pairs_get(b, a->items[i].name), a->items[i].value))
+			return false;
+	return true;
+}
+
+static bool services_equal(const struct network *a, const struct network *b)
+{
+	if (a->services.count != b->services.count)
+		return false;
+	for (size_t i = 0; i < a->services.count; i++)
+		if (a->services.items[i].protocol != b->services.items[i].protocol ||
+			a->services.items[i].port != b->services.items[i].port)
+			return false;
+	return true;
+}
+
+/* The subnets of one are those with which the other begins. */
+static bool subnets_begin(const struct network *whole, const struct network *beginning)
+{
+	if (network_subnet_count(whole) < network_subnet_count(beginning))
+		return false;
+	for (size_t i = 0; i < network_subnet_count(beginning); i++)
+		if (!subnets_equal(network_subnet(whole, i), network_subnet(beginning, i)))
+			return false;
+	return true;
+}
+
 static const char *owner_of(const struct network *network)
 {
 	return network->owner ? network->owner : "";
@@ -162,8 +87,10 @@ static const char *owner_of(const struct network *network)
 
 static bool networks_equal(const struct network *a, const struct network *b)
 {
-	return subnets_equal(&a->subnet, &b->subnet) && a->isolated == b->isolated && a->egress == b->egress &&
-	       text_equal(owner_of(a), owner_of(b)) && strings_equal(&a->allow, &b->allow);
+	return subnets_begin(a, b) && subnets_begin(b, a) && a->isolated == b->isolated && a->egress == b->egress &&
+	       a->metadata == b->metadata && a->accounting == b->accounting && a->mtu == b->mtu &&
+	       text_equal(owner_of(a), owner_of(b)) && strings_equal(&a->allow, &b->allow) &&
+	       strings_equal(&a->links, &b->links) && services_equal(a, b) && pairs_equal(&a->labels, &b->labels);
 }
 
 static struct network *list_find(const struct network_list *list, const char *name)
@@ -186,17 +113,67 @@ static int number_allocate(const struct network_list *list, unsigned *number, st
 	return fail(err, ERROR_BUSY, "all %u networks of this host are defined", NETWORK_MAX);
 }
 
-static int subnet_check_networks(const struct network_list *list, const struct network *network, struct error *err)
+static bool network_has_subnet(const struct network *network, const struct subnet *subnet)
 {
-	char mine[20], other[20];
+	for (size_t i = 0; i < network_subnet_count(network); i++)
+		if (subnets_equal(network_subnet(network, i), subnet))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < list->count; i++)
-		if (!text_equal(list->items[i].name, network->name) &&
-			subnet_overlaps(&list->items[i].subnet, &network->subnet))
-			return fail(err, ERROR_USAGE, "subnet %s overlaps %s of network %s; choose another subnet",
-				subnet_format(&network->subnet, mine), subnet_format(&list->items[i].subnet, other),
-				list->items[i].name);
-	return subnet_check_host(&network->subnet, err);
+static int subnet_refuse(
+	const struct subnet *subnet, const struct subnet *other, const struct network *of, struct error *err)
+{
+	char mine[20], theirs[20];
+
+	return fail(err, ERROR_USAGE, "subnet %s overlaps %s of network %s; choose another subnet",
+		subnet_format(subnet, mine), subnet_format(other, theirs), of->name);
+}
+
+static int subnet_check_networks(
+	const struct network_list *list, const struct network *network, const struct subnet *subnet, struct error *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct network *other = &list->items[i];
+
+		for (size_t k = 0; !text_equal(other->name, network->name) && k < network_subnet_count(other); k++)
+			if (subnet_overlaps(network_subnet(other, k), subnet))
+				return subnet_refuse(subnet, network_subnet(other, k), other, err);
+	}
+	return subnet_check_host(subnet, err);
+}
+
+/* Those that it did not have before. */
+static int subnets_check(
+	const struct network_list *list, const struct network *old, const struct network *network, struct error *err)
+{
+	for (size_t i = 0; i < network_subnet_count(network); i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+
+		for (size_t k = 0; k < i; k++)
+			if (subnet_overlaps(network_subnet(network, k), subnet))
+				return subnet_refuse(subnet, network_subnet(network, k), network, err);
+		if ((!old || !network_has_subnet(old, subnet)) && subnet_check_networks(list, network, subnet, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int names_check(const char *what, const struct strings *names, struct error *err)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (name_check(what, names->items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int labels_check(const struct pairs *labels, struct error *err)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (line_check("label", labels->items[i].name, err) < 0 ||
+			line_check("label", labels->items[i].value, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int network_check(const struct network *network, struct error *err)
@@ -204,20 +181,39 @@ static int network_check(const struct network *network, struct error *err)
 	char subnet[20];
 	struct subnet parsed;
 
-	if (name_check("network", network->name, err) < 0 ||
-		subnet_parse(subnet_format(&network->subnet, subnet), &parsed, err) < 0 ||
-		line_check("owner", owner_of(network), err) < 0)
+	if (name_check("network", network->name, err) < 0 || line_check("owner", owner_of(network), err) < 0 ||
+		names_check("allow", &network->allow, err) < 0 || names_check("links", &network->links, err) < 0 ||
+		labels_check(&network->labels, err) < 0)
 		return -1;
-	for (size_t i = 0; i < network->allow.count; i++)
-		if (name_check("allow", network->allow.items[i], err) < 0)
+	if (network_subnet_count(network) > NETWORK_SUBNETS_MAX)
+		return fail(err, ERROR_USAGE, "%zu subnets; a network has at most %d", network_subnet_count(network),
+			NETWORK_SUBNETS_MAX);
+	for (size_t i = 0; i < network_subnet_count(network); i++)
+		if (subnet_parse(subnet_format(network_subnet(network, i), subnet), &parsed, err) < 0)
+			return -1;
+	if (network->metadata && !network->egress)
+		return fail(err, ERROR_USAGE,
+			"metadata without egress: the metadata service lies outside; allow egress, or leave metadata "
+			"out");
+	if (network->mtu && (network->mtu < NETWORK_MTU_MIN || network->mtu > NETWORK_MTU_MAX))
+		return fail(err, ERROR_USAGE, "mtu %u: %d to %d can be had", network->mtu, NETWORK_MTU_MIN,
+			NETWORK_MTU_MAX);
+	return 0;
+}
+
+static int routes_change(const struct network *network, const struct network *but, uint16_t type, struct error *err)
+{
+	for (size_t i = 0; network && i < network_subnet_count(network); i++)
+		if (!(but && network_has_subnet(but, network_subnet(network, i))) &&
+			subnet_unreachable(network_subnet(network, i), type, err) < 0)
 			return -1;
 	return 0;
 }
 
 /* Routes and elements only when there is a table; else net_host_up() takes them from the records. gone and come (NULL:
- * none) are the subnets that this change takes away and brings. */
+ * none) are the network before and after the change. */
 static int networks_sync(
-	const struct network_list *list, const struct subnet *gone, const struct subnet *come, struct error *err)
+	const struct network_list *list, const struct network *gone, const struct network *come, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	int current;
@@ -227,21 +223,18 @@ static int networks_sync(
 	current = ruleset_is_current(&netlink, err);
 	if (current <= 0)
 		return current;
-	if (gone && subnet_unreachable(gone, RTM_DELROUTE, err) < 0)
-		return -1;
-	if (come && subnet_unreachable(come, RTM_NEWROUTE, err) < 0)
+	if (routes_change(gone, come, RTM_DELROUTE, err) < 0 || routes_change(come, NULL, RTM_NEWROUTE, err) < 0)
 		return -1;
 	return ruleset_sync_networks(&netlink, list, err);
 }
 
+/* Addresses are counted through the subnets in their order, so those in use must stay what they are. */
 static int network_change(const struct net_state *state, const struct network_list *list, const struct network *old,
 	struct network *network, struct error *err)
 {
-	bool moved = !old || !subnets_equal(&old->subnet, &network->subnet);
-
-	if (moved && subnet_check_networks(list, network, err) < 0)
+	if (subnets_check(list, old, network, err) < 0)
 		return -1;
-	if (old && moved) {
+	if (old && !subnets_begin(network, old)) {
 		int freed = addresses_forget(state, network->name, err);
 
 		if (freed < 0)
@@ -259,8 +252,9 @@ static int network_define_locked(const struct net_state *state, struct network *
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct network_list list;
-	struct subnet before = {0};
+	struct network before;
 	struct network *old;
+	bool is_new;
 
 	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
 		return -1;
@@ -270,14 +264,15 @@ static int network_define_locked(const struct net_state *state, struct network *
 			err, ERROR_BUSY, "it was defined by %s%s", *owner_of(old) ? "fleet " : "hand", owner_of(old));
 	if (network_change(state, &list, old, network, err) < 0)
 		return -1;
-	if (old)
-		before = old->subnet;
-	else
+	is_new = !old;
+	if (is_new)
 		old = &list.items[list.count++];
+	else
+		before = *old;
 	*old = *network;
-	if (networks_sync(&list, before.prefix ? &before : NULL, &network->subnet, err) < 0)
+	if (networks_sync(&list, is_new ? NULL : &before, network, err) < 0)
 		return -1;
-	return record_write(state, network, err);
+	return network_record_write(state, network, err);
 }
 
 int network_define(const struct net_state *state, struct network *network, struct error *err)
@@ -302,10 +297,9 @@ int network_define(const struct net_state *state, struct network *network, struc
 static int network_undefine_locked(const struct net_state *state, const char *name, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	const char *file = arena_format(&arena, "%s" RECORD_SUFFIX, name);
+	const char *file = arena_format(&arena, "%s" NETWORK_RECORD_SUFFIX, name);
 	struct network_list list;
-	struct network *old;
-	struct subnet gone;
+	struct network *old, gone;
 	int freed;
 
 	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
@@ -318,7 +312,7 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 		return -1;
 	if (freed == 0)
 		return fail(err, ERROR_BUSY, "instances have addresses of it");
-	gone = old->subnet;
+	gone = *old;
 	*old = list.items[--list.count];
 	if (networks_sync(&list, &gone, NULL, err) < 0 || hosts_forget(state, name, err) < 0)
 		return -1;

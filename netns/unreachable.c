@@ -58,7 +58,8 @@ int networks_unreachable(const struct network_list *networks, uint16_t type, str
 	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
 		return -1;
 	for (size_t i = 0; i < networks->count; i++)
-		if (unreachable_change(&netlink, &networks->items[i].subnet, type, err) < 0)
-			return -1;
+		for (size_t k = 0; k < network_subnet_count(&networks->items[i]); k++)
+			if (unreachable_change(&netlink, network_subnet(&networks->items[i], k), type, err) < 0)
+				return -1;
 	return 0;
 }

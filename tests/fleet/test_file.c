@@ -76,6 +76,24 @@ static const struct wrong whole_files[] = {
 		"1:58: \"subnet\": subnet \"10.1.0.0\": write it like \"10.44.0.0/16\""},
 	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnet\": \"10.1.0.1/16\"}}, \"instances\": {}}",
 		"1:58: \"subnet\": subnet \"10.1.0.1/16\" has host bits set; did you mean \"10.1.0.0/16\"?"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnets\": [\"10.1.0.0/16\", \"10.1.2.0/24\"]}}, "
+	 "\"instances\": {}}",
+		"1:75: \"subnet\": 10.1.2.0/24 overlaps 10.1.0.0/16 of the network \"n\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnet\": \"10.1.0.0/16\", \"subnets\": "
+	 "[\"10.2.0.0/16\"]}}, \"instances\": {}}",
+		"1:84: \"subnets\": \"subnet\" says one already; name all of them here"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"services\": [\"tcp/0\"]}}, \"instances\": {}}",
+		"1:61: \"services\": service \"tcp/0\": port: 0 is not between 1 and 65535"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"links\": [\"n\"]}}, \"instances\": {}}",
+		"1:58: \"links\": \"n\" is the network itself; see \"isolated\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"metadata\": true, \"egress\": false}}, "
+	 "\"instances\": {}}",
+		"1:60: \"metadata\": that service lies outside; it needs \"egress\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"external\": true, \"mtu\": 1400}}, \"instances\": "
+	 "{}}",
+		"1:60: \"external\": the network \"n\" is made elsewhere, so nothing else can be said of it here"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"mtu\": 1279}}, \"instances\": {}}",
+		"1:55: \"mtu\": 1279 is not between 1280 and 65535"},
 	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnet\": \"10.1.0.0/16\"}, \"m\": {\"subnet\": "
 	 "\"10.1.2.0/24\"}}, \"instances\": {}}",
 		"1:90: \"subnet\": 10.1.2.0/24 overlaps 10.1.0.0/16 of the network \"n\""},

@@ -47,6 +47,93 @@ TEST(networks, what_was_defined_is_loaded_again)
 	world_close(&world);
 }
 
+TEST(networks, all_that_can_be_said_is_loaded_again)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/24"), found;
+	struct subnet more[2];
+	struct host_service services[] = {{IPPROTO_TCP, 53}, {IPPROTO_UDP, 65535}};
+	const char *links[] = {"bank", NULL};
+	char buffer[20];
+	world_open(&world);
+
+	ASSERT_OK(subnet_parse("10.45.0.0/24", &more[0], &err));
+	ASSERT_OK(subnet_parse("10.46.0.0/16", &more[1], &err));
+	shop.more.items = more;
+	shop.more.count = 2;
+	shop.services.items = services;
+	shop.services.count = 2;
+	shop.links = (struct strings){links, 1};
+	shop.metadata = shop.accounting = true;
+	shop.mtu = 1400;
+	pairs_set(&arena, &shop.labels, "tier", "web");
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(network_load(&arena, &world.state, "shop", &found, &err));
+	cr_assert(network_subnet_count(&found) == 3);
+	cr_assert_str_eq(subnet_format(network_subnet(&found, 2), buffer), "10.46.0.0/16");
+	cr_assert(found.services.count == 2);
+	cr_assert_str_eq(host_service_format(&found.services.items[1], buffer), "udp/65535");
+	cr_assert(found.links.count == 1 && !strcmp(found.links.items[0], "bank"));
+	cr_assert(found.metadata && found.accounting && found.mtu == 1400);
+	cr_assert_str_eq(pairs_get(&found.labels, "tier"), "web");
+	world_close(&world);
+}
+
+TEST(networks, subnets_are_added_at_the_end_while_addresses_are_taken)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16"), inside = network_named("in", "10.45.3.0/24");
+	struct in_addr none = {0}, address;
+	struct subnet more;
+	world_open(&world);
+
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(address_take(&world.state, &shop, none, &address, &err));
+	ASSERT_OK(subnet_parse("10.45.0.0/16", &more, &err));
+	shop.more.items = &more;
+	shop.more.count = 1;
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_FAILS(network_define(&world.state, &inside, &err), ERROR_USAGE,
+		"define network in: subnet 10.45.3.0/24 overlaps 10.45.0.0/16 of network shop; choose another subnet");
+	shop.more.count = 0;
+	ASSERT_FAILS(network_define(&world.state, &shop, &err), ERROR_BUSY,
+		"define network shop: its subnet cannot change while instances have addresses of it");
+	ASSERT_OK(address_release(&world.state, "shop", address, &err));
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(network_define(&world.state, &inside, &err));
+	world_close(&world);
+}
+
+TEST(networks, what_cannot_be_is_refused)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network twice = network_named("shop", "10.44.0.0/16"), closed = twice, large = twice;
+	struct subnet more;
+	world_open(&world);
+
+	ASSERT_OK(subnet_parse("10.44.7.0/24", &more, &err));
+	twice.more.items = &more;
+	twice.more.count = 1;
+	ASSERT_FAILS(network_define(&world.state, &twice, &err), ERROR_USAGE,
+		"define network shop: subnet 10.44.7.0/24 overlaps 10.44.0.0/16 of network shop; choose another "
+		"subnet");
+	closed.egress = false;
+	closed.metadata = true;
+	ASSERT_FAILS(network_define(&world.state, &closed, &err), ERROR_USAGE,
+		"define network shop: metadata without egress");
+	large.mtu = 1279;
+	ASSERT_FAILS(network_define(&world.state, &large, &err), ERROR_USAGE,
+		"define network shop: mtu 1279: 1280 to 65535 can be had");
+	world_close(&world);
+}
+
 TEST(networks, numbers_are_unique_and_reused)
 {
 	NEEDS_ROOT();
