@@ -382,7 +382,11 @@ static int become_step(struct child *child, struct error *err)
 
 static int execute_step(struct child *child, struct error *err)
 {
-	if (process_close_others(child->launch->preserve_fds, err) < 0)
+	const struct launch *launch = child->launch;
+
+	/* The channel's end tells the parent that the program runs. */
+	if (process_place(launch->sockets, launch->socket_count, &child->channel, err) < 0 ||
+		process_close_others(launch->preserve_fds + (int)launch->socket_count, err) < 0)
 		return -1;
 	report_executing(child->report);
 	process_execute(&child->process, err);

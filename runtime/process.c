@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "runtime/home.h"
 #include "runtime/listener.h"
 #include "runtime/schedule.h"
@@ -396,6 +397,36 @@ int process_become(const struct process_plan *plan, const struct seccomp_program
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
+
+/* First out of the way, then down: one may lie where another has to go. */
+static int move_up(int *fd, size_t count, struct error *err)
+{
+	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3 + (int)count);
+
+	if (moved < 0)
+		return fail_errno(err, "make room for %zu sockets", count);
+	*fd = moved;
+	return 0;
+}
+
+int process_place(const int *fds, size_t count, int *keep, struct error *err)
+{
+	int above[LAUNCH_SOCKETS_MAX];
+
+	if (count > ARRAY_SIZE(above))
+		return fail(err, ERROR_USAGE, "%zu sockets; at most %d can be given", count, LAUNCH_SOCKETS_MAX);
+	if (count && *keep >= 0 && move_up(keep, count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		above[i] = fds[i];
+		if (move_up(&above[i], count, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (dup3(above[i], 3 + (int)i, O_CLOEXEC) < 0)
+			return fail_errno(err, "give it socket %zu", i + 1);
+	return 0;
+}
 
 int process_close_others(int preserve, struct error *err)
 {

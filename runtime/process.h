@@ -80,6 +80,9 @@ MUST_CHECK int process_set_ids(const struct spec_process *process, struct error 
 MUST_CHECK int process_limit_bounding_set(const struct spec_process *process, struct error *err);
 MUST_CHECK int process_set_capabilities(const struct spec_process *process, struct error *err);
 
+/* Those descriptors become 3, 4 …, whatever lay there before, but for *keep, which moves when it does; -1: nothing is
+ * to be kept. At most LAUNCH_SOCKETS_MAX. */
+MUST_CHECK int process_place(const int *fds, size_t count, int *keep, struct error *err);
 /* Nothing from descriptor 3 on survives execve but 3 … 2+preserve, which do. They must be open:
  * process_check_preserved() in the parent, before it opens anything. */
 MUST_CHECK int process_close_others(int preserve, struct error *err);

@@ -47,6 +47,8 @@ struct launch_callbacks {
 struct launch_hooks;
 struct listener;
 
+#define LAUNCH_SOCKETS_MAX 64
+
 struct launch {
 	const struct spec *spec;
 	const struct cgroup_entrance *entrance; /* NULL: stay in the caller's cgroup */
@@ -54,8 +56,12 @@ struct launch {
 	struct launch_callbacks callbacks;
 	int stdio[3];	  /* the process's 0, 1, 2; -1: /dev/null. Not used with a terminal */
 	int preserve_fds; /* descriptors 3 … 2+n of ours go through to the process */
-	int hold;	  /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
-	int hold_lock;	  /* descriptor whose OFD lock the child keeps until exec; -1: none */
+	/* These become 3, 4 … of the process, in this order; borrowed. At most LAUNCH_SOCKETS_MAX, and not together
+	 * with preserve_fds. */
+	const int *sockets;
+	size_t socket_count;
+	int hold;      /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
+	int hold_lock; /* descriptor whose OFD lock the child keeps until exec; -1: none */
 	const char *program;	   /* argv[0] for errors; NULL: spec->process.args */
 	bool no_namespace_fds;	   /* launched.userns and .netns are not wanted */
 	bool keep_keyring;	   /* do not give it a session keyring of its own */

@@ -954,3 +954,31 @@ TEST(launch, misses_an_absent_program_before_it_holds)
 		"execute nonesuch: no such file or directory");
 	cr_assert(exec_failed);
 }
+
+/* Given so that each lies where another has to go, and the channel of the start among them. */
+TEST(launch, gives_sockets_from_descriptor_3_on_in_their_order_and_nothing_else)
+{
+	AUTO(sandbox_drop) struct sandbox box;
+	struct launch launch;
+	char name[] = "a", output[8192];
+	int fds[4];
+	struct error err;
+
+	NEEDS_ROOT();
+	sandbox_make(&box);
+	sandbox_use_own_ids(&box);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++, name[0]++) {
+		fds[ARRAY_SIZE(fds) - 1 - i] = memfd_create("socket", MFD_CLOEXEC);
+		cr_assert(pwrite(fds[ARRAY_SIZE(fds) - 1 - i], name, 1, 0) == 1);
+	}
+	sandbox_script(&box, "cat <&3; cat <&4; cat <&5; cat <&6; ls /proc/self/fd | tr '\\n' ' '");
+	launch = launch_of(&box.spec);
+	launch.sockets = fds;
+	launch.socket_count = ARRAY_SIZE(fds);
+	int status = sandbox_run(&box, &launch, output, sizeof(output), &err);
+	cr_assert(status == 0, "%d %s|%s", status, err.text, output);
+	/* The seventh is the directory itself. */
+	cr_assert_str_eq(output, "dcba0 1 2 3 4 5 6 7 ");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
