@@ -54,7 +54,26 @@ struct config_spec {
 };
 
 struct dependency {
-	const char *name, *condition; /* "started"; "healthy" is refused until there are health checks */
+	const char *name, *condition; /* "started" or "healthy" */
+};
+
+/* So many instances, or such a part of them. */
+struct portion {
+	int64_t value;
+	bool percent;
+};
+
+/* How a changed entry of a fleet file replaces what runs of it; see rollout.h. */
+enum update_order { UPDATE_START_FIRST, UPDATE_STOP_FIRST };
+enum failure_action { FAILURE_ROLLBACK, FAILURE_PAUSE, FAILURE_CONTINUE };
+extern const char *const update_order_names[];	 /* "start-first", "stop-first" */
+extern const char *const failure_action_names[]; /* "rollback", "pause", "continue" */
+
+struct update_spec {
+	enum update_order order;
+	struct portion parallel, canary;
+	int64_t monitor_ms, drain_ms;
+	enum failure_action failure_action;
 };
 
 struct ulimit_spec {
@@ -67,6 +86,8 @@ struct instance_spec {
 	const char *fleet;     /* the fleet it belongs to; NULL: made by hand */
 	const char *base_name; /* before replicas: "site" of "site-3"; = name */
 	int64_t index;	       /* 1 … replicas; 0: not a replica */
+	/* Serves in the place of that instance of its fleet while it is replaced; NULL: it is nobody's stand-in. */
+	const char *stands_in_for;
 
 	const char *image, *rootfs; /* exactly one */
 	struct strings etc_from_host;
@@ -96,6 +117,11 @@ struct instance_spec {
 	bool ephemeral; /* what it writes into its root goes when it ends */
 	LIST_OF(struct config_spec) configs;
 
+	struct strings hosts;	    /* names of the site for the fleet's front servers; "*.x" covers what is below x */
+	bool front;		    /* it is a front server: gets the map of all `hosts` */
+	struct optional front_port; /* where the front finds the site; unset: the first port's target, else 80 */
+
+	struct update_spec update;
 	struct restart_spec restart;
 	const char *stop_signal; /* NULL: the image's, else TERM */
 	int64_t stop_grace_ms;

@@ -11,7 +11,8 @@
 #include "base/suggest.h"
 #include "fleet/spec_fields.h"
 
-#define HOSTNAME_MAX_LENGTH 63 /* uname(2) holds 64, but the first label is also a DNS name */
+#define HOSTNAME_MAX_LENGTH 63	 /* uname(2) holds 64, but the first label is also a DNS name */
+#define SITE_NAME_MAX_LENGTH 253 /* of a DNS name */
 #define MEMORY_LEAST_BYTES (INT64_C(1) << 20)
 #define DISK_LEAST_BYTES (INT64_C(1) << 20)
 #define CPUS_LEAST_MILLI 10 /* a quota below 1 ms in 100 ms is refused by the kernel */
@@ -213,6 +214,38 @@ static int check_hostname(const struct instance_spec *spec, size_t *index, struc
 		if (!*end)
 			return 0;
 	}
+}
+
+/* "*.example.org" is a name too: everything below example.org. */
+static int check_site_name(const char *name, struct error *err)
+{
+	const char *plain = text_starts_with(name, "*.") ? name + 2 : name;
+
+	if (!*plain || strlen(plain) > SITE_NAME_MAX_LENGTH)
+		return fail(
+			err, ERROR_USAGE, "\"%s\" is empty or longer than %d characters", name, SITE_NAME_MAX_LENGTH);
+	for (const char *label = plain, *end;; label = end + 1) {
+		end = strchrnul(label, '.');
+		if (end - label > HOSTNAME_MAX_LENGTH || !label_is_valid(label, (size_t)(end - label)))
+			return fail(err, ERROR_USAGE,
+				"\"%s\" is not a host name such as \"www.example.org\" or \"*.example.org\"", name);
+		if (!*end)
+			return 0;
+	}
+}
+
+static int check_hosts(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	for (*index = 0; *index < spec->hosts.count; ++*index) {
+		const char *name = spec->hosts.items[*index];
+
+		if (check_site_name(name, err) < 0)
+			return -1;
+		for (size_t i = 0; i < *index; i++)
+			if (!strcasecmp(spec->hosts.items[i], name))
+				return fail(err, ERROR_USAGE, "\"%s\" is named twice", name);
+	}
+	return 0;
 }
 
 /* An init mounts and makes control groups before anything else: as another user it can do neither. */
@@ -674,6 +707,7 @@ static const struct {
 	{"network", NULL, check_network},
 	{"address", NULL, check_address},
 	{"ports", NULL, check_ports},
+	{"hosts", NULL, check_hosts},
 	{"volumes", NULL, check_volumes},
 	{"configs", NULL, check_configs},
 	{"restart", "delay", check_restart_delay},

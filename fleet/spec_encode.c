@@ -27,6 +27,7 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 		.restart = {.policy = in_fleet ? RESTART_ALWAYS : RESTART_NO,
 			.delay_ms = RESTART_DELAY_MS,
 			.max_delay_ms = RESTART_MAX_DELAY_MS},
+		.update = update_default,
 		.stop_grace_ms = STOP_GRACE_MS,
 		.logging = {.driver = "file", .max_size_bytes = LOG_SIZE_BYTES, .max_files = LOG_FILES},
 		.no_new_privileges = true,
@@ -68,7 +69,7 @@ void instance_spec_order(struct arena *arena, struct instance_spec *spec)
 
 /* --- values that JSON has no kind for ----------------------------------------------------------------------------- */
 
-static void encode_duration(struct encoder *encoder, const char *key, int64_t ms)
+void encode_duration(struct encoder *encoder, const char *key, int64_t ms)
 {
 	char text[24];
 
@@ -307,6 +308,7 @@ static void encode_identity(struct encoder *encoder, const struct instance_spec 
 	encode_string(encoder, "base_name", spec->base_name ? spec->base_name : spec->name);
 	if (spec->index)
 		encode_integer(encoder, "index", spec->index);
+	encode_string(encoder, "stands_in_for", spec->stands_in_for);
 	encode_flag(encoder, "terminal", spec->terminal);
 	encode_flag(encoder, "interactive", spec->interactive);
 	encode_flag(encoder, "remove", spec->remove);
@@ -347,8 +349,17 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 	encode_configs(encoder, "secrets", spec, true);
 }
 
+static void encode_front(struct encoder *encoder, const struct instance_spec *spec)
+{
+	if (spec->hosts.count)
+		encode_strings(encoder, "hosts", &spec->hosts);
+	encode_flag(encoder, "front", spec->front);
+	encode_optional(encoder, "front_port", &spec->front_port);
+}
+
 static void encode_life_and_rights(struct encoder *encoder, const struct instance_spec *spec)
 {
+	update_encode(encoder, &spec->update);
 	encode_restart(encoder, &spec->restart);
 	encode_string(encoder, "stop_signal", spec->stop_signal);
 	encode_duration(encoder, "stop_grace_period", spec->stop_grace_ms);
@@ -368,6 +379,7 @@ void instance_spec_encode(struct encoder *encoder, const char *key, const struct
 	encode_identity(encoder, spec);
 	encode_program(encoder, spec);
 	encode_surroundings(encoder, spec);
+	encode_front(encoder, spec);
 	encode_life_and_rights(encoder, spec);
 	encode_object_end(encoder);
 }

@@ -64,7 +64,7 @@ static int decode_size(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
-static int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	const char *text;
 
@@ -707,11 +707,13 @@ const struct field instance_fields[] = {
 	BOOL("ephemeral", struct instance_spec, ephemeral, 0),
 	INTO_SPEC("configs", decode_configs),
 	INTO_SPEC("secrets", decode_secrets),
-	NOT_BUILT("hosts"),
+	STRINGS("hosts", struct instance_spec, hosts, 0),
+	BOOL("front", struct instance_spec, front, 0),
+	OPTIONAL("front_port", struct instance_spec, front_port, 1, UINT16_MAX, 0),
 	NOT_BUILT("healthcheck"),
 	ROW_AS(struct restart_spec, "restart", struct instance_spec, restart, decode_restart),
 	NOT_BUILT("idle"),
-	NOT_BUILT("update"),
+	OBJECT("update", struct instance_spec, update, update_fields, 0),
 	STRING("stop_signal", struct instance_spec, stop_signal, 0),
 	DURATION("stop_grace_period", struct instance_spec, stop_grace_ms),
 	OBJECT("logging", struct instance_spec, logging, logging_fields, 0),
@@ -734,6 +736,7 @@ const struct field instance_identity_fields[] = {
 	STRING("fleet", struct instance_spec, fleet, 0),
 	STRING("base_name", struct instance_spec, base_name, REQUIRED),
 	INTEGER("index", struct instance_spec, index, 0, SLOT_MAX, 0),
+	STRING("stands_in_for", struct instance_spec, stands_in_for, 0),
 	BOOL("terminal", struct instance_spec, terminal, 0),
 	BOOL("interactive", struct instance_spec, interactive, 0),
 	BOOL("remove", struct instance_spec, remove, 0),

@@ -13,6 +13,19 @@ extern const struct field instance_fields[];
 /* What only spec.json holds besides: who the instance is, and the flags of `run` that have no key. */
 extern const struct field instance_identity_fields[];
 
+/* --- update_fields.c: the key `update` ---------------------------------------------------------------------------- */
+
+extern const struct field update_fields[];
+/* What counts where the file says nothing. */
+extern const struct update_spec update_default;
+/* Nothing where it is the default, so that records from before the key do not differ. */
+void update_encode(struct encoder *encoder, const struct update_spec *update);
+bool updates_equal(const struct update_spec *a, const struct update_spec *b);
+
+/* For rows of durations (int64_t, milliseconds), and the value back as text. */
+MUST_CHECK int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+void encode_duration(struct encoder *encoder, const char *key, int64_t ms);
+
 /* For the rows of other tables of the fleet file. */
 #define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")
 
