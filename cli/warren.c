@@ -53,6 +53,7 @@ static const struct command *const order[] = {
 	&inspect_command,
 	&audit_command,
 	&stats_command,
+	&events_command,
 	&wait_command,
 	&rename_command,
 	&validate_command,

@@ -120,6 +120,13 @@ static int fleet_apply_locked(
 	return generation_write(dir, file->name, &next, err);
 }
 
+static void apply_tell(const struct host *host, const char *fleet, const char *reason, const char *detail)
+{
+	event_write(
+		host, &(struct event){
+			      .kind = EVENT_APPLY, .name = fleet, .fleet = fleet, .reason = reason, .detail = detail});
+}
+
 int fleet_apply(
 	struct host *host, const struct fleet_file *file, const struct apply_options *options, struct error *err)
 {
@@ -133,7 +140,11 @@ int fleet_apply(
 	if (dir < 0)
 		return -1;
 	steps_init(&steps, arena, host, options);
-	if (fleet_apply_locked(arena, &steps, file, dir, err) < 0)
+	apply_tell(host, file->name, "begin", NULL);
+	if (fleet_apply_locked(arena, &steps, file, dir, err) < 0) {
+		apply_tell(host, file->name, "failed", err->text);
 		return blame(err, "apply %s", file->name);
+	}
+	apply_tell(host, file->name, "done", NULL);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/events.h"
 #include "fleet/identity.h"
 #include "fleet/instance.h"
 #include "images/images.h"
@@ -268,8 +269,10 @@ int instance_create_from(
 	if (instance_stage(host, spec->name, &staged, path, err) < 0)
 		return blame(err, "create %s", spec->name);
 	if (staged_fill(host, &staged, path, spec, snapshot, &record, err) == 0 &&
-		name_claim(host, path, spec->name, err) == 0)
+		name_claim(host, path, spec->name, err) == 0) {
+		event_write(host, &(struct event){.kind = EVENT_CREATE, .name = spec->name, .fleet = spec->fleet});
 		return 0;
+	}
 	/* Record last: whoever is killed here leaves a directory that still says what it held. */
 	record_undo(host, &record);
 	if (tree_remove(host->instances, path, &ignored) < 0)

@@ -52,5 +52,8 @@ int fleet_down(struct host *host, const char *name, const struct apply_options *
 	if (dir < 0)
 		return -1;
 	steps_init(&steps, arena, host, &all);
-	return fleet_down_locked(arena, &steps, name, dir, err) < 0 ? blame(err, "down %s", name) : 0;
+	if (fleet_down_locked(arena, &steps, name, dir, err) < 0)
+		return blame(err, "down %s", name);
+	event_write(host, &(struct event){.kind = EVENT_DOWN, .name = name, .fleet = name});
+	return 0;
 }

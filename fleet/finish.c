@@ -2,7 +2,7 @@
  *
  * The order is the reverse of the start's (published ports first), and run.json goes last: whoever is killed in between
  * leaves it, so that the next command does all of it again. Every step is harmless when it was done before. */
-#include "fleet/instance.h"
+#include "fleet/events.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -162,6 +162,7 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 			*err = record_err;
 		released = -1;
 	}
+	instance_event_end(instance, &with_count);
 	/* A cgroup that would not go is tried again by the next start or remove, which look for it. */
 	killed_forget(instance->live);
 	run_forget(instance->live);

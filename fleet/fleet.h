@@ -279,6 +279,54 @@ struct stats_sample {
 MUST_CHECK int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
 	const struct stats_sample *before, struct stats_sample *out, struct error *err);
 
+/* --- events ------------------------------------------------------------------------------------------------------- */
+
+/* What happens to instances and fleets, as lines of JSON in <run>/events: written by whoever does it, bounded (the
+ * oldest are forgotten), gone with a reboot. Nothing depends on them: a kill between the deed and the line loses the
+ * line. */
+enum event_kind {
+	EVENT_CREATE,
+	EVENT_START,   /* its program runs */
+	EVENT_RESTART, /* the same, by the restart policy */
+	EVENT_STOP,    /* it was asked to end */
+	EVENT_KILL,    /* a signal was sent; detail: its name */
+	EVENT_DIE,     /* it has ended; reason as in exit.json, status */
+	EVENT_OOM,     /* the kernel ended it, or a process of it, for want of memory */
+	EVENT_HEALTH,  /* reason: the new state */
+	EVENT_PAUSE,
+	EVENT_RESUME,
+	EVENT_UPDATE, /* a new specification or new limits; detail: what changed */
+	EVENT_RENAME, /* detail: the new name */
+	EVENT_REMOVE,
+	EVENT_APPLY, /* of a fleet, whose name it carries; reason: "begin", "done" or "failed" */
+	EVENT_DOWN,
+	EVENT_ROLLBACK,
+	EVENT_BOOT, /* of the host: reason "start" or "stop" */
+};
+extern const char *const event_kind_names[]; /* "create", "start", "restart" … */
+
+struct event {
+	enum event_kind kind;
+	const char *name;	     /* the instance, or the fleet; NULL: the host */
+	const char *fleet;	     /* NULL: none */
+	const char *reason, *detail; /* a word, a line; NULL: none */
+	struct optional status, restarts;
+	int64_t at_ms; /* CLOCK_REALTIME; 0 when written: now */
+};
+/* Never fails: what cannot be written is lost. Four system calls, one of them the write. */
+void event_write(const struct host *host, const struct event *event);
+
+struct events_request {
+	bool follow;			    /* go on until each() says no, until_ms or a signal */
+	struct optional since_ms, until_ms; /* CLOCK_REALTIME */
+	struct strings filters;		    /* "event=die", "name=site-*" …: those of one key are alternatives */
+	/* line is the whole line without its end; false ends the reading. Both are valid during the call only. */
+	bool (*each)(void *context, const struct event *event, const char *line);
+	void *context;
+};
+/* ERROR_USAGE: a filter that says nothing known. */
+MUST_CHECK int events_read(struct host *host, const struct events_request *request, struct error *err);
+
 /* --- fleets
  * ------------------------------------------------------------------------------------------------------------------ */
 

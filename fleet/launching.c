@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mount.h"
+#include "fleet/events.h"
 #include "fleet/identity.h"
 #include "fleet/monitor.h"
 #include "images/images.h"
@@ -495,6 +496,17 @@ static void console_to_output(struct monitor *monitor)
 	fcntl(monitor->output[LOG_STDOUT], F_SETFL, O_RDWR | O_NONBLOCK);
 }
 
+static void start_tell(const struct start *start)
+{
+	int64_t restarts = start->monitor->run.restarts;
+	struct event event = {.kind = start->again ? EVENT_RESTART : EVENT_START,
+		.name = start->monitor->instance.name,
+		.fleet = start->wanted.fleet,
+		.restarts = {restarts > 0, restarts}};
+
+	event_write(start->host, &event);
+}
+
 static int run_record(struct start *start, struct error *err)
 {
 	struct monitor *monitor = start->monitor;
@@ -508,6 +520,7 @@ static int run_record(struct start *start, struct error *err)
 	monitor->restart = start->wanted.restart;
 	monitor->remove = start->wanted.remove;
 	console_to_output(monitor);
+	start_tell(start);
 	return 0;
 }
 

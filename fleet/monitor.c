@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/events.h"
 
 #define LOCK_RETRY_MS 200
 
@@ -166,8 +167,10 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 
 		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, lived_ms, &delay_ms))
 			return false;
+		exit->restarts = monitor->run.restarts;
 		if (exit_write(monitor->instance.dir, exit, &ignored) < 0)
 			log_debug("%s", ignored.text);
+		instance_event_end(&monitor->instance, exit);
 		runs = turn_await(monitor, delay_ms);
 		if (runs)
 			runs = run_again(monitor, exit, detail, size);

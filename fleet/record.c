@@ -84,12 +84,12 @@ static const struct field run_fields[] = {
 };
 
 /* Spelled for the file, where a space would be odd; order of enum end_reason. */
-static const char *const reason_words[] = {
+const char *const end_reason_words[] = {
 	"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host", "start_failed", "reboot", NULL};
 
 static const struct field exit_fields[] = {
 	INTEGER("version", struct exit_file, version, 1, RECORD_VERSION, REQUIRED),
-	ENUM("reason", struct exit_file, reason, reason_words, REQUIRED),
+	ENUM("reason", struct exit_file, reason, end_reason_words, REQUIRED),
 	INTEGER("status", struct exit_file, status, 0, 255, REQUIRED),
 	INTEGER("at_ms", struct exit_file, at_ms, 0, INT64_MAX, REQUIRED),
 	INTEGER("restarts", struct exit_file, restarts, 0, INT64_MAX, 0),

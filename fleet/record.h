@@ -50,6 +50,8 @@ MUST_CHECK int run_read(struct arena *arena, int live, struct run *out, struct e
 /* Absent is fine. */
 void run_forget(int live);
 
+/* end_reason_names as the files have them: "out_of_memory". */
+extern const char *const end_reason_words[];
 MUST_CHECK int exit_write(int dir, const struct exit_record *exit, struct error *err);
 /* The last end: of exit.json, else of exit.last.json; *over is true when it was exit.json, so nothing has run since.
  * None: reason END_NONE. A damaged one reads as none. */

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/events.h"
 #include "fleet/instance.h"
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
@@ -149,6 +150,8 @@ int instance_discard(struct instance *instance, struct error *err)
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);
 	cgroups_remove(host);
+	event_write(host,
+		&(struct event){.kind = EVENT_REMOVE, .name = instance->name, .fleet = specified ? spec.fleet : NULL});
 	if (first.kind == ERROR_NONE)
 		return 0;
 	*err = first;
@@ -263,5 +266,8 @@ int instance_rename(struct host *host, const char *name, const char *new_name, s
 		return -1;
 	if (is_running(&instance))
 		return fail(err, ERROR_BUSY, "%s is running; stop it first", name);
-	return rename_held(&instance, new_name, err);
+	if (rename_held(&instance, new_name, err) < 0)
+		return -1;
+	event_write(host, &(struct event){.kind = EVENT_RENAME, .name = name, .detail = new_name});
+	return 0;
 }

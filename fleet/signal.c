@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/events.h"
 #include "fleet/stop.h"
 
 #define FREEZE_TIMEOUT_MS 10000
@@ -36,6 +37,7 @@ static int instance_kill_hard(struct host *host, const char *name, struct error 
 		instance_running_read(&arena, &stopping.instance, &running, err) < 0 ||
 		killed_write(stopping.instance.live, SIGKILL, err) < 0)
 		return -1;
+	instance_event(&stopping.instance, EVENT_KILL, NULL, "KILL");
 	return instance_stop_held(&stopping.instance, (struct optional){.set = true, .value = 0}, err);
 }
 
@@ -44,6 +46,7 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_instance instance = INSTANCE_EMPTY;
 	struct running running;
+	char word[16];
 
 	if (signal == SIGKILL)
 		return instance_kill_hard(host, name, err);
@@ -57,7 +60,10 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 	/* As with `stop`, an end that was asked for is no failure to restart after. */
 	if (means_stop(&instance, signal) && desired_write(instance.dir, DESIRED_STOPPED, err) < 0)
 		return blame(err, "signal %s", name);
-	return process_signal(pidfd, signal, err) < 0 ? blame(err, "signal %s", name) : 0;
+	if (process_signal(pidfd, signal, err) < 0)
+		return blame(err, "signal %s", name);
+	instance_event(&instance, EVENT_KILL, NULL, signal_name(signal, word));
+	return 0;
 }
 
 /* --- pause -------------------------------------------------------------------------------------------------------- */
@@ -76,6 +82,7 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 		cgroup_freeze(&cgroup, paused, FREEZE_TIMEOUT_MS, err) < 0 ||
 		desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)
 		return blame(err, "%s %s", paused ? "pause" : "resume", name);
+	instance_event(&instance, paused ? EVENT_PAUSE : EVENT_RESUME, NULL, NULL);
 	return 0;
 }
 

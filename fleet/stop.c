@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/events.h"
 #include "fleet/monitor.h"
 
 #define DEFAULT_GRACE_MS 10000
@@ -146,6 +147,7 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 		monitor_kick(&running.run);
 		return 0;
 	}
+	instance_event(instance, EVENT_STOP, NULL, NULL);
 	unpublish(instance, &running.run);
 	stopping->pidfd = process_open(&running.run.init, err);
 	if (stopping->pidfd < 0)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/events.h"
 #include "fleet/instance.h"
 
 static bool has_network(const struct instance_spec *spec)
@@ -117,5 +118,6 @@ int instance_update(struct host *host, const struct instance_spec *spec, struct 
 	if (instance_spec_check(spec, err) < 0 || instance_take(host, spec->name, &instance, err) < 0 ||
 		update_held(&instance, spec, err) < 0)
 		return blame(err, "change %s", spec->name ? spec->name : "an instance");
+	event_write(host, &(struct event){.kind = EVENT_UPDATE, .name = spec->name, .fleet = spec->fleet});
 	return 0;
 }

@@ -1,0 +1,112 @@
+/* events: what happened to instances, and what happens. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+
+struct events_options {
+	bool follow, json;
+	struct optional since, until;
+	struct strings filters;
+};
+
+/* "10m": so long ago; "2026-01-31T23:59:59Z" or "2026-01-31": then. */
+static int moment_parse(struct arena *arena, const char *value, void *member, struct error *err)
+{
+	struct optional *out = member;
+	struct error not_duration;
+	struct tm parts = {0};
+	int64_t ago_ms;
+	const char *end;
+
+	(void)arena;
+	if (duration_parse(value, &ago_ms, &not_duration) == 0) {
+		*out = (struct optional){true, clock_real_ms() - ago_ms};
+		return 0;
+	}
+	end = strptime(value, "%Y-%m-%d", &parts);
+	if (end && *end == 'T')
+		end = strptime(end + 1, "%H:%M:%S", &parts);
+	if (end && *end == 'Z')
+		end++;
+	if (!end || *end)
+		return fail(err, ERROR_USAGE,
+			"\"%s\": must be a time ago as in 10m, or a moment of UTC as in 2026-01-31T23:59:59Z", value);
+	*out = (struct optional){true, (int64_t)timegm(&parts) * 1000};
+	return 0;
+}
+
+static const struct option events_table[] = {
+	OPTION_FLAG("follow", 'f', "go on until interrupted, or until --until", struct events_options, follow),
+	OPTION_CUSTOM("since", 0, "TIME", "from then on: 10m ago, or 2026-01-31T23:59:59Z", struct events_options,
+		since, moment_parse),
+	OPTION_CUSTOM("until", 0, "TIME", "up to then", struct events_options, until, moment_parse),
+	OPTION_TEXTS("filter", 0, "KEY=PATTERN",
+		"event, name, fleet or reason, as in event=die; several of one key: any", struct events_options,
+		filters),
+	OPTION_FLAG("json", 0, "print each as a line of JSON", struct events_options, json),
+	END_OF_OPTIONS,
+};
+
+/* The line begins with its time as people read it. */
+static void print_time(const char *line)
+{
+	static const char key[] = "{\"time\":\"";
+
+	if (!strncmp(line, key, strlen(key)))
+		printf("%.24s ", line + strlen(key));
+}
+
+static bool print_json(void *context, const struct event *event, const char *line)
+{
+	(void)context, (void)event;
+	return puts(line) >= 0 && fflush(stdout) == 0;
+}
+
+static bool print_plain(void *context, const struct event *event, const char *line)
+{
+	(void)context;
+	print_time(line);
+	printf("%-7s %s", event_kind_names[event->kind], event->name ? event->name : "host");
+	if (event->fleet && strcmp(event->fleet, event->name ? event->name : "") != 0)
+		printf(" fleet=%s", event->fleet);
+	if (event->reason)
+		printf(" reason=%s", event->reason);
+	if (event->status.set)
+		printf(" status=%lld", (long long)event->status.value);
+	if (event->restarts.set)
+		printf(" restarts=%lld", (long long)event->restarts.value);
+	if (event->detail)
+		printf(" %s", event->detail);
+	return putchar('\n') >= 0 && fflush(stdout) == 0;
+}
+
+static int events_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	const struct events_options *chosen = options;
+	struct events_request request = {
+		.follow = chosen->follow,
+		.since_ms = chosen->since,
+		.until_ms = chosen->until,
+		.filters = chosen->filters,
+		.each = chosen->json ? print_json : print_plain,
+	};
+
+	for (size_t i = 0; i < count; i++)
+		strings_add(&cli->arena, &request.filters, arena_format(&cli->arena, "name=%s", operands[i]));
+	return cli_open(cli, err) < 0 ? -1 : events_read(&cli->host, &request, err);
+}
+
+const struct command events_command = {
+	.name = "events",
+	.operands = "[options] [NAME…]",
+	.summary = "show what happened to instances: starts, ends and why, changes",
+	.example = "warren events --since 1h --filter event=die --filter event=oom\nwarren events -f --json 'site-*'",
+	.options = events_table,
+	.options_size = sizeof(struct events_options),
+	.operands_max = SIZE_MAX,
+	.run = events_run,
+};
