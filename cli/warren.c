@@ -54,6 +54,7 @@ static const struct command *const order[] = {
 	&audit_command,
 	&stats_command,
 	&events_command,
+	&usage_command,
 	&wait_command,
 	&rename_command,
 	&validate_command,

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/usage.h"
 #include "images/images.h"
 
 /* --- why it ended ------------------------------------------------------------------------------------------------- */
@@ -150,7 +151,10 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 {
 	struct error record_err = {0};
 	struct exit_record with_count = *exit;
-	int released = run_release(instance, run, err);
+	int released;
+
+	usage_note(instance, run, true); /* while its counters are there */
+	released = run_release(instance, run, err);
 
 	/* Processes first: nobody writes any more. */
 	if (root_reset(instance->dir, &record_err) < 0)

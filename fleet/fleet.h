@@ -327,6 +327,37 @@ struct events_request {
 /* ERROR_USAGE: a filter that says nothing known. */
 MUST_CHECK int events_read(struct host *host, const struct events_request *request, struct error *err);
 
+/* --- usage -------------------------------------------------------------------------------------------------------- */
+
+/* What an instance has used in one month (UTC), over all its runs; kept after its removal, under its name. Written down
+ * when a run ends, at each restart, and by usage_read(): what a running one has used since then is lost with a power
+ * cut. */
+struct usage_month {
+	const char *month; /* "2026-11" */
+	int64_t run_ms, cpu_us;
+	/* Memory times time. reserved: by its limit, and by what it uses where there is none; exact. used: by what it
+	 * used whenever somebody looked, its peak when nobody did; an estimate. */
+	int64_t reserved_kib_ms, used_kib_ms;
+	int64_t in_bytes, out_bytes; /* of its link */
+};
+struct usage_row {
+	const char *name; /* USAGE_REMOVED: all those together that were made to be removed at their end */
+	bool exists;
+	struct usage_month usage;
+};
+#define USAGE_REMOVED "_removed"
+struct usage_list {
+	struct usage_row *items; /* by name, then by month */
+	size_t count;
+};
+/* Of these names and patterns (none: all). month NULL: all that are known. */
+MUST_CHECK int usage_read(struct arena *arena, struct host *host, const struct strings *patterns, const char *month,
+	struct usage_list *out, struct error *err);
+/* Forgets instances that are gone; the number of them. */
+MUST_CHECK int usage_prune(struct host *host, const struct strings *patterns, size_t *count, struct error *err);
+/* "2026-11" → 0; ERROR_USAGE otherwise. */
+MUST_CHECK int usage_month_check(const char *text, struct error *err);
+
 /* --- fleets
  * ------------------------------------------------------------------------------------------------------------------ */
 

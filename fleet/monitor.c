@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events.h"
+#include "fleet/usage.h"
 
 #define LOCK_RETRY_MS 200
 
@@ -168,6 +169,7 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, lived_ms, &delay_ms))
 			return false;
 		exit->restarts = monitor->run.restarts;
+		usage_note(&monitor->instance, &monitor->run, false);
 		if (exit_write(monitor->instance.dir, exit, &ignored) < 0)
 			log_debug("%s", ignored.text);
 		instance_event_end(&monitor->instance, exit);

@@ -14,6 +14,7 @@
 #include "fleet/instance.h"
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
+#include "fleet/usage.h"
 #include "images/images.h"
 
 #define ENTRIES_MAX 65536
@@ -150,6 +151,8 @@ int instance_discard(struct instance *instance, struct error *err)
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);
 	cgroups_remove(host);
+	if (specified && spec.remove)
+		usage_forget(host, instance->name);
 	event_write(host,
 		&(struct event){.kind = EVENT_REMOVE, .name = instance->name, .fleet = specified ? spec.fleet : NULL});
 	if (first.kind == ERROR_NONE)
@@ -268,6 +271,7 @@ int instance_rename(struct host *host, const char *name, const char *new_name, s
 		return fail(err, ERROR_BUSY, "%s is running; stop it first", name);
 	if (rename_held(&instance, new_name, err) < 0)
 		return -1;
+	usage_rename(host, name, new_name);
 	event_write(host, &(struct event){.kind = EVENT_RENAME, .name = name, .detail = new_name});
 	return 0;
 }
