@@ -494,7 +494,7 @@ static int create_run(void *context, void *options, size_t count, char **operand
 /* The name for scripts on stdout, the addresses for people on stderr. */
 static void announce(const struct instance_spec *spec, const struct port *ports, size_t count)
 {
-	char buffer[40];
+	char buffer[PORT_TEXT_SIZE];
 
 	printf("%s\n", spec->name);
 	fflush(stdout);

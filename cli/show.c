@@ -77,7 +77,7 @@ static bool is_up(const struct instance_status *status)
 static const char *ports_text(struct arena *arena, const struct instance_status *status)
 {
 	const char *text = "";
-	char buffer[40];
+	char buffer[PORT_TEXT_SIZE];
 
 	for (size_t i = 0; i < status->port_count; i++)
 		text = arena_format(arena, "%s%s%s", text, i ? ", " : "", port_format(&status->ports[i], buffer));

@@ -219,10 +219,10 @@ static void health(struct auditor *a)
 
 static void port(struct auditor *a, const struct port *port)
 {
-	char text[40];
+	char text[PORT_TEXT_SIZE];
 	const char *found = arena_string(a->arena, port_format(port, text));
 
-	if (port->host_ip.s_addr)
+	if (!ip_is_any(&port->host_ip))
 		audit_add(a, "5.8 5.14", "published port", AUDIT_OK, found, NULL);
 	else
 		audit_add(a, "5.8 5.14", "published port", AUDIT_WEAK, found,

@@ -145,13 +145,12 @@ static int compare_claims(const void *a, const void *b)
 
 static bool claims_collide(const struct claim *a, const struct claim *b)
 {
-	return a->port->host_ip.s_addr == b->port->host_ip.s_addr || !a->port->host_ip.s_addr ||
-	       !b->port->host_ip.s_addr;
+	return ports_collide(a->port, b->port);
 }
 
 static int fail_claimed(const struct reader *reader, const struct claim *claim, const struct claim *by)
 {
-	char buffer[40];
+	char buffer[PORT_TEXT_SIZE];
 
 	return json_fail(&reader->doc, item_at(reader, claim->instance, "ports", claim->index), reader->err,
 		"\"ports\": %s of %s: port %u is published by %s already", port_format(claim->port, buffer),

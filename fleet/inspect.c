@@ -32,17 +32,23 @@ static void encode_address(struct encoder *encoder, const char *key, struct in_a
 
 static void encode_ports(struct encoder *encoder, const struct instance_status *status)
 {
-	char address[INET_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN];
 
 	encode_array_begin(encoder, "ports");
 	for (size_t i = 0; i < status->port_count; i++) {
 		const struct port *port = &status->ports[i];
 
 		encode_object_begin(encoder, NULL);
-		encode_string(encoder, "host_ip", inet_ntop(AF_INET, &port->host_ip, address, sizeof(address)));
+		encode_string(encoder, "host_ip", ip_format(&port->host_ip, address));
 		encode_integer(encoder, "published", port->published);
 		encode_integer(encoder, "target", port->target);
+		if (port->following) {
+			encode_integer(encoder, "published_last", port->published + port->following);
+			encode_integer(encoder, "target_last", port->target + port->following);
+		}
 		encode_string(encoder, "protocol", port_protocol_names[port->protocol]);
+		encode_string(encoder, "mode", port_mode_names[port->mode]);
+		encode_string(encoder, "balance", port_balance_names[port->balance]);
 		encode_object_end(encoder);
 	}
 	encode_array_end(encoder);

@@ -20,8 +20,10 @@
 
 struct port_row {
 	const char *host_ip;
-	int64_t published, target;
+	int64_t published, target, following;
 	enum port_protocol protocol;
+	enum port_mode mode;
+	enum port_balance balance;
 };
 
 /* The files' own form; addresses are text there. */
@@ -66,7 +68,10 @@ static const struct field port_fields[] = {
 	STRING("host_ip", struct port_row, host_ip, REQUIRED),
 	INTEGER("published", struct port_row, published, 0, 65535, REQUIRED),
 	INTEGER("target", struct port_row, target, 1, 65535, REQUIRED),
+	INTEGER("following", struct port_row, following, 0, 65535, 0),
 	ENUM("protocol", struct port_row, protocol, port_protocol_names, REQUIRED),
+	ENUM("mode", struct port_row, mode, port_mode_names, 0),
+	ENUM("balance", struct port_row, balance, port_balance_names, 0),
 	END_OF_FIELDS,
 };
 
@@ -210,7 +215,7 @@ enum desired_state desired_read(int dir)
 
 int run_write(int live, const struct run *run, struct error *err)
 {
-	char addresses[PORTS_MAX][INET_ADDRSTRLEN];
+	char addresses[PORTS_MAX][INET6_ADDRSTRLEN];
 	struct port_row rows[PORTS_MAX];
 	struct run_file file = {
 		.version = RECORD_VERSION,
@@ -227,10 +232,13 @@ int run_write(int live, const struct run *run, struct error *err)
 	file.ports.count = run->port_count < PORTS_MAX ? run->port_count : PORTS_MAX;
 	for (size_t i = 0; i < file.ports.count; i++)
 		rows[i] = (struct port_row){
-			.host_ip = address_text(run->ports[i].host_ip, addresses[i]),
+			.host_ip = ip_format(&run->ports[i].host_ip, addresses[i]),
 			.published = run->ports[i].published,
 			.target = run->ports[i].target,
+			.following = run->ports[i].following,
 			.protocol = run->ports[i].protocol,
+			.mode = run->ports[i].mode,
+			.balance = run->ports[i].balance,
 		};
 	return fields_write(live, "run.json", run_fields, &file, FILE_VOLATILE, err);
 }
@@ -244,9 +252,12 @@ static int ports_from_rows(struct arena *arena, const struct run_file *file, str
 
 		out->ports[i].published = (uint16_t)row->published;
 		out->ports[i].target = (uint16_t)row->target;
+		out->ports[i].following = (uint16_t)row->following;
 		out->ports[i].protocol = row->protocol;
-		if (address_parse("run.json: ports", row->host_ip, &out->ports[i].host_ip, err) < 0)
-			return -1;
+		out->ports[i].mode = row->mode;
+		out->ports[i].balance = row->balance;
+		if (ip_parse(row->host_ip, &out->ports[i].host_ip, err) < 0)
+			return blame(err, "run.json: ports");
 	}
 	return 0;
 }

@@ -399,22 +399,17 @@ static int check_address(const struct instance_spec *spec, size_t *index, struct
 
 static int check_ports(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	char buffer[40];
+	char buffer[PORT_TEXT_SIZE];
 
 	if (spec->ports.count && !network_is_private(spec))
 		return fail(err, ERROR_USAGE, "with the network \"%s\" there are no ports to publish", spec->network);
 	for (*index = 0; *index < spec->ports.count; ++*index) {
 		const struct port *port = &spec->ports.items[*index];
 
-		for (size_t i = 0; i < *index && port->published; i++) {
-			const struct port *other = &spec->ports.items[i];
-
-			if (port->published == other->published && port->protocol == other->protocol &&
-				(port->host_ip.s_addr == other->host_ip.s_addr || !port->host_ip.s_addr ||
-					!other->host_ip.s_addr))
+		for (size_t i = 0; i < *index; i++)
+			if (ports_collide(port, &spec->ports.items[i]))
 				return fail(err, ERROR_USAGE, "%s: port %u is published twice",
 					port_format(port, buffer), port->published);
-		}
 	}
 	return 0;
 }

@@ -176,8 +176,22 @@ static void encode_ulimits(struct encoder *encoder, const struct instance_spec *
 	encode_object_end(encoder);
 }
 
+static void encode_port_numbers(struct encoder *encoder, const char *key, uint16_t first, uint16_t following)
+{
+	char text[16];
+
+	if (!following) {
+		encode_integer(encoder, key, first);
+		return;
+	}
+	snprintf(text, sizeof(text), "%u-%u", first, first + following);
+	encode_string(encoder, key, text);
+}
+
 static void encode_ports(struct encoder *encoder, const struct instance_spec *spec)
 {
+	char address[INET6_ADDRSTRLEN];
+
 	if (!spec->ports.count)
 		return;
 	encode_array_begin(encoder, "ports");
@@ -185,11 +199,15 @@ static void encode_ports(struct encoder *encoder, const struct instance_spec *sp
 		const struct port *port = &spec->ports.items[i];
 
 		encode_object_begin(encoder, NULL);
-		encode_integer(encoder, "target", port->target);
+		encode_port_numbers(encoder, "target", port->target, port->following);
 		if (port->published)
-			encode_integer(encoder, "published", port->published);
-		encode_address(encoder, "host_ip", port->host_ip);
+			encode_port_numbers(encoder, "published", port->published, port->following);
+		encode_string(encoder, "host_ip", ip_format(&port->host_ip, address));
 		encode_string(encoder, "protocol", port_protocol_names[port->protocol]);
+		if (port->mode != PORT_NAT)
+			encode_string(encoder, "mode", port_mode_names[port->mode]);
+		if (port->balance != PORT_ALONE)
+			encode_string(encoder, "balance", port_balance_names[port->balance]);
 		encode_object_end(encoder);
 	}
 	encode_array_end(encoder);

@@ -327,38 +327,74 @@ static int decode_ulimits(const struct decoder *decoder, const struct json *node
 
 /* --- ports -------------------------------------------------------------------------------------------------------- */
 
-static int decode_port_number(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+struct port_numbers {
+	uint16_t first, following;
+};
+
+static int decode_port_numbers(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct port_numbers *numbers = member;
+	const char *text;
+
+	if (decode_scalar(decoder, node, "a port number or \"FIRST-LAST\"", &text, err) < 0)
+		return -1;
+	return port_range_parse(text, &numbers->first, &numbers->following, err) < 0 ? decode_blame(decoder, node, err)
+										     : 0;
+}
+
+static int decode_ip(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	const char *text;
-	int64_t number;
 
-	if (decode_scalar(decoder, node, "a port number", &text, err) < 0)
+	if (decode_string(decoder, node, &text, err) < 0)
 		return -1;
-	if (number_parse(text, 1, UINT16_MAX, &number, err) < 0)
-		return decode_blame(decoder, node, err);
-	*(uint16_t *)member = (uint16_t)number;
-	return 0;
+	return ip_parse(text, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
+
+/* The object's form; "target" and "published" are numbers or ranges. */
+struct port_words {
+	struct port port;
+	struct port_numbers target, published;
+};
 
 static const struct field port_fields[] = {
 	{.key = "target",
 		.kind = FIELD_CUSTOM,
 		.flags = REQUIRED,
-		.offset = CHECKED_OFFSET(struct port, target, uint16_t),
-		.decode = decode_port_number},
-	ROW_AS(uint16_t, "published", struct port, published, decode_port_number),
-	ROW_AS(struct in_addr, "host_ip", struct port, host_ip, decode_address),
-	ENUM("protocol", struct port, protocol, port_protocol_names, 0),
+		.offset = CHECKED_OFFSET(struct port_words, target, struct port_numbers),
+		.decode = decode_port_numbers},
+	ROW_AS(struct port_numbers, "published", struct port_words, published, decode_port_numbers),
+	ROW_AS(struct ip_address, "host_ip", struct port_words, port.host_ip, decode_ip),
+	ENUM("protocol", struct port_words, port.protocol, port_protocol_names, 0),
+	ENUM("mode", struct port_words, port.mode, port_mode_names, 0),
+	ENUM("balance", struct port_words, port.balance, port_balance_names, 0),
 	END_OF_FIELDS,
 };
+
+static int decode_port_object(
+	const struct decoder *decoder, const struct json *node, struct port *out, struct error *err)
+{
+	struct port_words words = {.port = *out};
+
+	if (decode_object(decoder, node, port_fields, &words, err) < 0)
+		return -1;
+	*out = words.port;
+	out->target = words.target.first;
+	out->published = words.published.first;
+	out->following = words.target.following;
+	if (out->published && words.published.following != out->following)
+		return decode_fail(decoder, node, err, "%u published ports for %u of the instance",
+			words.published.following + 1u, out->following + 1u);
+	return port_check(out, err) < 0 ? decode_blame(decoder, node, err) : 0;
+}
 
 static int decode_port(const struct decoder *decoder, const struct json *node, struct port *out, struct error *err)
 {
 	const char *text;
 
-	*out = (struct port){.host_ip.s_addr = htonl(INADDR_LOOPBACK), .protocol = PORT_TCP};
+	*out = (struct port){.host_ip = ip_from_v4((struct in_addr){htonl(INADDR_LOOPBACK)})};
 	if (node->kind == JSON_OBJECT)
-		return decode_object(decoder, node, port_fields, out, err);
+		return decode_port_object(decoder, node, out, err);
 	if (decode_scalar(decoder, node, "\"PUBLISHED:TARGET\" or an object", &text, err) < 0)
 		return -1;
 	return port_parse(text, out, err) < 0 ? decode_blame(decoder, node, err) : 0;

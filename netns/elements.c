@@ -28,6 +28,11 @@ void element_add_key(struct element *element, const void *bytes, uint8_t length)
 	part_append(element->key, &element->key_length, sizeof(element->key), bytes, length);
 }
 
+void element_add_end(struct element *element, const void *bytes, uint8_t length)
+{
+	part_append(element->end, &element->end_length, sizeof(element->end), bytes, length);
+}
+
 void element_add_data(struct element *element, const void *bytes, uint8_t length)
 {
 	part_append(element->data, &element->data_length, sizeof(element->data), bytes, length);
@@ -73,6 +78,8 @@ static void put_element(struct nlmsghdr *message, const struct element *element,
 	if (element->interval_end)
 		mnl_attr_put_u32(message, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
 	put_value(message, NFTA_SET_ELEM_KEY, element->key, element->key_length);
+	if (element->end_length)
+		put_value(message, NFTA_SET_ELEM_KEY_END, element->end, element->end_length);
 	if (with_data && element->data_length)
 		put_value(message, NFTA_SET_ELEM_DATA, element->data, element->data_length);
 	mnl_attr_nest_end(message, item);
@@ -138,14 +145,17 @@ static bool value_read(const struct nlattr *nest, uint8_t *into, uint8_t *length
 
 static bool element_read(const struct nlattr *item, struct element *element)
 {
-	const struct nlattr *table[NFTA_SET_ELEM_FLAGS + 1];
+	const struct nlattr *table[NFTA_SET_ELEM_KEY_END + 1];
 	const uint32_t *flags;
 
-	attributes_of_nest(item, table, NFTA_SET_ELEM_FLAGS);
+	attributes_of_nest(item, table, NFTA_SET_ELEM_KEY_END);
 	if (!value_read(table[NFTA_SET_ELEM_KEY], element->key, &element->key_length, sizeof(element->key)))
 		return false;
 	if (table[NFTA_SET_ELEM_DATA] &&
 		!value_read(table[NFTA_SET_ELEM_DATA], element->data, &element->data_length, sizeof(element->data)))
+		return false;
+	if (table[NFTA_SET_ELEM_KEY_END] &&
+		!value_read(table[NFTA_SET_ELEM_KEY_END], element->end, &element->end_length, sizeof(element->end)))
 		return false;
 	flags = attribute_exact(table[NFTA_SET_ELEM_FLAGS], sizeof(*flags));
 	element->interval_end = flags && ntohl(*flags) & NFT_SET_ELEM_INTERVAL_END;
@@ -194,6 +204,8 @@ static void element_keep(const struct element *element, void *context)
 		return;
 	memcpy(wanted->data, element->data, sizeof(wanted->data));
 	wanted->data_length = element->data_length;
+	memcpy(wanted->end, element->end, sizeof(wanted->end));
+	wanted->end_length = element->end_length;
 }
 
 int element_find(struct netlink *netlink, struct element *element, struct error *err)

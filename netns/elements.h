@@ -13,17 +13,19 @@
 
 #define TABLE_NAME "warren"
 
-#define ELEMENT_KEY_MAX 12
-#define ELEMENT_DATA_MAX 8
+#define ELEMENT_KEY_MAX 32  /* an IPv6 address, protocol, port, number of a slot */
+#define ELEMENT_DATA_MAX 20 /* an IPv6 address, port */
 
 struct element {
 	const char *set;
-	uint8_t key[ELEMENT_KEY_MAX], data[ELEMENT_DATA_MAX];
-	uint8_t key_length, data_length; /* data_length 0: a set */
-	bool interval_end;
+	uint8_t key[ELEMENT_KEY_MAX], end[ELEMENT_KEY_MAX], data[ELEMENT_DATA_MAX];
+	uint8_t key_length, end_length, data_length; /* data_length 0: a set; end_length 0: no range */
+	bool interval_end;			     /* of a range in a set of single values */
 };
 
 void element_add_key(struct element *element, const void *bytes, uint8_t length);
+/* The last of a range in a set of concatenations; the first is the key. */
+void element_add_end(struct element *element, const void *bytes, uint8_t length);
 void element_add_data(struct element *element, const void *bytes, uint8_t length);
 
 /* A batch: begin, any number of elements, end; then request_exchange(). Message 0 is the begin, element n is n + 1. */

@@ -212,18 +212,41 @@ MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct
 
 /* --- published ports ---------------------------------------------------------------------------------------------- */
 
-enum port_protocol { PORT_TCP, PORT_UDP };
-extern const char *const port_protocol_names[]; /* "tcp", "udp", NULL */
+enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
+extern const char *const port_protocol_names[]; /* "tcp", "udp", "sctp", NULL */
+/* How its packets come to the instance: translated by the kernel, or by a listening socket of the host that the
+ * instance is given (tcp only; nothing in this module concerns those). */
+enum port_mode { PORT_NAT, PORT_SOCKET };
+extern const char *const port_mode_names[]; /* "nat", "socket", NULL */
+/* One instance has it alone, or several share it: each new connection goes to the next of them, or always to the same
+ * for one client address. */
+enum port_balance { PORT_ALONE, PORT_BALANCED, PORT_STICKY };
+extern const char *const port_balance_names[]; /* "alone", "balanced", "sticky", NULL */
 
 struct port {
-	struct in_addr host_ip; /* 0.0.0.0: any; default is 127.0.0.1 */
-	uint16_t published;	/* host's; 0: a free one is chosen */
-	uint16_t target;	/* the instance's */
+	struct ip_address host_ip; /* 0.0.0.0 or :: any of that family; default is 127.0.0.1 */
+	uint16_t published;	   /* host's; 0: a free one is chosen */
+	uint16_t target;	   /* the instance's */
+	uint16_t following;	   /* a range: so many more ports, on both sides */
 	enum port_protocol protocol;
+	enum port_mode mode;
+	enum port_balance balance;
 };
-/* "8080:80", "127.0.0.1:8080:80", "8080:80/udp", "80" (published 0). */
+/* "8080:80", "127.0.0.1:8080:80", "[::]:8080:80", "8080:80/udp", "8000-8010:8000-8010/sctp", "8080:80/tcp+socket",
+ * "80" (published 0). Checked. */
 MUST_CHECK int port_parse(const char *text, struct port *out, struct error *err);
-const char *port_format(const struct port *port, char buffer[40]); /* "127.0.0.1:8080->80/tcp" */
+/* "8000-8010": the first, and how many follow. */
+MUST_CHECK int port_range_parse(const char *text, uint16_t *first, uint16_t *following, struct error *err);
+/* What no single word says wrong: socket mode of udp, translation from ::1, ranges past 65535 … */
+MUST_CHECK int port_check(const struct port *port, struct error *err);
+#define PORT_TEXT_SIZE 128
+const char *port_format(const struct port *port, char buffer[PORT_TEXT_SIZE]); /* "127.0.0.1:8080->80/tcp" */
+/* True when both cannot be published: same protocol, a common number, a common address. */
+bool ports_collide(const struct port *a, const struct port *b);
+bool ports_equal(const struct port *a, const struct port *b);
+/* What the listening socket of a port in socket mode is marked with: new connections of such sockets are dropped, so
+ * that what is inside cannot turn it round and call out with it from the host's own network. */
+#define NET_SOCKET_MARK 0x78000000u
 
 /* Adds one map element per port, all or none. A port that another instance publishes or a process of the host listens
  * on: ERROR_BUSY with address, port and who. published 0 is filled in. Loopback publishing sets route_localnet on the

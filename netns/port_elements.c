@@ -9,11 +9,12 @@
 
 /* --- elements ----------------------------------------------------------------------------------------------------- */
 
-static const uint8_t protocol_numbers[] = {[PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP};
+static const uint8_t protocol_numbers[] = {
+	[PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP, [PORT_SCTP] = IPPROTO_SCTP};
 
 bool port_is_any(const struct port *port)
 {
-	return port->host_ip.s_addr == htonl(INADDR_ANY);
+	return ip_is_any(&port->host_ip);
 }
 
 static void element_add_port(struct element *element, const struct port *port)
@@ -37,7 +38,7 @@ struct element port_element(const struct port *port, struct in_addr address)
 	struct element element = {.set = port_is_any(port) ? SET_ANY_PORTS : SET_ADDRESS_PORTS};
 
 	if (!port_is_any(port))
-		element_add_key(&element, &port->host_ip, sizeof(port->host_ip));
+		element_add_key(&element, &port->host_ip.v4, sizeof(port->host_ip.v4));
 	element_add_port(&element, port);
 	element_lead_to(&element, address, port->target);
 	return element;

@@ -27,17 +27,17 @@
 
 static bool port_needs_loopback(const struct port *port)
 {
-	return port_is_any(port) || ntohl(port->host_ip.s_addr) >> 24 == IN_LOOPBACKNET;
+	return port_is_any(port) || ip_is_loopback(&port->host_ip);
 }
 
 /* --- who has a port ----------------------------------------------------------------------------------------------- */
 
-static const char *port_where(const struct port *port, char buffer[40])
+static const char *port_where(const struct port *port, char buffer[PORT_TEXT_SIZE])
 {
-	char address[INET_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN];
 
-	inet_ntop(AF_INET, &port->host_ip, address, sizeof(address));
-	snprintf(buffer, 40, "%s:%u/%s", address, port->published, port_protocol_names[port->protocol]);
+	snprintf(buffer, PORT_TEXT_SIZE, "%s:%u/%s", ip_format(&port->host_ip, address), port->published,
+		port_protocol_names[port->protocol]);
 	return buffer;
 }
 
@@ -48,7 +48,7 @@ static int port_try_bind(const struct port *port)
 	int type = port->protocol == PORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr = port->host_ip, .sin_port = htons(port->published)};
+		.sin_family = AF_INET, .sin_addr = port->host_ip.v4, .sin_port = htons(port->published)};
 	int on = 1;
 
 	if (fd < 0)
@@ -60,7 +60,7 @@ static int port_try_bind(const struct port *port)
 
 static int port_refuse_host(const struct port *port, int errnum, struct error *err)
 {
-	char where[40];
+	char where[PORT_TEXT_SIZE];
 
 	port_where(port, where);
 	if (errnum == EADDRINUSE)
@@ -73,7 +73,7 @@ static int port_refuse_host(const struct port *port, int errnum, struct error *e
 
 static int port_refuse_instance(const struct port *port, struct in_addr holder, struct error *err)
 {
-	char where[40], address[INET_ADDRSTRLEN];
+	char where[PORT_TEXT_SIZE], address[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &holder, address, sizeof(address));
 	return fail(err, ERROR_BUSY, "port %s is published by the instance at %s", port_where(port, where), address);
@@ -92,7 +92,7 @@ static void narrow_note(const struct element *element, void *context)
 	struct narrow *narrow = context;
 	uint16_t port;
 
-	if (element->key_length != 12 || element->data_length != ELEMENT_DATA_MAX)
+	if (element->key_length != 12 || element->data_length != 8)
 		return;
 	memcpy(&port, element->key + 8, sizeof(port));
 	port = ntohs(port);
@@ -143,7 +143,7 @@ static int narrow_look(struct publication *publication, struct error *err)
 
 static int narrow_refuse(struct publication *publication, const struct port *port, struct error *err)
 {
-	char where[40];
+	char where[PORT_TEXT_SIZE];
 
 	publication->narrow->port = port;
 	if (elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, publication->narrow, err) < 0)
@@ -164,7 +164,7 @@ static const struct port *port_twin(const struct publication *publication, size_
 
 		if (k != i && !publication->present[k] && other->published == port->published &&
 			other->protocol == port->protocol &&
-			(other->host_ip.s_addr == port->host_ip.s_addr || port_is_any(other) || port_is_any(port)))
+			(ip_equal(&other->host_ip, &port->host_ip) || port_is_any(other) || port_is_any(port)))
 			return other;
 	}
 	return NULL;
@@ -219,15 +219,15 @@ static int port_choose(struct publication *publication, size_t i, struct error *
 static int port_settle_twin(struct publication *publication, size_t i, const struct port *twin, struct error *err)
 {
 	const struct port *port = &publication->ports[i];
-	char where[40];
+	char where[PORT_TEXT_SIZE];
 
-	if (twin->host_ip.s_addr != port->host_ip.s_addr || twin->target != port->target)
+	if (!ip_equal(&twin->host_ip, &port->host_ip) || twin->target != port->target)
 		return fail(err, ERROR_USAGE, "port %s is asked for twice", port_where(port, where));
 	publication->present[i] = true;
 	return 0;
 }
 
-static int port_check(struct publication *publication, size_t i, struct error *err)
+static int port_claim_check(struct publication *publication, size_t i, struct error *err)
 {
 	struct port *port = &publication->ports[i];
 	const struct port *twin = port_twin(publication, i);
@@ -248,7 +248,7 @@ static int publication_prepare(struct publication *publication, struct error *er
 {
 	for (size_t i = 0; i < publication->count; i++) {
 		publication->chosen[i] = publication->ports[i].published == 0;
-		if (!publication->chosen[i] && port_check(publication, i, err) < 0)
+		if (!publication->chosen[i] && port_claim_check(publication, i, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < publication->count; i++)
@@ -396,6 +396,10 @@ int ports_publish(struct net_session *session, const struct endpoint *endpoint, 
 	size_t batches = (count + BATCH_PORTS - 1) / BATCH_PORTS;
 	struct publication *all = arena_new_array(&arena, batches, struct publication);
 
+	for (size_t i = 0; i < count; i++)
+		if (ports[i].host_ip.family != AF_INET || ports[i].following || ports[i].protocol == PORT_SCTP ||
+			ports[i].balance != PORT_ALONE || ports[i].mode != PORT_NAT)
+			return fail(err, ERROR_USAGE, "publish ports: single ports of IPv4, tcp and udp alone");
 	if (loopback_open(session, endpoint, ports, count, err) < 0)
 		return blame(err, "publish ports");
 	for (size_t b = 0; b < batches; b++) {

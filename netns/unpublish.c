@@ -51,7 +51,7 @@ static void collect(const struct element *element, void *context)
 	struct collection *collection = context;
 	struct element *larger;
 
-	if (element->data_length != ELEMENT_DATA_MAX || element_address(element).s_addr != collection->address.s_addr)
+	if (element->data_length != 8 || element_address(element).s_addr != collection->address.s_addr)
 		return;
 	if (collection->found.count == collection->room) {
 		collection->room = collection->room * 2 + 16;

@@ -90,8 +90,13 @@ TEST(record, a_run_keeps_its_ports_and_processes)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_fd dir = directory_make();
-	struct port ports[2] = {{.published = 8090, .target = 80, .protocol = PORT_TCP},
-		{.published = 53, .target = 53, .protocol = PORT_UDP}};
+	struct port ports[2] = {
+		{.published = 8090, .target = 80, .protocol = PORT_TCP}, {.host_ip.family = AF_INET6,
+										 .published = 53,
+										 .target = 53,
+										 .following = 2,
+										 .protocol = PORT_UDP,
+										 .balance = PORT_STICKY}};
 	struct run run = {.started = true,
 		.init = {.pid = 12, .start_time = UINT64_MAX},
 		.monitor = {.pid = 13, .start_time = 5},
@@ -103,13 +108,13 @@ TEST(record, a_run_keeps_its_ports_and_processes)
 	struct run back;
 	struct error err;
 
-	inet_pton(AF_INET, "127.0.0.1", &ports[0].host_ip);
+	ports[0].host_ip = ip_from_v4((struct in_addr){htonl(INADDR_LOOPBACK)});
 	ASSERT_OK(run_write(dir, &run, &err));
 	ASSERT_OK(run_read(&arena, dir, &back, &err));
 	cr_assert(back.started && !back.other_boot && back.init.pid == 12 && back.init.start_time == UINT64_MAX);
 	cr_assert(back.monitor.pid == 13 && back.restarts == 4 && back.log_dropped_bytes == 17 && back.port_count == 2);
-	cr_assert(back.ports[0].host_ip.s_addr == htonl(INADDR_LOOPBACK) && back.ports[0].published == 8090);
-	cr_assert(back.ports[1].protocol == PORT_UDP && back.ports[1].target == 53);
+	cr_assert(ip_is_loopback(&back.ports[0].host_ip) && back.ports[0].published == 8090);
+	cr_assert(ports_equal(&back.ports[0], &ports[0]) && ports_equal(&back.ports[1], &ports[1]));
 	run_forget(dir);
 	ASSERT_FAILS(run_read(&arena, dir, &back, &err), ERROR_MISSING, "run.json");
 	directory_drop();

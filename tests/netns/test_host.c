@@ -86,7 +86,7 @@ TEST(host, up_is_idempotent_and_down_leaves_nothing)
 
 	struct network network = network_of(&world, "default", NETWORK_DEFAULT_SUBNET, true, true, &arena);
 	guest_open(&world, &network, &guest);
-	struct port port = {.host_ip = ip("127.0.0.1"), .published = 8080, .target = 80};
+	struct port port = {.host_ip = ip_from_v4(ip("127.0.0.1")), .published = 8080, .target = 80};
 	struct host_name name = {guest.endpoint.address, "web"};
 	ASSERT_OK(hosts_add(&world.state, "default", &name, &err));
 	ASSERT_OK(ports_publish(world.session, &guest.endpoint, &port, 1, &err));
@@ -154,7 +154,7 @@ static void rebuilt_after(const char *harm)
 	struct error err;
 	world_open(&world);
 	struct network network = network_of(&world, "shop", "10.44.0.0/16", false, true, &arena);
-	struct port port = {.host_ip = ip("0.0.0.0"), .published = 8080, .target = 80};
+	struct port port = {.host_ip = ip_from_v4(ip("0.0.0.0")), .published = 8080, .target = 80};
 	guest_open(&world, &network, &a);
 	guest_open(&world, &network, &b);
 	ASSERT_OK(net_host_republished(&world.state, &err));

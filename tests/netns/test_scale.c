@@ -57,7 +57,7 @@ static void guest_open_timed(struct world *world, const struct network *network,
 /* Publishes a port of the instance; the microseconds it took. */
 static int64_t publish_one(struct world *world, size_t i)
 {
-	struct port port = {.host_ip = ip("127.0.0.1"), .published = (uint16_t)(10000 + i), .target = 80};
+	struct port port = {.host_ip = ip_from_v4(ip("127.0.0.1")), .published = (uint16_t)(10000 + i), .target = 80};
 	int64_t start = now_us();
 	struct error err;
 
