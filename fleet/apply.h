@@ -35,6 +35,8 @@ MUST_CHECK int steps_plan(struct steps *steps, const char *fleet, const struct f
 void steps_remove_leaving(struct steps *steps);
 /* What the file names, level by level; what depends on a failed one fails too. */
 void steps_do_wanted(struct steps *steps);
+/* Tells the progress of one step, once; result NULL: well. */
+void steps_report(struct steps *steps, struct step_state *state, const struct error *result);
 /* 0, or -1 with "3 of 200 instances failed; the first: …". */
 MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
 

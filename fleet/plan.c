@@ -173,6 +173,13 @@ static int fail_not_ours(const struct plan_actual *actual, struct error *err)
 	return fail(err, ERROR_BUSY, "the name %s is taken by an instance that was made by hand", actual->name);
 }
 
+static int fail_standing_in(const struct plan_actual *actual, struct error *err)
+{
+	return fail(err, ERROR_BUSY,
+		"the name %s is taken by the stand-in of %s, whose update was killed: apply a file without %s first",
+		actual->name, actual->spec->stands_in_for, actual->name);
+}
+
 static int fail_protected(const char *name, const char *why, struct error *err)
 {
 	return fail(err, ERROR_BUSY, "%s is protected (\"protect\": true), and %s", name, why);
@@ -185,7 +192,10 @@ static int step_of_existing(struct arena *arena, const char *fleet, const struct
 
 	if (!ours)
 		return fail_not_ours(actual, err);
+	if (actual->spec && actual->spec->stands_in_for)
+		return fail_standing_in(actual, err);
 	step->actual = actual->spec;
+	step->up = state_is_up(actual->state);
 	step->change = CHANGE_RECREATE;
 	if (actual->spec && actual->state != INSTANCE_DAMAGED)
 		step->change = change_classify(arena, actual->spec, step->wanted, &step->changed);
@@ -246,6 +256,11 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static bool name_is_among(const char *const *name, const char *const *sorted, size_t count)
+{
+	return bsearch(name, sorted, count, sizeof(*sorted), compare_strings);
+}
+
 static int compare_leaving(const void *a, const void *b)
 {
 	const struct plan_step *one = a, *other = b;
@@ -290,10 +305,14 @@ static int leaving_collect(const struct planner *planner)
 		order = (struct order){0};
 	for (size_t i = 0; i < request->actual_count && !request->keep_leaving; i++) {
 		const struct plan_actual *actual = &request->actual[i];
+		const char *const *owner = actual->spec ? &actual->spec->stands_in_for : NULL;
 		bool ours = actual->spec ? text_equal(actual->spec->fleet, request->fleet) : actual->ours;
 
-		if (ours && !bsearch(&actual->name, names, request->wanted_count, sizeof(*names), compare_strings) &&
-			leaving_add(planner, actual, &order) < 0)
+		/* A stand-in goes when the one it stands in for is there again. */
+		if (!ours || name_is_among(&actual->name, names, request->wanted_count) ||
+			(owner && *owner && name_is_among(owner, names, request->wanted_count)))
+			continue;
+		if (leaving_add(planner, actual, &order) < 0)
 			return -1;
 	}
 	qsort(planner->plan->items, planner->plan->leaving, sizeof(struct plan_step), compare_leaving);
@@ -317,6 +336,27 @@ static int wanted_collect(const struct planner *planner)
 	return 0;
 }
 
+/* What a killed apply left serving in the place of others. There are few of them. */
+static void stand_ins_assign(const struct planner *planner)
+{
+	const struct plan_request *request = planner->request;
+
+	for (size_t i = 0; i < request->actual_count; i++) {
+		const struct instance_spec *spec = request->actual[i].spec;
+
+		if (!spec || !spec->stands_in_for || !text_equal(spec->fleet, request->fleet))
+			continue;
+		for (size_t k = planner->plan->leaving; k < planner->plan->count; k++) {
+			struct plan_step *step = &planner->plan->items[k];
+
+			if (strcmp(step->name, spec->stands_in_for) != 0)
+				continue;
+			step->stand_in = spec->name;
+			step->needs |= PLAN_SETTLE;
+		}
+	}
+}
+
 int plan_make(struct arena *arena, const struct plan_request *request, struct plan *out, struct error *err)
 {
 	struct planner planner = {.arena = arena, .request = request, .plan = out, .err = err};
@@ -329,7 +369,10 @@ int plan_make(struct arena *arena, const struct plan_request *request, struct pl
 	qsort(planner.sorted, request->actual_count, sizeof(*planner.sorted), compare_actual);
 	if (leaving_collect(&planner) < 0)
 		return -1;
-	return wanted_collect(&planner);
+	if (wanted_collect(&planner) < 0)
+		return -1;
+	stand_ins_assign(&planner);
+	return 0;
 }
 
 enum apply_step plan_step_word(const struct plan_step *step)

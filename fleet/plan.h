@@ -36,6 +36,7 @@ enum plan_need {
 	PLAN_START = 64,
 	PLAN_PAUSE = 128,
 	PLAN_RESUME = 256,
+	PLAN_SETTLE = 512, /* an apply was killed while another served in its place: that one has to go */
 };
 
 struct plan_step {
@@ -45,6 +46,8 @@ struct plan_step {
 	unsigned needs;			    /* 0: nothing */
 	enum change_class change;
 	struct strings changed; /* keys */
+	bool up;		/* it runs, or is about to */
+	const char *stand_in;	/* the instance that serves in its place (stand_in.h); NULL: none */
 	size_t level;		/* of its dependencies; removals of what left the file: of theirs */
 };
 

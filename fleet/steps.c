@@ -81,7 +81,7 @@ int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *
 
 /* --- reporting ---------------------------------------------------------------------------------------------------- */
 
-static void state_report(struct steps *steps, struct step_state *state, const struct error *result)
+void steps_report(struct steps *steps, struct step_state *state, const struct error *result)
 {
 	static const struct error well;
 
@@ -133,14 +133,14 @@ static void bulk_done(void *context, const char *name, const struct error *resul
 	struct step_state *state = state_find(answers->steps, name);
 
 	if (state && result->kind != ERROR_NONE && answers->failures_count)
-		state_report(answers->steps, state, result);
+		steps_report(answers->steps, state, result);
 }
 
 /* What kept all of them from being tried. */
 static void names_fail(struct steps *steps, const struct strings *names, const struct error *reason)
 {
 	for (size_t i = 0; i < names->count; i++)
-		state_report(steps, state_find(steps, names->items[i]), reason);
+		steps_report(steps, state_find(steps, names->items[i]), reason);
 }
 
 enum failures { FAILURES_COUNT, FAILURES_IGNORED };
@@ -244,7 +244,7 @@ static void range_each(struct steps *steps, const struct range *range, unsigned 
 
 		if (range_holds(range, state->step) && (state->step->needs & need) && !state->failed &&
 			act(steps, state->step, &err) < 0)
-			state_report(steps, state, &err);
+			steps_report(steps, state, &err);
 	}
 }
 
@@ -261,7 +261,7 @@ static void range_report(struct steps *steps, const struct range *range)
 {
 	for (size_t i = range->first; i < range->end; i++)
 		if (range_holds(range, steps->states[i].step))
-			state_report(steps, &steps->states[i], NULL);
+			steps_report(steps, &steps->states[i], NULL);
 }
 
 void steps_remove_leaving(struct steps *steps)
@@ -299,7 +299,7 @@ static void range_fail_dependents(struct steps *steps, const struct range *range
 		if (!on)
 			continue;
 		fail(&err, ERROR_SYSTEM, "%s was not started: it depends on %s, which failed", step->name, on);
-		state_report(steps, &steps->states[i], &err);
+		steps_report(steps, &steps->states[i], &err);
 	}
 }
 

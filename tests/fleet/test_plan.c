@@ -5,6 +5,7 @@
 
 #define FILE_BEFORE "{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {}}, \"instances\": {"
 #define A "\"a\": {\"image\": \"host\", \"command\": \"x\"}"
+#define B_NEXT "\"a-next\": {\"image\": \"host\", \"command\": \"x\"}"
 
 static struct fleet_file decoded(struct arena *arena, const char *instances)
 {
@@ -312,4 +313,36 @@ TEST(plan, classifies_what_the_documentation_lists)
 	other.base_name = "b";
 	cr_assert(change_classify(&arena, &file.instances.items[0], &other, &keys) == CHANGE_RECORD);
 	cr_assert(keys.count == 2 && strings_contain(&keys, "index") && strings_contain(&keys, "base_name"));
+}
+
+/* What a killed apply left: it stays until the one it stands in for is settled, and goes with it. */
+TEST(plan, knows_stand_ins)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file next = decoded(&arena, A), none = decoded(&arena, ""), other = decoded(&arena, A "," B_NEXT);
+	struct instance_spec stand_in = next.instances.items[0];
+	struct plan_actual actual[] = {
+		{.name = "a", .spec = &next.instances.items[0], .state = INSTANCE_RUNNING},
+		{.name = "a-next", .spec = &stand_in, .state = INSTANCE_RUNNING},
+	};
+	struct plan_request request = {.fleet = "f",
+		.wanted = next.instances.items,
+		.wanted_count = next.instances.count,
+		.actual = actual,
+		.actual_count = ARRAY_SIZE(actual)};
+	struct plan plan;
+	struct error err;
+
+	stand_in.name = stand_in.base_name = "a-next";
+	stand_in.stands_in_for = "a";
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(plan.count == 1 && plan.leaving == 0);
+	cr_assert(plan.items[0].needs == PLAN_SETTLE && plan.items[0].up);
+	cr_assert_str_eq(plan.items[0].stand_in, "a-next");
+	request.wanted_count = none.instances.count;
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(plan.leaving == 2 && plan.count == 2);
+	request.wanted = other.instances.items;
+	request.wanted_count = other.instances.count;
+	ASSERT_FAILS(plan_make(&arena, &request, &plan, &err), ERROR_BUSY, "the stand-in of a");
 }
