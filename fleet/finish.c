@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/health.h"
 #include "fleet/usage.h"
 #include "images/images.h"
 
@@ -169,6 +170,7 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 	instance_event_end(instance, &with_count);
 	/* A cgroup that would not go is tried again by the next start or remove, which look for it. */
 	killed_forget(instance->live);
+	health_forget(instance->live);
 	run_forget(instance->live);
 	return released;
 }

@@ -81,6 +81,24 @@ struct exit_record {
 	const char *detail; /* one line, e.g. the start's error; may be NULL */
 };
 
+/* What the health check of a running instance says; HEALTH_NONE: nothing is asked, or it does not run. */
+enum health_state { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+extern const char *const health_state_names[]; /* "none", "starting", "healthy", "unhealthy" */
+
+#define HEALTH_RESULTS_MAX 5
+struct health_result {
+	int64_t at_ms, took_ms; /* at: CLOCK_REALTIME */
+	bool well;
+	int status;	    /* of HTTP, or the test's exit status; -1: none */
+	const char *output; /* at most 511 bytes of what it said */
+};
+struct health_status {
+	enum health_state state;
+	int64_t since_ms; /* CLOCK_REALTIME */
+	int64_t failing_streak;
+	LIST_OF(struct health_result) results; /* the last ones, oldest first; at most HEALTH_RESULTS_MAX */
+};
+
 /* Everything `list` and `inspect` show of one instance; read from records and kernel. */
 struct instance_status {
 	const char *name;
@@ -100,6 +118,7 @@ struct instance_status {
 	int64_t restarts;
 	int64_t log_dropped_bytes;
 	struct exit_record last;
+	struct health_status health;
 	const char *damage; /* why it is damaged */
 };
 
@@ -182,6 +201,23 @@ MUST_CHECK int instance_copy(struct host *host, const struct copy_request *reque
 MUST_CHECK int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err);
 /* Waits for the end of the present run; *status as `$?`. Not running: the last run's at once. */
 MUST_CHECK int instance_wait(struct host *host, const char *name, int *status, struct error *err);
+
+/* --- health ------------------------------------------------------------------------------------------------------- */
+
+/* Of one that does not run: HEALTH_NONE. */
+MUST_CHECK int instance_health_read(
+	struct arena *arena, struct host *host, const char *name, struct health_status *out, struct error *err);
+/* Whether it has a check: its own, or its image's. Without an image (NULL): its own. */
+bool instance_has_check(const struct instance_spec *spec, const struct image_config *image);
+/* The same of one that was created: 1 or 0, -1 when its files cannot be read. */
+MUST_CHECK int instance_check_exists(struct host *host, const char *name, struct error *err);
+/* Waits until it is healthy, or, without a check, until its program runs. ERROR_BUSY with the reason when the time is
+ * out (timeout_ms -1: never), when it has become unhealthy, or has ended and nobody starts it again. */
+MUST_CHECK int instance_wait_healthy(struct host *host, const char *name, int64_t timeout_ms, struct error *err);
+/* The same for many at once; done() (may be NULL) is called for each as it is known, as for instances_do(). Gives the
+ * number of failures, *err the first. */
+MUST_CHECK int instances_wait_healthy(struct host *host, const struct strings *names, int64_t timeout_ms,
+	void (*done)(void *context, const char *name, const struct error *result), void *context, struct error *err);
 
 struct exec_options {
 	struct strings args, env;	/* "NAME=value" on top of the instance's */

@@ -40,6 +40,26 @@ void instance_image_volumes(struct arena *arena, const struct image_config *imag
 	spec->volumes.count = count;
 }
 
+static void time_from_image(struct optional *time, int64_t ms)
+{
+	if (!time->set && ms > 0)
+		*time = (struct optional){true, ms};
+}
+
+void instance_image_health(const struct image_config *image, struct instance_spec *spec)
+{
+	const struct image_check *check = image->check;
+	struct health_spec *health = &spec->health;
+
+	if (!check || !check->test.count || health->disable || health->http || health->tcp || health->test.count)
+		return;
+	health->test = check->test;
+	time_from_image(&health->interval_ms, check->interval_ms);
+	time_from_image(&health->timeout_ms, check->timeout_ms);
+	time_from_image(&health->start_period_ms, check->start_period_ms);
+	time_from_image(&health->retries, check->retries);
+}
+
 int instance_stop_signal(const struct instance_spec *spec, int dir)
 {
 	AUTO(arena_drop) struct arena arena = {0};

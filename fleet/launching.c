@@ -104,6 +104,7 @@ static int facts_read(struct start *start, struct error *err)
 		    start->session.store, start->instance, &start->wanted, &start->arena, &start->image, err) < 0)
 		return -1;
 	instance_image_volumes(&start->arena, &start->image, &start->wanted);
+	instance_image_health(&start->image, &start->wanted);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static const struct field exit_fields[] = {
 	END_OF_FIELDS,
 };
 
-static int fields_write(int dir, const char *name, const struct field *fields, const void *from,
+int record_fields_write(int dir, const char *name, const struct field *fields, const void *from,
 	enum file_durability durability, struct error *err)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
@@ -113,7 +113,7 @@ static int fields_write(int dir, const char *name, const struct field *fields, c
 	return file_replace(dir, name, 0600, durability, text, length, err);
 }
 
-static int fields_read(
+int record_fields_read(
 	struct arena *arena, int dir, const char *name, const struct field *fields, void *into, struct error *err)
 {
 	struct json_doc doc;
@@ -150,14 +150,14 @@ int record_write(int dir, const struct record *record, struct error *err)
 		.address = record->network ? address_text(record->address, address) : NULL,
 	};
 
-	return fields_write(dir, "record.json", record_fields, &file, FILE_ORDERED, err);
+	return record_fields_write(dir, "record.json", record_fields, &file, FILE_ORDERED, err);
 }
 
 int record_read(struct arena *arena, int dir, struct record *out, struct error *err)
 {
 	struct record_file file = {0};
 
-	if (fields_read(arena, dir, "record.json", record_fields, &file, err) < 0)
+	if (record_fields_read(arena, dir, "record.json", record_fields, &file, err) < 0)
 		return -1;
 	*out = (struct record){
 		.created_ms = file.created_ms,
@@ -240,7 +240,7 @@ int run_write(int live, const struct run *run, struct error *err)
 			.mode = run->ports[i].mode,
 			.balance = run->ports[i].balance,
 		};
-	return fields_write(live, "run.json", run_fields, &file, FILE_VOLATILE, err);
+	return record_fields_write(live, "run.json", run_fields, &file, FILE_VOLATILE, err);
 }
 
 static int ports_from_rows(struct arena *arena, const struct run_file *file, struct run *out, struct error *err)
@@ -266,7 +266,7 @@ int run_read(struct arena *arena, int live, struct run *out, struct error *err)
 {
 	struct run_file file = {0};
 
-	if (fields_read(arena, live, "run.json", run_fields, &file, err) < 0)
+	if (record_fields_read(arena, live, "run.json", run_fields, &file, err) < 0)
 		return -1;
 	*out = (struct run){
 		.started = file.started,
@@ -298,7 +298,7 @@ int exit_write(int dir, const struct exit_record *exit, struct error *err)
 		.detail = exit->detail,
 	};
 
-	return fields_write(dir, "exit.json", exit_fields, &file, FILE_ORDERED, err);
+	return record_fields_write(dir, "exit.json", exit_fields, &file, FILE_ORDERED, err);
 }
 
 static bool exit_read_one(struct arena *arena, int dir, const char *name, struct exit_record *out)
@@ -306,7 +306,7 @@ static bool exit_read_one(struct arena *arena, int dir, const char *name, struct
 	struct exit_file file = {0};
 	struct error ignored;
 
-	if (fields_read(arena, dir, name, exit_fields, &file, &ignored) < 0)
+	if (record_fields_read(arena, dir, name, exit_fields, &file, &ignored) < 0)
 		return false;
 	*out = (struct exit_record){
 		.reason = file.reason,

@@ -6,6 +6,7 @@
  *   instances/<name>/exit.json     how its last run ended. Written by whoever holds monitor.lock.
  *   instances/<name>/exit.last.json  the same, put aside when the next run begins.
  *   live/<name>/run.json           the present run; on tmpfs. Exists exactly while there is something to clean up.
+ *   live/<name>/health.json        what its health check says (health.h). Written by whoever holds monitor.lock.
  *   live/<name>/killed             the signal that `kill` sent last.
  *
  * All are replaced whole (temporary file + rename). Whether something runs is never stored: the kernel is asked. */
@@ -13,7 +14,9 @@
 #define WARREN_FLEET_RECORD_H
 
 #include "base/arena.h"
+#include "base/decode.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "fleet/fleet.h"
 
@@ -24,6 +27,13 @@ struct record {
 	unsigned network_number; /* fixed for as long as an address of the network is taken */
 	struct in_addr address;	 /* 0.0.0.0 without a network */
 };
+
+/* A small record by its table: written whole or not at all, read leniently. For the files above and their like. */
+MUST_CHECK int record_fields_write(int dir, const char *name, const struct field *fields, const void *from,
+	enum file_durability durability, struct error *err);
+/* ERROR_MISSING when there is none. */
+MUST_CHECK int record_fields_read(
+	struct arena *arena, int dir, const char *name, const struct field *fields, void *into, struct error *err);
 
 /* ERROR_MISSING when there is none. */
 MUST_CHECK int record_write(int dir, const struct record *record, struct error *err);

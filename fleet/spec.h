@@ -29,10 +29,29 @@ struct restart_spec {
 	struct optional max_retries;	/* unset: unlimited */
 };
 
+#define LOG_DRIVER_FILE "file"
+#define LOG_DRIVER_JOURNALD "journald"
+#define LOG_DRIVER_NONE "none"
 struct logging_spec {
-	const char *driver;	/* "file" or "none" */
+	const char *driver;	/* "file", "journald" or "none" */
 	int64_t max_size_bytes; /* of one file; 10M */
 	int64_t max_files;	/* 3 */
+};
+
+/* What follows when an instance has become unhealthy. Unsaid: restart in a fleet, nothing otherwise. */
+enum health_action { HEALTH_RESTART, HEALTH_STOP, HEALTH_LEAVE, HEALTH_UNSAID };
+extern const char *const health_action_names[]; /* "restart", "stop", "none" */
+
+/* How one finds out whether it does its work. At most one of http, tcp and test; none of them: what its image says,
+ * with the times that are said here. */
+struct health_spec {
+	bool disable;	     /* not even what the image says */
+	const char *http;    /* "http://[name][:port][/path]" */
+	int64_t tcp;	     /* port; 0: none */
+	struct strings test; /* "CMD" and words, "CMD-SHELL" and a line for its shell, or "NONE" */
+	/* Unset: the image's, else 30 s, 5 s, 10 s, 1 s and 3. */
+	struct optional interval_ms, timeout_ms, start_period_ms, start_interval_ms, retries;
+	enum health_action on_failure;
 };
 
 struct resources_spec {
@@ -122,6 +141,7 @@ struct instance_spec {
 	struct optional front_port; /* where the front finds the site; unset: the first port's target, else 80 */
 
 	struct update_spec update;
+	struct health_spec health;
 	struct restart_spec restart;
 	const char *stop_signal; /* NULL: the image's, else TERM */
 	int64_t stop_grace_ms;

@@ -555,10 +555,13 @@ static int check_stop_signal(const struct instance_spec *spec, size_t *index, st
 
 static int check_log_driver(const struct instance_spec *spec, size_t *index, struct error *err)
 {
+	static const char *const drivers[] = {LOG_DRIVER_FILE, LOG_DRIVER_JOURNALD, LOG_DRIVER_NONE};
+
 	(void)index;
-	if (strcmp(spec->logging.driver, "file") && strcmp(spec->logging.driver, "none"))
-		return fail(err, ERROR_USAGE, "\"%s\" is not \"file\" or \"none\"", spec->logging.driver);
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (!strcmp(spec->logging.driver, drivers[i]))
+			return 0;
+	return fail(err, ERROR_USAGE, "\"%s\" is not \"file\", \"journald\" or \"none\"", spec->logging.driver);
 }
 
 static int check_log_size(const struct instance_spec *spec, size_t *index, struct error *err)
@@ -705,6 +708,12 @@ static const struct {
 	{"hosts", NULL, check_hosts},
 	{"volumes", NULL, check_volumes},
 	{"configs", NULL, check_configs},
+	{"healthcheck", NULL, check_health_kind},
+	{"healthcheck", "http", check_health_http},
+	{"healthcheck", "test", check_health_test},
+	{"healthcheck", "interval", check_health_interval},
+	{"healthcheck", "start_interval", check_health_start_interval},
+	{"healthcheck", "timeout", check_health_timeout},
 	{"restart", "delay", check_restart_delay},
 	{"restart", "max_delay", check_restart_max_delay},
 	{"restart", "max_retries", check_restart_max_retries},

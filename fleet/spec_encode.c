@@ -24,6 +24,7 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 		.autostart = true,
 		.resources.pids = {true, PIDS_DEFAULT},
 		.network = NETWORK_DEFAULT,
+		.health.on_failure = HEALTH_UNSAID,
 		.restart = {.policy = in_fleet ? RESTART_ALWAYS : RESTART_NO,
 			.delay_ms = RESTART_DELAY_MS,
 			.max_delay_ms = RESTART_MAX_DELAY_MS},
@@ -378,6 +379,7 @@ static void encode_front(struct encoder *encoder, const struct instance_spec *sp
 static void encode_life_and_rights(struct encoder *encoder, const struct instance_spec *spec)
 {
 	update_encode(encoder, &spec->update);
+	encode_health(encoder, &spec->health);
 	encode_restart(encoder, &spec->restart);
 	encode_string(encoder, "stop_signal", spec->stop_signal);
 	encode_duration(encoder, "stop_grace_period", spec->stop_grace_ms);

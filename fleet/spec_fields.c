@@ -746,7 +746,7 @@ const struct field instance_fields[] = {
 	STRINGS("hosts", struct instance_spec, hosts, 0),
 	BOOL("front", struct instance_spec, front, 0),
 	OPTIONAL("front_port", struct instance_spec, front_port, 1, UINT16_MAX, 0),
-	NOT_BUILT("healthcheck"),
+	ROW_AS(struct health_spec, "healthcheck", struct instance_spec, health, decode_health),
 	ROW_AS(struct restart_spec, "restart", struct instance_spec, restart, decode_restart),
 	NOT_BUILT("idle"),
 	OBJECT("update", struct instance_spec, update, update_fields, 0),

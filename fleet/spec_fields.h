@@ -25,6 +25,19 @@ bool updates_equal(const struct update_spec *a, const struct update_spec *b);
 /* For rows of durations (int64_t, milliseconds), and the value back as text. */
 MUST_CHECK int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 void encode_duration(struct encoder *encoder, const char *key, int64_t ms);
+/* --- health_fields.c: the key `healthcheck` ------------------------------------------------------------------------
+ */
+
+/* The value of "healthcheck" into a struct health_spec, and back (nothing said: left out); one check each for the
+ * members that it may fail in. */
+MUST_CHECK int decode_health(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+void encode_health(struct encoder *encoder, const struct health_spec *health);
+MUST_CHECK int check_health_kind(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_http(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_test(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_interval(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_start_interval(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_timeout(const struct instance_spec *spec, size_t *index, struct error *err);
 
 /* For the rows of other tables of the fleet file. */
 #define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fleet/health.h"
 #include "fleet/instance.h"
 #include "fleet/select.h"
 
@@ -61,6 +62,8 @@ static void run_status(
 	if (out->monitored)
 		out->monitor = run.monitor.pid;
 	if (run_is_alive(&run)) {
+		if (health_read(arena, instance->live, &out->health, &ignored) < 0)
+			out->health = (struct health_status){0};
 		out->state = alive_state(host, out, &run);
 		out->init = run.init;
 		out->ports = run.ports;

@@ -91,7 +91,8 @@ static const char *const inner_keys[] = {"version", "name", "defaults", "network
 	"egress", "allow", "links", "services", "metadata", "accounting", "external", "mtu", "cpus", "cpu_weight", "cpuset", "memory", "memory_high", "memory_low", "swap", "pids",
 	"io_weight", "io_max", "disk", "target", "published", "host_ip", "protocol", "type", "source", "idmap", "size",
 	"mode", "content", "policy", "delay", "max_delay", "max_retries", "driver", "max_size", "max_files", "seccomp",
-	"no_new_privileges"};
+	"no_new_privileges", "http", "tcp", "test", "interval", "timeout", "retries", "start_period", "start_interval",
+	"on_failure", "disable"};
 
 /* text shows the key in the given quotes. */
 static void expect_shown(const char *page, const char *text, const char *format, const char *key)

@@ -179,7 +179,6 @@ static const struct wrong whole_files[] = {
 	"{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", \"command\": [\"x\"],\n"
 static const struct wrong instance_keys[] = {
 	{"\"hostnam\": \"x\"", "2:1: unknown key \"hostnam\"; did you mean \"hostname\"?"},
-	{"\"healthcheck\": {\"tcp\": 80}", "2:1: \"healthcheck\": known but not built yet in this version; remove it"},
 	{"\"idle\": {}", "2:1: \"idle\": known but not built yet in this version; remove it"},
 	{"\"update\": {\"order\": \"first\"}", "2:21: \"order\": \"first\" is not one of start-first, stop-first"},
 	{"\"update\": {\"parallel\": 0}", "2:24: \"parallel\": 0 is not between 1 and 4094"},
@@ -344,6 +343,23 @@ static const struct wrong instance_keys[] = {
 		"2:14: \"content\": a secret comes from a file (\"source\"): this file and the records keep no "
 		"secrets"},
 	{"\"secrets\": [{\"target\": \"/x\"}]", "2:13: missing key \"source\""},
+	{"\"healthcheck\": {\"htp\": \"x\"}", "2:17: unknown key \"htp\"; did you mean \"http\"?"},
+	{"\"healthcheck\": {\"http\": \"https://:443/\"}",
+		"2:25: \"http\": \"https://:443/\": for https use \"test\" with a program of the instance"},
+	{"\"healthcheck\": {\"http\": \"http://x:0/\"}",
+		"2:25: \"http\": \"http://x:0/\": port: 0 is not between 1 and 65535"},
+	{"\"healthcheck\": {\"http\": \"http://x/a b\"}",
+		"2:25: \"http\": \"http://x/a b\": expected http://[name][:port][/path]"},
+	{"\"healthcheck\": {\"tcp\": 65536}", "2:24: \"tcp\": 65536 is not between 1 and 65535"},
+	{"\"healthcheck\": {\"tcp\": 80, \"test\": \"true\"}",
+		"2:16: \"healthcheck\": \"http\", \"tcp\" and \"test\" exclude each other; null takes away "
+		"what a layer below says"},
+	{"\"healthcheck\": {\"test\": [\"curl\", \"x\"]}", "2:25: \"test\": expected a line for the shell, [\"CMD\", "
+							   "\"program\", …], [\"CMD-SHELL\", \"line\"] or [\"NONE\"]"},
+	{"\"healthcheck\": {\"tcp\": 80, \"interval\": \"1ms\"}", "2:40: \"interval\": less than 100ms"},
+	{"\"healthcheck\": {\"tcp\": 80, \"timeout\": \"0\"}", "2:39: \"timeout\": less than 1ms"},
+	{"\"healthcheck\": {\"tcp\": 80, \"on_failure\": \"kill\"}",
+		"2:42: \"on_failure\": \"kill\" is not one of restart, stop, none"},
 	{"\"restart\": \"sometimes\"",
 		"2:12: \"policy\": \"sometimes\" is not one of no, on-failure, always, unless-stopped"},
 	{"\"restart\": {\"policy\": \"always\", \"delay\": \"10\"  , \"max_delay\": \"1s\"}",
@@ -358,7 +374,8 @@ static const struct wrong instance_keys[] = {
 	{"\"stop_signal\": \"65\"", "2:16: \"stop_signal\": signal: 65 is not between 1 and 64"},
 	{"\"stop_grace_period\": \"1x\"",
 		"2:22: \"stop_grace_period\": \"1x\" is not a duration such as 10s, 1m30s or 250ms"},
-	{"\"logging\": {\"driver\": \"syslog\"}", "2:23: \"driver\": \"syslog\" is not \"file\" or \"none\""},
+	{"\"logging\": {\"driver\": \"syslog\"}",
+		"2:23: \"driver\": \"syslog\" is not \"file\", \"journald\" or \"none\""},
 	{"\"logging\": {\"max_size\": \"1K\"}", "2:25: \"max_size\": less than 4K"},
 	{"\"logging\": {\"max_files\": 0}", "2:26: \"max_files\": 0 is not between 1 and 100"},
 	{"\"userns\": {\"mode\": \"host\"}", "2:20: \"mode\": \"host\": only \"auto\" is built in this version"},

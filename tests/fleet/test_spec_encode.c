@@ -42,6 +42,8 @@ static const char everything[] =
 	"\"read_only\": true, \"ephemeral\": true, \"secrets\": [{\"source\": \"/k\", \"target\": \"/k\"}],"
 	"\"configs\": [{\"content\": \"\", \"target\": \"/c\", \"mode\": \"0644\"}, {\"source\": \"/f\", \"target\": "
 	"\"/f\"}],"
+	"\"healthcheck\": {\"test\": \"a b\", \"interval\": \"2s\", \"timeout\": \"3s\", \"retries\": 4, "
+	"\"start_period\": \"5s\", \"start_interval\": \"600ms\", \"on_failure\": \"none\", \"disable\": true},"
 	"\"restart\": {\"policy\": \"unless-stopped\", \"delay\": \"1s\", \"max_delay\": \"2m\", \"max_retries\": 3},"
 	"\"stop_signal\": \"SIGQUIT\", \"stop_grace_period\": \"1m1ms\", \"logging\": {\"driver\": \"none\", "
 	"\"max_size\": \"5K\","
