@@ -175,8 +175,7 @@ static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint
 
 /* --- waiting for an old link -------------------------------------------------------------------------------------- */
 
-/* A socket that becomes readable when some link changes. */
-static int link_events_open(struct error *err)
+int link_events_open(struct error *err)
 {
 	auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -186,7 +185,7 @@ static int link_events_open(struct error *err)
 	return take_fd(&fd);
 }
 
-static void link_events_await(int fd, int64_t left_ms)
+void link_events_await(int fd, int64_t left_ms)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 	char drained[4096];

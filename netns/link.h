@@ -11,6 +11,10 @@
 
 /* True when the caller's namespace has the slot's link, by name and index. */
 bool link_is_there(unsigned slot);
+/* A socket that becomes readable when some link of the caller's namespace changes; and waiting for that, at most
+ * left_ms and never long: what vanishes without a message is looked for again by the caller. */
+MUST_CHECK int link_events_open(struct error *err);
+void link_events_await(int fd, int64_t left_ms);
 /* Lets packets from 127.0.0.1 leave by the slot's link, which publishing on the loopback address needs. */
 MUST_CHECK int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err);
 

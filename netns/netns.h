@@ -210,6 +210,34 @@ bool endpoint_exists(struct net_session *session, unsigned slot);
  * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
 MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
 
+/* --- one instance in a network of somebody else's ----------------------------------------------------------------- */
+
+/* The host's own network around it, not one of ours: eth0 is a macvlan on a link of the host, or one end of a veth pair
+ * whose other end, w<slot>, is a port of a bridge that the host has. Neither our table nor our routes take part. */
+enum lan_kind { LAN_MACVLAN, LAN_BRIDGE };
+struct lan_endpoint {
+	enum lan_kind kind;
+	const char *parent; /* the link, or the bridge */
+	unsigned slot;
+	uint8_t mac[6];		/* all 0: the kernel's choice */
+	struct in_addr address; /* 0.0.0.0: the link is brought up, and nothing else */
+	unsigned prefix;
+	struct in_addr gateway; /* 0.0.0.0: no default route */
+	unsigned mtu;		/* 0: the parent's */
+};
+/* Whether the parent is there, up, and of the right kind. ERROR_USAGE with what would be right. */
+MUST_CHECK int lan_check(enum lan_kind kind, const char *parent, struct error *err);
+/* eth0 (for now w<slot> in case of a macvlan) is born inside netns; it goes with that. An old link of this slot that is
+ * still dying is waited for, at most timeout_ms. */
+MUST_CHECK int lan_attach(struct net_session *session, const struct lan_endpoint *endpoint, int netns,
+	int64_t timeout_ms, struct error *err);
+/* Child side, as endpoint_configure_inside(). */
+MUST_CHECK int lan_configure_inside(const struct lan_endpoint *endpoint, struct error *err);
+
+/* A network namespace that somebody made, by path ("/run/netns/blue"). Refused: what is no network namespace, the
+ * caller's own, and a path on which somebody else than root could put another. Gives its descriptor. */
+MUST_CHECK int netns_open(const char *path, struct error *err);
+
 /* --- published ports ---------------------------------------------------------------------------------------------- */
 
 enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
