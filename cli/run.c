@@ -295,6 +295,18 @@ static int lists_fill(
 	return environment_fill(arena, &options->environment, &spec->environment, err);
 }
 
+static int volumes_anchor(struct arena *arena, struct instance_spec *spec, struct error *err)
+{
+	auto_free char *directory = getcwd(NULL, 0);
+
+	if (!directory)
+		return fail_errno(err, "-v: working directory");
+	for (size_t i = 0; i < spec->volumes.count; i++)
+		if (volume_anchor(arena, directory, &spec->volumes.items[i], err) < 0)
+			return blame(err, "-v");
+	return 0;
+}
+
 static int fail_path(struct error *err, const char *option, const char *path)
 {
 	enum error_kind kind = errno == ENOENT ? ERROR_MISSING : ERROR_SYSTEM;
@@ -412,7 +424,7 @@ static int spec_fill(struct arena *arena, const struct run_options *options, siz
 			return blame(err, "--profile");
 	if (operands_fill(arena, options, count, operands, spec, err) < 0 ||
 		simple_fill(arena, options, spec, err) < 0 || resources_fill(options, &spec->resources, err) < 0 ||
-		lists_fill(arena, options, spec, err) < 0 ||
+		lists_fill(arena, options, spec, err) < 0 || volumes_anchor(arena, spec, err) < 0 ||
 		env_files_fill(arena, &options->env_files, &spec->env_file, err) < 0 ||
 		restart_fill(arena, options->restart, &spec->restart, err) < 0 ||
 		logging_fill(options, &spec->logging, err) < 0 || security_fill(&options->security, spec, err) < 0)

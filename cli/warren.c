@@ -57,6 +57,7 @@ static const struct command *const order[] = {
 	&usage_command,
 	&wait_command,
 	&rename_command,
+	&init_command,
 	&validate_command,
 	&apply_command,
 	&down_command,

@@ -283,6 +283,15 @@ static const char *path_join(const struct reader *reader, const char *path)
 	return arena_format(reader->arena, "%s/%s", reader->directory, path);
 }
 
+/* Binds of "./…" lie beside the file. */
+static int volumes_anchor(const struct reader *reader, const struct place *place, struct instance_spec *spec)
+{
+	for (size_t i = 0; i < spec->volumes.count; i++)
+		if (volume_anchor(reader->arena, reader->directory, &spec->volumes.items[i], reader->err) < 0)
+			return fail_at_fault(reader, place, &(struct spec_fault){"volumes", NULL, i});
+	return 0;
+}
+
 /* Makes sources absolute; for `validate` and `apply` they must be there. */
 static int sources_resolve(const struct reader *reader, const struct place *place, struct instance_spec *spec)
 {
@@ -319,6 +328,8 @@ static int instance_decode(struct reader *reader, const struct json *entry, cons
 	*place = (struct place){.entry = entry};
 	place->merged = tree_substitute(reader->arena, &reader->doc, merged, &values, reader->err);
 	if (!place->merged || decode_object(&decoder, place->merged, instance_fields, spec, reader->err) < 0)
+		return -1;
+	if (volumes_anchor(reader, place, spec) < 0)
 		return -1;
 	if (instance_spec_find_fault(spec, &fault, reader->err) < 0)
 		return fail_at_fault(reader, place, &fault);

@@ -216,8 +216,12 @@ struct volume {
 	int64_t size_bytes; /* tmpfs; 0: 16 MiB */
 	unsigned mode;	    /* tmpfs; 0: 01777 */
 };
-/* "src:dst[:ro|rw][,noidmap]"; a source without a slash is a named volume. */
+/* "src:dst[:ro|rw][,noidmap]"; a source without a slash is a named volume. One that begins with "./" is relative to what
+ * volume_anchor() will say. */
 MUST_CHECK int volume_parse(struct arena *arena, const char *text, struct volume *out, struct error *err);
+/* Makes the source "./…" of a bind absolute, below that directory (an absolute path); others stay as they are. ".." in
+ * it is refused. */
+MUST_CHECK int volume_anchor(struct arena *arena, const char *directory, struct volume *volume, struct error *err);
 /* Refused sources: /, /proc, /sys, /dev, /run, our own state and what lies above it; a path with links is resolved
  * first. Checked before anything is made. */
 MUST_CHECK int volume_check(const struct volume *volume, const char *store_path, struct error *err);

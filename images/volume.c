@@ -85,15 +85,39 @@ static const char *target_split(struct arena *arena, const char *target, struct 
 	return arena_bytes(arena, target, strlen(target) - strlen(suffix));
 }
 
-static int paths_check(const struct volume *volume, struct error *err)
+static int target_check(const struct volume *volume, struct error *err)
 {
 	if (path_check_absolute("target", volume->target, err) < 0)
 		return -1;
 	if (text_equal(volume->target, "/"))
 		return fail(err, ERROR_USAGE, "target: \"/\" is the instance's root itself");
+	return 0;
+}
+
+static int paths_check(const struct volume *volume, struct error *err)
+{
+	if (target_check(volume, err) < 0)
+		return -1;
 	if (volume->type == VOLUME_NAMED)
 		return name_check("volume name", volume->source, err);
 	return volume->type == VOLUME_BIND ? path_check_absolute("source", volume->source, err) : 0;
+}
+
+static bool is_relative(const struct volume *volume)
+{
+	return volume->type == VOLUME_BIND && volume->source &&
+	       (text_equal(volume->source, ".") || text_starts_with(volume->source, "./"));
+}
+
+int volume_anchor(struct arena *arena, const char *directory, struct volume *volume, struct error *err)
+{
+	const char *rest;
+
+	if (!is_relative(volume))
+		return 0;
+	rest = volume->source + 1;
+	volume->source = text_equal(directory, "/") && *rest ? rest : arena_format(arena, "%s%s", directory, rest);
+	return path_check_absolute("source", volume->source, err);
 }
 
 static int parts_parse(struct arena *arena, const struct strings *parts, struct volume *out, struct error *err)
@@ -101,12 +125,12 @@ static int parts_parse(struct arena *arena, const struct strings *parts, struct 
 	if (parts->count < 2 || parts->count > 3)
 		return fail(err, ERROR_USAGE, "expected SOURCE:TARGET[:ro|rw][,noidmap]");
 	*out = (struct volume){.type = VOLUME_NAMED, .idmap = true, .source = parts->items[0]};
-	if (strchr(out->source, '/'))
+	if (strchr(out->source, '/') || text_equal(out->source, "."))
 		out->type = VOLUME_BIND;
 	out->target = parts->count == 2 ? target_split(arena, parts->items[1], out) : parts->items[1];
 	if (parts->count == 3 && flags_parse(arena, parts->items[2], out, err) < 0)
 		return -1;
-	return paths_check(out, err);
+	return is_relative(out) ? target_check(out, err) : paths_check(out, err);
 }
 
 int volume_parse(struct arena *arena, const char *text, struct volume *out, struct error *err)

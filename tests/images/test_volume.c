@@ -52,7 +52,9 @@ TEST(volume, refuses_a_malformed_short_form)
 		{":/b", "volume name"},
 		{"Data:/b", "volume name"},
 		{"..:/b", "volume name"},
-		{"./a:/b", "source"},
+		{"../a:/b", "source"},
+		{".a/b:/b", "source"},
+		{"./a:b", "target"},
 		{"/a/../b:/b", "source"},
 		{"/a\n:/b", "volume"},
 	};
@@ -63,6 +65,35 @@ TEST(volume, refuses_a_malformed_short_form)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		ASSERT_FAILS(volume_parse(&arena, rows[i].text, &found, &err), ERROR_USAGE, rows[i].message);
 	arena_drop(&arena);
+}
+
+TEST(volume, sources_beside_a_file_are_anchored_and_do_not_lead_out)
+{
+	static const struct {
+		const char *text, *directory, *source, *message;
+	} rows[] = {
+		{"./a:/b", "/srv/x", "/srv/x/a", NULL},
+		{"./a/b.c:/b:ro", "/", "/a/b.c", NULL},
+		{".:/b", "/srv/x", "/srv/x", NULL},
+		{"/a:/b", "/srv/x", "/a", NULL},
+		{"a:/b", "/srv/x", "a", NULL},
+		{"./../a:/b", "/srv/x", NULL, "\"..\""},
+		{"./a/:/b", "/srv/x", NULL, "a slash at the end"},
+	};
+	AUTO(arena_drop) struct arena arena = {0};
+	struct volume found;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		ASSERT_OK(volume_parse(&arena, rows[i].text, &found, &err));
+		if (rows[i].message) {
+			ASSERT_FAILS(
+				volume_anchor(&arena, rows[i].directory, &found, &err), ERROR_USAGE, rows[i].message);
+			continue;
+		}
+		ASSERT_OK(volume_anchor(&arena, rows[i].directory, &found, &err));
+		cr_assert_str_eq(found.source, rows[i].source);
+	}
 }
 
 TEST(volume, only_writable_binds_and_named_ones_need_the_setid_guard)
