@@ -69,6 +69,7 @@ static const struct command *const order[] = {
 	&volume_command,
 	&image_command,
 	&doctor_command,
+	&boot_command,
 	&completion_command,
 };
 

@@ -229,6 +229,7 @@ static void stop_some(struct work *work, const char *const *names, size_t count,
 	host_network_lend(work->host);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = (struct stop_item){.stopping = STOPPING_EMPTY, .name = names[i]};
+		items[i].stopping.halt = work->bulk->halt;
 		stop_tell(work, &items[i], timeout_ms);
 	}
 	stop_await(work, items, count, polls);

@@ -45,6 +45,8 @@ static enum end_reason end_reason(const struct end *end)
 {
 	if (reboot_signal(end))
 		return reboot_signal(end) == SIGHUP && end->desired != DESIRED_STOPPED ? END_REBOOT : END_STOPPED;
+	if (end->halted)
+		return END_HOST;
 	if (end->killed_by && end->wait_status >= 0 && was_killed(end->wait_status, end->killed_by))
 		return END_KILLED;
 	if (end->desired == DESIRED_STOPPED)
@@ -171,6 +173,7 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 	/* A cgroup that would not go is tried again by the next start or remove, which look for it. */
 	killed_forget(instance->live);
 	health_forget(instance->live);
+	halted_forget(instance->live);
 	run_forget(instance->live);
 	return released;
 }

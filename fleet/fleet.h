@@ -254,6 +254,7 @@ struct bulk {
 	unsigned parallel;
 	struct optional timeout_ms;
 	int signal;
+	bool halt; /* VERB_STOP: the host goes down; what owners want stays as it is */
 	void (*done)(void *context, const char *name, const struct error *result); /* result->kind ERROR_NONE: well */
 	void *context;
 };
@@ -362,6 +363,22 @@ struct events_request {
 };
 /* ERROR_USAGE: a filter that says nothing known. */
 MUST_CHECK int events_read(struct host *host, const struct events_request *request, struct error *err);
+
+/* --- the host comes up and goes down --------------------------------------------------------------------------------
+ */
+
+struct boot_request {
+	unsigned parallel; /* 0: twice the processors */
+	bool dry_run;	   /* only done() is called, for what would be started or stopped */
+	void (*done)(void *context, const char *name, const struct error *result);
+	void *context;
+};
+/* Starts what should run: what its owner wants running (or paused), "autostart" is true of, and ended with the host or
+ * would be restarted by its policy. In the order of dependencies, then of priority. Gives the number of failures; *err
+ * the first. What runs already is left alone. */
+MUST_CHECK int host_boot(struct host *host, const struct boot_request *request, struct error *err);
+/* Stops all that runs, dependants first, without changing what owners want: host_boot() starts the same again. */
+MUST_CHECK int host_halt(struct host *host, const struct boot_request *request, struct error *err);
 
 /* --- usage -------------------------------------------------------------------------------------------------------- */
 

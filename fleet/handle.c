@@ -141,6 +141,11 @@ bool instance_is_monitored(const struct instance *instance)
 	return instance->live >= 0 && lock_is_held(instance->live, "monitor.lock");
 }
 
+enum desired_state instance_desired(const struct instance *instance)
+{
+	return halted_read(instance->live) ? DESIRED_STOPPED : desired_read(instance->dir);
+}
+
 bool run_is_alive(const struct run *run)
 {
 	return run->init.pid > 0 && !run->other_boot && process_is_alive(&run->init);

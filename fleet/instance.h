@@ -106,6 +106,8 @@ struct running {
 };
 MUST_CHECK int instance_running_read(
 	struct arena *arena, const struct instance *instance, struct running *out, struct error *err);
+/* What its owner wants, but stopped while the host goes down. */
+enum desired_state instance_desired(const struct instance *instance);
 /* True when its first process lives. */
 bool run_is_alive(const struct run *run);
 
@@ -134,6 +136,7 @@ struct end {
 	enum desired_state desired;
 	int killed_by; /* signal that `kill` sent, 0 none */
 	bool boot;     /* it was an init, which ends by reboot(2) */
+	bool halted;   /* it was asked to end because the host goes down */
 };
 struct exit_record end_judge(const struct end *end);
 /* The status of an ended process that was not our child: pidfd opened before its end (PIDFD_GET_INFO, 6.15); -1. */

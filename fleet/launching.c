@@ -546,6 +546,7 @@ static int start_prepare(struct start *start, struct error *err)
 	start->monitor->oom_kills = cgroup_oom_kills(&start->cgroup);
 	exit_put_aside(start->instance);
 	killed_forget(start->monitor->instance.live);
+	halted_forget(start->monitor->instance.live);
 	return 0;
 }
 

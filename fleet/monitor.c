@@ -79,6 +79,7 @@ static struct exit_record run_judge(struct monitor *monitor)
 		.oom_kills = oom_kills_now(monitor) - monitor->oom_kills,
 		.desired = desired_read(monitor->instance.dir),
 		.killed_by = killed_read(monitor->instance.live),
+		.halted = halted_read(monitor->instance.live),
 		.boot = monitor->boot,
 	};
 	struct exit_record exit;
@@ -117,7 +118,7 @@ static bool turn_await(struct monitor *monitor, int64_t delay_ms)
 	for (;;) {
 		int64_t left_ms = due_ms - clock_ms();
 
-		if (desired_read(instance->dir) == DESIRED_STOPPED)
+		if (instance_desired(instance) == DESIRED_STOPPED)
 			return false;
 		if (left_ms > 0) {
 			monitor_sleep(left_ms);
@@ -127,7 +128,7 @@ static bool turn_await(struct monitor *monitor, int64_t delay_ms)
 		if (instance->lock < 0)
 			return false;
 		if (lock_exclusive(instance->lock, 0, &ignored) == 0)
-			return desired_read(instance->dir) != DESIRED_STOPPED;
+			return instance_desired(instance) != DESIRED_STOPPED;
 		fd_drop(&instance->lock);
 		due_ms = clock_ms() + LOCK_RETRY_MS;
 	}
@@ -164,7 +165,7 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 	bool runs = false;
 
 	for (;;) {
-		enum desired_state desired = desired_read(monitor->instance.dir);
+		enum desired_state desired = instance_desired(&monitor->instance);
 
 		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, lived_ms, &delay_ms))
 			return false;

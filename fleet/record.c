@@ -358,3 +358,20 @@ void killed_forget(int live)
 {
 	unlinkat(live, "killed", 0);
 }
+
+/* --- halted ------------------------------------------------------------------------------------------------------- */
+
+int halted_write(int live, struct error *err)
+{
+	return file_replace(live, "halted", 0600, FILE_VOLATILE, "", 0, err);
+}
+
+bool halted_read(int live)
+{
+	return live >= 0 && faccessat(live, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void halted_forget(int live)
+{
+	unlinkat(live, "halted", 0);
+}

@@ -8,6 +8,8 @@
  *   live/<name>/run.json           the present run; on tmpfs. Exists exactly while there is something to clean up.
  *   live/<name>/health.json        what its health check says (health.h). Written by whoever holds monitor.lock.
  *   live/<name>/killed             the signal that `kill` sent last.
+ *   live/<name>/halted             it is to end because the host goes down, and to come back with it: what its owner
+ *                                  wants stays as it is.
  *
  * All are replaced whole (temporary file + rename). Whether something runs is never stored: the kernel is asked. */
 #ifndef WARREN_FLEET_RECORD_H
@@ -72,5 +74,9 @@ void exit_put_aside(int dir);
 MUST_CHECK int killed_write(int live, int signal, struct error *err);
 int killed_read(int live); /* 0: nobody */
 void killed_forget(int live);
+
+MUST_CHECK int halted_write(int live, struct error *err);
+bool halted_read(int live);
+void halted_forget(int live);
 
 #endif

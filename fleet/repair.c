@@ -46,6 +46,7 @@ int instance_repair(struct instance *instance, struct error *err)
 	if (!run.other_boot) {
 		end.desired = desired_read(instance->dir);
 		end.killed_by = killed_read(instance->live);
+		end.halted = halted_read(instance->live);
 	}
 	exit = end_judge(&end);
 	return run_finish(instance, &run, &exit, err);

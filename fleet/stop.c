@@ -129,6 +129,16 @@ static void stop_manner(struct stopping *stopping, int *signal, int64_t *grace_m
 	*signal = instance_stop_signal(&spec, stopping->instance.dir);
 }
 
+/* Whoever reads it must not start the instance again. */
+static int wish_write(const struct stopping *stopping, struct error *err)
+{
+	const struct instance *instance = &stopping->instance;
+
+	if (!stopping->halt)
+		return desired_write(instance->dir, DESIRED_STOPPED, err);
+	return instance->live < 0 ? 0 : halted_write(instance->live, err);
+}
+
 int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -141,7 +151,7 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 	stop_manner(stopping, &signal, &grace_ms);
 	if (timeout_ms.set)
 		grace_ms = timeout_ms.value;
-	if (desired_write(instance->dir, DESIRED_STOPPED, err) < 0)
+	if (wish_write(stopping, err) < 0)
 		return blame(err, "stop %s", instance->name);
 	if (instance_running_read(&arena, instance, &running, &ignored) < 0) {
 		monitor_kick(&running.run);

@@ -10,6 +10,7 @@ struct stopping {
 	int pidfd;		  /* of its first process; -1: nothing runs */
 	int64_t deadline_ms;	  /* CLOCK_BOOTTIME: then it is killed; and once more for the kernel to end it */
 	bool killed;
+	bool halt;   /* the host goes down: what its owner wants stays as it is, and it comes back with the host */
 	bool remove; /* made with --rm */
 };
 #define STOPPING_EMPTY                                                                                                 \
