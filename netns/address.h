@@ -26,15 +26,19 @@ const char *link_name(unsigned slot, char buffer[IFNAMSIZ]);
 /* The slot whose link has this index, 0: none of ours. */
 unsigned link_slot(int index);
 
-/* Each adds one message to the request. */
-void put_address(struct request *request, uint16_t type, uint16_t flags, int index, struct in_addr address);
-void put_neighbour(
-	struct request *request, int index, struct in_addr address, const uint8_t mac[MAC_LENGTH], const char *name);
-/* A /32 on the link; type RTM_NEWROUTE or RTM_DELROUTE. */
-void put_host_route(struct request *request, uint16_t type, uint16_t flags, int index, struct in_addr address);
-void put_default_route(struct request *request, int index, struct in_addr gateway);
+/* Each adds one message to the request, for an address of either kind. */
+void put_address(struct request *request, uint16_t type, uint16_t flags, int index, const struct ip_address *address);
+void put_neighbour(struct request *request, int index, const struct ip_address *address, const uint8_t mac[MAC_LENGTH],
+	const char *name);
+/* A /32 or /128 on the link; type RTM_NEWROUTE or RTM_DELROUTE. */
+void put_host_route(
+	struct request *request, uint16_t type, uint16_t flags, int index, const struct ip_address *address);
+void put_default_route(struct request *request, int index, const struct ip_address *gateway);
+/* The gateways that instances name: 169.254.1.1 and fe80::1. */
+struct ip_address gateway_of(int family);
 void put_link_up(struct request *request, int index, const char *name);
-/* No link-local address, hence no router solicitation and no way for IPv6 out. A kernel without IPv6 refuses: fine. */
-void put_link_without_ipv6(struct request *request, int index);
+/* No link-local address, hence no router solicitation, no duplicate address detection. A kernel without IPv6 refuses:
+ * fine. */
+void put_link_without_link_local(struct request *request, int index);
 
 #endif

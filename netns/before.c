@@ -1,8 +1,8 @@
 /* Saving and restoring what we change of the host: one line "NAME VALUE" each in <run>/sysctls.
  *
- * Writing ip_forward changes more than itself: the kernel sets conf/NAME/forwarding of every link and default, and
- * conf/all/accept_redirects to the opposite (ip-sysctl). So those are kept too; each link that forwarded on its own
- * although ip_forward was 0 keeps doing so while we run, by name in our table.
+ * IPv6's part is in before6.c. Writing ip_forward changes more than itself: the kernel sets conf/NAME/forwarding of
+ * every link and default, and conf/all/accept_redirects to the opposite (ip-sysctl). So those are kept too; each link
+ * that forwarded on its own although ip_forward was 0 keeps doing so while we run, by name in our table.
  *
  * /proc/sys/net shows the network namespace of whoever looks it up: opened anew at each use. */
 #include "netns/before.h"
@@ -22,18 +22,18 @@
 #define SAVED_SIZE_MAX (4 << 20)
 #define VALUE_SIZE_MAX 64
 #define LINKS_MAX 65536
-#define SYSCTL_NET "/proc/sys/net"
 #define IP_FORWARD "ipv4/ip_forward"
 #define ACCEPT_REDIRECTS "ipv4/conf/all/accept_redirects"
 #define CONF_DIR "ipv4/conf"
 #define GATEWAY_KEY "gateway"
+#define IPV6_KEY "ipv6" /* looked at too: not so in what an older version wrote */
 
-static int sysctls_open(struct error *err)
+int sysctls_open(struct error *err)
 {
-	return dir_open(AT_FDCWD, SYSCTL_NET, err);
+	return dir_open(AT_FDCWD, "/proc/sys/net", err);
 }
 
-static int sysctl_read(struct arena *arena, int dir, const char *name, const char **value, struct error *err)
+int sysctl_read(struct arena *arena, int dir, const char *name, const char **value, struct error *err)
 {
 	const char *content;
 
@@ -108,30 +108,46 @@ static int before_save(const struct net_state *state, const struct before *befor
 {
 	AUTO(text_drop) struct text text = {0};
 
-	text_appendf(&text, GATEWAY_KEY " %d\n", before->had_gateway);
+	text_appendf(&text, GATEWAY_KEY " %d\n" IPV6_KEY " %d\n", before->had_gateway, before->has_ipv6);
 	for (size_t i = 0; i < before->sysctls.count; i++)
 		text_appendf(&text, "%s %s\n", before->sysctls.items[i].name, before->sysctls.items[i].value);
 	return file_replace(state->run, SAVED_FILE, 0600, FILE_VOLATILE, text_string(&text), text.length, err);
 }
 
 /* "ipv4/conf/NAME/forwarding" → NAME, if it may stand in the table's text. */
-static const char *router_name(struct arena *arena, const char *sysctl)
+static const char *router_name(struct arena *arena, const char *conf, const char *sysctl)
 {
 	static const char *const good = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
-	const char *name = sysctl + strlen(CONF_DIR "/");
+	const char *name = sysctl + strlen(conf);
 	size_t length;
 
-	if (!text_starts_with(sysctl, CONF_DIR "/") || !text_ends_with(sysctl, "/forwarding"))
+	if (!text_starts_with(sysctl, conf) || !text_ends_with(sysctl, "/forwarding"))
 		return NULL;
 	length = strcspn(name, "/");
 	name = arena_bytes(arena, name, length);
 	return length > 0 && strspn(name, good) == length && !text_equal(name, "default") ? name : NULL;
 }
 
+static void before_take_sysctl(struct arena *arena, struct before *before, const char *name, const char *value)
+{
+	const char *router = router_name(arena, CONF_DIR "/", name);
+	const char *router6 = router_name(arena, CONF6_DIR "/", name);
+
+	pairs_set(arena, &before->sysctls, name, value);
+	if (text_equal(name, IP_FORWARD))
+		before->forwarded = false;
+	if (text_equal(name, FORWARDING6_ALL))
+		before->forwarded6 = false;
+	else if (router6 && text_equal(value, "1"))
+		strings_add(arena, &before->routers6, router6);
+	if (router)
+		strings_add(arena, &before->routers, router);
+}
+
 static int before_take_line(struct arena *arena, struct before *before, const char *line, struct error *err)
 {
 	const char *space = strchr(line, ' ');
-	const char *name, *router;
+	const char *name;
 
 	if (!*line)
 		return 0;
@@ -142,14 +158,14 @@ static int before_take_line(struct arena *arena, struct before *before, const ch
 		before->had_gateway = text_equal(space + 1, "1");
 		return 0;
 	}
-	if (!text_starts_with(name, "ipv4/"))
+	if (text_equal(name, IPV6_KEY)) {
+		before->looked6 = true;
+		before->has_ipv6 = text_equal(space + 1, "1");
+		return 0;
+	}
+	if (!text_starts_with(name, "ipv4/") && !text_starts_with(name, "ipv6/"))
 		return fail(err, ERROR_SYSTEM, SAVED_FILE ": line \"%s\" is damaged", line);
-	if (text_equal(name, IP_FORWARD))
-		before->forwarded = false;
-	pairs_set(arena, &before->sysctls, name, space + 1);
-	router = router_name(arena, name);
-	if (router)
-		strings_add(arena, &before->routers, router);
+	before_take_sysctl(arena, before, name, space + 1);
 	return 0;
 }
 
@@ -158,7 +174,7 @@ int before_load(struct arena *arena, const struct net_state *state, struct befor
 	const char *content;
 	struct strings lines;
 
-	*before = (struct before){.forwarded = true};
+	*before = (struct before){.forwarded = true, .forwarded6 = true};
 	if (file_read(arena, state->run, SAVED_FILE, SAVED_SIZE_MAX, &content, NULL, err) < 0)
 		return err->kind == ERROR_MISSING ? 0 : -1;
 	lines = strings_split(arena, content, '\n');
@@ -171,11 +187,14 @@ int before_load(struct arena *arena, const struct net_state *state, struct befor
 int before_remember(struct arena *arena, const struct net_state *state, struct before *before, struct error *err)
 {
 	int loaded = before_load(arena, state, before, err);
-	struct before now = {0};
 
-	if (loaded != 0)
-		return loaded < 0 ? -1 : 0;
-	if (before_look(arena, &now, err) < 0 || before_save(state, &now, err) < 0)
+	if (loaded < 0)
+		return -1;
+	/* IPv6 that was switched on meanwhile is as it was before us. */
+	if (loaded && before->looked6 && (before->has_ipv6 || !net_has_ipv6()))
+		return 0;
+	if ((!loaded && before_look(arena, before, err) < 0) || before6_look(arena, before, err) < 0 ||
+		before_save(state, before, err) < 0)
 		return blame(err, "remember the host's network settings");
 	return before_load(arena, state, before, err) < 0 ? -1 : 0;
 }

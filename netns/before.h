@@ -5,10 +5,11 @@
 #include "netns/netns.h"
 
 struct before {
-	bool had_gateway;	/* 169.254.1.1 was on lo already */
-	bool forwarded;		/* ip_forward was 1 */
-	struct strings routers; /* links that forwarded although it was 0 */
-	struct pairs sysctls;	/* below /proc/sys/net, in the order to restore them */
+	bool had_gateway;		  /* 169.254.1.1 was on lo already */
+	bool looked6, has_ipv6;		  /* IPv6 was looked at, and the host has it */
+	bool forwarded, forwarded6;	  /* ip_forward was 1; the same of IPv6 */
+	struct strings routers, routers6; /* links that forwarded although it was 0 */
+	struct pairs sysctls;		  /* below /proc/sys/net, in the order to restore them */
 };
 
 /* What <run>/sysctls says, written first when there is none. */
@@ -22,5 +23,16 @@ MUST_CHECK int before_restore(const struct before *before, struct error *err);
 MUST_CHECK int before_forget(const struct net_state *state, struct error *err);
 /* Switches forwarding on, if it is off. */
 MUST_CHECK int forwarding_enable(struct error *err);
+
+/* IPv6: adds what the host has to *before. */
+MUST_CHECK int before6_look(struct arena *arena, struct before *before, struct error *err);
+/* Switches IPv6 forwarding on while every link stays what it was, host or router, and keeps its default routes. */
+MUST_CHECK int forwarding6_enable(const struct before *before, struct error *err);
+
+#define CONF6_DIR "ipv6/conf"
+#define FORWARDING6_ALL CONF6_DIR "/all/forwarding"
+/* /proc/sys/net of the caller's network namespace, and a value below it without its line break. */
+MUST_CHECK int sysctls_open(struct error *err);
+MUST_CHECK int sysctl_read(struct arena *arena, int dir, const char *name, const char **value, struct error *err);
 
 #endif

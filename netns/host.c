@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "netns/address.h"
 #include "netns/before.h"
+#include "netns/ipv6.h"
 #include "netns/leases.h"
 #include "netns/names.h"
 #include "netns/networks.h"
@@ -23,20 +24,41 @@
 
 /* --- the gateway's address ---------------------------------------------------------------------------------------- */
 
-static int gateway_change(uint16_t type, uint16_t flags, int tolerated, struct error *err)
+static int lo_change(const struct ip_address *address, uint16_t type, uint16_t flags, int tolerated, struct error *err)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-	struct in_addr gateway = {htonl(GATEWAY_ADDRESS)};
+	char text[INET6_ADDRSTRLEN];
 	struct request request;
 
 	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
 		return -1;
 	request_begin(&request, &netlink, buffer, sizeof(buffer));
-	put_address(&request, type, flags, LOOPBACK_INDEX, gateway);
+	put_address(&request, type, flags, LOOPBACK_INDEX, address);
 	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0 && request.errnum != tolerated)
-		return blame(err, "169.254.1.1 on lo");
+		return blame(err, "%s on lo", ip_format(address, text));
 	return 0;
+}
+
+static int gateway_change(uint16_t type, uint16_t flags, int tolerated, struct error *err)
+{
+	const struct ip_address gateway = gateway_of(AF_INET);
+
+	return lo_change(&gateway, type, flags, tolerated, err);
+}
+
+/* Instances name fe80::1, which needs no address of the host's to lead there. This one, of the host's own prefix, is
+ * what they see of the host: its packets to them come from here, also on a host without any other IPv6 address. */
+static int gateway6_change(
+	const struct net_state *state, uint16_t type, uint16_t flags, int tolerated, struct error *err)
+{
+	struct subnet6 own;
+
+	if (own_prefix(state, &own, err) < 0)
+		return -1;
+	const struct in6_addr bytes = gateway6_address(&own);
+	const struct ip_address gateway = ip_from_v6(&bytes);
+	return lo_change(&gateway, type, flags, tolerated, err);
 }
 
 /* --- up ----------------------------------------------------------------------------------------------------------- */
@@ -60,12 +82,13 @@ static int host_make(const struct net_state *state, struct netlink *netlink, str
 	if (before_remember(&arena, state, &before, err) < 0 || network_load_all(&arena, state, &networks, err) < 0 ||
 		file_replace(state->run, UNFINISHED_FILE, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
 		gateway_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0 ||
+		(before.has_ipv6 && gateway6_change(state, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0) ||
 		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
 	if (current < 0 || (current == 0 && table_build(&networks, &before, err) < 0))
 		return -1;
-	return forwarding_enable(err);
+	return forwarding_enable(err) < 0 ? -1 : forwarding6_enable(&before, err);
 }
 
 static bool host_is_finished(const struct net_state *state)
@@ -116,6 +139,8 @@ static int host_unmake(const struct net_state *state, struct error *err)
 	if (remembered && before_restore(&before, err) < 0)
 		return -1;
 	if (ruleset_remove(&netlink, err) < 0 || networks_unreachable(&networks, RTM_DELROUTE, err) < 0)
+		return -1;
+	if (remembered && before.has_ipv6 && gateway6_change(state, RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;
 	if (remembered && !before.had_gateway && gateway_change(RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;

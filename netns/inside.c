@@ -7,19 +7,28 @@
 
 #include "base/cleanup.h"
 #include "netns/address.h"
-#include "netns/netns.h"
+#include "netns/link.h"
 
-#define INSIDE_MESSAGES 6
+#define INSIDE_MESSAGES 10
 
-static void put_eth0(struct request *request, struct in_addr address)
+static void put_way_out(struct request *request, const struct ip_address *address)
 {
-	struct in_addr gateway = {htonl(GATEWAY_ADDRESS)};
+	const struct ip_address gateway = gateway_of(address->family);
 
-	put_link_without_ipv6(request, INSIDE_INDEX);
-	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
 	put_address(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, INSIDE_INDEX, address);
-	put_neighbour(request, INSIDE_INDEX, gateway, host_mac, "set the gateway's link address");
-	put_default_route(request, INSIDE_INDEX, gateway);
+	put_neighbour(request, INSIDE_INDEX, &gateway, host_mac, "set the gateway's link address");
+	put_default_route(request, INSIDE_INDEX, &gateway);
+}
+
+static void put_eth0(struct request *request, const struct endpoint *endpoint)
+{
+	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
+
+	put_link_without_link_local(request, INSIDE_INDEX);
+	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
+	put_way_out(request, &address);
+	if (endpoint_has_ipv6(endpoint))
+		put_way_out(request, &address6);
 }
 
 int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
@@ -33,7 +42,7 @@ int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err
 	request_begin(&request, &netlink, buffer, sizeof(buffer));
 	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
 	if (endpoint->address.s_addr != INADDR_ANY)
-		put_eth0(&request, endpoint->address);
+		put_eth0(&request, endpoint);
 	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0)
 		return blame(err, "set up the network inside");
 	return 0;

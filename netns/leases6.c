@@ -31,13 +31,28 @@ static int take_wanted(
 	return taken < 0 ? -1 : 0;
 }
 
+/* Counted through the network's IPv4 subnets in their order; 0: of none of them. */
+static uint32_t host_number(const struct network *network, struct in_addr address)
+{
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < network_subnet_count(network) && before < UINT32_MAX; i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+
+		if (subnet_usable(subnet, address))
+			return (uint32_t)before + ntohl(address.s_addr) - subnet_first(subnet);
+		before += subnet_size(subnet);
+	}
+	return 0;
+}
+
 /* The number that its IPv4 address has in the network, if IPv6 has room for it and nobody asked for it by name; else
  * the next free one. */
 static int take_beside(struct bitmap *bitmap, const struct network *network, struct in_addr beside, uint32_t *number,
 	struct error *err)
 {
 	uint32_t first = subnet6_first(&network->subnet6), last = subnet6_last(&network->subnet6);
-	uint32_t like = ntohl(beside.s_addr) - subnet_first(&network->subnet);
+	uint32_t like = host_number(network, beside);
 	int taken = 0;
 
 	*number = first - 1 + like;

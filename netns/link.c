@@ -20,10 +20,17 @@
 #include "netns/address.h"
 #include "netns/session.h"
 
-#define ATTACH_MESSAGES 4
+#define ATTACH_MESSAGES 7
 #define WAIT_SLICE_MS 50 /* routes of a dying link vanish without a message of their own */
 
-enum attach_step { ATTACH_LINK, ATTACH_IPV6, ATTACH_ROUTE, ATTACH_NEIGHBOUR };
+enum attach_step {
+	ATTACH_LINK,
+	ATTACH_NO_LINK_LOCAL,
+	ATTACH_ROUTE,
+	ATTACH_NEIGHBOUR,
+	ATTACH_ROUTE6,
+	ATTACH_NEIGHBOUR6
+};
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */
 
@@ -75,6 +82,15 @@ bool endpoint_exists(struct net_session *session, unsigned slot)
 
 /* --- creating ----------------------------------------------------------------------------------------------------- */
 
+/* What both ends have alike. */
+static void put_queues_and_mtu(struct nlmsghdr *message, const struct endpoint *endpoint)
+{
+	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
+	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+	if (endpoint->mtu)
+		mnl_attr_put_u32(message, IFLA_MTU, endpoint->mtu);
+}
+
 static void put_peer(struct nlmsghdr *message, const struct endpoint *endpoint, int netns)
 {
 	struct nlattr *peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
@@ -86,8 +102,7 @@ static void put_peer(struct nlmsghdr *message, const struct endpoint *endpoint, 
 	mnl_attr_put_strz(message, IFLA_IFNAME, INSIDE_NAME);
 	mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)netns);
 	mnl_attr_put(message, IFLA_ADDRESS, sizeof(mac), mac);
-	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
-	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+	put_queues_and_mtu(message, endpoint);
 	mnl_attr_nest_end(message, peer);
 }
 
@@ -105,8 +120,7 @@ static void put_pair(struct request *request, const struct endpoint *endpoint, i
 	mnl_attr_put_strz(message, IFLA_IFNAME, link_name(endpoint->slot, name));
 	mnl_attr_put_u32(message, IFLA_GROUP, GROUP_BASE + endpoint->network_number);
 	mnl_attr_put(message, IFLA_ADDRESS, sizeof(host_mac), host_mac);
-	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
-	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+	put_queues_and_mtu(message, endpoint);
 	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
 	struct nlattr *data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
@@ -115,18 +129,31 @@ static void put_pair(struct request *request, const struct endpoint *endpoint, i
 	mnl_attr_nest_end(message, info);
 }
 
+bool endpoint_has_ipv6(const struct endpoint *endpoint)
+{
+	return !IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6);
+}
+
+static void put_way_in(struct request *request, int index, const struct ip_address *address, const uint8_t *mac)
+{
+	put_host_route(request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, address);
+	put_neighbour(request, index, address, mac, "set the instance's link address");
+}
+
 static int attach_once(struct netlink *netlink, const struct endpoint *endpoint, int netns, struct request *request,
 	void *buffer, size_t size, struct error *err)
 {
+	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
 	int index = (int)link_index(endpoint->slot);
 	uint8_t mac[MAC_LENGTH];
 
 	instance_mac(endpoint->address, mac);
 	request_begin(request, netlink, buffer, size);
 	put_pair(request, endpoint, netns);
-	put_link_without_ipv6(request, index);
-	put_host_route(request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, endpoint->address);
-	put_neighbour(request, index, endpoint->address, mac, "set the instance's link address");
+	put_link_without_link_local(request, index);
+	put_way_in(request, index, &address, mac);
+	if (endpoint_has_ipv6(endpoint))
+		put_way_in(request, index, &address6, mac);
 	return request_exchange(netlink, request, NULL, NULL, err);
 }
 
@@ -147,14 +174,14 @@ static int link_delete(struct netlink *netlink, unsigned slot, struct error *err
 }
 
 /* The link belongs to somebody else (an instance that is dying, usually), but the route may have been added to it. */
-static void stray_route_delete(struct netlink *netlink, const struct endpoint *endpoint)
+static void stray_route_delete(struct netlink *netlink, unsigned slot, const struct ip_address *address)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct request request;
 	struct error ignored = {0};
 
 	request_begin(&request, netlink, buffer, sizeof(buffer));
-	put_host_route(&request, RTM_DELROUTE, 0, (int)link_index(endpoint->slot), endpoint->address);
+	put_host_route(&request, RTM_DELROUTE, 0, (int)link_index(slot), address);
 	/* Gone together with the link already: nothing left to undo. */
 	if (request_exchange(netlink, &request, NULL, NULL, &ignored) < 0)
 		return;
@@ -163,14 +190,18 @@ static void stray_route_delete(struct netlink *netlink, const struct endpoint *e
 /* After a failed attempt: leaves nothing of it. The error that is being reported stays. */
 static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint, const struct request *request)
 {
+	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
 	struct error ignored = {0};
 
 	if (request->errors[ATTACH_LINK] == 0) {
 		if (link_delete(netlink, endpoint->slot, &ignored) < 0)
 			return;
-	} else if (request->errors[ATTACH_ROUTE] == 0) {
-		stray_route_delete(netlink, endpoint);
+		return;
 	}
+	if (request->errors[ATTACH_ROUTE] == 0)
+		stray_route_delete(netlink, endpoint->slot, &address);
+	if (endpoint_has_ipv6(endpoint) && request->errors[ATTACH_ROUTE6] == 0)
+		stray_route_delete(netlink, endpoint->slot, &address6);
 }
 
 /* --- waiting for an old link -------------------------------------------------------------------------------------- */
@@ -199,14 +230,17 @@ void link_events_await(int fd, int64_t left_ms)
 static bool attach_may_pass(const struct request *request)
 {
 	return request->errors[ATTACH_LINK] == EEXIST || request->errors[ATTACH_LINK] == EBUSY ||
-	       (request->errors[ATTACH_LINK] == 0 && request->errors[ATTACH_ROUTE] == EEXIST);
+	       (request->errors[ATTACH_LINK] == 0 &&
+		       (request->errors[ATTACH_ROUTE] == EEXIST || request->errors[ATTACH_ROUTE6] == EEXIST));
 }
 
 static int attach_refuse(const struct endpoint *endpoint, const struct request *request, struct error *err)
 {
-	char name[IFNAMSIZ], address[INET_ADDRSTRLEN];
+	bool four = request->errors[ATTACH_ROUTE] == EEXIST;
+	const struct ip_address taken = four ? ip_from_v4(endpoint->address) : ip_from_v6(&endpoint->address6);
+	char name[IFNAMSIZ], address[INET6_ADDRSTRLEN];
 
-	inet_ntop(AF_INET, &endpoint->address, address, sizeof(address));
+	ip_format(&taken, address);
 	link_name(endpoint->slot, name);
 	if (request->errors[ATTACH_LINK])
 		return fail(err, ERROR_BUSY, "attach %s: the link of an earlier instance is still there", name);

@@ -11,7 +11,7 @@
 
 struct record {
 	int version;
-	const char *subnet;
+	const char *subnet, *subnet6;
 	struct strings more, services;
 	struct network network;
 };
@@ -24,6 +24,8 @@ static const struct field record_fields[] = {
 	BOOL("isolated", struct record, network.isolated, REQUIRED),
 	BOOL("egress", struct record, network.egress, REQUIRED),
 	STRINGS("further_subnets", struct record, more, 0),
+	STRING("subnet6", struct record, subnet6, 0),
+	BOOL("ipv4_only", struct record, network.ipv4_only, 0),
 	BOOL("metadata", struct record, network.metadata, 0),
 	BOOL("accounting", struct record, network.accounting, 0),
 	STRING("owner", struct record, network.owner, 0),
@@ -40,7 +42,8 @@ static int record_values(struct arena *arena, struct record *record, struct erro
 {
 	struct network *network = &record->network;
 
-	if (subnet_parse(record->subnet, &network->subnet, err) < 0)
+	if (subnet_parse(record->subnet, &network->subnet, err) < 0 ||
+		(record->subnet6 && subnet6_parse(record->subnet6, &network->subnet6, err) < 0))
 		return -1;
 	if (record->more.count >= NETWORK_SUBNETS_MAX)
 		return fail(err, ERROR_SYSTEM, "has %zu further subnets", record->more.count);
@@ -120,9 +123,13 @@ int network_load_all(struct arena *arena, const struct net_state *state, struct 
 
 static void encode_subnets(struct encoder *encoder, const struct network *network)
 {
-	char subnet[20];
+	char subnet[SUBNET6_TEXT_SIZE];
 
 	encode_string(encoder, "subnet", subnet_format(&network->subnet, subnet));
+	if (network->subnet6.prefix)
+		encode_string(encoder, "subnet6", subnet6_format(&network->subnet6, subnet));
+	if (network->ipv4_only)
+		encode_bool(encoder, "ipv4_only", true);
 	if (!network->more.count)
 		return;
 	encode_array_begin(encoder, "further_subnets");

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "netns/ipv6.h"
 #include "netns/leases.h"
 #include "netns/names.h"
 #include "netns/overlap.h"
@@ -87,7 +88,8 @@ static const char *owner_of(const struct network *network)
 
 static bool networks_equal(const struct network *a, const struct network *b)
 {
-	return subnets_begin(a, b) && subnets_begin(b, a) && a->isolated == b->isolated && a->egress == b->egress &&
+	return subnets_begin(a, b) && subnets_begin(b, a) && subnets6_equal(&a->subnet6, &b->subnet6) &&
+	       a->ipv4_only == b->ipv4_only && a->isolated == b->isolated && a->egress == b->egress &&
 	       a->metadata == b->metadata && a->accounting == b->accounting && a->mtu == b->mtu &&
 	       text_equal(owner_of(a), owner_of(b)) && strings_equal(&a->allow, &b->allow) &&
 	       strings_equal(&a->links, &b->links) && services_equal(a, b) && pairs_equal(&a->labels, &b->labels);
@@ -159,6 +161,19 @@ static int subnets_check(
 	return 0;
 }
 
+static int subnet6_check(const struct network_list *list, const struct network *network, struct error *err)
+{
+	char mine[SUBNET6_TEXT_SIZE], other[SUBNET6_TEXT_SIZE];
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!text_equal(list->items[i].name, network->name) && list->items[i].subnet6.prefix &&
+			subnet6_overlaps(&list->items[i].subnet6, &network->subnet6))
+			return fail(err, ERROR_USAGE, "subnet %s overlaps %s of network %s; choose another subnet",
+				subnet6_format(&network->subnet6, mine), subnet6_format(&list->items[i].subnet6, other),
+				list->items[i].name);
+	return subnet6_check_host(&network->subnet6, err);
+}
+
 static int names_check(const char *what, const struct strings *names, struct error *err)
 {
 	for (size_t i = 0; i < names->count; i++)
@@ -174,6 +189,18 @@ static int labels_check(const struct pairs *labels, struct error *err)
 			line_check("label", labels->items[i].value, err) < 0)
 			return -1;
 	return 0;
+}
+
+static int network_check6(const struct network *network, struct error *err)
+{
+	char text[SUBNET6_TEXT_SIZE];
+	struct subnet6 parsed;
+
+	if (network->subnet6.prefix == 0)
+		return 0;
+	if (network->ipv4_only)
+		return fail(err, ERROR_USAGE, "a network without IPv6 has no subnet6");
+	return subnet6_parse(subnet6_format(&network->subnet6, text), &parsed, err);
 }
 
 static int network_check(const struct network *network, struct error *err)
@@ -198,7 +225,7 @@ static int network_check(const struct network *network, struct error *err)
 	if (network->mtu && (network->mtu < NETWORK_MTU_MIN || network->mtu > NETWORK_MTU_MAX))
 		return fail(err, ERROR_USAGE, "mtu %u: %d to %d can be had", network->mtu, NETWORK_MTU_MIN,
 			NETWORK_MTU_MAX);
-	return 0;
+	return network_check6(network, err);
 }
 
 static int routes_change(const struct network *network, const struct network *but, uint16_t type, struct error *err)
@@ -207,7 +234,9 @@ static int routes_change(const struct network *network, const struct network *bu
 		if (!(but && network_has_subnet(but, network_subnet(network, i))) &&
 			subnet_unreachable(network_subnet(network, i), type, err) < 0)
 			return -1;
-	return 0;
+	if (!network || (but && subnets6_equal(&but->subnet6, &network->subnet6)))
+		return 0;
+	return subnet6_unreachable(&network->subnet6, type, err);
 }
 
 /* Routes and elements only when there is a table; else net_host_up() takes them from the records. gone and come (NULL:
@@ -228,20 +257,51 @@ static int networks_sync(
 	return ruleset_sync_networks(&netlink, list, err);
 }
 
-/* Addresses are counted through the subnets in their order, so those in use must stay what they are. */
+/* One that said nothing keeps what it has; a new one gets a subnet of this host's own. */
+static int subnet6_settle(const struct net_state *state, const struct network_list *list, const struct network *old,
+	struct network *network, struct error *err)
+{
+	struct subnet6 own;
+
+	if (network->ipv4_only || network->subnet6.prefix)
+		return 0;
+	if (old && old->subnet6.prefix) {
+		network->subnet6 = old->subnet6;
+		return 0;
+	}
+	if (!net_has_ipv6())
+		return 0;
+	if (own_prefix(state, &own, err) < 0)
+		return -1;
+	return subnet6_choose(&own, list, network->name, &network->subnet6, err);
+}
+
+/* Subnets that are in use stay what they are. */
+static int leases_must_be_free(const struct net_state *state, enum lease_kind kind, const char *name, struct error *err)
+{
+	static const char *const what[] = {[LEASES_IPV4] = "subnet", [LEASES_IPV6] = "subnet6"};
+	int freed = leases_forget(state, kind, name, err);
+
+	if (freed == 0)
+		return fail(err, ERROR_BUSY, "its %s cannot change while instances have addresses of it", what[kind]);
+	return freed < 0 ? -1 : 0;
+}
+
+/* Addresses are counted through the IPv4 subnets in their order, so those in use must stay what they are. */
 static int network_change(const struct net_state *state, const struct network_list *list, const struct network *old,
 	struct network *network, struct error *err)
 {
 	if (subnets_check(list, old, network, err) < 0)
 		return -1;
-	if (old && !subnets_begin(network, old)) {
-		int freed = addresses_forget(state, network->name, err);
-
-		if (freed < 0)
-			return -1;
-		if (freed == 0)
-			return fail(err, ERROR_BUSY, "its subnet cannot change while instances have addresses of it");
-	}
+	if (old && !subnets_begin(network, old) && leases_must_be_free(state, LEASES_IPV4, network->name, err) < 0)
+		return -1;
+	if (subnet6_settle(state, list, old, network, err) < 0)
+		return -1;
+	bool moved6 = !old || !subnets6_equal(&old->subnet6, &network->subnet6);
+	if (moved6 && network->subnet6.prefix && subnet6_check(list, network, err) < 0)
+		return -1;
+	if (old && moved6 && leases_must_be_free(state, LEASES_IPV6, network->name, err) < 0)
+		return -1;
 	if (!old)
 		return number_allocate(list, &network->number, err);
 	network->number = old->number;
@@ -275,6 +335,19 @@ static int network_define_locked(const struct net_state *state, struct network *
 	return network_record_write(state, network, err);
 }
 
+/* True when the record says all that is wanted. Silence about IPv6 means what it has, or can have. */
+static bool network_says(const struct network *record, const struct network *wanted)
+{
+	struct network same = *wanted;
+
+	if (!wanted->ipv4_only && wanted->subnet6.prefix == 0) {
+		if (record->subnet6.prefix == 0 && net_has_ipv6())
+			return false;
+		same.subnet6 = record->subnet6;
+	}
+	return networks_equal(record, &same);
+}
+
 int network_define(const struct net_state *state, struct network *network, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -284,8 +357,9 @@ int network_define(const struct net_state *state, struct network *network, struc
 
 	if (network_check(network, err) < 0)
 		return blame(err, "define network %s", network->name);
-	if (network_load(&arena, state, network->name, &old, &ignored) == 0 && networks_equal(&old, network)) {
+	if (network_load(&arena, state, network->name, &old, &ignored) == 0 && network_says(&old, network)) {
 		network->number = old.number;
+		network->subnet6 = old.subnet6;
 		return 0;
 	}
 	lock = net_lock(state, err);

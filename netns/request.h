@@ -24,7 +24,7 @@ MUST_CHECK int netlink_open(struct netlink *netlink, int protocol, struct error 
 void netlink_close(struct netlink *netlink);
 
 #define REQUEST_MESSAGE_MAX 512 /* bytes any one of our messages needs at most */
-#define REQUEST_TRACKED 8	/* the first so many messages have a name and an errno each */
+#define REQUEST_TRACKED 12	/* the first so many messages have a name and an errno each */
 
 struct request {
 	char *buffer;

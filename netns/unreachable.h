@@ -6,8 +6,10 @@
 
 #include "netns/netns.h"
 
-/* RTM_NEWROUTE: makes them unreachable; RTM_DELROUTE: takes that back. Done already is fine. */
+/* RTM_NEWROUTE: makes them unreachable, IPv6 ones when the host has IPv6; RTM_DELROUTE: takes that back. Done already,
+ * and a subnet6 of prefix 0, is fine. */
 MUST_CHECK int subnet_unreachable(const struct subnet *subnet, uint16_t type, struct error *err);
+MUST_CHECK int subnet6_unreachable(const struct subnet6 *subnet, uint16_t type, struct error *err);
 MUST_CHECK int networks_unreachable(const struct network_list *networks, uint16_t type, struct error *err);
 
 #endif

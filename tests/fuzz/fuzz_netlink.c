@@ -17,7 +17,7 @@ static void look(const struct element *element, void *context)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct link_counters counters;
-	struct subnet subnet;
+	struct range range;
 	struct flow flow;
 	struct reply reply;
 	unsigned seen = 0, slot;
@@ -34,9 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		elements_parse(reply.message, "any_ports", look, &seen);
 		seen += counters_read_message(reply.message, &slot, &counters);
-		seen += route_read(reply.message, &subnet, &index);
+		seen += route_read(reply.message, &range, &index);
 		seen += flow_read(reply.message, (struct in_addr){0x0100580a}, &flow);
-		seen += address_read(reply.message, &subnet, &index);
+		seen += address_read(reply.message, &range, &index);
 	}
 	FUZZ_ASSERT(seen <= 64 * size);
 	free(copy);

@@ -110,12 +110,18 @@ void outside_open(struct world *world)
 	/* The helper has no descriptors of ours, so by our process's path. */
 	command(move);
 	command("/usr/sbin/ip addr add " WAN_HOST "/24 dev wan");
+	if (net_has_ipv6())
+		command("/usr/sbin/ip addr add " WAN6_HOST "/64 dev wan nodad");
 	command("/usr/sbin/ip link set wan up");
 	netns_enter(world->outside);
 	loopback_up();
 	command("/usr/sbin/ip addr add " WAN_OUTSIDE "/24 dev lan");
+	if (net_has_ipv6())
+		command("/usr/sbin/ip addr add " WAN6_OUTSIDE "/64 dev lan nodad");
 	command("/usr/sbin/ip link set lan up");
 	command("/usr/sbin/ip route add default via " WAN_HOST);
+	if (net_has_ipv6())
+		command("/usr/sbin/ip route add default via " WAN6_HOST);
 	netns_enter(world->host);
 }
 
@@ -141,6 +147,10 @@ void guest_open(struct world *world, const struct network *network, struct guest
 	ASSERT_OK(slot_take(&world->state, 0, &guest->endpoint.slot, &err));
 	ASSERT_OK(net_host_up(&world->state, &err));
 	ASSERT_OK(address_take(&world->state, network, none, &guest->endpoint.address, &err));
+	if (network->subnet6.prefix)
+		ASSERT_OK(address6_take(&world->state, network, &in6addr_any, guest->endpoint.address,
+			&guest->endpoint.address6, &err));
+	guest->endpoint.mtu = network->mtu;
 	ASSERT_OK(endpoint_attach(world->session, &guest->endpoint, guest->netns, ATTACH_MS, &err));
 	netns_enter(guest->netns);
 	ASSERT_OK(endpoint_configure_inside(&guest->endpoint, &err));
@@ -154,6 +164,8 @@ void guest_close(struct world *world, struct guest *guest)
 	close(guest->netns);
 	ASSERT_OK(ports_unpublish_address(world->session, guest->endpoint.address, &err));
 	ASSERT_OK(address_release(&world->state, guest->network, guest->endpoint.address, &err));
+	if (!IN6_IS_ADDR_UNSPECIFIED(&guest->endpoint.address6))
+		ASSERT_OK(address6_release(&world->state, guest->network, &guest->endpoint.address6, &err));
 	ASSERT_OK(slot_release(&world->state, guest->endpoint.slot, &err));
 }
 
@@ -175,56 +187,89 @@ struct in_addr ip(const char *text)
 	return address;
 }
 
-/* --- traffic ------------------------------------------------------------------------------------------------------ */
-
-static struct sockaddr_in socket_address(struct in_addr address, uint16_t port)
+struct in6_addr ip6(const char *text)
 {
-	return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = address, .sin_port = htons(port)};
+	struct in6_addr address;
+
+	cr_assert(inet_pton(AF_INET6, text, &address) == 1);
+	return address;
 }
 
-static int socket_in(struct world *world, int netns, int type)
+/* --- traffic ------------------------------------------------------------------------------------------------------ */
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t socket_address(union socket_address *out, const struct ip_address *address, uint16_t port)
+{
+	*out = (union socket_address){.any.sa_family = (sa_family_t)address->family};
+	if (address->family == AF_INET) {
+		out->v4.sin_addr = address->v4;
+		out->v4.sin_port = htons(port);
+		return sizeof(out->v4);
+	}
+	out->v6.sin6_addr = address->v6;
+	out->v6.sin6_port = htons(port);
+	return sizeof(out->v6);
+}
+
+static struct ip_address either(const char *text)
+{
+	struct ip_address address;
+	struct error err;
+
+	ASSERT_OK(ip_parse(text, &address, &err));
+	return address;
+}
+
+static int socket_in(struct world *world, int netns, int family, int type)
 {
 	netns_enter(netns);
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	netns_enter(world->host);
 	cr_assert(fd >= 0);
 	return fd;
 }
 
-static void bind_to(int fd, const char *address, uint16_t port)
+static int bound_in(struct world *world, int netns, int type, const char *text, uint16_t port)
 {
-	struct sockaddr_in at = socket_address(ip(address), port);
+	struct ip_address address = either(text);
+	int fd = socket_in(world, netns, address.family, type), on = 1;
+	union socket_address at;
+	socklen_t length = socket_address(&at, &address, port);
 
-	cr_assert(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "bind %s:%u: %s", address, port, strerror(errno));
+	if (address.family == AF_INET6)
+		cr_assert(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
+	cr_assert(bind(fd, &at.any, length) == 0, "bind %s:%u: %s", text, port, strerror(errno));
+	return fd;
 }
 
 int listen_in(struct world *world, int netns, const char *address, uint16_t port)
 {
-	int fd = socket_in(world, netns, SOCK_STREAM);
+	int fd = bound_in(world, netns, SOCK_STREAM, address, port);
 
-	bind_to(fd, address, port);
 	cr_assert(listen(fd, 64) == 0);
 	return fd;
 }
 
 int udp_in(struct world *world, int netns, const char *address, uint16_t port)
 {
-	int fd = socket_in(world, netns, SOCK_DGRAM);
-
-	bind_to(fd, address, port);
-	return fd;
+	return bound_in(world, netns, SOCK_DGRAM, address, port);
 }
 
 /* 0: established; an errno; ETIMEDOUT: nothing happened in that time. */
-static int try_connect(struct world *world, int from, struct in_addr address, uint16_t port, int timeout_ms)
+static int try_connect(struct world *world, int from, const struct ip_address *address, uint16_t port, int timeout_ms)
 {
-	auto_fd fd = socket_in(world, from, SOCK_STREAM);
-	struct sockaddr_in to = socket_address(address, port);
+	auto_fd fd = socket_in(world, from, address->family, SOCK_STREAM);
 	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-	socklen_t length = sizeof(int);
+	union socket_address to;
+	socklen_t to_length = socket_address(&to, address, port), length = sizeof(int);
 	int failed = 0;
 
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+	if (connect(fd, &to.any, to_length) == 0)
 		return 0;
 	if (errno != EINPROGRESS)
 		return errno;
@@ -236,39 +281,77 @@ static int try_connect(struct world *world, int from, struct in_addr address, ui
 
 bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port)
 {
-	return try_connect(world, from, address, port, REACH_MS) == 0;
+	const struct ip_address to = ip_from_v4(address);
+
+	return try_connect(world, from, &to, port, REACH_MS) == 0;
+}
+
+bool connects_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port)
+{
+	const struct ip_address to = ip_from_v6(address);
+
+	return try_connect(world, from, &to, port, REACH_MS) == 0;
 }
 
 bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port)
 {
-	return try_connect(world, from, address, port, SILENCE_MS) == ETIMEDOUT;
+	const struct ip_address to = ip_from_v4(address);
+
+	return try_connect(world, from, &to, port, SILENCE_MS) == ETIMEDOUT;
+}
+
+bool is_dropped_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port)
+{
+	const struct ip_address to = ip_from_v6(address);
+
+	return try_connect(world, from, &to, port, SILENCE_MS) == ETIMEDOUT;
 }
 
 bool is_unreachable(struct world *world, int from, const char *address, uint16_t port)
 {
-	return try_connect(world, from, ip(address), port, REACH_MS) == EHOSTUNREACH;
+	const struct ip_address to = either(address);
+
+	return try_connect(world, from, &to, port, REACH_MS) == EHOSTUNREACH;
 }
 
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port)
 {
-	return is_dropped_to(world, from, ip(address), port);
+	const struct ip_address to = either(address);
+
+	return try_connect(world, from, &to, port, SILENCE_MS) == ETIMEDOUT;
 }
 
 bool connects(struct world *world, int from, const char *address, uint16_t port)
 {
-	return connects_to(world, from, ip(address), port);
+	const struct ip_address to = either(address);
+
+	return try_connect(world, from, &to, port, REACH_MS) == 0;
+}
+
+static void accept_from(int listener, union socket_address *peer)
+{
+	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
+	socklen_t length = sizeof(*peer);
+	int fd;
+
+	cr_assert(poll(&poll_fd, 1, REACH_MS) == 1, "nothing to accept");
+	fd = accept4(listener, &peer->any, &length, SOCK_CLOEXEC);
+	cr_assert(fd >= 0);
+	close(fd);
 }
 
 struct in_addr accepted_from(int listener)
 {
-	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
-	struct sockaddr_in peer = {0};
-	socklen_t length = sizeof(peer);
-	int fd;
+	union socket_address peer = {0};
 
-	cr_assert(poll(&poll_fd, 1, REACH_MS) == 1, "nothing to accept");
-	fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
-	cr_assert(fd >= 0);
-	close(fd);
-	return peer.sin_addr;
+	accept_from(listener, &peer);
+	return peer.v4.sin_addr;
+}
+
+struct in6_addr accepted_from6(int listener)
+{
+	union socket_address peer = {0};
+
+	accept_from(listener, &peer);
+	return peer.v6.sin6_addr;
 }

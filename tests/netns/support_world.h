@@ -13,6 +13,8 @@
 
 #define WAN_HOST "192.0.2.1"	/* the host's address on the wire to outside */
 #define WAN_OUTSIDE "192.0.2.2" /* the neighbour's */
+#define WAN6_HOST "2001:db8:5::1"
+#define WAN6_OUTSIDE "2001:db8:5::2"
 
 struct world {
 	struct net_state state;
@@ -33,29 +35,33 @@ struct guest {
 /* Defines a network (or not again), without asking for anything but the flags. */
 struct network network_of(
 	struct world *world, const char *name, const char *subnet, bool isolated, bool egress, struct arena *arena);
-/* An instance attached to the network and configured inside. */
+/* An instance attached to the network and configured inside, with an IPv6 address if the network has them. */
 void guest_open(struct world *world, const struct network *network, struct guest *guest);
 /* Gives slot and address back and drops the namespace. */
 void guest_close(struct world *world, struct guest *guest);
 
 struct in_addr ip(const char *text);
+struct in6_addr ip6(const char *text);
 int netns_new(void); /* a new network namespace; the caller stays where it is */
 void netns_enter(int netns);
 void command(const char *line);			     /* words split at blanks; must succeed */
 void await_gone(struct world *world, unsigned slot); /* until the slot's link has vanished */
 
-/* A TCP listener or bound UDP socket there. */
+/* Addresses as text are of either kind from here on. A TCP listener or bound UDP socket there. */
 int listen_in(struct world *world, int netns, const char *address, uint16_t port);
 int udp_in(struct world *world, int netns, const char *address, uint16_t port);
 /* True when a TCP connection from there is established within some seconds; false when it is refused. */
 bool connects(struct world *world, int from, const char *address, uint16_t port);
 bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port);
+bool connects_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port);
 /* True when a connection from there is neither established nor refused for a moment: its packets are dropped. */
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port);
 bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port);
+bool is_dropped_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port);
 /* True when the answer to a connection from there is at once that there is no such host. */
 bool is_unreachable(struct world *world, int from, const char *address, uint16_t port);
 /* The address that the listener sees of the connection made last. */
 struct in_addr accepted_from(int listener);
+struct in6_addr accepted_from6(int listener);
 
 #endif

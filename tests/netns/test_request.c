@@ -129,7 +129,8 @@ TEST(request, the_kernels_own_words_are_passed_on)
 	ASSERT_OK(netlink_open(&netlink, NETLINK_ROUTE, &err));
 
 	request_begin(&request, &netlink, buffer, sizeof(buffer));
-	put_default_route(&request, LOOPBACK_INDEX, ip("224.0.0.1"));
+	const struct ip_address nowhere = ip_from_v4(ip("224.0.0.1"));
+	put_default_route(&request, LOOPBACK_INDEX, &nowhere);
 	ASSERT_FAILS(request_exchange(&netlink, &request, NULL, NULL, &err), ERROR_SYSTEM,
 		"set the default route (Nexthop has invalid gateway): Invalid argument");
 	netlink_close(&netlink);
