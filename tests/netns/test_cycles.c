@@ -95,7 +95,7 @@ static void cycle(struct scene *scene, struct net_session *session)
 	struct error err;
 	int up;
 
-	ports[0].host_ip = ports[1].host_ip = ip("127.0.0.1");
+	ports[0].host_ip = ports[1].host_ip = ip_from_v4(ip("127.0.0.1"));
 	ports[2].protocol = PORT_UDP;
 	claims_take(scene);
 	must(up = net_host_up(state, &err), &err);
