@@ -108,7 +108,7 @@ static int fleet_apply_locked(
 	int64_t number;
 
 	generation_read(arena, dir, &last);
-	if (steps_plan(steps, file->name, file, &last.instances, err) < 0)
+	if (steps_plan(steps, file->name, file, &last, err) < 0)
 		return refuse(steps->host, file);
 	if (generation_number(dir, &last, file->text, file->length, &number, err) < 0)
 		return -1;

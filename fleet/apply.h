@@ -28,9 +28,19 @@ struct steps {
 };
 
 void steps_init(struct steps *steps, struct arena *arena, struct host *host, const struct apply_options *options);
-/* The instances of this host against what is wanted; ours: names that the fleet's record knows. */
+/* The instances of this host against what is wanted (file NULL: nothing of the fleet); last: the fleet's record. */
 MUST_CHECK int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *file,
-	const struct strings *ours, struct error *err);
+	const struct generation *last, struct error *err);
+/* Some of them. */
+struct batch {
+	struct step_state **items;
+	size_t count;
+};
+/* All that they need, as much at once as instances_do() does; those that failed already are passed over. */
+void batch_carry_out(struct steps *steps, const struct batch *batch);
+/* Says of those that were not reported yet that they are done, or what kept them from it. */
+void batch_report(struct steps *steps, const struct batch *batch);
+void batch_fail(struct steps *steps, const struct batch *batch, const struct error *reason);
 /* What left the file, the highest level first: stopped, then removed. */
 void steps_remove_leaving(struct steps *steps);
 /* What the file names, level by level; what depends on a failed one fails too. */
@@ -39,6 +49,11 @@ void steps_do_wanted(struct steps *steps);
 void steps_report(struct steps *steps, struct step_state *state, const struct error *result);
 /* 0, or -1 with "3 of 200 instances failed; the first: …". */
 MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
+
+/* --- replace.c: instances that serve and have to be started anew -------------------------------------------------- */
+
+/* Replicas of one entry of the file that run, each of which has to be restarted, moved or made anew. */
+void steps_replace(struct steps *steps, const struct batch *replicas);
 
 /* --- fleet_networks.c
  * ------------------------------------------------------------------------------------------------- */

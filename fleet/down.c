@@ -26,7 +26,7 @@ static int fleet_down_locked(struct arena *arena, struct steps *steps, const cha
 	struct generation last;
 
 	generation_read(arena, dir, &last);
-	if (steps_plan(steps, name, NULL, &last.instances, err) < 0)
+	if (steps_plan(steps, name, NULL, &last, err) < 0)
 		return -1;
 	steps_remove_leaving(steps);
 	if (steps_result(steps, err) < 0 || fleet_networks_forget(steps->host, name, NULL, err) < 0)

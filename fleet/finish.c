@@ -123,14 +123,16 @@ static void network_release(struct instance *instance, const struct run *run, st
 	struct error err;
 	struct record record;
 
+	struct run now = {.ports = run->ports, .port_count = run->port_count};
+
 	if (record_read(&arena, instance->dir, &record, &err) < 0 || !record.network)
 		return;
-	if (run->port_count) {
+	if (run_ports_read(&arena, instance->live, &now) || now.port_count) {
 		AUTO(net_session_drop) struct net_session *own = NULL;
 		struct net_session *session = host_network(instance->host, &own, &err);
 		struct endpoint endpoint = record_endpoint(&record);
 
-		if (!session || ports_unpublish(session, &endpoint, run->ports, run->port_count, &err) < 0)
+		if (!session || ports_unpublish(session, &endpoint, now.ports, now.port_count, &err) < 0)
 			keep_first(first, &err);
 	}
 	if (hosts_remove(&instance->host->net, record.network, record.address, &err) < 0)

@@ -19,6 +19,7 @@
 struct host_options {
 	const char *root;	   /* NULL: /run/warren, /var/lib/warren, /var/log/warren; else <root>/{run,lib,log} */
 	const char *cgroup_parent; /* "name", "/path", "delegated"; NULL: as in earlier commands, else "warren" */
+	bool read_only;		   /* nothing is made or put right; what is missing counts as empty */
 };
 
 struct host {
@@ -426,6 +427,57 @@ enum apply_step {
 };
 extern const char *const apply_step_names[];
 
+/* What a changed key costs an instance that runs. */
+enum change_cost { COST_LIVE, COST_RESTART, COST_RECREATE };
+extern const char *const change_cost_names[]; /* "live", "restart", "recreate" */
+
+struct plan_change {
+	const char *key;	      /* dotted: "resources.memory" */
+	const struct json *from, *to; /* NULL: not said */
+	enum change_cost cost;
+	bool drift; /* the file did not change: what is there did */
+};
+struct plan_changes {
+	struct plan_change *items;
+	size_t count;
+};
+
+/* What would be done to one instance, network or volume. */
+enum plan_action {
+	ACTION_NONE,
+	ACTION_CREATE,
+	ACTION_START,
+	ACTION_CHANGE, /* live: nothing is started again */
+	ACTION_RESTART,
+	ACTION_RECREATE,
+	ACTION_STOP,
+	ACTION_PAUSE,
+	ACTION_RESUME,
+	ACTION_ADOPT, /* it runs on; it gets a monitor again */
+	ACTION_REMOVE,
+};
+extern const char *const plan_action_names[]; /* "create", "change" … */
+
+struct plan_entry {
+	const char *name, *base_name;
+	int64_t index; /* of a replica, else 0 */
+	enum plan_action action;
+	const char *why; /* a few words; NULL: the changes say it, or there is nothing to say */
+	struct plan_changes changes;
+	const struct instance_spec *wanted; /* of an instance that the file names */
+};
+struct plan_entries {
+	struct plan_entry *items;
+	size_t count;
+};
+struct fleet_plan {
+	const char *fleet;
+	struct plan_entries instances, networks, volumes; /* instances in the order in which they are done */
+	int64_t generation, next;			  /* 0: it has none yet */
+	bool interrupted;				  /* the last apply did not come to its end */
+	bool has_changes;
+};
+
 struct apply_options {
 	unsigned parallel; /* 0: twice the processors */
 	bool no_prune;	   /* keep instances that left the file */
@@ -438,6 +490,13 @@ struct apply_options {
  * second apply after a kill completes the first. */
 MUST_CHECK int fleet_apply(
 	struct host *host, const struct fleet_file *file, const struct apply_options *options, struct error *err);
+/* What fleet_apply() would do now, and why. Refuses what that would refuse before it touches anything; changes nothing,
+ * and waits for nobody: while an apply is at work it shows what is left of it. */
+MUST_CHECK int fleet_plan(struct arena *arena, struct host *host, const struct fleet_file *file, bool no_prune,
+	struct fleet_plan *out, struct error *err);
+/* What a value is shown as: sizes and durations in words, strings without quotes. */
+const char *plan_value_show(struct arena *arena, const char *key, const struct json *value);
+
 /* Stops and removes every instance, network and record of the fleet (volumes stay). ERROR_MISSING: no fleet of that
  * name. */
 MUST_CHECK int fleet_down(struct host *host, const char *name, const struct apply_options *options, struct error *err);

@@ -46,7 +46,22 @@ static void paths_set(struct host *host, const struct host_options *options)
 
 /* --- directories -------------------------------------------------------------------------------------------------- */
 
-static int directories_open(struct host *host, struct error *err)
+/* One that is not there stays -1, which every look into it finds empty. */
+static int directory_look(int parent, const char *path, struct error *err)
+{
+	int fd = dir_open(parent, path, err);
+
+	return fd < 0 && (err->errnum == ENOENT || err->errnum == EBADF) ? forgive(err) - 1 : fd;
+}
+
+static int directory_take(int parent, const char *path, bool read_only, struct error *err)
+{
+	if (read_only)
+		return directory_look(parent, path, err);
+	return parent == AT_FDCWD ? dir_create_all(path, 0700, err) : dir_create(parent, path, 0700, err);
+}
+
+static int directories_open(struct host *host, bool read_only, struct error *err)
 {
 	const struct {
 		int *fd;
@@ -64,9 +79,8 @@ static int directories_open(struct host *host, struct error *err)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		*rows[i].fd = rows[i].parent ? dir_create(*rows[i].parent, rows[i].path, 0700, err)
-					     : dir_create_all(rows[i].path, 0700, err);
-		if (*rows[i].fd < 0)
+		*rows[i].fd = directory_take(rows[i].parent ? *rows[i].parent : AT_FDCWD, rows[i].path, read_only, err);
+		if (*rows[i].fd < 0 && err->kind != ERROR_NONE)
 			return -1;
 	}
 	return 0;
@@ -143,10 +157,26 @@ static int boot_check(struct host *host, struct error *err)
 	return is_current_boot(host) ? 0 : boot_rebuild(host, err);
 }
 
+static int cgroups_open(struct host *host, const struct host_options *options, struct error *err)
+{
+	const char *wanted = options ? options->cgroup_parent : NULL, *parent;
+	AUTO(arena_drop) struct arena arena = {0};
+
+	if (!options || !options->read_only)
+		return host_cgroups_open(host, wanted, err);
+	if (host_cgroups_look(&arena, host->run, wanted, &host->cgroups, &parent, err) < 0)
+		return -1;
+	host->cgroup_parent = text_format("%s", parent);
+	return 0;
+}
+
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
 int host_open(const struct host_options *options, struct host *out, struct error *err)
 {
+	bool read_only = options && options->read_only;
+
+	*err = (struct error){0};
 	host_clear(out);
 	if (geteuid() != 0)
 		return fail(err, ERROR_SYSTEM, "warren needs root; try again with sudo");
@@ -155,8 +185,8 @@ int host_open(const struct host_options *options, struct host *out, struct error
 	if (options && options->cgroup_parent && cgroup_parent_check(options->cgroup_parent, err) < 0)
 		return -1;
 	paths_set(out, options);
-	if (directories_open(out, err) == 0 && boot_check(out, err) == 0 &&
-		host_cgroups_open(out, options ? options->cgroup_parent : NULL, err) == 0)
+	if (directories_open(out, read_only, err) == 0 && (read_only || boot_check(out, err) == 0) &&
+		cgroups_open(out, options, err) == 0)
 		return 0;
 	host_close(out);
 	return -1;

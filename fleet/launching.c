@@ -452,6 +452,19 @@ static int process_start(struct start *start, bool *exec_failed, struct error *e
 	return 0;
 }
 
+/* Others have been published meanwhile. */
+static void ports_take_changed(struct monitor *monitor)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct run changed;
+
+	if (!run_ports_read(&arena, monitor->instance.live, &changed) || changed.port_count > MONITOR_PORTS_MAX)
+		return;
+	if (changed.port_count)
+		memcpy(monitor->ports, changed.ports, changed.port_count * sizeof(monitor->ports[0]));
+	monitor->run.port_count = changed.port_count;
+}
+
 static int ports_open(struct start *start, struct error *err)
 {
 	struct monitor *monitor = start->monitor;
@@ -469,6 +482,8 @@ static int ports_open(struct start *start, struct error *err)
 			return -1;
 	}
 	monitor->run.port_count = count;
+	if (start->again)
+		ports_take_changed(monitor);
 	if (start->again || !shares_hosts(start))
 		return 0;
 	return hosts_add(&start->host->net, start->record.network, &name, err);

@@ -5,113 +5,22 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/encode.h"
-#include "base/json.h"
 #include "fleet/order.h"
 
-/* Keys that cost less or more than a restart. Whatever is not named here counts from the next start. */
-static const struct {
-	const char *key;
-	enum change_class change;
-} key_classes[] = {
-	{"version", CHANGE_NONE},
-	{"fleet", CHANGE_RECORD},
-	{"base_name", CHANGE_RECORD},
-	{"index", CHANGE_RECORD},
-	{"state", CHANGE_RECORD},
-	{"autostart", CHANGE_RECORD},
-	{"priority", CHANGE_RECORD},
-	{"depends_on", CHANGE_RECORD},
-	{"stop_signal", CHANGE_RECORD},
-	{"stop_grace_period", CHANGE_RECORD},
-	{"labels", CHANGE_RECORD},
-	{"description", CHANGE_RECORD},
-	{"protect", CHANGE_RECORD},
-	{"update", CHANGE_RECORD},
-	{"hosts", CHANGE_RECORD},
-	{"front_port", CHANGE_RECORD},
-	{"resources", CHANGE_LIMITS},
-	{"image", CHANGE_RECREATE},
-	{"rootfs", CHANGE_RECREATE},
-	{"etc_from_host", CHANGE_RECREATE},
-	{"network", CHANGE_MOVE},
-	{"address", CHANGE_MOVE},
+const char *const plan_action_names[] = {
+	[ACTION_NONE] = "none",
+	[ACTION_CREATE] = "create",
+	[ACTION_START] = "start",
+	[ACTION_CHANGE] = "change",
+	[ACTION_RESTART] = "restart",
+	[ACTION_RECREATE] = "recreate",
+	[ACTION_STOP] = "stop",
+	[ACTION_PAUSE] = "pause",
+	[ACTION_RESUME] = "resume",
+	[ACTION_ADOPT] = "adopt",
+	[ACTION_REMOVE] = "remove",
+	[ACTION_REMOVE + 1] = NULL,
 };
-
-static enum change_class key_class(const char *key)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(key_classes); i++)
-		if (!strcmp(key_classes[i].key, key))
-			return key_classes[i].change;
-	return CHANGE_RESTART;
-}
-
-/* --- comparing ---------------------------------------------------------------------------------------------------- */
-
-static bool trees_equal(const struct json *a, const struct json *b)
-{
-	if (a->kind != b->kind || a->count != b->count || a->boolean != b->boolean || !text_equal(a->key, b->key) ||
-		!text_equal(a->text, b->text))
-		return false;
-	for (a = a->first, b = b->first; a && b; a = a->next, b = b->next)
-		if (!trees_equal(a, b))
-			return false;
-	return true;
-}
-
-static const struct json *spec_tree(struct arena *arena, const struct instance_spec *spec)
-{
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	struct json_doc doc;
-	struct error err;
-	size_t length;
-
-	instance_spec_encode(encoder, NULL, spec);
-	auto_free char *text = encoder_take(encoder, &length);
-	/* What we wrote ourselves parses; if it ever did not, the two differ and everything is done anew. */
-	return json_parse(arena, "spec", text, length, JSON_PLAIN, &doc, &err) < 0 ? NULL : doc.root;
-}
-
-struct comparison {
-	struct arena *arena;
-	struct strings *keys;
-	enum change_class change;
-};
-
-static void difference_note(struct comparison *comparison, const char *key)
-{
-	enum change_class change = key_class(key);
-
-	if (change > comparison->change)
-		comparison->change = change;
-	if (comparison->keys && change != CHANGE_NONE)
-		strings_add(comparison->arena, comparison->keys, key);
-}
-
-enum change_class change_classify(
-	struct arena *arena, const struct instance_spec *from, const struct instance_spec *to, struct strings *keys)
-{
-	struct comparison comparison = {.arena = arena, .keys = keys};
-	const struct json *old = spec_tree(arena, from), *new = spec_tree(arena, to), *other;
-
-	if (!old || !new)
-		return CHANGE_RECREATE;
-	for (const struct json *member = new->first; member; member = member->next) {
-		other = json_get(old, member->key);
-		if (!other || !trees_equal(other, member))
-			difference_note(&comparison, member->key);
-	}
-	for (const struct json *member = old->first; member; member = member->next)
-		if (!json_get(new, member->key))
-			difference_note(&comparison, member->key);
-	return comparison.change;
-}
-
-/* A limit on processors cannot be lifted again in a running cgroup: the kernel has no word for "all". */
-static bool limits_need_restart(const struct instance_spec *from, const struct instance_spec *to)
-{
-	return from->resources.cpuset && !to->resources.cpuset;
-}
 
 /* --- one instance ------------------------------------------------------------------------------------------------- */
 
@@ -145,21 +54,18 @@ static unsigned needs_of_state(enum desired_state wanted, enum instance_state st
 static unsigned needs_of_change(const struct plan_step *step, enum instance_state state)
 {
 	unsigned needs = needs_of_state(step->wanted->state, state);
+	unsigned pause = step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0;
 
 	if (step->change == CHANGE_NONE)
 		return needs;
 	needs |= PLAN_UPDATE;
 	if (!state_is_up(state) || step->wanted->state == DESIRED_STOPPED)
 		return needs;
-	if (step->change == CHANGE_LIMITS)
-		return needs | PLAN_SET_LIMITS;
 	if (step->change == CHANGE_MOVE)
-		return PLAN_STOP | PLAN_UPDATE | PLAN_START | (needs & PLAN_PAUSE) |
-		       (step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
+		return PLAN_STOP | PLAN_UPDATE | PLAN_START | pause;
 	if (step->change == CHANGE_RESTART)
-		return (needs & ~(unsigned)PLAN_RESUME) | PLAN_RESTART |
-		       (step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
-	return needs;
+		return (needs & ~(unsigned)PLAN_RESUME) | PLAN_RESTART | pause;
+	return step->change == CHANGE_LIVE ? needs | PLAN_LIVE : needs;
 }
 
 static int fail_not_ours(const struct plan_actual *actual, struct error *err)
@@ -185,6 +91,20 @@ static int fail_protected(const char *name, const char *why, struct error *err)
 	return fail(err, ERROR_BUSY, "%s is protected (\"protect\": true), and %s", name, why);
 }
 
+static void step_compare(struct arena *arena, const struct plan_actual *actual, struct plan_step *step)
+{
+	struct comparison comparison;
+
+	if (!actual->spec || actual->state == INSTANCE_DAMAGED) {
+		step->change = CHANGE_RECREATE;
+		return;
+	}
+	specs_compare(arena, actual->spec, step->wanted, &comparison);
+	step->change = comparison.change;
+	step->parts = comparison.parts;
+	step->changes = comparison.changes;
+}
+
 static int step_of_existing(struct arena *arena, const char *fleet, const struct plan_actual *actual,
 	struct plan_step *step, struct error *err)
 {
@@ -196,13 +116,12 @@ static int step_of_existing(struct arena *arena, const char *fleet, const struct
 		return fail_standing_in(actual, err);
 	step->actual = actual->spec;
 	step->up = state_is_up(actual->state);
-	step->change = CHANGE_RECREATE;
-	if (actual->spec && actual->state != INSTANCE_DAMAGED)
-		step->change = change_classify(arena, actual->spec, step->wanted, &step->changed);
-	if (step->change == CHANGE_LIMITS && limits_need_restart(actual->spec, step->wanted))
-		step->change = CHANGE_RESTART;
+	step_compare(arena, actual, step);
+	step->why = drift_reason(arena, actual, step->wanted);
 	if (step->change < CHANGE_RECREATE) {
 		step->needs = needs_of_change(step, actual->state);
+		if (step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED)
+			drift_find(arena, actual, step);
 		/* Starting what runs gives it a monitor again. */
 		if (actual->unwatched && !(step->needs & (PLAN_STOP | PLAN_RESTART)))
 			step->needs |= PLAN_START;
@@ -248,7 +167,11 @@ static int wanted_add(const struct planner *planner, const struct instance_spec 
 		.name = wanted->name, .wanted = wanted, .level = level, .needs = needs_of_new(wanted)};
 	if (level >= planner->plan->levels)
 		planner->plan->levels = level + 1;
-	return actual ? step_of_existing(planner->arena, planner->request->fleet, actual, step, planner->err) : 0;
+	if (actual)
+		return step_of_existing(planner->arena, planner->request->fleet, actual, step, planner->err);
+	if (planner->request->known && strings_contain(planner->request->known, wanted->name))
+		step->why = "somebody removed it";
+	return 0;
 }
 
 static int compare_strings(const void *a, const void *b)
@@ -375,17 +298,43 @@ int plan_make(struct arena *arena, const struct plan_request *request, struct pl
 	return 0;
 }
 
+enum plan_action plan_step_action(const struct plan_step *step)
+{
+	unsigned needs = step->needs;
+
+	if (!needs)
+		return ACTION_NONE;
+	if (!step->wanted)
+		return ACTION_REMOVE;
+	if (needs & (PLAN_REMOVE | PLAN_CREATE))
+		return needs & PLAN_REMOVE ? ACTION_RECREATE : ACTION_CREATE;
+	if ((needs & PLAN_RESTART) || (needs & (PLAN_STOP | PLAN_START)) == (PLAN_STOP | PLAN_START))
+		return ACTION_RESTART;
+	if (needs & PLAN_START)
+		return step->up ? ACTION_ADOPT : ACTION_START;
+	if (needs & PLAN_STOP)
+		return ACTION_STOP;
+	if (needs & (PLAN_PAUSE | PLAN_RESUME))
+		return needs & PLAN_PAUSE ? ACTION_PAUSE : ACTION_RESUME;
+	return ACTION_CHANGE;
+}
+
 enum apply_step plan_step_word(const struct plan_step *step)
 {
-	if (!step->needs)
-		return APPLY_UNCHANGED;
-	if (!step->wanted)
-		return APPLY_REMOVED;
-	if (step->needs & PLAN_REMOVE)
-		return APPLY_RECREATED;
-	if (step->needs & PLAN_CREATE)
-		return step->needs & PLAN_START ? APPLY_STARTED : APPLY_CREATED;
-	if ((step->needs & PLAN_RESTART) || (step->needs & (PLAN_STOP | PLAN_START)) == (PLAN_STOP | PLAN_START))
-		return APPLY_RESTARTED;
-	return step->needs & PLAN_START ? APPLY_STARTED : APPLY_UPDATED;
+	static const enum apply_step words[] = {
+		[ACTION_NONE] = APPLY_UNCHANGED,
+		[ACTION_CREATE] = APPLY_STARTED,
+		[ACTION_START] = APPLY_STARTED,
+		[ACTION_CHANGE] = APPLY_UPDATED,
+		[ACTION_RESTART] = APPLY_RESTARTED,
+		[ACTION_RECREATE] = APPLY_RECREATED,
+		[ACTION_STOP] = APPLY_UPDATED,
+		[ACTION_PAUSE] = APPLY_UPDATED,
+		[ACTION_RESUME] = APPLY_UPDATED,
+		[ACTION_ADOPT] = APPLY_STARTED,
+		[ACTION_REMOVE] = APPLY_REMOVED,
+	};
+	enum plan_action action = plan_step_action(step);
+
+	return action == ACTION_CREATE && !(step->needs & PLAN_START) ? APPLY_CREATED : words[action];
 }

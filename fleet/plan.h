@@ -7,31 +7,17 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "fleet/change.h"
 #include "fleet/fleet.h"
 #include "fleet/spec.h"
-
-/* How much a changed key costs, from least to most. */
-enum change_class {
-	CHANGE_NONE,
-	CHANGE_RECORD,	 /* read when it is used: the record is enough */
-	CHANGE_LIMITS,	 /* set in the running instance's cgroup */
-	CHANGE_RESTART,	 /* counts from the next start */
-	CHANGE_MOVE,	 /* the same, but it has to be stopped when the record changes */
-	CHANGE_RECREATE, /* its own files cannot be kept */
-};
-
-/* Compares two specifications of one instance key by key, as spec.json has them. keys (may be NULL) gets the names of
- * those that differ, in spec.json's order. Never fails: both were checked. */
-enum change_class change_classify(
-	struct arena *arena, const struct instance_spec *from, const struct instance_spec *to, struct strings *keys);
 
 /* What one instance needs, in the order in which it is done. */
 enum plan_need {
 	PLAN_REMOVE = 1, /* stop and remove what is there */
 	PLAN_CREATE = 2,
 	PLAN_STOP = 4,
-	PLAN_UPDATE = 8,      /* write the new specification into the record */
-	PLAN_SET_LIMITS = 16, /* into the running instance's cgroup */
+	PLAN_UPDATE = 8, /* write the new specification into the record */
+	PLAN_LIVE = 16,	 /* bring it into the running instance: plan_step.parts */
 	PLAN_RESTART = 32,
 	PLAN_START = 64,
 	PLAN_PAUSE = 128,
@@ -45,10 +31,12 @@ struct plan_step {
 	const struct instance_spec *actual; /* NULL: not there, or damaged */
 	unsigned needs;			    /* 0: nothing */
 	enum change_class change;
-	struct strings changed; /* keys */
-	bool up;		/* it runs, or is about to */
-	const char *stand_in;	/* the instance that serves in its place (stand_in.h); NULL: none */
-	size_t level;		/* of its dependencies; removals of what left the file: of theirs */
+	unsigned parts; /* enum live_part, with PLAN_LIVE */
+	struct plan_changes changes;
+	const char *why;      /* beside the changes; may be NULL */
+	bool up;	      /* it runs, is paused, or is about to be started again */
+	const char *stand_in; /* the instance that serves in its place (stand_in.h); NULL: none */
+	size_t level;	      /* of its dependencies; removals of what left the file: of theirs */
 };
 
 struct plan {
@@ -62,8 +50,10 @@ struct plan_actual {
 	const char *name;
 	const struct instance_spec *spec;
 	enum instance_state state;
-	bool ours;	/* damaged, but this fleet's own records name it */
-	bool unwatched; /* it runs, but its monitor has died */
+	bool ours;			       /* damaged, but this fleet's own records name it */
+	bool unwatched;			       /* it runs, but its monitor has died */
+	const struct instance_status *status;  /* for the reasons and the ports as bound; may be NULL */
+	const struct cgroup_limits *in_kernel; /* of one that runs; NULL: not looked at */
 };
 
 struct plan_request {
@@ -72,7 +62,8 @@ struct plan_request {
 	size_t wanted_count;
 	const struct plan_actual *actual;
 	size_t actual_count;
-	bool keep_leaving; /* do not remove what left the file */
+	const struct strings *known; /* what the last complete apply made; may be NULL */
+	bool keep_leaving;	     /* do not remove what left the file */
 };
 
 /* ERROR_BUSY: a wanted name belongs to another fleet or to nobody's file, or is damaged and not known to be ours; an
@@ -81,5 +72,25 @@ MUST_CHECK int plan_make(struct arena *arena, const struct plan_request *request
 
 /* The one word for a step: what progress and lists show. */
 enum apply_step plan_step_word(const struct plan_step *step);
+enum plan_action plan_step_action(const struct plan_step *step);
+
+#define PORT_TEXT_SIZE 160 /* more than port_format() wants */
+
+/* --- drift.c: what somebody changed behind the file's back -------------------------------------------------------- */
+
+/* Limits in the kernel and published ports that are not those of the specification, added to what is to be done. */
+void drift_find(struct arena *arena, const struct plan_actual *actual, struct plan_step *step);
+/* One limit of a row: what the kernel has against what was said, if they differ. */
+struct limit_drift {
+	const char *key, *from, *to; /* NULL: no limit */
+};
+extern const size_t limit_drift_rows;
+bool limit_drifts(const struct cgroup_limits *in_kernel, const struct cgroup_limits *said, size_t row,
+	struct arena *arena, struct limit_drift *out);
+/* Why an instance is not in the state that is wanted, in a few words; NULL: it is, or nobody knows. */
+const char *drift_reason(struct arena *arena, const struct plan_actual *actual, const struct instance_spec *wanted);
+/* Marks the changes of keys in which the file says the same as when it was applied: applied are those specifications.
+ */
+void drift_mark(struct arena *arena, struct plan *plan, const struct instance_spec *applied, size_t count);
 
 #endif

@@ -213,7 +213,7 @@ enum desired_state desired_read(int dir)
 
 /* --- run.json ----------------------------------------------------------------------------------------------------- */
 
-int run_write(int live, const struct run *run, struct error *err)
+static int run_write_to(int live, const char *name, const struct run *run, struct error *err)
 {
 	char addresses[PORTS_MAX][INET6_ADDRSTRLEN];
 	struct port_row rows[PORTS_MAX];
@@ -240,7 +240,19 @@ int run_write(int live, const struct run *run, struct error *err)
 			.mode = run->ports[i].mode,
 			.balance = run->ports[i].balance,
 		};
-	return record_fields_write(live, "run.json", run_fields, &file, FILE_VOLATILE, err);
+	return record_fields_write(live, name, run_fields, &file, FILE_VOLATILE, err);
+}
+
+int run_write(int live, const struct run *run, struct error *err)
+{
+	return run_write_to(live, "run.json", run, err);
+}
+
+int run_ports_write(int live, const struct port *ports, size_t count, struct error *err)
+{
+	const struct run run = {.ports = (struct port *)ports, .port_count = count};
+
+	return run_write_to(live, "ports.json", &run, err);
 }
 
 static int ports_from_rows(struct arena *arena, const struct run_file *file, struct run *out, struct error *err)
@@ -262,6 +274,20 @@ static int ports_from_rows(struct arena *arena, const struct run_file *file, str
 	return 0;
 }
 
+bool run_ports_read(struct arena *arena, int live, struct run *run)
+{
+	struct run_file file = {0};
+	struct run changed = {0};
+	struct error err;
+
+	if (record_fields_read(arena, live, "ports.json", run_fields, &file, &err) < 0 ||
+		ports_from_rows(arena, &file, &changed, &err) < 0)
+		return false;
+	run->ports = changed.ports;
+	run->port_count = changed.port_count;
+	return true;
+}
+
 int run_read(struct arena *arena, int live, struct run *out, struct error *err)
 {
 	struct run_file file = {0};
@@ -277,11 +303,12 @@ int run_read(struct arena *arena, int live, struct run *out, struct error *err)
 		.log_dropped_bytes = file.log_dropped_bytes,
 		.other_boot = !text_equal(file.boot, boot_id()),
 	};
-	return ports_from_rows(arena, &file, out, err);
+	return run_ports_read(arena, live, out) ? 0 : ports_from_rows(arena, &file, out, err);
 }
 
 void run_forget(int live)
 {
+	unlinkat(live, "ports.json", 0);
 	unlinkat(live, "run.json", 0);
 }
 

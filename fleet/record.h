@@ -10,6 +10,8 @@
  *   live/<name>/killed             the signal that `kill` sent last.
  *   live/<name>/halted             it is to end because the host goes down, and to come back with it: what its owner
  *                                  wants stays as it is.
+ *   live/<name>/ports.json         the ports as bound, when they were changed while it runs: these count, not those of
+ *                                  run.json. Written by whoever holds the instance's lock.
  *
  * All are replaced whole (temporary file + rename). Whether something runs is never stored: the kernel is asked. */
 #ifndef WARREN_FLEET_RECORD_H
@@ -59,6 +61,9 @@ struct run {
 };
 MUST_CHECK int run_write(int live, const struct run *run, struct error *err);
 MUST_CHECK int run_read(struct arena *arena, int live, struct run *out, struct error *err);
+MUST_CHECK int run_ports_write(int live, const struct port *ports, size_t count, struct error *err);
+/* Puts what was written so into run; false: nothing was. */
+bool run_ports_read(struct arena *arena, int live, struct run *run);
 /* Absent is fine. */
 void run_forget(int live);
 

@@ -73,6 +73,8 @@ int instance_names(struct arena *arena, const struct host *host, struct strings 
 	struct strings all = {0};
 
 	*out = (struct strings){0};
+	if (host->instances < 0) /* only looked at, and nothing is there */
+		return 0;
 	if (dir_list(arena, host->instances, INSTANCES_MAX, &all, err) < 0)
 		return blame(err, "list the instances");
 	for (size_t i = 0; i < all.count; i++)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/apply.h"
+#include "fleet/live.h"
 
 /* Stopping is mostly waiting for programs to end. */
 #define STOP_PARALLEL 64
@@ -45,23 +46,48 @@ static struct step_state *state_find(const struct steps *steps, const char *name
 	return found ? *found : NULL;
 }
 
-int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *file, const struct strings *ours,
+/* What the kernel has for one that runs; one whose control group cannot be read is not compared. */
+static const struct cgroup_limits *limits_look(struct steps *steps, const struct instance_status *status)
+{
+	struct cgroup_limits *limits;
+	struct error ignored;
+
+	if (!status->init.pid || !status->spec)
+		return NULL;
+	limits = arena_new(steps->arena, struct cgroup_limits);
+	return instance_limits_read(steps->arena, steps->host, status, limits, &ignored) < 0 ? NULL : limits;
+}
+
+static struct plan_actual *actual_list(
+	struct steps *steps, const char *fleet, const struct strings *ours, const struct instance_list *list)
+{
+	struct plan_actual *actual = arena_new_array(steps->arena, list->count, struct plan_actual);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct instance_status *status = &list->items[i];
+
+		actual[i] = (struct plan_actual){.name = status->name,
+			.spec = status->spec,
+			.state = status->state,
+			.unwatched = status->state == INSTANCE_RUNNING && !status->monitored,
+			.ours = strings_contain(ours, status->name),
+			.status = status};
+		if (fleet && status->spec && text_equal(status->spec->fleet, fleet))
+			actual[i].in_kernel = limits_look(steps, status);
+	}
+	return actual;
+}
+
+int steps_plan(struct steps *steps, const char *fleet, const struct fleet_file *file, const struct generation *last,
 	struct error *err)
 {
 	struct plan_request request = {.fleet = fleet, .keep_leaving = steps->options->no_prune};
 	struct instance_list list;
-	struct plan_actual *actual;
 
 	if (instance_list_read(steps->arena, steps->host, &list, err) < 0)
 		return -1;
-	actual = arena_new_array(steps->arena, list.count, struct plan_actual);
-	for (size_t i = 0; i < list.count; i++)
-		actual[i] = (struct plan_actual){.name = list.items[i].name,
-			.spec = list.items[i].spec,
-			.state = list.items[i].state,
-			.unwatched = list.items[i].state == INSTANCE_RUNNING && !list.items[i].monitored,
-			.ours = strings_contain(ours, list.items[i].name)};
-	request.actual = actual;
+	request.actual = actual_list(steps, file ? fleet : NULL, &last->instances, &list);
+	request.known = last->complete ? &last->instances : NULL;
 	request.actual_count = list.count;
 	if (file) {
 		request.wanted = file->instances.items;
@@ -112,28 +138,29 @@ int steps_result(const struct steps *steps, struct error *err)
 
 /* --- several at once ---------------------------------------------------------------------------------------------- */
 
-/* A run of steps: all that leave, or one level of the wanted. */
-struct range {
-	size_t first, end, level;
-};
-
-static bool range_holds(const struct range *range, const struct plan_step *step)
-{
-	return step->level == range->level;
-}
-
 struct bulk_answers {
 	struct steps *steps;
+	unsigned need;
 	bool failures_count;
 };
+
+/* The needs are numbered in the order in which they are done. */
+static bool is_last_need(const struct plan_step *step, unsigned need)
+{
+	return step->needs < 2 * need;
+}
 
 static void bulk_done(void *context, const char *name, const struct error *result)
 {
 	struct bulk_answers *answers = context;
 	struct step_state *state = state_find(answers->steps, name);
 
-	if (state && result->kind != ERROR_NONE && answers->failures_count)
+	if (!state || !answers->failures_count)
+		return;
+	if (result->kind != ERROR_NONE)
 		steps_report(answers->steps, state, result);
+	else if (is_last_need(state->step, answers->need))
+		steps_report(answers->steps, state, NULL);
 }
 
 /* What kept all of them from being tried. */
@@ -145,19 +172,18 @@ static void names_fail(struct steps *steps, const struct strings *names, const s
 
 enum failures { FAILURES_COUNT, FAILURES_IGNORED };
 
-/* One verb for those of the range that need one of `needs`. */
-static void range_do(
-	struct steps *steps, const struct range *range, unsigned needs, enum instance_verb verb, enum failures failures)
+/* One verb for those of the batch that have that need. */
+static void batch_do(
+	struct steps *steps, const struct batch *batch, unsigned need, enum instance_verb verb, enum failures failures)
 {
-	struct bulk_answers answers = {.steps = steps, .failures_count = failures == FAILURES_COUNT};
+	struct bulk_answers answers = {.steps = steps, .need = need, .failures_count = failures == FAILURES_COUNT};
 	struct bulk bulk = {.verb = verb, .parallel = steps->options->parallel, .done = bulk_done, .context = &answers};
 	struct strings names = {0};
 	struct error err;
 
-	for (size_t i = range->first; i < range->end; i++)
-		if (range_holds(range, steps->states[i].step) && (steps->states[i].step->needs & needs) &&
-			!steps->states[i].failed)
-			strings_add(steps->arena, &names, steps->states[i].step->name);
+	for (size_t i = 0; i < batch->count; i++)
+		if ((batch->items[i]->step->needs & need) && !batch->items[i]->failed)
+			strings_add(steps->arena, &names, batch->items[i]->step->name);
 	if (!names.count)
 		return;
 	if (verb == VERB_STOP && !bulk.parallel)
@@ -173,55 +199,9 @@ static int step_create(struct steps *steps, const struct plan_step *step, struct
 	return instance_create(steps->host, step->wanted, err);
 }
 
-static int step_update(struct steps *steps, const struct plan_step *step, struct error *err)
+static int step_change(struct steps *steps, const struct plan_step *step, struct error *err)
 {
-	return instance_update(steps->host, step->wanted, err);
-}
-
-/* Limits that are no longer said are taken away. */
-static void limits_lift(const struct cgroup_limits *old, struct cgroup_limits *new)
-{
-	static const size_t members[] = {offsetof(struct cgroup_limits, memory_max),
-		offsetof(struct cgroup_limits, memory_high), offsetof(struct cgroup_limits, swap_max),
-		offsetof(struct cgroup_limits, cpu_quota_us)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		const struct optional *before = (const struct optional *)((const char *)old + members[i]);
-		struct optional *after = (struct optional *)((char *)new + members[i]);
-
-		if (before->set && !after->set)
-			*after = (struct optional){true, -1};
-	}
-}
-
-/* Weights and guarantees have no "max": back to what the kernel begins with. */
-static void weights_reset(const struct cgroup_limits *old, struct cgroup_limits *new)
-{
-	if (old->memory_low.set && !new->memory_low.set)
-		new->memory_low = (struct optional){true, 0};
-	if (old->cpu_weight.set && !new->cpu_weight.set)
-		new->cpu_weight = (struct optional){true, 100};
-	if (old->io_weight.set && !new->io_weight.set)
-		new->io_weight = (struct optional){true, 100};
-}
-
-static int step_set_limits(struct steps *steps, const struct plan_step *step, struct error *err)
-{
-	struct cgroup_limits old, new;
-	struct instance_status status;
-	struct cgroup cgroup;
-	int result;
-
-	resources_limits(&step->actual->resources, &old);
-	resources_limits(&step->wanted->resources, &new);
-	limits_lift(&old, &new);
-	weights_reset(&old, &new);
-	if (instance_status_read(steps->arena, steps->host, step->name, &status, err) < 0 ||
-		cgroup_open(&steps->host->cgroups, status.cgroup_path, &cgroup, err) < 0)
-		return -1;
-	result = cgroup_set(&cgroup, &new, err);
-	cgroup_drop(&cgroup);
-	return result;
+	return instance_change(steps->host, step->wanted, step->needs & PLAN_LIVE ? step->parts : 0, err);
 }
 
 static int step_pause(struct steps *steps, const struct plan_step *step, struct error *err)
@@ -234,47 +214,74 @@ static int step_resume(struct steps *steps, const struct plan_step *step, struct
 	return instance_pause(steps->host, step->name, false, err);
 }
 
-static void range_each(struct steps *steps, const struct range *range, unsigned need,
+static void batch_each(struct steps *steps, const struct batch *batch, unsigned needs,
 	int (*act)(struct steps *, const struct plan_step *, struct error *))
 {
 	struct error err;
 
-	for (size_t i = range->first; i < range->end; i++) {
-		struct step_state *state = &steps->states[i];
+	for (size_t i = 0; i < batch->count; i++) {
+		struct step_state *state = batch->items[i];
 
-		if (range_holds(range, state->step) && (state->step->needs & need) && !state->failed &&
-			act(steps, state->step, &err) < 0)
+		if ((state->step->needs & needs) && !state->failed && act(steps, state->step, &err) < 0)
 			steps_report(steps, state, &err);
 	}
 }
 
-/* --- levels ------------------------------------------------------------------------------------------------------- */
+/* --- batches ------------------------------------------------------------------------------------------------------ */
 
-static void range_remove(struct steps *steps, const struct range *range)
+static void batch_remove(struct steps *steps, const struct batch *batch)
 {
 	/* One that cannot be stopped by its leave is removed by force. */
-	range_do(steps, range, PLAN_REMOVE, VERB_STOP, FAILURES_IGNORED);
-	range_do(steps, range, PLAN_REMOVE, VERB_REMOVE_FORCE, FAILURES_COUNT);
+	batch_do(steps, batch, PLAN_REMOVE, VERB_STOP, FAILURES_IGNORED);
+	batch_do(steps, batch, PLAN_REMOVE, VERB_REMOVE_FORCE, FAILURES_COUNT);
 }
 
-static void range_report(struct steps *steps, const struct range *range)
+void batch_carry_out(struct steps *steps, const struct batch *batch)
 {
-	for (size_t i = range->first; i < range->end; i++)
-		if (range_holds(range, steps->states[i].step))
-			steps_report(steps, &steps->states[i], NULL);
+	batch_remove(steps, batch);
+	batch_each(steps, batch, PLAN_CREATE, step_create);
+	batch_do(steps, batch, PLAN_STOP, VERB_STOP, FAILURES_COUNT);
+	batch_each(steps, batch, PLAN_UPDATE | PLAN_LIVE, step_change);
+	batch_do(steps, batch, PLAN_RESTART, VERB_RESTART, FAILURES_COUNT);
+	batch_do(steps, batch, PLAN_START, VERB_START, FAILURES_COUNT);
+	batch_each(steps, batch, PLAN_PAUSE, step_pause);
+	batch_each(steps, batch, PLAN_RESUME, step_resume);
+	batch_report(steps, batch);
+}
+
+void batch_report(struct steps *steps, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		steps_report(steps, batch->items[i], NULL);
+}
+
+void batch_fail(struct steps *steps, const struct batch *batch, const struct error *reason)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		steps_report(steps, batch->items[i], reason);
+}
+
+static struct batch batch_new(struct steps *steps)
+{
+	return (struct batch){.items = arena_new_array(steps->arena, steps->plan.count, struct step_state *)};
 }
 
 void steps_remove_leaving(struct steps *steps)
 {
-	for (size_t i = 0; i < steps->plan.leaving;) {
-		struct range range = {.first = i, .end = steps->plan.leaving, .level = steps->plan.items[i].level};
+	struct batch batch = batch_new(steps);
 
-		range_remove(steps, &range);
-		range_report(steps, &range);
-		while (i < steps->plan.leaving && steps->plan.items[i].level == range.level)
-			i++;
+	for (size_t i = 0; i < steps->plan.leaving;) {
+		size_t level = steps->plan.items[i].level;
+
+		batch.count = 0;
+		for (; i < steps->plan.leaving && steps->plan.items[i].level == level; i++)
+			batch.items[batch.count++] = &steps->states[i];
+		batch_remove(steps, &batch);
+		batch_report(steps, &batch);
 	}
 }
+
+/* --- levels ------------------------------------------------------------------------------------------------------- */
 
 /* The first dependency of which some instance failed, or NULL. */
 static const char *failed_dependency(const struct instance_spec *spec, const struct strings *failed)
@@ -285,55 +292,80 @@ static const char *failed_dependency(const struct instance_spec *spec, const str
 	return NULL;
 }
 
-static void range_fail_dependents(struct steps *steps, const struct range *range, const struct strings *failed)
+static void dependents_fail(struct steps *steps, const struct batch *level, const struct strings *failed)
 {
 	struct error err;
 
-	for (size_t i = range->first; failed->count && i < range->end; i++) {
-		const struct plan_step *step = steps->states[i].step;
-		const char *on;
+	for (size_t i = 0; failed->count && i < level->count; i++) {
+		const struct plan_step *step = level->items[i]->step;
+		const char *on =
+			step->needs & (PLAN_START | PLAN_RESTART) ? failed_dependency(step->wanted, failed) : NULL;
 
-		if (!range_holds(range, step) || !(step->needs & (PLAN_START | PLAN_RESTART)))
-			continue;
-		on = failed_dependency(step->wanted, failed);
 		if (!on)
 			continue;
 		fail(&err, ERROR_SYSTEM, "%s was not started: it depends on %s, which failed", step->name, on);
-		steps_report(steps, &steps->states[i], &err);
+		steps_report(steps, level->items[i], &err);
 	}
 }
 
-static void failed_collect(struct steps *steps, const struct range *range, struct strings *failed)
+static void failed_collect(struct steps *steps, const struct batch *level, struct strings *failed)
 {
-	for (size_t i = range->first; i < range->end; i++)
-		if (range_holds(range, steps->states[i].step) && steps->states[i].failed &&
-			!strings_contain(failed, steps->states[i].step->wanted->base_name))
-			strings_add(steps->arena, failed, steps->states[i].step->wanted->base_name);
+	for (size_t i = 0; i < level->count; i++)
+		if (level->items[i]->failed && !strings_contain(failed, level->items[i]->step->wanted->base_name))
+			strings_add(steps->arena, failed, level->items[i]->step->wanted->base_name);
 }
 
-static void level_do(struct steps *steps, const struct range *range)
+/* It serves now, or another does in its place, and will be away for a moment. */
+static bool is_replaced(const struct plan_step *step)
 {
-	range_remove(steps, range);
-	range_each(steps, range, PLAN_CREATE, step_create);
-	range_do(steps, range, PLAN_STOP, VERB_STOP, FAILURES_COUNT);
-	range_each(steps, range, PLAN_UPDATE, step_update);
-	range_each(steps, range, PLAN_SET_LIMITS, step_set_limits);
-	range_do(steps, range, PLAN_RESTART, VERB_RESTART, FAILURES_COUNT);
-	range_do(steps, range, PLAN_START, VERB_START, FAILURES_COUNT);
-	range_each(steps, range, PLAN_PAUSE, step_pause);
-	range_each(steps, range, PLAN_RESUME, step_resume);
-	range_report(steps, range);
+	enum plan_action action = plan_step_action(step);
+
+	return step->stand_in || (step->up && (action == ACTION_RESTART || action == ACTION_RECREATE));
+}
+
+/* All replicas of one entry together: how many of them may be away at once is said of the entry. */
+static void replaced_do(struct steps *steps, const struct batch *level)
+{
+	struct batch replicas = batch_new(steps);
+
+	for (size_t i = 0; i < level->count; i++) {
+		const char *base = level->items[i]->step->wanted->base_name;
+
+		if (level->items[i]->reported || !is_replaced(level->items[i]->step))
+			continue;
+		replicas.count = 0;
+		for (size_t j = i; j < level->count; j++)
+			if (!level->items[j]->reported && is_replaced(level->items[j]->step) &&
+				text_equal(level->items[j]->step->wanted->base_name, base))
+				replicas.items[replicas.count++] = level->items[j];
+		steps_replace(steps, &replicas);
+		batch_report(steps, &replicas);
+	}
+}
+
+static void level_do(struct steps *steps, const struct batch *level)
+{
+	struct batch others = batch_new(steps);
+
+	for (size_t i = 0; i < level->count; i++)
+		if (!is_replaced(level->items[i]->step))
+			others.items[others.count++] = level->items[i];
+	batch_carry_out(steps, &others);
+	replaced_do(steps, level);
 }
 
 void steps_do_wanted(struct steps *steps)
 {
+	struct batch batch = batch_new(steps);
 	struct strings failed = {0};
 
 	for (size_t level = 0; level < steps->plan.levels; level++) {
-		struct range range = {.first = steps->plan.leaving, .end = steps->plan.count, .level = level};
-
-		range_fail_dependents(steps, &range, &failed);
-		level_do(steps, &range);
-		failed_collect(steps, &range, &failed);
+		batch.count = 0;
+		for (size_t i = steps->plan.leaving; i < steps->plan.count; i++)
+			if (steps->plan.items[i].level == level)
+				batch.items[batch.count++] = &steps->states[i];
+		dependents_fail(steps, &batch, &failed);
+		level_do(steps, &batch);
+		failed_collect(steps, &batch, &failed);
 	}
 }

@@ -1,5 +1,6 @@
 /* A new specification for an instance that exists: what it has on disk stays, what it was given stays unless its place
- * in the network changed. A running one goes on as it is; the new values count from its next start. */
+ * in the network changed. In a running one changes what can change there and what the caller names; all else counts
+ * from its next start. */
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "fleet/events.h"
 #include "fleet/instance.h"
+#include "fleet/live.h"
 
 static bool has_network(const struct instance_spec *spec)
 {
@@ -89,35 +91,45 @@ static int disk_change(int dir, const struct optional *old, const struct optiona
 	return root_disk_limit(dir, new->set ? new->value : 0, err);
 }
 
-static int update_held(struct instance *instance, const struct instance_spec *spec, struct error *err)
+int instance_change_held(struct instance *instance, const struct instance_spec *spec, unsigned parts, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance_spec old;
 	struct record record;
+	struct error undo;
 
 	if (instance_spec_load(&arena, instance->dir, instance->name, &old, err) < 0 ||
 		record_read(&arena, instance->dir, &record, err) < 0)
 		return -1;
 	if (!text_equal(old.image, spec->image) || !text_equal(old.rootfs, spec->rootfs))
 		return fail(err, ERROR_USAGE, "its image cannot change; it has to be made anew");
-	if (disk_change(instance->dir, &old.resources.disk_bytes, &spec->resources.disk_bytes, err) < 0)
+	if (is_moved(&record, spec) && is_running(&arena, instance))
+		return fail(err, ERROR_BUSY, "it is running; its network changes only while it is stopped");
+	if (disk_change(instance->dir, &old.resources.disk_bytes, &spec->resources.disk_bytes, err) < 0 ||
+		live_apply(instance, &old, spec, parts, err) < 0)
 		return -1;
-	if (is_moved(&record, spec)) {
-		if (is_running(&arena, instance))
-			return fail(err, ERROR_BUSY, "it is running; its network changes only while it is stopped");
-		if (record_move(instance, &record, spec, err) < 0)
-			return -1;
+	if ((is_moved(&record, spec) && record_move(instance, &record, spec, err) < 0) ||
+		spec_replace(instance->dir, spec, err) < 0) {
+		if (live_apply(instance, spec, &old, parts, &undo) < 0)
+			log_warn("%s: %s", instance->name, undo.text);
+		return -1;
 	}
-	return spec_replace(instance->dir, spec, err);
+	live_tell(instance, parts);
+	return 0;
 }
 
-int instance_update(struct host *host, const struct instance_spec *spec, struct error *err)
+int instance_change(struct host *host, const struct instance_spec *spec, unsigned parts, struct error *err)
 {
 	auto_instance instance = INSTANCE_EMPTY;
 
 	if (instance_spec_check(spec, err) < 0 || instance_take(host, spec->name, &instance, err) < 0 ||
-		update_held(&instance, spec, err) < 0)
+		instance_change_held(&instance, spec, parts, err) < 0)
 		return blame(err, "change %s", spec->name ? spec->name : "an instance");
 	event_write(host, &(struct event){.kind = EVENT_UPDATE, .name = spec->name, .fleet = spec->fleet});
 	return 0;
+}
+
+int instance_update(struct host *host, const struct instance_spec *spec, struct error *err)
+{
+	return instance_change(host, spec, 0, err);
 }

@@ -51,7 +51,7 @@ TEST(plan, does_nothing_twice)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct plan_step step = one(&arena, A, INSTANCE_RUNNING, A);
 
-	cr_assert(step.needs == 0 && step.change == CHANGE_NONE && step.changed.count == 0);
+	cr_assert(step.needs == 0 && step.change == CHANGE_NONE && step.changes.count == 0);
 	cr_assert(plan_step_word(&step) == APPLY_UNCHANGED);
 }
 
@@ -105,23 +105,23 @@ static const struct {
 	const char *changed;
 } changes[] = {
 	{"\"priority\": 5", CHANGE_RECORD, PLAN_UPDATE, "priority"},
-	{"\"labels\": {\"a\": \"b\"}", CHANGE_RECORD, PLAN_UPDATE, "labels"},
+	{"\"labels\": {\"a\": \"b\"}", CHANGE_RECORD, PLAN_UPDATE, "labels.a"},
 	{"\"autostart\": false", CHANGE_RECORD, PLAN_UPDATE, "autostart"},
 	{"\"stop_grace_period\": \"1s\"", CHANGE_RECORD, PLAN_UPDATE, "stop_grace_period"},
 	{"\"description\": \"d\"", CHANGE_RECORD, PLAN_UPDATE, "description"},
 	{"\"protect\": true", CHANGE_RECORD, PLAN_UPDATE, "protect"},
-	{"\"resources\": {\"memory\": \"64M\"}", CHANGE_LIMITS, PLAN_UPDATE | PLAN_SET_LIMITS, "resources"},
-	{"\"resources\": {\"disk\": \"1G\"}", CHANGE_LIMITS, PLAN_UPDATE | PLAN_SET_LIMITS, "resources"},
+	{"\"resources\": {\"memory\": \"64M\"}", CHANGE_LIVE, PLAN_UPDATE | PLAN_LIVE, "resources.memory"},
+	{"\"resources\": {\"disk\": \"1G\"}", CHANGE_RECORD, PLAN_UPDATE, "resources.disk"},
 	{"\"ephemeral\": true", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "ephemeral"},
-	{"\"environment\": {\"A\": \"1\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "environment"},
+	{"\"environment\": {\"A\": \"1\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "environment.A"},
 	{"\"user\": \"www-data\"", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "user"},
-	{"\"ports\": [\"80:80\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "ports"},
+	{"\"ports\": [\"80:80\"]", CHANGE_LIVE, PLAN_UPDATE | PLAN_LIVE, "ports"},
 	{"\"tmpfs\": [\"/x\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "tmpfs"},
 	{"\"read_only\": true", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "read_only"},
-	{"\"restart\": \"no\"", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "restart"},
-	{"\"logging\": {\"max_files\": 1}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "logging"},
+	{"\"restart\": \"no\"", CHANGE_LIVE, PLAN_UPDATE | PLAN_LIVE, "restart.policy"},
+	{"\"logging\": {\"max_files\": 1}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "logging.max_files"},
 	{"\"cap_add\": [\"NET_RAW\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "cap_add"},
-	{"\"security\": {\"seccomp\": \"unconfined\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "security"},
+	{"\"security\": {\"seccomp\": \"unconfined\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "security.seccomp"},
 	{"\"network\": \"n\"", CHANGE_MOVE, PLAN_STOP | PLAN_UPDATE | PLAN_START, "network"},
 	{"\"address\": \"10.88.0.9\"", CHANGE_MOVE, PLAN_STOP | PLAN_UPDATE | PLAN_START, "address"},
 	{"\"etc_from_host\": [\"/etc/nginx\"]", CHANGE_RECREATE, PLAN_REMOVE | PLAN_CREATE | PLAN_START,
@@ -138,8 +138,8 @@ TEST(plan, does_the_least_that_a_changed_key_needs)
 
 		cr_assert(step.change == changes[i].change, "%s: class %d", changes[i].keys, step.change);
 		cr_assert(step.needs == changes[i].needs, "%s: needs %u", changes[i].keys, step.needs);
-		cr_assert(step.changed.count == 1, "%s: %zu keys", changes[i].keys, step.changed.count);
-		cr_assert_str_eq(step.changed.items[0], changes[i].changed);
+		cr_assert(step.changes.count == 1, "%s: %zu keys", changes[i].keys, step.changes.count);
+		cr_assert_str_eq(step.changes.items[0].key, changes[i].changed);
 	}
 }
 
@@ -263,15 +263,14 @@ TEST(plan, takes_nobody_else_s_instance)
 	struct plan plan;
 	struct error err;
 
-	ASSERT_FAILS(
-		planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false, false}, &plan, &err),
+	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){.name = "a", .spec = &other, .state = INSTANCE_RUNNING},
+			     &plan, &err),
 		ERROR_BUSY, "the name a is taken by an instance of the fleet g");
 	other.fleet = NULL;
-	ASSERT_FAILS(
-		planned_over(&arena, &(struct plan_actual){"a", &other, INSTANCE_RUNNING, false, false}, &plan, &err),
+	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){.name = "a", .spec = &other, .state = INSTANCE_RUNNING},
+			     &plan, &err),
 		ERROR_BUSY, "the name a is taken by an instance that was made by hand");
-	ASSERT_FAILS(
-		planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, false, false}, &plan, &err),
+	ASSERT_FAILS(planned_over(&arena, &(struct plan_actual){.name = "a", .state = INSTANCE_DAMAGED}, &plan, &err),
 		ERROR_BUSY, "the name a is taken by a damaged instance; `warren rm -f a` removes it");
 }
 
@@ -281,7 +280,8 @@ TEST(plan, makes_its_own_damaged_instance_anew)
 	struct plan plan;
 	struct error err;
 
-	ASSERT_OK(planned_over(&arena, &(struct plan_actual){"a", NULL, INSTANCE_DAMAGED, true, false}, &plan, &err));
+	ASSERT_OK(planned_over(
+		&arena, &(struct plan_actual){.name = "a", .state = INSTANCE_DAMAGED, .ours = true}, &plan, &err));
 	cr_assert(plan.items[0].needs == (PLAN_REMOVE | PLAN_CREATE | PLAN_START));
 	cr_assert(plan_step_word(&plan.items[0]) == APPLY_RECREATED);
 }
@@ -307,12 +307,14 @@ TEST(plan, classifies_what_the_documentation_lists)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct fleet_file file = decoded(&arena, A);
 	struct instance_spec other = file.instances.items[0];
-	struct strings keys = {0};
+	struct comparison comparison;
 
 	other.index = 4;
 	other.base_name = "b";
-	cr_assert(change_classify(&arena, &file.instances.items[0], &other, &keys) == CHANGE_RECORD);
-	cr_assert(keys.count == 2 && strings_contain(&keys, "index") && strings_contain(&keys, "base_name"));
+	specs_compare(&arena, &file.instances.items[0], &other, &comparison);
+	cr_assert(comparison.change == CHANGE_RECORD && comparison.changes.count == 2);
+	cr_assert_str_eq(comparison.changes.items[0].key, "base_name");
+	cr_assert_str_eq(comparison.changes.items[1].key, "index");
 }
 
 /* What a killed apply left: it stays until the one it stands in for is settled, and goes with it. */
