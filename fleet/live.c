@@ -132,13 +132,6 @@ static int limits_apply(struct instance *instance, const struct instance_spec *t
 
 /* --- ports -------------------------------------------------------------------------------------------------------- */
 
-static bool ports_equal(const struct port *a, const struct port *b)
-{
-	char one[PORT_TEXT_SIZE], other[PORT_TEXT_SIZE];
-
-	return !strcmp(port_format(a, one), port_format(b, other));
-}
-
 static bool ports_contain(const struct port *ports, size_t count, const struct port *port)
 {
 	for (size_t i = 0; i < count; i++)

@@ -74,8 +74,6 @@ MUST_CHECK int plan_make(struct arena *arena, const struct plan_request *request
 enum apply_step plan_step_word(const struct plan_step *step);
 enum plan_action plan_step_action(const struct plan_step *step);
 
-#define PORT_TEXT_SIZE 160 /* more than port_format() wants */
-
 /* --- drift.c: what somebody changed behind the file's back -------------------------------------------------------- */
 
 /* Limits in the kernel and published ports that are not those of the specification, added to what is to be done. */
