@@ -54,6 +54,10 @@ struct command {
 	size_t operands_min, operands_max; /* SIZE_MAX: any number */
 	/* operands ends with NULL. Gives the exit status, or -1 with *err filled. `context` is the program's own. */
 	int (*run)(void *context, void *options, size_t count, char **operands, struct error *err);
+	/* Of a group of commands of two words, "PROGRAM image list": its members, the last one NULL, and what they are
+	 * about. It has no run(). */
+	const struct command *const *members;
+	const char *purpose;
 };
 
 /* True when the option needs a value ("--name NAME"), false when it is complete without ("--detach"). */

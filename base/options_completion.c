@@ -2,7 +2,8 @@
  *
  * The three shells get the same: the command's name, then its options, then for the value of an option or for an
  * operand what its word in the help says: FILE, DIR or BUNDLE are paths, "a|b" are those words, NAME and ID as operands
- * are what "PROGRAM list -q" prints, if there is such a command. Everything else is left to the user. */
+ * are what "PROGRAM list -q" prints, IMAGE what "PROGRAM image list -q" does, if there are such commands. Everything
+ * else is left to the user. A command of a group is known by both its words. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "base/options.h"
 #include "base/suggest.h"
 
-enum source { FROM_NOTHING, FROM_PATHS, FROM_DIRECTORIES, FROM_WORDS, FROM_INSTANCES };
+enum source { FROM_NOTHING, FROM_PATHS, FROM_DIRECTORIES, FROM_WORDS, FROM_LIST };
 
 /* As the scripts of bash and zsh call them. */
 static const char *const source_names[] = {
@@ -19,7 +20,26 @@ static const char *const source_names[] = {
 	[FROM_PATHS] = "paths",
 	[FROM_DIRECTORIES] = "directories",
 	[FROM_WORDS] = "words",
-	[FROM_INSTANCES] = "instances",
+	[FROM_LIST] = "list",
+};
+
+/* Where the candidates for a word come from. */
+struct offer {
+	enum source source;
+	const char *group; /* FROM_LIST: whose command "list -q" prints them; "": the program's own */
+};
+
+/* Words of the help that stand for something that can be listed. */
+static const struct {
+	const char *word, *group;
+} listed[] = {{"IMAGE", "image"}, {"NETWORK", "network"}, {"VOLUME", "volume"}};
+
+/* What is being printed: the whole program, and the group that the present command is of. */
+struct printing {
+	FILE *out;
+	const char *program, *id; /* id: the program's name as part of a function's name */
+	const struct command *commands;
+	const struct option *global;
 };
 
 /* A word of the help, whole: "FILE" is in "[options] FILE…" and "SRC|FILE", not in "PROFILE". */
@@ -33,41 +53,78 @@ static bool mentions(const char *text, const char *word)
 	return false;
 }
 
-static enum source paths_source(const char *text)
+static struct offer paths_offer(const char *text)
 {
 	if (mentions(text, "FILE") || mentions(text, "PATH"))
-		return FROM_PATHS;
+		return (struct offer){FROM_PATHS, NULL};
 	if (mentions(text, "DIR") || mentions(text, "BUNDLE"))
-		return FROM_DIRECTORIES;
-	return FROM_NOTHING;
+		return (struct offer){FROM_DIRECTORIES, NULL};
+	return (struct offer){FROM_NOTHING, NULL};
 }
 
-static enum source value_source(const struct option *option)
+/* "list -q" works without further words. */
+static bool lists_names(const struct command *command)
 {
-	if (!option->argument)
-		return FROM_NOTHING;
-	if (strchr(option->argument, '|') && islower((unsigned char)*option->argument))
-		return FROM_WORDS;
-	return paths_source(option->argument);
-}
-
-static bool lists_instances(const struct command *commands)
-{
-	for (; commands->name; commands++)
-		if (!strcmp(commands->name, "list"))
-			for (const struct option *option = commands->options; option->kind != OPTION_KIND_END; option++)
-				if (option->letter == 'q')
-					return true;
+	if (strcmp(command->name, "list") != 0 || command->operands_min)
+		return false;
+	for (const struct option *option = command->options; option->kind != OPTION_KIND_END; option++)
+		if (option->letter == 'q')
+			return true;
 	return false;
 }
 
-static enum source operands_source(const struct command *command, bool instances)
+static bool group_lists(const struct command *group)
 {
-	if (!command->operands)
-		return FROM_NOTHING;
-	if (instances && (mentions(command->operands, "NAME") || mentions(command->operands, "ID")))
-		return FROM_INSTANCES;
-	return command->stop_at_operand ? FROM_PATHS : paths_source(command->operands);
+	for (size_t i = 0; group->members && group->members[i]; i++)
+		if (lists_names(group->members[i]))
+			return true;
+	return false;
+}
+
+/* group "": the program itself. */
+static bool can_list(const struct command *commands, const char *group)
+{
+	for (; commands->name; commands++)
+		if (*group ? !strcmp(commands->name, group) && group_lists(commands) : lists_names(commands))
+			return true;
+	return false;
+}
+
+static struct offer listed_offer(const struct printing *printing, const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(listed); i++)
+		if (mentions(text, listed[i].word) && can_list(printing->commands, listed[i].group))
+			return (struct offer){FROM_LIST, listed[i].group};
+	return (struct offer){FROM_NOTHING, NULL};
+}
+
+static struct offer value_offer(const struct printing *printing, const struct option *option)
+{
+	struct offer offer;
+
+	if (!option->argument)
+		return (struct offer){FROM_NOTHING, NULL};
+	if (strchr(option->argument, '|') && islower((unsigned char)*option->argument))
+		return (struct offer){FROM_WORDS, NULL};
+	offer = paths_offer(option->argument);
+	return offer.source == FROM_NOTHING ? listed_offer(printing, option->argument) : offer;
+}
+
+static struct offer operands_offer(
+	const struct printing *printing, const struct command *group, const struct command *command)
+{
+	const char *words = command->operands ? command->operands : "";
+	struct offer offer = listed_offer(printing, words);
+
+	if (offer.source != FROM_NOTHING)
+		return offer;
+	if (mentions(words, "NAME") || mentions(words, "ID")) {
+		if (group && group_lists(group))
+			return (struct offer){FROM_LIST, group->name};
+		if (can_list(printing->commands, ""))
+			return (struct offer){FROM_LIST, ""};
+	}
+	return command->stop_at_operand ? (struct offer){FROM_PATHS, NULL} : paths_offer(words);
 }
 
 /* "a|b|c" → "a b c" */
@@ -98,6 +155,45 @@ static bool is_shown(const struct option *option)
 	return option->help != NULL;
 }
 
+/* Calls one() for every command, those of groups with their group. */
+static void commands_walk(const struct printing *printing,
+	void (*one)(const struct printing *printing, const struct command *group, const struct command *command))
+{
+	for (const struct command *command = printing->commands; command->name; command++) {
+		one(printing, NULL, command);
+		for (size_t i = 0; command->members && command->members[i]; i++)
+			one(printing, command, command->members[i]);
+	}
+}
+
+/* "image|volume", for a pattern; the first one is preceded by nothing. False: there is none. */
+static bool print_groups(const struct printing *printing, const char *separator)
+{
+	bool any = false;
+
+	for (const struct command *command = printing->commands; command->name; command++) {
+		if (!command->members)
+			continue;
+		fprintf(printing->out, "%s%s", any ? separator : "", command->name);
+		any = true;
+	}
+	return any;
+}
+
+static bool has_groups(const struct command *commands)
+{
+	for (; commands->name; commands++)
+		if (commands->members)
+			return true;
+	return false;
+}
+
+static void print_member_words(FILE *out, const struct command *group)
+{
+	for (size_t i = 0; group->members[i]; i++)
+		fprintf(out, "%s ", group->members[i]->name);
+}
+
 /* --- bash and zsh: one function, a "case" of what each command has ------------------------------------------------ */
 
 static void print_option_list(FILE *out, const struct option *table)
@@ -108,97 +204,127 @@ static void print_option_list(FILE *out, const struct option *table)
 	fputs("--help", out);
 }
 
+static void print_offer(const struct printing *printing, const struct offer *offer)
+{
+	fprintf(printing->out, "from=%s", source_names[offer->source]);
+	if (offer->source == FROM_LIST)
+		fprintf(printing->out, " lister='%s%slist'", offer->group, *offer->group ? " " : "");
+}
+
 /* A line of the inner "case $prev" per option with a value. */
-static void print_value_cases(FILE *out, const struct option *table)
+static void print_value_cases(const struct printing *printing, const struct option *table)
 {
 	for (; table->kind != OPTION_KIND_END; table++) {
-		enum source source = value_source(table);
+		struct offer offer = value_offer(printing, table);
 
 		if (!option_takes_value(table))
 			continue;
-		fputs("\t\t", out);
-		print_pattern(out, table);
-		fprintf(out, ") from=%s", source_names[source]);
-		if (source == FROM_WORDS) {
-			fputs("; list='", out);
-			print_words(out, table->argument);
-			fputc('\'', out);
+		fputs("\t\t", printing->out);
+		print_pattern(printing->out, table);
+		fputs(") ", printing->out);
+		print_offer(printing, &offer);
+		if (offer.source == FROM_WORDS) {
+			fputs("; list='", printing->out);
+			print_words(printing->out, table->argument);
+			fputc('\'', printing->out);
 		}
-		fputs(" ;;\n", out);
+		fputs(" ;;\n", printing->out);
 	}
 }
 
-static void print_command_case(FILE *out, const struct command *command, bool instances)
+/* The label: "image pull", and "list"|"ps" where there is another name. */
+static void print_case_label(FILE *out, const struct command *group, const struct command *command)
 {
-	fprintf(out, "\t%s%s%s)\n\t\tfrom=%s\n\t\toptions='", command->name, command->alias ? "|" : "",
-		command->alias ? command->alias : "", source_names[operands_source(command, instances)]);
-	print_option_list(out, command->options);
-	fputs("'\n\t\tcase $prev in\n", out);
-	print_value_cases(out, command->options);
-	fputs("\t\tesac ;;\n", out);
+	const char *names[] = {command->name, command->alias};
+
+	fputc('\t', out);
+	for (size_t i = 0; i < ARRAY_SIZE(names) && names[i]; i++)
+		fprintf(out, "%s\"%s%s%s\"", i ? "|" : "", group ? group->name : "", group ? " " : "", names[i]);
+	fputs(")\n\t\t", out);
 }
 
-/* Sets from, list and options for where the cursor is: the part that bash and zsh share. */
-static void print_cases(FILE *out, const struct command *commands, const struct option *global)
+static void print_command_case(
+	const struct printing *printing, const struct command *group, const struct command *command)
 {
-	bool instances = lists_instances(commands);
+	struct offer offer = operands_offer(printing, group, command);
 
-	fputs("\tcase $command in\n\t'')\n\t\tfrom=words\n\t\tlist='", out);
-	for (const struct command *command = commands; command->name; command++)
+	print_case_label(printing->out, group, command);
+	if (command->members) {
+		fputs("from=words list='", printing->out);
+		print_member_words(printing->out, command);
+		fputs("' options=--help ;;\n", printing->out);
+		return;
+	}
+	print_offer(printing, &offer);
+	fputs("\n\t\toptions='", printing->out);
+	print_option_list(printing->out, command->options);
+	fputs("'\n\t\tcase $prev in\n", printing->out);
+	print_value_cases(printing, command->options);
+	fputs("\t\tesac ;;\n", printing->out);
+}
+
+/* Sets from, list, lister and options for where the cursor is: the part that bash and zsh share. */
+static void print_cases(const struct printing *printing)
+{
+	fputs("\tcase $command in\n\t'')\n\t\tfrom=words\n\t\tlist='", printing->out);
+	for (const struct command *command = printing->commands; command->name; command++)
 		if (command->summary)
-			fprintf(out, "%s ", command->name);
-	fputs("'\n\t\toptions='", out);
-	print_option_list(out, global);
-	fputs("'\n\t\tcase $prev in\n", out);
-	print_value_cases(out, global);
-	fputs("\t\tesac ;;\n", out);
-	for (const struct command *command = commands; command->name; command++)
-		print_command_case(out, command, instances);
-	fputs("\tesac\n", out);
+			fprintf(printing->out, "%s ", command->name);
+	fputs("'\n\t\toptions='", printing->out);
+	print_option_list(printing->out, printing->global);
+	fputs("'\n\t\tcase $prev in\n", printing->out);
+	print_value_cases(printing, printing->global);
+	fputs("\t\tesac ;;\n", printing->out);
+	commands_walk(printing, print_command_case);
+	fputs("\tesac\n", printing->out);
 }
 
-/* The pattern of global options whose value is the next word: that word is not the command. */
-static void print_skip_case(FILE *out, const struct option *global)
+/* The "case" that finds the command among the words: the values of global options are none, and a group is only the
+ * first word of one. */
+static void print_word_cases(const struct printing *printing)
 {
-	for (; global->kind != OPTION_KIND_END; global++) {
+	for (const struct option *global = printing->global; global->kind != OPTION_KIND_END; global++) {
 		if (!option_takes_value(global))
 			continue;
-		fputs("\t\t", out);
-		print_pattern(out, global);
-		fputs(") skip=1 ;;\n", out);
+		fputs("\t\t", printing->out);
+		print_pattern(printing->out, global);
+		fputs(") skip=1 ;;\n", printing->out);
+	}
+	fputs("\t\t-*) ;;\n\t\t*) command=\"${command:+$command }$word\"\n", printing->out);
+	if (has_groups(printing->commands)) {
+		fputs("\t\t\tcase $command in\n\t\t\t", printing->out);
+		print_groups(printing, "|");
+		fputs(") ;;\n\t\t\t*) break ;;\n\t\t\tesac ;;\n\t\tesac\n\tdone\n", printing->out);
+	} else {
+		fputs("\t\t\tbreak ;;\n\t\tesac\n\tdone\n", printing->out);
 	}
 }
 
 /* bash cuts words at '=': "--name=x" arrives as three words. */
-static void print_bash(FILE *out, const char *program, const struct command *commands, const struct option *global)
+static void print_bash(const struct printing *printing)
 {
-	struct text identifier AUTO(text_drop) = {0};
-	const char *id = identifier_of(program, &identifier);
+	FILE *out = printing->out;
 
 	fprintf(out,
 		"# bash completion: source <(%s completion bash)\n"
 		"_%s()\n{\n"
 		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-		"\tlocal command= skip= word i from=none list= options=\n"
+		"\tlocal command= skip= word i from=none list= lister= options=\n"
 		"\tCOMPREPLY=()\n"
 		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 		"\t\tword=${COMP_WORDS[i]}\n"
 		"\t\tif [[ $word == '=' ]]; then skip=1; continue; fi\n"
 		"\t\tif [[ $skip ]]; then skip=; continue; fi\n"
 		"\t\tcase $word in\n",
-		program, id);
-	print_skip_case(out, global);
-	fputs("\t\t-*) ;;\n"
-	      "\t\t*) command=$word; break ;;\n"
-	      "\t\tesac\n"
-	      "\tdone\n"
-	      "\tif [[ $cur == '=' ]]; then\n"
+		printing->program, printing->id);
+	print_word_cases(printing);
+	fputs("\tif [[ $cur == '=' ]]; then\n"
 	      "\t\tcur=\n"
 	      "\telif [[ $prev == '=' ]]; then\n"
 	      "\t\tprev=${COMP_WORDS[COMP_CWORD - 2]}\n"
 	      "\tfi\n",
 		out);
-	print_cases(out, commands, global);
+	print_cases(printing);
 	fputs("\tif [[ $cur == -* ]]; then\n"
 	      "\t\tfrom=words list=$options\n"
 	      "\tfi\n"
@@ -208,40 +334,36 @@ static void print_bash(FILE *out, const char *program, const struct command *com
 	      "\tdirectories) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n",
 		out);
 	fprintf(out,
-		"\tinstances) COMPREPLY=($(compgen -W \"$(%s list -q 2>/dev/null)\" -- \"$cur\")) ;;\n"
+		"\tlist) COMPREPLY=($(compgen -W \"$(%s $lister -q 2>/dev/null)\" -- \"$cur\")) ;;\n"
 		"\tesac\n}\n"
 		"complete -F _%s %s\n",
-		program, id, program);
+		printing->program, printing->id, printing->program);
 }
 
-static void print_zsh(FILE *out, const char *program, const struct command *commands, const struct option *global)
+static void print_zsh(const struct printing *printing)
 {
-	struct text identifier AUTO(text_drop) = {0};
-	const char *id = identifier_of(program, &identifier);
+	FILE *out = printing->out;
+	const char *program = printing->program, *id = printing->id;
 
 	fprintf(out,
 		"#compdef %s\n"
 		"# zsh completion: source <(%s completion zsh), or save it as _%s in a directory of $fpath\n"
 		"_%s()\n{\n"
 		"\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n"
-		"\tlocal command= skip= word i from=none list= options=\n"
+		"\tlocal command= skip= word i from=none list= lister= options=\n"
 		"\tfor ((i = 2; i < CURRENT; i++)); do\n"
 		"\t\tword=${words[i]}\n"
 		"\t\tif [[ -n $skip ]]; then skip=; continue; fi\n"
 		"\t\tcase $word in\n",
 		program, program, program, id);
-	print_skip_case(out, global);
-	fputs("\t\t-*) ;;\n"
-	      "\t\t*) command=$word; break ;;\n"
-	      "\t\tesac\n"
-	      "\tdone\n"
-	      "\tif [[ $cur == --*=* ]]; then\n"
+	print_word_cases(printing);
+	fputs("\tif [[ $cur == --*=* ]]; then\n"
 	      "\t\tprev=${cur%%=*}\n"
 	      "\t\tcompset -P '*='\n"
 	      "\t\tcur=${cur#*=}\n"
 	      "\tfi\n",
 		out);
-	print_cases(out, commands, global);
+	print_cases(printing);
 	fputs("\tif [[ $cur == -* ]]; then\n"
 	      "\t\tfrom=words list=$options\n"
 	      "\tfi\n"
@@ -251,7 +373,7 @@ static void print_zsh(FILE *out, const char *program, const struct command *comm
 	      "\tdirectories) _files -/ ;;\n",
 		out);
 	fprintf(out,
-		"\tinstances) compadd -- ${(f)\"$(%s list -q 2>/dev/null)\"} ;;\n"
+		"\tlist) compadd -- ${(f)\"$(%s ${=lister} -q 2>/dev/null)\"} ;;\n"
 		"\tesac\n}\n"
 		"if [[ $funcstack[1] == _%s ]]; then _%s \"$@\"; else compdef _%s %s; fi\n",
 		program, id, id, id, program);
@@ -270,9 +392,17 @@ static void print_quoted(FILE *out, const char *text)
 	fputc('\'', out);
 }
 
-static void print_fish_value(FILE *out, const struct option *option)
+static void print_fish_list(const struct printing *printing, const char *group)
 {
-	switch (value_source(option)) {
+	fprintf(printing->out, " -a '(%s %s%slist -q 2>/dev/null)'", printing->program, group, *group ? " " : "");
+}
+
+static void print_fish_value(const struct printing *printing, const struct option *option)
+{
+	struct offer offer = value_offer(printing, option);
+	FILE *out = printing->out;
+
+	switch (offer.source) {
 	case FROM_WORDS:
 		fputs(" -x -a '", out);
 		print_words(out, option->argument);
@@ -284,76 +414,86 @@ static void print_fish_value(FILE *out, const struct option *option)
 	case FROM_DIRECTORIES:
 		fputs(" -x -a '(__fish_complete_directories)'", out);
 		break;
+	case FROM_LIST:
+		fputs(" -x", out);
+		print_fish_list(printing, offer.group);
+		break;
 	default:
 		fputs(" -x", out);
 	}
 }
 
-static void print_fish_options(FILE *out, const char *program, const char *condition, const struct option *table)
+static void print_fish_options(const struct printing *printing, const char *condition, const struct option *table)
 {
+	FILE *out = printing->out;
+
 	for (; table->kind != OPTION_KIND_END; table++) {
 		if (!is_shown(table))
 			continue;
-		fprintf(out, "complete -c %s -n '%s' -l %s", program, condition, table->name);
+		fprintf(out, "complete -c %s -n '%s' -l %s", printing->program, condition, table->name);
 		if (table->letter)
 			fprintf(out, " -s %c", table->letter);
 		if (option_takes_value(table))
-			print_fish_value(out, table);
+			print_fish_value(printing, table);
 		fputs(" -d ", out);
 		print_quoted(out, table->help);
 		fputc('\n', out);
 	}
-	fprintf(out, "complete -c %s -n '%s' -l help -d 'show this help'\n", program, condition);
+	fprintf(out, "complete -c %s -n '%s' -l help -d 'show this help'\n", printing->program, condition);
+}
+
+static void print_fish_operands(const struct printing *printing, const char *condition, const struct offer *offer)
+{
+	if (offer->source == FROM_NOTHING || offer->source == FROM_WORDS)
+		return;
+	fprintf(printing->out, "complete -c %s -n '%s'", printing->program, condition);
+	if (offer->source == FROM_LIST)
+		print_fish_list(printing, offer->group);
+	else
+		fputs(offer->source == FROM_PATHS ? " -F" : " -a '(__fish_complete_directories)'", printing->out);
+	fputc('\n', printing->out);
 }
 
 static void print_fish_command(
-	FILE *out, const char *program, const char *id, const struct command *command, bool instances)
+	const struct printing *printing, const struct command *group, const struct command *command)
 {
 	struct text condition AUTO(text_drop) = {0};
+	struct offer offer = operands_offer(printing, group, command);
 
-	text_appendf(&condition, "__%s_is %s %s", id, command->name, command->alias ? command->alias : "");
 	if (command->summary) {
-		fprintf(out, "complete -c %s -n '__%s_is \"\"' -a %s -d ", program, id, command->name);
-		print_quoted(out, command->summary);
-		fputc('\n', out);
+		fprintf(printing->out, "complete -c %s -n '__%s_is \"%s\"' -a %s -d ", printing->program, printing->id,
+			group ? group->name : "", command->name);
+		print_quoted(printing->out, command->summary);
+		fputc('\n', printing->out);
 	}
-	switch (operands_source(command, instances)) {
-	case FROM_INSTANCES:
-		fprintf(out, "complete -c %s -n '%s' -a '(%s list -q 2>/dev/null)'\n", program, text_string(&condition),
-			program);
-		break;
-	case FROM_PATHS:
-		fprintf(out, "complete -c %s -n '%s' -F\n", program, text_string(&condition));
-		break;
-	case FROM_DIRECTORIES:
-		fprintf(out, "complete -c %s -n '%s' -a '(__fish_complete_directories)'\n", program,
-			text_string(&condition));
-		break;
-	default:
-		break;
-	}
-	print_fish_options(out, program, text_string(&condition), command->options);
+	if (command->members)
+		return;
+	text_appendf(&condition, "__%s_is \"%s%s%s\"", printing->id, group ? group->name : "", group ? " " : "",
+		command->name);
+	if (command->alias)
+		text_appendf(&condition, " \"%s%s%s\"", group ? group->name : "", group ? " " : "", command->alias);
+	print_fish_operands(printing, text_string(&condition), &offer);
+	print_fish_options(printing, text_string(&condition), command->options);
 }
 
-static void print_fish(FILE *out, const char *program, const struct command *commands, const struct option *global)
+/* The function that says whether the command on the line is one of its arguments. */
+static void print_fish_function(const struct printing *printing)
 {
-	struct text identifier AUTO(text_drop) = {0}, no_command AUTO(text_drop) = {0};
-	const char *id = identifier_of(program, &identifier);
-	bool instances = lists_instances(commands);
+	FILE *out = printing->out;
 
 	fprintf(out,
 		"# fish completion: %s completion fish | source\n"
 		"function __%s_is --description 'is one of these the command on the line'\n"
 		"\tset -l skip\n"
-		"\tset -l command ''\n"
+		"\tset -l command\n"
 		"\tfor word in (commandline -opc)[2..-1]\n"
 		"\t\tif test -n \"$skip\"\n"
 		"\t\t\tset skip\n"
 		"\t\t\tcontinue\n"
 		"\t\tend\n"
 		"\t\tswitch $word\n",
-		program, id);
-	for (const struct option *option = global; option->kind != OPTION_KIND_END; option++) {
+		printing->program, printing->id);
+	for (const struct option *option = printing->global; option->kind != OPTION_KIND_END; option++) {
 		if (!option_takes_value(option))
 			continue;
 		fprintf(out, "\t\t\tcase --%s", option->name);
@@ -361,34 +501,46 @@ static void print_fish(FILE *out, const char *program, const struct command *com
 			fprintf(out, " -%c", option->letter);
 		fputs("\n\t\t\t\tset skip 1\n", out);
 	}
+	fputs("\t\t\tcase '-*'\n"
+	      "\t\t\tcase '*'\n"
+	      "\t\t\t\tset command $command $word\n"
+	      "\t\t\t\tcontains -- \"$command\" '' ",
+		out);
+	print_groups(printing, " ");
 	fprintf(out,
-		"\t\t\tcase '-*'\n"
-		"\t\t\tcase '*'\n"
-		"\t\t\t\tset command $word\n"
-		"\t\t\t\tbreak\n"
+		"\n\t\t\t\tor break\n"
 		"\t\tend\n"
 		"\tend\n"
 		"\tcontains -- \"$command\" $argv\n"
 		"end\n"
 		"complete -c %s -f\n",
-		program);
-	for (const struct command *command = commands; command->name; command++)
-		print_fish_command(out, program, id, command, instances);
-	text_appendf(&no_command, "__%s_is \"\"", id);
-	print_fish_options(out, program, text_string(&no_command), global);
+		printing->program);
+}
+
+static void print_fish(const struct printing *printing)
+{
+	struct text no_command AUTO(text_drop) = {0};
+
+	print_fish_function(printing);
+	commands_walk(printing, print_fish_command);
+	text_appendf(&no_command, "__%s_is \"\"", printing->id);
+	print_fish_options(printing, text_string(&no_command), printing->global);
 }
 
 static const struct shell {
 	const char *name;
-	void (*print)(FILE *out, const char *program, const struct command *commands, const struct option *global);
+	void (*print)(const struct printing *printing);
 } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
 
 int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
 	const struct option *global, struct error *err)
 {
+	struct text identifier AUTO(text_drop) = {0};
+	const struct printing printing = {out, program, identifier_of(program, &identifier), commands, global};
+
 	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
 		if (!strcmp(shells[i].name, shell)) {
-			shells[i].print(out, program, commands, global);
+			shells[i].print(&printing);
 			return 0;
 		}
 	}

@@ -1,47 +1,44 @@
 /* Commands of two words: the second is looked up and parsed as the first one is. */
 #include "cli/group.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-
-const struct option group_options[] = {END_OF_OPTIONS};
 
 static bool is_help(const char *word)
 {
 	return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
-bool command_is_group(const struct command *command)
+static size_t member_count(const struct command *group)
 {
-	return command->options == group_options;
+	size_t count = 0;
+
+	while (group->members[count])
+		count++;
+	return count;
 }
 
-/* The array that base/options wants: ends with a row without a name. */
-static struct command *rows_make(struct cli *cli, const struct group *group)
+int group_run(struct cli *cli, const char *program, const struct command *group, size_t count, char **words,
+	struct error *err)
 {
-	struct command *commands = arena_new_array(&cli->arena, group->count + 1, struct command);
-
-	for (size_t i = 0; i < group->count; i++)
-		commands[i] = *group->commands[i];
-	return commands;
-}
-
-int group_run(struct cli *cli, const struct group *group, size_t count, char **words, struct error *err)
-{
-	const struct command *commands = rows_make(cli, group), *command;
+	const char *both = arena_format(&cli->arena, "%s %s", program, group->name);
+	struct command *commands = arena_new_array(&cli->arena, member_count(group) + 1, struct command);
+	const struct command *command;
 	char **operands;
 	size_t operand_count;
 	bool help = false;
 	void *options;
 
+	commands_fill(commands, group->members, member_count(group));
 	if (!count || (is_help(words[0]) && count == 1)) {
-		program_help(count ? stdout : stderr, group->program, group->purpose, commands, group_options);
+		program_help(count ? stdout : stderr, both, group->purpose, commands, options_none);
 		return count ? 0 : 2;
 	}
 	if (is_help(words[0]))
 		words++, count--, help = true;
-	command = command_find(commands, group->program, words[0], err);
+	command = command_find(commands, both, words[0], err);
 	if (!command)
 		return -1;
 	options = arena_alloc(&cli->arena, command->options_size);
@@ -49,7 +46,7 @@ int group_run(struct cli *cli, const struct group *group, size_t count, char **w
 			     &help, err) < 0)
 		return -1;
 	if (help) {
-		command_help(stdout, group->program, command);
+		command_help(stdout, both, command);
 		return 0;
 	}
 	return command->run(cli, options, operand_count, operands, err);

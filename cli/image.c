@@ -316,7 +316,7 @@ static const struct command image_tag_command = {
 	.operands = "NAME NEW_NAME",
 	.summary = "give an image another name",
 	.example = "warren image tag site:7 site:stable",
-	.options = group_options,
+	.options = options_none,
 	.operands_min = 2,
 	.operands_max = 2,
 	.run = tag_run,
@@ -332,32 +332,24 @@ static const struct command image_prune_command = {
 	.run = prune_run,
 };
 
-static int image_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	static const struct command *const commands[] = {
-		&image_pull_command,
-		&image_import_command,
-		&image_list_command,
-		&image_inspect_command,
-		&image_rm_command,
-		&image_prune_command,
-		&image_tag_command,
-		&image_export_command,
-		&image_verify_command,
-	};
-	static const struct group group = {.program = "warren image",
-		.purpose = "images: the roots that instances are made of",
-		.commands = commands,
-		.count = ARRAY_SIZE(commands)};
-
-	(void)options;
-	return group_run(context, &group, count, operands, err);
-}
+static const struct command *const image_members[] = {
+	&image_pull_command,
+	&image_import_command,
+	&image_list_command,
+	&image_inspect_command,
+	&image_rm_command,
+	&image_prune_command,
+	&image_tag_command,
+	&image_export_command,
+	&image_verify_command,
+	NULL,
+};
 
 const struct command image_command = {
 	GROUP_COMMAND,
 	.name = "image",
 	.summary = "fetch, list and remove images",
 	.example = "warren image pull debian:12\nwarren image list",
-	.run = image_run,
+	.members = image_members,
+	.purpose = "images: the roots that instances are made of",
 };

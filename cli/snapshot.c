@@ -84,7 +84,7 @@ static const struct command snapshot_create_command = {
 	.operands = "INSTANCE NAME",
 	.summary = "keep an instance's root as it is now, under a name",
 	.example = "warren snapshot create blog before-update",
-	.options = group_options,
+	.options = options_none,
 	.operands_min = 2,
 	.operands_max = 2,
 	.run = create_run,
@@ -108,7 +108,7 @@ static const struct command snapshot_restore_command = {
 	.operands = "INSTANCE NAME",
 	.summary = "go back: what a stopped instance wrote since is deleted",
 	.example = "warren snapshot restore blog before-update",
-	.options = group_options,
+	.options = options_none,
 	.operands_min = 2,
 	.operands_max = 2,
 	.run = restore_run,
@@ -119,31 +119,27 @@ static const struct command snapshot_rm_command = {
 	.operands = "INSTANCE NAME…",
 	.summary = "remove snapshots",
 	.example = "warren snapshot rm blog before-update",
-	.options = group_options,
+	.options = options_none,
 	.operands_min = 2,
 	.operands_max = SIZE_MAX,
 	.run = rm_run,
 };
 
-static int snapshot_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	static const struct command *const commands[] = {
-		&snapshot_create_command, &snapshot_list_command, &snapshot_restore_command, &snapshot_rm_command};
-	static const struct group group = {.program = "warren snapshot",
-		.purpose = "named states of an instance's root",
-		.commands = commands,
-		.count = ARRAY_SIZE(commands)};
-
-	(void)options;
-	return group_run(context, &group, count, operands, err);
-}
+static const struct command *const snapshot_members[] = {
+	&snapshot_create_command,
+	&snapshot_list_command,
+	&snapshot_restore_command,
+	&snapshot_rm_command,
+	NULL,
+};
 
 const struct command snapshot_command = {
 	GROUP_COMMAND,
 	.name = "snapshot",
 	.summary = "keep, list and bring back states of an instance's root",
 	.example = "warren snapshot create blog before-update\nwarren snapshot list blog",
-	.run = snapshot_run,
+	.members = snapshot_members,
+	.purpose = "named states of an instance's root",
 };
 
 /* --- clone -------------------------------------------------------------------------------------------------------- */

@@ -167,7 +167,7 @@ static const struct command volume_rm_command = {
 	.operands = "NAME…",
 	.summary = "delete volumes that no instance has, with all that is in them",
 	.example = "warren volume rm data",
-	.options = group_options,
+	.options = options_none,
 	.operands_min = 1,
 	.operands_max = SIZE_MAX,
 	.run = rm_run,
@@ -178,27 +178,23 @@ static const struct command volume_prune_command = {
 	.operands = "",
 	.summary = "delete the volumes of images that no instance has any more",
 	.example = "warren volume prune",
-	.options = group_options,
+	.options = options_none,
 	.run = prune_run,
 };
 
-static int volume_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	static const struct command *const commands[] = {
-		&volume_list_command, &volume_inspect_command, &volume_rm_command, &volume_prune_command};
-	static const struct group group = {.program = "warren volume",
-		.purpose = "directories that outlive their instances",
-		.commands = commands,
-		.count = ARRAY_SIZE(commands)};
-
-	(void)options;
-	return group_run(context, &group, count, operands, err);
-}
+static const struct command *const volume_members[] = {
+	&volume_list_command,
+	&volume_inspect_command,
+	&volume_rm_command,
+	&volume_prune_command,
+	NULL,
+};
 
 const struct command volume_command = {
 	GROUP_COMMAND,
 	.name = "volume",
 	.summary = "list and delete named volumes",
 	.example = "warren volume list\nwarren volume rm data",
-	.run = volume_run,
+	.members = volume_members,
+	.purpose = "directories that outlive their instances",
 };

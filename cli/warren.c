@@ -131,15 +131,17 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	if (!help &&
 		options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
 		return -1;
-	if (help && command_is_group(command)) {
+	if (help && command->members) {
 		char *word[] = {(char[]){"help"}, NULL};
 
-		return command->run(cli, options, 1, word, err);
+		return group_run(cli, PROGRAM, command, 1, word, err);
 	}
 	if (help) {
 		command_help(stdout, PROGRAM, command);
 		return 0;
 	}
+	if (command->members)
+		return group_run(cli, PROGRAM, command, count, operands, err);
 	return command->run(cli, options, count, operands, err);
 }
 

@@ -11,7 +11,8 @@
 /* The scratch directory holds the script, a "sample" that lists two instances, a file and a directory. */
 static void prepare(const struct scratch *scratch, const char *shell)
 {
-	static const char program[] = "#!/bin/sh\n[ \"$*\" = 'list -q' ] && printf 'web-1\\nweb-2\\n'\n";
+	static const char program[] = "#!/bin/sh\ncase $* in 'list -q') printf 'web-1\\nweb-2\\n' ;; 'image list -q') "
+				      "printf 'debian:12\\nhost\\n' ;; esac\n";
 	auto_free char *text = NULL;
 	struct error err;
 	size_t length;
@@ -51,7 +52,14 @@ struct expected {
 };
 
 static const struct expected cases[] = {
-	{"''", "run list stop apply "},
+	{"''", "run list stop apply image "},
+	{"ima", "image "},
+	{"image ''", "list tag "},
+	{"--root image image t", "tag "},
+	{"image ls --form", "--format "},
+	{"image list --format ''", "table json "},
+	{"image tag ho", "host "},
+	{"run -d ho", "host "},
 	{"st", "stop "},
 	{"--", "--root --debug --help "},
 	{"--root wx stop web-", "web-1 web-2 "},
