@@ -2,6 +2,7 @@
  * from spec.json, so that filter, capabilities and limits are the same and nothing of them need be stored. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -190,10 +191,21 @@ static int pipe_make(struct joining *joining, int index, struct error *err)
 	return 0;
 }
 
+/* Both streams into one pipe. */
+static int capture_make(struct joining *joining, struct error *err)
+{
+	if (pipe_make(joining, 1, err) < 0)
+		return -1;
+	joining->stdio[2] = fcntl(joining->stdio[1], F_DUPFD_CLOEXEC, 3);
+	return joining->stdio[2] < 0 ? fail_errno(err, "copy a pipe's end") : 0;
+}
+
 static int stdio_make(struct joining *joining, struct error *err)
 {
 	if (joining->options->terminal || joining->options->detach)
 		return 0;
+	if (joining->options->capture)
+		return capture_make(joining, err);
 	for (int i = joining->options->interactive ? 0 : 1; i < 3; i++)
 		if (pipe_make(joining, i, err) < 0)
 			return -1;
@@ -253,6 +265,48 @@ static int joined_await(struct joining *joining, const struct launched *launched
 	return -1;
 }
 
+/* What it writes while it runs, or at once after its end: a child that it left behind may hold the pipe for ever. */
+static void capture_take(struct exec_capture *capture, int pipe)
+{
+	char bytes[4096];
+	ssize_t got;
+
+	while ((got = read(pipe, bytes, sizeof(bytes))) > 0) {
+		size_t room = capture->room - 1 - capture->length;
+		size_t part = (size_t)got < room ? (size_t)got : room;
+
+		memcpy(capture->bytes + capture->length, bytes, part);
+		capture->length += part;
+	}
+	capture->bytes[capture->length] = '\0';
+}
+
+static int captured_await(struct joining *joining, const struct launched *launched, int *status, struct error *err)
+{
+	struct exec_capture *capture = joining->options->capture;
+	int64_t deadline_ms = clock_deadline_ms(capture->timeout_ms);
+	struct pollfd fds[] = {{.fd = launched->pidfd, .events = POLLIN}, {.fd = joining->relays[1], .events = POLLIN}};
+	int wait_status;
+
+	for (int i = 0; i < 3; i++)
+		fd_drop(&joining->stdio[i]);
+	fcntl(joining->relays[1], F_SETFL, O_NONBLOCK);
+	while (!fds[0].revents && !capture->timed_out) {
+		poll(fds, ARRAY_SIZE(fds), clock_poll_ms(deadline_ms));
+		capture_take(capture, joining->relays[1]);
+		if (fds[1].revents & POLLHUP)
+			fds[1].fd = -1;
+		capture->timed_out = !fds[0].revents && clock_ms() >= deadline_ms;
+	}
+	if (capture->timed_out && process_signal(launched->pidfd, SIGKILL, err) < 0 && err->kind != ERROR_MISSING)
+		return -1;
+	if (process_reap(launched->pidfd, &wait_status, err) < 0)
+		return -1;
+	capture_take(capture, joining->relays[1]);
+	*status = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+	return 0;
+}
+
 static int exec_run(struct joining *joining, const char *name, int *status, struct error *err)
 {
 	AUTO(launched_drop) struct launched launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1};
@@ -262,6 +316,8 @@ static int exec_run(struct joining *joining, const char *name, int *status, stru
 		joining_start(joining, &launched, status, err) < 0)
 		return -1;
 	*status = 0;
+	if (joining->options->capture)
+		return captured_await(joining, &launched, status, err);
 	/* Detached: when we end the host's first process becomes its parent, and reaps it. */
 	return joining->options->detach ? 0 : joined_await(joining, &launched, status, err);
 }

@@ -49,6 +49,8 @@ static enum end_reason end_reason(const struct end *end)
 		return END_HOST;
 	if (end->killed_by && end->wait_status >= 0 && was_killed(end->wait_status, end->killed_by))
 		return END_KILLED;
+	if (end->unwell)
+		return END_UNHEALTHY;
 	if (end->desired == DESIRED_STOPPED)
 		return end->killed_by == SIGKILL ? END_KILLED : END_STOPPED;
 	if (end->oom_kills > 0 && (end->wait_status < 0 || was_killed(end->wait_status, SIGKILL)))

@@ -69,10 +69,11 @@ enum end_reason {
 	END_KILLED,
 	END_HOST,
 	END_START_FAILED,
-	END_REBOOT
+	END_REBOOT,
+	END_UNHEALTHY /* ended by its monitor, because of its health check */
 };
 extern const char *const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
-						restarted or monitor lost", "start failed", "reboot" */
+						restarted or monitor lost", "start failed", "reboot", "unhealthy" */
 
 struct exit_record {
 	enum end_reason reason;
@@ -224,6 +225,15 @@ struct exec_options {
 	struct strings args, env;	/* "NAME=value" on top of the instance's */
 	const char *user, *working_dir; /* NULL: the instance's */
 	bool terminal, interactive, detach;
+	struct exec_capture *capture; /* NULL: its output is ours */
+};
+/* For a command whose output is wanted, not shown: both streams, the beginning; what comes behind is thrown away. When
+ * the time is out it is killed. */
+struct exec_capture {
+	char *bytes; /* `room` of them, NUL included */
+	size_t room, length;
+	int64_t timeout_ms;
+	bool timed_out;
 };
 /* Same user namespace, filter, capabilities, cgroup as the instance. *status as `$?`; 126/127 as the shell's. */
 MUST_CHECK int instance_exec(

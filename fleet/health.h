@@ -28,8 +28,8 @@ enum health_kind { HEALTH_KIND_NONE, HEALTH_KIND_HTTP, HEALTH_KIND_TCP, HEALTH_K
 /* A check with every default filled in, for a process that keeps nothing else: no pointer in it. */
 struct health_check {
 	enum health_kind kind;
-	bool inside;		/* http and tcp: asked on the loopback of its own network namespace */
-	struct in_addr address; /* else there, from the host */
+	bool inside;		   /* http and tcp: asked on the loopback of its own network namespace */
+	struct ip_address address; /* else there, from the host */
 	uint16_t port;
 	int64_t interval_ms, timeout_ms, start_period_ms, start_interval_ms, retries;
 	enum health_action on_failure; /* never HEALTH_UNSAID */
@@ -37,7 +37,10 @@ struct health_check {
 };
 /* spec has its image's check already, if it wants that: instance_image_health(). */
 void health_check_make(const struct instance_spec *spec, const struct record *record, struct health_check *out);
-/* The same from an instance's files. */
+bool health_checks_equal(const struct health_check *a, const struct health_check *b);
+/* An instance's specification with its image's check, if it takes that; and the check of its files. */
+MUST_CHECK int health_spec_load(
+	struct arena *arena, const struct instance *instance, struct instance_spec *spec, struct error *err);
 MUST_CHECK int health_check_load(const struct instance *instance, struct health_check *out, struct error *err);
 
 /* --- health_state.c: what the answers mean. Pure: no clock, no files ---------------------------------------------- */

@@ -113,7 +113,7 @@ void health_check_make(const struct instance_spec *spec, const struct record *re
 
 	*out = (struct health_check){
 		.inside = !record->network,
-		.address = record->address,
+		.address = ip_from_v4(record->address),
 		.interval_ms = value_or(&health->interval_ms, INTERVAL_MS),
 		.timeout_ms = value_or(&health->timeout_ms, TIMEOUT_MS),
 		.start_period_ms = value_or(&health->start_period_ms, START_PERIOD_MS),
@@ -135,6 +135,14 @@ void health_check_make(const struct instance_spec *spec, const struct record *re
 	}
 }
 
+bool health_checks_equal(const struct health_check *a, const struct health_check *b)
+{
+	return a->kind == b->kind && a->inside == b->inside && ip_equal(&a->address, &b->address) &&
+	       a->port == b->port && a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
+	       a->start_period_ms == b->start_period_ms && a->start_interval_ms == b->start_interval_ms &&
+	       a->retries == b->retries && a->on_failure == b->on_failure && !strcmp(a->request, b->request);
+}
+
 /* The image `host` says nothing, and asking for it would prepare it. */
 static int image_of(
 	struct arena *arena, int dir, const struct instance_spec *spec, struct image_config *out, struct error *err)
@@ -145,13 +153,12 @@ static int image_of(
 	return instance_image_read(-1, dir, spec, arena, out, err);
 }
 
-static int check_read(struct arena *arena, const struct instance *instance, struct instance_spec *spec,
-	struct record *record, struct error *err)
+int health_spec_load(
+	struct arena *arena, const struct instance *instance, struct instance_spec *spec, struct error *err)
 {
 	struct image_config image;
 
 	if (instance_spec_load(arena, instance->dir, instance->name, spec, err) < 0 ||
-		record_read(arena, instance->dir, record, err) < 0 ||
 		image_of(arena, instance->dir, spec, &image, err) < 0)
 		return -1;
 	instance_image_health(&image, spec);
@@ -164,7 +171,7 @@ int health_check_load(const struct instance *instance, struct health_check *out,
 	struct instance_spec spec;
 	struct record record;
 
-	if (check_read(&arena, instance, &spec, &record, err) < 0)
+	if (health_spec_load(&arena, instance, &spec, err) < 0 || record_read(&arena, instance->dir, &record, err) < 0)
 		return -1;
 	health_check_make(&spec, &record, out);
 	return 0;

@@ -38,6 +38,16 @@ static int64_t next_delay(struct health *health, int64_t now_ms)
 	return health->delay_ms;
 }
 
+/* Without a start period the first failure counts already: a little patience. */
+static int64_t first_delay(struct health *health, int64_t now_ms)
+{
+	const struct health_check *check = &health->check;
+
+	if (in_start_period(health, now_ms))
+		return next_delay(health, now_ms);
+	return least(check->start_interval_ms, check->interval_ms);
+}
+
 void health_begin(struct health *health, const struct health_check *check, int64_t now_ms, int64_t real_ms)
 {
 	bool goes_on = health->state != HEALTH_NONE && check->kind != HEALTH_KIND_NONE;
@@ -52,7 +62,7 @@ void health_begin(struct health *health, const struct health_check *check, int64
 		state_set(health, HEALTH_STARTING, real_ms);
 	}
 	health->delay_ms = 0;
-	health->due_ms = now_ms + next_delay(health, now_ms);
+	health->due_ms = now_ms + (goes_on ? next_delay(health, now_ms) : first_delay(health, now_ms));
 }
 
 void health_put_off(struct health *health, int64_t now_ms)

@@ -136,6 +136,7 @@ struct end {
 	enum desired_state desired;
 	int killed_by; /* signal that `kill` sent, 0 none */
 	bool boot;     /* it was an init, which ends by reboot(2) */
+	bool unwell;   /* its monitor ended it, because of its health */
 	bool halted;   /* it was asked to end because the host goes down */
 };
 struct exit_record end_judge(const struct end *end);

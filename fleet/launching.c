@@ -523,12 +523,24 @@ static void start_tell(const struct start *start)
 	event_write(start->host, &event);
 }
 
+/* In the foreground nobody waits for anything but the output. */
+static void check_begin(struct start *start)
+{
+	struct health_check check;
+
+	if (start->monitor->foreground)
+		return;
+	health_check_make(&start->wanted, &start->record, &check);
+	monitor_health_begin(start->monitor, &check);
+}
+
 static int run_record(struct start *start, struct error *err)
 {
 	struct monitor *monitor = start->monitor;
 
 	if (ports_open(start, err) < 0)
 		return -1;
+	check_begin(start);
 	monitor->run.started = true;
 	monitor->began_ms = clock_ms();
 	if (run_write(monitor->instance.live, &monitor->run, err) < 0)

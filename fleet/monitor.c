@@ -29,6 +29,7 @@ void monitor_init(struct monitor *monitor, const struct instance *instance)
 		.console_peer = -1,
 		.input = -1,
 		.launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1},
+		.probe = PROBE_IDLE,
 	};
 	monitor->run.ports = monitor->ports;
 }
@@ -36,6 +37,7 @@ void monitor_init(struct monitor *monitor, const struct instance *instance)
 /* The instance's own descriptors are the instance's holder's. */
 void monitor_drop(struct monitor *monitor)
 {
+	probe_drop(&monitor->probe);
 	log_close(&monitor->log);
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fd_drop(&monitor->output[i]);
@@ -81,6 +83,7 @@ static struct exit_record run_judge(struct monitor *monitor)
 		.killed_by = killed_read(monitor->instance.live),
 		.halted = halted_read(monitor->instance.live),
 		.boot = monitor->boot,
+		.unwell = monitor->unwell,
 	};
 	struct exit_record exit;
 	struct error ignored;
@@ -160,14 +163,15 @@ static bool run_again(struct monitor *monitor, struct exit_record *exit, char *d
 /* One that could not be started counts as one that ended at once. True: it runs. */
 static bool restart_try(struct monitor *monitor, struct exit_record *exit, char *detail, size_t size)
 {
-	int64_t lived_ms = clock_ms() - monitor->began_ms, delay_ms;
+	int64_t delay_ms;
+	bool well = monitor_was_well(monitor, clock_ms() - monitor->began_ms);
 	struct error ignored;
 	bool runs = false;
 
 	for (;;) {
 		enum desired_state desired = instance_desired(&monitor->instance);
 
-		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, lived_ms, &delay_ms))
+		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, well, &delay_ms))
 			return false;
 		exit->restarts = monitor->run.restarts;
 		usage_note(&monitor->instance, &monitor->run, false);
@@ -182,9 +186,36 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 		fd_drop(&monitor->instance.lock);
 		if (runs || delay_ms < 0)
 			return runs;
-		lived_ms = 0;
+		well = false;
 	}
 }
+
+/* --- what can change while it runs -------------------------------------------------------------------------------- */
+
+/* A command has written another specification and woken us. */
+static void monitor_reload(struct monitor *monitor)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance *instance = &monitor->instance;
+	struct health_check check;
+	struct instance_spec spec;
+	struct record record;
+	struct error err;
+
+	if (health_spec_load(&arena, instance, &spec, &err) < 0 ||
+		record_read(&arena, instance->dir, &record, &err) < 0) {
+		log_warn("%s: %s", instance->name, err.text);
+		return;
+	}
+	monitor->restart = spec.restart;
+	health_check_make(&spec, &record, &check);
+	if (!health_checks_equal(&check, &monitor->health.check) && !monitor->unwell)
+		monitor_health_begin(monitor, &check);
+	arena_drop(&arena);
+	monitor_shrink(NULL);
+}
+
+/* --- its life ----------------------------------------------------------------------------------------------------- */
 
 struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct monitor *monitor))
 {
@@ -193,8 +224,9 @@ struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct mon
 
 	do {
 		while (watch(monitor) == 0)
-			;
+			monitor_reload(monitor);
 		exit = run_judge(monitor);
+		monitor_health_end(monitor);
 	} while (restart_try(monitor, &exit, detail, sizeof(detail)));
 	run_end(monitor, &exit);
 	return exit;
@@ -255,5 +287,6 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 		return -1;
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)
 		return -1;
+	monitor_health_adopt(monitor);
 	return run_write(instance->live, &monitor->run, err);
 }

@@ -8,6 +8,7 @@
 
 #include "fleet/instance.h"
 #include "fleet/logs.h"
+#include "fleet/probe.h"
 #include "fleet/restart.h"
 #include "runtime/runtime.h"
 
@@ -38,6 +39,11 @@ struct monitor {
 	int64_t began_ms;	  /* CLOCK_BOOTTIME */
 	int64_t oom_kills;	  /* of the cgroup, when the run began */
 	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
+
+	struct health health;
+	struct probe probe;
+	bool unwell;	   /* we end this run, because of its health */
+	int64_t ending_ms; /* then by force; 0: we do not; CLOCK_BOOTTIME */
 };
 
 /* --- launching.c: one start --------------------------------------------------------------------------------------- */
@@ -71,6 +77,21 @@ void monitor_shrink(struct arena *caller_arena);
 void monitor_protect(struct monitor *monitor);	 /* against the out-of-memory killer; what it cannot, it leaves */
 void monitor_unprotect(struct monitor *monitor); /* before a clone: the instance must not inherit it */
 void monitor_record_drops(struct monitor *monitor);
+
+/* --- watch_health.c ----------------------------------------------------------------------------------------------- */
+
+/* A run begins, or its check has changed: the first state is written before the run counts as started. */
+void monitor_health_begin(struct monitor *monitor, const struct health_check *check);
+/* Goes on where a monitor that was killed had come to. */
+void monitor_health_adopt(struct monitor *monitor);
+/* The run has ended. */
+void monitor_health_end(struct monitor *monitor);
+/* How long poll(2) may wait for the sake of the check; -1: for ever. */
+int64_t monitor_health_wait_ms(const struct monitor *monitor);
+/* Does what is due. ready: the probe's descriptor is. */
+void monitor_health_turn(struct monitor *monitor, bool ready);
+/* Whether a run that has ended was a success: it was healthy at some time, or, without a check, lived long enough. */
+bool monitor_was_well(const struct monitor *monitor, int64_t lived_ms);
 
 /* --- monitor.c ---------------------------------------------------------------------------------------------------- */
 

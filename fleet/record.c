@@ -89,8 +89,8 @@ static const struct field run_fields[] = {
 };
 
 /* Spelled for the file, where a space would be odd; order of enum end_reason. */
-const char *const end_reason_words[] = {
-	"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host", "start_failed", "reboot", NULL};
+const char *const end_reason_words[] = {"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host",
+	"start_failed", "reboot", "unhealthy", NULL};
 
 static const struct field exit_fields[] = {
 	INTEGER("version", struct exit_file, version, 1, RECORD_VERSION, REQUIRED),

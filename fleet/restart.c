@@ -23,11 +23,13 @@ static int64_t next_delay(const struct restart_spec *spec, int64_t last_ms)
 }
 
 bool restart_decide(const struct restart_spec *spec, struct backoff *backoff, const struct exit_record *exit,
-	enum desired_state desired, int64_t lived_ms, int64_t *delay_ms)
+	enum desired_state desired, bool well, int64_t *delay_ms)
 {
-	if (lived_ms >= RESTART_RESET_MS)
+	bool always = exit->reason == END_REBOOT || exit->reason == END_UNHEALTHY;
+
+	if (well)
 		*backoff = (struct backoff){0};
-	if (desired == DESIRED_STOPPED || (exit->reason != END_REBOOT && !policy_wants(spec, exit)))
+	if (desired == DESIRED_STOPPED || (!always && !policy_wants(spec, exit)))
 		return false;
 	if (exit->reason != END_REBOOT && spec->max_retries.set && backoff->retries >= spec->max_retries.value)
 		return false;

@@ -8,7 +8,7 @@
 #include "fleet/fleet.h"
 #include "fleet/spec.h"
 
-/* A run that lived this long was a success: delay and count begin anew. */
+/* A run that lived this long was a success, when nobody asks how it is. */
 #define RESTART_RESET_MS 10000
 
 struct backoff {
@@ -16,8 +16,9 @@ struct backoff {
 	int64_t retries;  /* in a row */
 };
 
-/* True: start again after *delay_ms. lived_ms: how long the run took. */
+/* True: start again after *delay_ms. well: the run was a success, so delay and count begin anew. One that was ended for
+ * its health, and one that has rebooted itself, begin again whatever the policy. */
 bool restart_decide(const struct restart_spec *spec, struct backoff *backoff, const struct exit_record *exit,
-	enum desired_state desired, int64_t lived_ms, int64_t *delay_ms);
+	enum desired_state desired, bool well, int64_t *delay_ms);
 
 #endif

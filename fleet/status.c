@@ -14,7 +14,7 @@
 const char *const instance_state_names[] = {
 	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
 const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
-	"host restarted or monitor lost", "start failed", "reboot", NULL};
+	"host restarted or monitor lost", "start failed", "reboot", "unhealthy", NULL};
 
 static bool is_frozen(const struct host *host, const char *path)
 {

@@ -139,6 +139,15 @@ static int wish_write(const struct stopping *stopping, struct error *err)
 	return instance->live < 0 ? 0 : halted_write(instance->live, err);
 }
 
+int stopping_ask(struct stopping *stopping, const struct run *run, struct error *err)
+{
+	int64_t grace_ms;
+	int signal;
+
+	stop_manner(stopping, &signal, &grace_ms);
+	return ask_to_end(stopping, run, signal, grace_ms, err);
+}
+
 int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};

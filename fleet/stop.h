@@ -20,6 +20,8 @@ struct stopping {
 
 /* Desired state stopped, no new connections, the stop signal. `stopping->instance` is held already. */
 MUST_CHECK int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err);
+/* The stop signal alone, to a run whose first process is stopping->pidfd; sets the deadline. */
+MUST_CHECK int stopping_ask(struct stopping *stopping, const struct run *run, struct error *err);
 /* The deadline has passed: kills the whole cgroup the first time, and the second time gives up (-1). */
 MUST_CHECK int stopping_expire(struct stopping *stopping, struct error *err);
 /* Its first process has ended (or there was none): waits for the monitor's record or writes it. */

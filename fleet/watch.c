@@ -1,5 +1,5 @@
-/* What a monitor does nearly all of its life: wait. One poll(2) over the first process and its output; no timer, so no
- * wake-up when nothing happens; nothing is parsed. */
+/* What a monitor does nearly all of its life: wait. One poll(2) over the first process and its output; no timer but
+ * that of a health check, so no wake-up when nothing happens; nothing is parsed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -102,12 +102,14 @@ static void output_take_last(struct monitor *monitor)
 
 int monitor_watch(struct monitor *monitor)
 {
-	struct pollfd fds[1 + LOG_STREAMS] = {{.fd = monitor->launched.pidfd, .events = POLLIN}};
+	struct pollfd fds[2 + LOG_STREAMS] = {{.fd = monitor->launched.pidfd, .events = POLLIN}};
+	struct pollfd *probe = &fds[1 + LOG_STREAMS];
 
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fds[1 + i] = (struct pollfd){.fd = monitor->output[i], .events = POLLIN};
 	for (;;) {
-		int ready = poll_awake(fds, ARRAY_SIZE(fds), -1);
+		*probe = (struct pollfd){.fd = monitor->probe.fd, .events = monitor->probe.events};
+		int ready = poll_awake(fds, ARRAY_SIZE(fds), monitor_health_wait_ms(monitor));
 
 		if (ready < 0)
 			return 0;
@@ -121,6 +123,7 @@ int monitor_watch(struct monitor *monitor)
 			output_take_last(monitor);
 			return 1;
 		}
+		monitor_health_turn(monitor, probe->revents != 0);
 		monitor_record_drops(monitor);
 		if (monitor->log.dir >= 0)
 			log_rest(&monitor->log);

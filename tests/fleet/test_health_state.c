@@ -39,6 +39,18 @@ TEST(health_state, asks_quickly_while_it_starts_and_then_at_its_interval)
 	cr_assert(health.due_ms == 15000);
 }
 
+TEST(health_state, without_a_start_period_the_first_question_waits_a_start_interval)
+{
+	struct health_check check = every_ten;
+	struct health health = {0};
+
+	check.start_period_ms = 0;
+	health_begin(&health, &check, 100, 1);
+	cr_assert(health.due_ms == 1100);
+	health_take(&health, &ill, 1100, 1);
+	cr_assert(health.failing_streak == 1 && health.due_ms == 11100);
+}
+
 TEST(health_state, failures_while_it_starts_do_not_count)
 {
 	struct health health = {0};
