@@ -81,6 +81,20 @@ void program_help(FILE *out, const char *program, const char *purpose, const str
 MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
 	const struct option *global, struct error *err);
 
+/* What a manual page says beside its tables. A line of the text is a paragraph. The first section stands before the
+ * options, the others behind the commands; one without heading ends them. */
+struct manual_section {
+	const char *heading, *text;
+};
+struct manual {
+	const char *program, *title, *purpose;
+	int section;
+	const struct manual_section *sections;
+};
+/* The page in man(7)'s language: every command and every option that help shows. */
+void program_manual(
+	FILE *out, const struct manual *manual, const struct command *commands, const struct option *global);
+
 extern const struct option options_none[];
 /* The command `completion` of a program, whose run() calls program_completion() with the program's tables. */
 #define COMPLETION_COMMAND(program_, run_)                                                                             \

@@ -12,6 +12,7 @@
 #include "base/options.h"
 #include "cli/cli.h"
 #include "cli/group.h"
+#include "cli/manual.h"
 
 #define PROGRAM "warren"
 #define PURPOSE "run many isolated server instances on one Linux host, with no daemon"
@@ -34,6 +35,9 @@ static const struct option global_table[] = {
 
 static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err);
 static const struct command completion_command = COMPLETION_COMMAND(PROGRAM, completion_run);
+static int manual_run(void *context, void *options, size_t count, char **operands, struct error *err);
+/* For the build, which installs the page: not in the help. */
+static const struct command manual_command = {.name = "manual", .options = options_none, .run = manual_run};
 
 /* In the order of `warren --help`. */
 static const struct command *const order[] = {
@@ -71,6 +75,7 @@ static const struct command *const order[] = {
 	&doctor_command,
 	&boot_command,
 	&completion_command,
+	&manual_command,
 };
 
 /* The array that base/options wants. */
@@ -80,6 +85,13 @@ static int completion_run(void *context, void *options, size_t count, char **ope
 {
 	(void)context, (void)options, (void)count;
 	return program_completion(stdout, operands[0], PROGRAM, commands, global_table, err);
+}
+
+static int manual_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	(void)context, (void)options, (void)count, (void)operands, (void)err;
+	program_manual(stdout, &warren_manual, commands, global_table);
+	return 0;
 }
 
 int cli_open(struct cli *cli, struct error *err)
