@@ -32,10 +32,10 @@ TEST(manual, has_what_the_tables_have)
 		".SH DESCRIPTION\nA first paragraph \\- with a dash.\n.P\n\\&.A second one.\n.SH GLOBAL OPTIONS\n",
 		".TP\n\\fB\\-\\-root\\fR \\fIDIR\\fR\ndirectory of the state\n.TP\n\\fB\\-D\\fR, \\fB\\-\\-debug\\fR\n",
 		".SS run\n\\fBsample run\\fR [options] IMAGE [COMMAND…]\n.P\nStart a new instance.\n.TP\n",
+		".EX\nsample run \\-d host\nsample run host \\-\\- sh\n.EE\n",
 		"Also called \\fBps\\fR.\n",
 		".SS image\n\\fBsample image\\fR COMMAND [options] …\n",
 		".SS image tag\n\\fBsample image tag\\fR IMAGE NAME\n",
-		".EX\nsample run \\-d host\nsample run host \\-\\- sh\n.EE\n",
 		"\n.SH FILES\nnone\n",
 	};
 	auto_free char *page = page_make();
