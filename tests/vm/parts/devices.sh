@@ -77,14 +77,19 @@ shares_make() {
 
 # Without a name from the start: nothing of it is left, whatever ends us. QEMU first opens it to read only, and takes the
 # descriptor whose mode fits.
+disk_format() {
+	truncate -s "${disk}M" "$1" &&
+		mkfs.ext4 -q -O quota,project -E quotatype=prjquota,lazy_itable_init=1,nodiscard "$1" ||
+		fail "cannot make the scratch disk of $disk MiB"
+}
+
+# Named, it is used as it was left.
 # shellcheck disable=SC2094
 disk_make() {
-	file=$(mktemp "$cache/disk.XXXXXX") || fail "cannot write in $cache"
+	file=${disk_file:-$(mktemp "$cache/disk.XXXXXX")} || fail "cannot write in $cache"
+	[ -s "$file" ] || disk_format "$file"
 	exec 6<>"$file" 7<"$file"
-	truncate -s "${disk}M" "$file" &&
-		mkfs.ext4 -q -O quota,project -E quotatype=prjquota,lazy_itable_init=1,nodiscard "$file" ||
-		fail "cannot make the scratch disk of $disk MiB"
-	rm -f "$file"
+	[ -n "$disk_file" ] || rm -f "$file"
 	devices="$devices -add-fd set=6,fd=6 -add-fd set=6,fd=7 -drive if=none,id=scratch,file=/dev/fdset/6,format=raw,cache=unsafe,discard=unmap,file.locking=off -device virtio-blk-pci,drive=scratch"
 }
 

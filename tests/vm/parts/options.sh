@@ -24,6 +24,7 @@ else in memory. The working directory is the caller's if a share covers it, else
   -z, --swap MIB       swap on zram, 0: none                                       [512]
   -d, --disk MIB       a scratch disk, ext4 with project quotas, at /mnt/disk; holds /tmp, /var/tmp, /var/lib/warren too:
                        idmapped mounts and io.max need a real file system          [none]
+      --disk-file FILE the scratch disk is this file, made when it is not there, and stays: for a machine that loses its power
   -i, --init KIND      plain: a shell script is the first process; systemd: the root's systemd is     [plain]
   -g, --cgroup         plain: COMMAND in a cgroup of its own (/vm.run), not in the root cgroup
       --cgroups KIND   plain: v2, or hybrid: version 1 with a hierarchy for each controller beside v2   [v2]
@@ -106,6 +107,7 @@ option_value() {
 	-c | --cpus) number_check "$1" "$2" && cpus=$2 ;;
 	-z | --swap) number_check "$1" "$2" && swap=$2 ;;
 	-d | --disk) number_check "$1" "$2" && disk=$2 ;;
+	--disk-file) disk_file=$2 ;;
 	-i | --init) init=$2 ;;
 	--cgroups) cgroups=$2 ;;
 	--controllers) controllers=$2 ;;
@@ -133,7 +135,7 @@ option_value() {
 options_defaults() {
 	verbose='' timeout=300 memory=2048 cpus=2 swap=512 disk='' init=plain cgroup=0 cgroups=v2 controllers=all root_given='' kernel=''
 	modules='' sysctls='' tmpfs='' peer='' link='' wire_server=on address='' hosts='' hostname=vm accel=tcg shell='' mask='' append='' qemu=''
-	keep='' directory='' environment='' shares='' peer_shares='' writable=''
+	keep='' disk_file='' directory='' environment='' shares='' peer_shares='' writable=''
 }
 
 # Sets the variables above; options_count is the number of words that were options.
@@ -183,6 +185,7 @@ options_check() {
 		usage >&2
 		exit 125
 	fi
+	[ -z "$disk_file" ] || [ -n "$disk" ] || fail "--disk-file goes with --disk MIB"
 	[ -z "$writable" ] || [ -f "$root_given" ] || fail "--writable goes with --root IMAGE only"
 	if [ -n "$peer" ]; then
 		[ -z "$link$shell" ] || fail "--peer goes with neither --link, --join nor --shell"
