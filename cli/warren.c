@@ -74,6 +74,7 @@ static const struct command *const order[] = {
 	&image_command,
 	&doctor_command,
 	&boot_command,
+	&check_command,
 	&completion_command,
 	&manual_command,
 };

@@ -391,6 +391,25 @@ MUST_CHECK int host_boot(struct host *host, const struct boot_request *request, 
 /* Stops all that runs, dependants first, without changing what owners want: host_boot() starts the same again. */
 MUST_CHECK int host_halt(struct host *host, const struct boot_request *request, struct error *err);
 
+/* --- state against kernel ----------------------------------------------------------------------------------------- */
+
+/* Something that nobody has any more, or that somebody should have and has not. */
+struct check_finding {
+	const char *kind; /* "slot", "link", "cgroup", "leftover" … */
+	const char *name; /* of the instance, or of the thing */
+	const char *text; /* what is wrong with it, in one line */
+	bool repaired;
+	const char *failure; /* why it was not, when it was tried; NULL */
+};
+struct check_report {
+	struct check_finding *items;
+	size_t count, left; /* left: not repaired */
+};
+/* Compares the records with the kernel and with what was given away. Commands may be at work meanwhile: what is seen
+ * twice, a moment apart, counts. repair: puts right what can be without a decision of somebody's. */
+MUST_CHECK int host_check(
+	struct arena *arena, struct host *host, bool repair, struct check_report *out, struct error *err);
+
 /* --- usage -------------------------------------------------------------------------------------------------------- */
 
 /* What an instance has used in one month (UTC), over all its runs; kept after its removal, under its name. Written down

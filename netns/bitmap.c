@@ -162,3 +162,21 @@ int bitmap_is_empty(const struct bitmap *bitmap, struct error *err)
 	}
 	return 1;
 }
+
+int bitmap_count(const struct bitmap *bitmap, size_t *count, struct error *err)
+{
+	uint8_t piece[PIECE_SIZE];
+
+	*count = 0;
+	for (off_t at = HEADER_SIZE; at < BITMAP_SIZE_MAX; at += PIECE_SIZE) {
+		ssize_t length = pread(bitmap->fd, piece, sizeof(piece), at);
+
+		if (length < 0)
+			return fail_errno(err, "read the numbers that are taken");
+		for (ssize_t i = 0; i < length; i++)
+			*count += (size_t)__builtin_popcount(piece[i]);
+		if (length == 0)
+			break;
+	}
+	return 0;
+}

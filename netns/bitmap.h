@@ -7,6 +7,7 @@
 #define WARREN_NETNS_BITMAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -30,6 +31,8 @@ MUST_CHECK int bitmap_put(struct bitmap *bitmap, uint32_t number, bool taken, st
 typedef bool bitmap_usable(uint32_t number);
 MUST_CHECK int bitmap_take(struct bitmap *bitmap, uint32_t first, uint32_t last, bitmap_usable *usable,
 	uint32_t *number, struct error *err);
+/* How many are taken. */
+MUST_CHECK int bitmap_count(const struct bitmap *bitmap, size_t *count, struct error *err);
 /* 1 when no number is taken, 0 or -1. */
 MUST_CHECK int bitmap_is_empty(const struct bitmap *bitmap, struct error *err);
 

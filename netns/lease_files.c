@@ -23,6 +23,13 @@ int leases_open(const struct net_state *state, enum lease_kind kind, const char 
 	return bitmap_open(dir, network, bitmap, err);
 }
 
+bool leases_exist(const struct net_state *state, enum lease_kind kind, const char *network)
+{
+	auto_fd dir = openat(state->run, directories[kind], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return dir >= 0 && faccessat(dir, network, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Unlinks the network's file while its lock is held: who waits for it notices and makes a new one. */
 int leases_forget(const struct net_state *state, enum lease_kind kind, const char *network, struct error *err)
 {

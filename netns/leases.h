@@ -11,6 +11,8 @@ enum lease_kind { LEASES_IPV4, LEASES_IPV6 };
  * the subnet's base address, 0 while none was taken. */
 MUST_CHECK int leases_open(const struct net_state *state, enum lease_kind kind, const char *network,
 	struct bitmap *bitmap, struct error *err);
+/* Whether there is one; it is made by the first who takes an address. */
+bool leases_exist(const struct net_state *state, enum lease_kind kind, const char *network);
 /* Removes the network's bitmap when none of its numbers is taken: 1, 0 (some is) or -1. */
 MUST_CHECK int leases_forget(
 	const struct net_state *state, enum lease_kind kind, const char *network, struct error *err);

@@ -316,6 +316,19 @@ MUST_CHECK int link_counters_read(
 MUST_CHECK int link_counters_read_all(
 	struct net_session *session, struct link_counters out[SLOT_MAX + 1], struct error *err);
 
+/* --- looking for what was lost ------------------------------------------------------------------------------------ */
+
+struct net_census {
+	bool has_table;		  /* in this version and filled */
+	bool slots[SLOT_MAX + 1]; /* taken */
+	bool links[SLOT_MAX + 1]; /* there: w<slot> */
+};
+MUST_CHECK int net_census_read(
+	const struct net_state *state, struct net_session *session, struct net_census *out, struct error *err);
+/* How many addresses of a network are taken. */
+MUST_CHECK int net_addresses_count(
+	const struct net_state *state, const char *network, size_t *ipv4, size_t *ipv6, struct error *err);
+
 /* --- what it needs of the kernel ---------------------------------------------------------------------------------- */
 
 /* Each tries the real thing in the caller's network namespace, which is thrown away afterwards (the last one leaves it

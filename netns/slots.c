@@ -2,6 +2,7 @@
 #include "netns/slots.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,6 +25,11 @@ static int slot_check(unsigned slot, struct error *err)
 int slots_open(const struct net_state *state, struct bitmap *bitmap, struct error *err)
 {
 	return bitmap_open(state->run, SLOTS_FILE, bitmap, err);
+}
+
+bool slots_exist(const struct net_state *state)
+{
+	return faccessat(state->run, SLOTS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int slots_forget(const struct net_state *state, struct error *err)

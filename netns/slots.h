@@ -9,6 +9,8 @@
 
 /* Opens the slots' bitmap and so keeps everybody from taking one until bitmap_drop(). */
 MUST_CHECK int slots_open(const struct net_state *state, struct bitmap *bitmap, struct error *err);
+/* Whether there is one; it is made by the first who takes a slot. */
+bool slots_exist(const struct net_state *state);
 /* Removes the file; the caller holds it open and knows that it is empty. */
 MUST_CHECK int slots_forget(const struct net_state *state, struct error *err);
 

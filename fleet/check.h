@@ -1,0 +1,39 @@
+/* Looking for what does not fit, in sections; private to this folder. */
+#ifndef WARREN_FLEET_CHECK_H
+#define WARREN_FLEET_CHECK_H
+
+#include "fleet/instance.h"
+
+/* What is known of one instance while the sections look. */
+struct check_instance {
+	const char *name;
+	bool known; /* its record could be read */
+	struct record record;
+	bool runs, monitored;
+	bool between; /* it has a run that is neither alive nor finished: starting, ending or forgotten */
+	pid_t monitor;
+	size_t ports;
+};
+
+struct check {
+	struct host *host;
+	struct arena *arena;
+	struct check_instance *instances; /* sorted by name */
+	size_t count;
+	struct strings staged; /* half-made or half-removed, of somebody who lives or not */
+	bool uncertain;	       /* some command is taking a slot or an address right now */
+	struct check_report *report;
+	size_t room;
+};
+
+/* NULL: no such instance. */
+const struct check_instance *check_instance_find(const struct check *check, const char *name);
+void check_add(struct check *check, const char *kind, const char *name, const char *format, ...) PRINTF(4, 5);
+
+/* check_network.c */
+MUST_CHECK int check_network(struct check *check, struct error *err);
+MUST_CHECK int repair_slot(struct host *host, const char *name, struct error *err);
+MUST_CHECK int repair_link(struct host *host, const char *name, struct error *err);
+MUST_CHECK int repair_table(struct host *host, const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* What this module has given away, and what of it the kernel has: for who compares it with the records of those who
+ * should have it. Each list is read under its own lock; between two of them things change. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "netns/bitmap.h"
+#include "netns/leases.h"
+#include "netns/ruleset.h"
+#include "netns/session.h"
+#include "netns/slots.h"
+
+static int slots_read(const struct net_state *state, bool out[SLOT_MAX + 1], struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+
+	if (!slots_exist(state))
+		return 0;
+	if (slots_open(state, &bitmap, err) < 0)
+		return -1;
+	for (uint32_t slot = 1; slot <= SLOT_MAX; slot++) {
+		int taken = bitmap_test(&bitmap, slot, err);
+
+		if (taken < 0)
+			return -1;
+		out[slot] = taken;
+	}
+	return 0;
+}
+
+static int links_read(struct net_session *session, bool out[SLOT_MAX + 1], struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct link_counters *counters = arena_new_array(&arena, SLOT_MAX + 1, struct link_counters);
+
+	if (link_counters_read_all(session, counters, err) < 0)
+		return -1;
+	for (unsigned slot = 1; slot <= SLOT_MAX; slot++)
+		out[slot] = counters[slot].present;
+	return 0;
+}
+
+int net_census_read(
+	const struct net_state *state, struct net_session *session, struct net_census *out, struct error *err)
+{
+	int current = ruleset_is_current(&session->filter, err);
+
+	*out = (struct net_census){.has_table = current > 0};
+	if (current < 0 || slots_read(state, out->slots, err) < 0 || links_read(session, out->links, err) < 0)
+		return blame(err, "look at the network");
+	return 0;
+}
+
+int net_addresses_count(
+	const struct net_state *state, const char *network, size_t *ipv4, size_t *ipv6, struct error *err)
+{
+	const struct {
+		enum lease_kind kind;
+		size_t *count;
+	} rows[] = {{LEASES_IPV4, ipv4}, {LEASES_IPV6, ipv6}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+
+		*rows[i].count = 0;
+		if (!leases_exist(state, rows[i].kind, network))
+			continue;
+		if (leases_open(state, rows[i].kind, network, &bitmap, err) < 0 ||
+			bitmap_count(&bitmap, rows[i].count, err) < 0)
+			return -1;
+	}
+	return 0;
+}
