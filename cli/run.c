@@ -12,7 +12,7 @@
 
 struct run_options {
 	bool detach, interactive, terminal, remove, read_only, ephemeral;
-	const char *name, *hostname, *user, *working_dir, *network, *address, *entrypoint, *rootfs, *restart,
+	const char *name, *hostname, *user, *working_dir, *network, *address, *address6, *entrypoint, *rootfs, *restart,
 		*stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
 	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
 		log_options, security, etc_from_host;
@@ -46,6 +46,7 @@ struct run_options {
 		OPTION_TEXT("network", 0, "NAME", "network to join, \"host\" or \"none\" (default: \"default\")",      \
 			struct run_options, network),                                                                  \
 		OPTION_TEXT("ip", 0, "ADDRESS", "this address of the network", struct run_options, address),           \
+		OPTION_TEXT("ip6", 0, "ADDRESS", "this IPv6 address of the network", struct run_options, address6),    \
 		OPTION_TEXTS("etc-from-host", 0, "PATH", "also copy this part of the host's /etc (image host)",        \
 			struct run_options, etc_from_host),                                                            \
 		PULL_OPTION(struct run_options, pull)
@@ -362,6 +363,20 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 	return 0;
 }
 
+static int address6_fill(const char *text, struct in6_addr *out, struct error *err)
+{
+	struct ip_address address;
+
+	if (!text)
+		return 0;
+	if (ip_parse(text, &address, err) < 0)
+		return blame(err, "--ip6");
+	if (address.family != AF_INET6 || ip_is_any(&address))
+		return fail(err, ERROR_USAGE, "--ip6 \"%s\": expected an IPv6 address", text);
+	*out = address.v6;
+	return 0;
+}
+
 static int simple_fill(
 	struct arena *arena, const struct run_options *options, struct instance_spec *spec, struct error *err)
 {
@@ -385,7 +400,7 @@ static int simple_fill(
 		spec->stop_grace_ms = options->stop_timeout.value;
 	if (options->address && inet_pton(AF_INET, options->address, &spec->address) != 1)
 		return fail(err, ERROR_USAGE, "--ip \"%s\": expected an IPv4 address", options->address);
-	return 0;
+	return address6_fill(options->address6, &spec->address6, err);
 }
 
 /* The image or --rootfs, and the command after it. */

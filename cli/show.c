@@ -40,6 +40,7 @@ enum {
 	STATE,
 	IMAGE,
 	ADDRESS,
+	ADDRESS6,
 	PORTS,
 	UPTIME,
 	RESTARTS,
@@ -57,6 +58,7 @@ static const struct column list_columns[] = {
 	[STATE] = {.title = "STATE", .key = "state", .colour = state_colour},
 	[IMAGE] = {.title = "IMAGE", .key = "image"},
 	[ADDRESS] = {.title = "ADDRESS", .key = "address"},
+	[ADDRESS6] = {.title = "ADDRESS6", .key = "address6", .json_only = true},
 	[PORTS] = {.title = "PORTS", .key = "ports"},
 	[UPTIME] = {.title = "UPTIME", .key = "uptime_ms", .kind = COLUMN_NUMBER},
 	[RESTARTS] = {.title = "RESTARTS", .key = "restarts", .kind = COLUMN_NUMBER},
@@ -110,7 +112,7 @@ static void list_row(struct table *table, const struct instance_status *status)
 {
 	struct arena *arena = table->arena;
 	struct cell *row = table_row(table);
-	char address[INET_ADDRSTRLEN], duration[24];
+	char address[INET6_ADDRSTRLEN], duration[24];
 	int64_t up_ms = clock_real_ms() - status->started_ms;
 
 	row[NAME].text = status->name;
@@ -125,6 +127,9 @@ static void list_row(struct table *table, const struct instance_status *status)
 	}
 	if (status->address.s_addr)
 		row[ADDRESS].text = arena_string(arena, inet_ntop(AF_INET, &status->address, address, sizeof(address)));
+	if (!IN6_IS_ADDR_UNSPECIFIED(&status->address6))
+		row[ADDRESS6].text =
+			arena_string(arena, inet_ntop(AF_INET6, &status->address6, address, sizeof(address)));
 	if (is_up(status)) {
 		row[UPTIME].text = arena_string(arena, duration_format(up_ms > 0 ? up_ms : 0, duration));
 		row[UPTIME].value = arena_format(arena, "%lld", (long long)(up_ms > 0 ? up_ms : 0));

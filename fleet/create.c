@@ -11,18 +11,11 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/addresses.h"
 #include "fleet/events.h"
 #include "fleet/identity.h"
 #include "fleet/instance.h"
 #include "images/images.h"
-
-/* Host numbers below this are left to people who choose addresses themselves. */
-#define FIRST_OWN_HOST_NUMBER 256
-
-static bool has_network(const struct instance_spec *spec)
-{
-	return !text_equal(spec->network, "host") && !text_equal(spec->network, "none");
-}
 
 /* --- what can be refused before anything is made ------------------------------------------------------------------ */
 
@@ -62,61 +55,7 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 	return 0;
 }
 
-/* --- slot and address --------------------------------------------------------------------------------------------- */
-
-static int network_find(
-	struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)
-{
-	struct subnet subnet;
-
-	if (network_load(arena, &host->net, name, out, err) == 0)
-		return 0;
-	if (err->kind != ERROR_MISSING || strcmp(name, NETWORK_DEFAULT) != 0)
-		return -1;
-	forgive(err);
-	if (subnet_parse(NETWORK_DEFAULT_SUBNET, &subnet, err) < 0)
-		return -1;
-	*out = (struct network){
-		.name = NETWORK_DEFAULT, .subnet = subnet, .isolated = true, .egress = true, .owner = ""};
-	return network_define(&host->net, out, err);
-}
-
-/* The address that goes with the slot, when the network is large enough for one. */
-static struct in_addr slot_address(const struct network *network, unsigned slot)
-{
-	uint32_t number = FIRST_OWN_HOST_NUMBER + slot - 1;
-	uint32_t size = network->subnet.prefix >= 31 ? 0 : 1u << (32 - network->subnet.prefix);
-
-	if (number >= size - 1 || size < 2)
-		return (struct in_addr){0};
-	return (struct in_addr){.s_addr = htonl(ntohl(network->subnet.base.s_addr) + number)};
-}
-
-/* The address is written down before it is taken, so that a kill leaves no address that nobody knows of. */
-static int address_claim(struct host *host, int dir, const struct network *network, struct in_addr wanted,
-	struct record *record, struct error *err)
-{
-	struct in_addr first = wanted.s_addr ? wanted : slot_address(network, record->slot);
-
-	record->address = first;
-	if (record_write(dir, record, err) < 0)
-		return -1;
-	if (first.s_addr && address_take(&host->net, network, first, &record->address, err) == 0)
-		return 0;
-	if (wanted.s_addr || (first.s_addr && err->kind != ERROR_BUSY))
-		return -1;
-	forgive(err);
-	record->address.s_addr = 0;
-	if (address_take(&host->net, network, record->address, &record->address, err) < 0)
-		return -1;
-	if (record_write(dir, record, err) == 0)
-		return 0;
-	struct error ignored;
-
-	if (address_release(&host->net, network->name, record->address, &ignored) < 0)
-		log_warn("give the address back: %s", ignored.text);
-	return -1;
-}
+/* --- slot and addresses ------------------------------------------------------------------------------------------- */
 
 static int record_make(
 	struct host *host, int dir, const struct instance_spec *spec, struct record *record, struct error *err)
@@ -129,13 +68,13 @@ static int record_make(
 		slot_take(&host->net, 0, &record->slot, err) < 0 || record_write(dir, record, err) < 0)
 		return -1;
 	unlinkat(dir, STAGING_TAKING, 0);
-	if (!has_network(spec))
+	if (!instance_has_network(spec))
 		return 0;
-	if (network_find(&arena, host, spec->network, &network, err) < 0)
+	if (instance_network(&arena, host, spec->network, &network, err) < 0)
 		return -1;
 	record->network = spec->network;
 	record->network_number = network.number;
-	if (address_claim(host, dir, &network, spec->address, record, err) < 0) {
+	if (addresses_claim(host, dir, &network, spec, record, err) < 0) {
 		/* What is not ours must not be given back. */
 		record->network = NULL;
 		return -1;
@@ -147,8 +86,8 @@ static void record_undo(struct host *host, const struct record *record)
 {
 	struct error err;
 
-	if (record->network && address_release(&host->net, record->network, record->address, &err) < 0)
-		log_warn("give the address back: %s", err.text);
+	if (addresses_release(host, record, NULL, &err) < 0)
+		log_warn("give the addresses back: %s", err.text);
 	if (record->slot && slot_release(&host->net, record->slot, &err) < 0)
 		log_warn("give the slot back: %s", err.text);
 }

@@ -73,6 +73,26 @@ static int check_address_of(const struct reader *reader, size_t instance, const 
 		count > 1 ? " or a further subnet" : "", spec->network);
 }
 
+/* Whether one that the host chooses has the address only the host can tell. */
+static int check_address6_of(const struct reader *reader, size_t instance, const struct network_spec *network)
+{
+	const struct instance_spec *spec = &reader->file->instances.items[instance];
+	const struct json *node = item_at(reader, instance, "address6", NO_INDEX);
+	struct subnet6 subnet;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(&spec->address6) || !network || !network->subnet6)
+		return 0;
+	if (!network_spec_has_subnet6(network))
+		return json_fail(
+			&reader->doc, node, reader->err, "\"address6\": the network \"%s\" has no IPv6", network->name);
+	if (subnet6_parse(network->subnet6, &subnet, reader->err) < 0)
+		return -1;
+	if (!subnet6_has(&subnet, &spec->address6))
+		return json_fail(&reader->doc, node, reader->err, "\"address6\": not inside %s of the network \"%s\"",
+			network->subnet6, network->name);
+	return 0;
+}
+
 static int check_network_of(const struct reader *reader, size_t instance)
 {
 	const struct instance_spec *spec = &reader->file->instances.items[instance];
@@ -81,7 +101,9 @@ static int check_network_of(const struct reader *reader, size_t instance)
 	if (!network && !network_is_built_in(spec->network))
 		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX),
 			"\"network\":", spec->network, reader->top.networks_node, "is not one of this file");
-	return check_address_of(reader, instance, network);
+	if (check_address_of(reader, instance, network) < 0)
+		return -1;
+	return check_address6_of(reader, instance, network);
 }
 
 static int check_volumes_of(const struct reader *reader, size_t instance)
@@ -184,12 +206,16 @@ static int check_addresses(const struct reader *reader)
 	const struct instance_spec *items = reader->file->instances.items;
 
 	for (size_t i = 0; i < reader->file->instances.count; i++) {
-		if (!items[i].address.s_addr)
-			continue;
-		for (size_t j = 0; j < i; j++)
-			if (items[j].address.s_addr == items[i].address.s_addr)
-				return json_fail(&reader->doc, item_at(reader, i, "address", NO_INDEX), reader->err,
-					"\"address\": %s has it already", items[j].name);
+		bool has4 = items[i].address.s_addr, has6 = !IN6_IS_ADDR_UNSPECIFIED(&items[i].address6);
+
+		for (size_t j = 0; (has4 || has6) && j < i; j++) {
+			bool same = has4 && items[j].address.s_addr == items[i].address.s_addr;
+			const char *key = same ? "address" : "address6";
+
+			if (same || (has6 && IN6_ARE_ADDR_EQUAL(&items[j].address6, &items[i].address6)))
+				return json_fail(&reader->doc, item_at(reader, i, key, NO_INDEX), reader->err,
+					"\"%s\": %s has it already", key, items[j].name);
+		}
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 static const struct field network_fields[] = {
 	STRING("subnet", struct network_spec, subnet, 0),
 	STRINGS("subnets", struct network_spec, subnets, 0),
+	STRING("subnet6", struct network_spec, subnet6, 0),
 	BOOL("isolated", struct network_spec, isolated, 0),
 	BOOL("egress", struct network_spec, egress, 0),
 	BOOL("metadata", struct network_spec, metadata, 0),
@@ -137,6 +138,25 @@ static int check_subnets(const struct reader *reader, const struct json *node, s
 	return 0;
 }
 
+static int check_subnet6(const struct reader *reader, const struct json *network_node, size_t network)
+{
+	const struct network_spec *networks = reader->top.networks.items;
+	const struct json *node = json_get(network_node, "subnet6");
+	struct subnet6 own, other;
+
+	if (!network_spec_has_subnet6(&networks[network]))
+		return 0;
+	if (subnet6_parse(networks[network].subnet6, &own, reader->err) < 0)
+		return fail_with_reason(reader, node, "subnet6");
+	for (size_t i = 0; i < network; i++)
+		if (network_spec_has_subnet6(&networks[i]) &&
+			subnet6_parse(networks[i].subnet6, &other, reader->err) == 0 && subnet6_overlaps(&own, &other))
+			return json_fail(&reader->doc, node, reader->err,
+				"\"subnet6\": %s overlaps %s of the network \"%s\"", networks[network].subnet6,
+				networks[i].subnet6, networks[i].name);
+	return 0;
+}
+
 static int check_others(
 	const struct reader *reader, const struct json *node, const char *key, const struct network_spec *network)
 {
@@ -185,7 +205,8 @@ static int check_network(const struct reader *reader, const struct json *node, s
 	if (network_is_built_in(node->key))
 		return json_fail_key(&reader->doc, node, reader->err, "network \"%s\" is built in", node->key);
 	if (check_flags(reader, node, network) < 0 || check_subnets(reader, node, index) < 0 ||
-		check_others(reader, node, "allow", network) < 0 || check_others(reader, node, "links", network) < 0)
+		check_subnet6(reader, node, index) < 0 || check_others(reader, node, "allow", network) < 0 ||
+		check_others(reader, node, "links", network) < 0)
 		return -1;
 	return check_services(reader, node);
 }

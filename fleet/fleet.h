@@ -112,6 +112,7 @@ struct instance_status {
 	pid_t monitor;		/* 0: none */
 	unsigned slot;
 	struct in_addr address;
+	struct in6_addr address6; /* ::: none */
 	uint32_t id_base;
 	const char *cgroup_path;
 	struct port *ports; /* as bound */

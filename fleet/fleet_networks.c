@@ -48,6 +48,12 @@ static int subnets_fill(
 	return 0;
 }
 
+static int subnet6_fill(const struct network_spec *spec, struct network *network, struct error *err)
+{
+	network->ipv4_only = spec->subnet6 && !network_spec_has_subnet6(spec);
+	return network_spec_has_subnet6(spec) ? subnet6_parse(spec->subnet6, &network->subnet6, err) : 0;
+}
+
 static int services_fill(
 	struct arena *arena, const struct network_spec *spec, struct network *network, struct error *err)
 {
@@ -74,7 +80,7 @@ int network_spec_define(struct host *host, const struct network_spec *spec, cons
 				    .labels = spec->labels};
 
 	if ((spec->subnets.count && subnets_fill(&arena, spec, &network, err) < 0) ||
-		services_fill(&arena, spec, &network, err) < 0)
+		subnet6_fill(spec, &network, err) < 0 || services_fill(&arena, spec, &network, err) < 0)
 		return blame(err, "network %s", spec->name);
 	if (spec->subnets.count)
 		return network_define(&host->net, &network, err);

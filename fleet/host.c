@@ -106,6 +106,8 @@ static int instance_mark(struct host *host, int dir, struct error *err)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	if (slot_mark(&host->net, record.slot, err) < 0)
 		return -1;
+	if (record_has_ipv6(&record) && address6_mark(&host->net, record.network, &record.address6, err) < 0)
+		return -1;
 	return record.network ? address_mark(&host->net, record.network, record.address, err) : 0;
 }
 

@@ -22,6 +22,15 @@ static void encode_optional(struct encoder *encoder, const char *key, struct opt
 		encode_integer(encoder, key, value.value);
 }
 
+static void encode_address6(struct encoder *encoder, const char *key, const struct in6_addr *address)
+{
+	const struct ip_address any = ip_from_v6(address);
+	char text[INET6_ADDRSTRLEN];
+
+	if (!ip_is_any(&any))
+		encode_string(encoder, key, ip_format(&any, text));
+}
+
 static void encode_address(struct encoder *encoder, const char *key, struct in_addr address)
 {
 	char text[INET_ADDRSTRLEN];
@@ -106,6 +115,7 @@ static void encode_identity(struct encoder *encoder, const struct instance_statu
 		encode_integer(encoder, "id_base", status->id_base);
 	}
 	encode_address(encoder, "address", status->address);
+	encode_address6(encoder, "address6", &status->address6);
 	encode_string(encoder, "cgroup", status->cgroup_path);
 }
 

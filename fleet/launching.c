@@ -90,6 +90,25 @@ static int session_open(struct start *start, struct error *err)
 	return start->instance < 0 ? fail_errno(err, "open %s", path) : 0;
 }
 
+/* Switched off by the administrator since the address was given, or by the instance's own settings. */
+static bool ipv6_is_off(const struct instance_spec *spec)
+{
+	static const char *const names[] = {"net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (text_equal(pairs_get(&spec->sysctls, names[i]), "1"))
+			return true;
+	return !net_has_ipv6();
+}
+
+/* What of its end of the wire the record does not say. */
+static void endpoint_complete(struct start *start)
+{
+	start->endpoint.mtu = start->network.mtu;
+	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
+		start->endpoint.address6 = in6addr_any;
+}
+
 static int facts_read(struct start *start, struct error *err)
 {
 	if (record_read(&start->arena, start->instance, &start->record, err) < 0 ||
@@ -100,6 +119,7 @@ static int facts_read(struct start *start, struct error *err)
 	if (start->record.network &&
 		network_load(&start->arena, &start->host->net, start->record.network, &start->network, err) < 0)
 		return -1;
+	endpoint_complete(start);
 	if (instance_image_read(
 		    start->session.store, start->instance, &start->wanted, &start->arena, &start->image, err) < 0)
 		return -1;
@@ -274,13 +294,16 @@ static bool shares_hosts(const struct start *start)
 static int own_hosts_write(struct start *start, struct error *err)
 {
 	AUTO(text_drop) struct text text = {0};
-	char address[INET_ADDRSTRLEN];
+	const struct ip_address address6 = ip_from_v6(&start->endpoint.address6);
+	char address[INET6_ADDRSTRLEN];
 
 	if (!start->record.network || shares_hosts(start) || start->again)
 		return 0;
 	inet_ntop(AF_INET, &start->record.address, address, sizeof(address));
 	text_append(&text, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
 	text_appendf(&text, "%s %s\n", address, start->monitor->instance.name);
+	if (!ip_is_any(&address6))
+		text_appendf(&text, "%s %s\n", ip_format(&address6, address), start->monitor->instance.name);
 	return root_file_write(
 		start->instance, IMAGE_HOSTS_DIRECTORY "/hosts", 0644, 0, 0, text_string(&text), text.length, err);
 }

@@ -30,7 +30,7 @@ struct port_row {
 struct record_file {
 	int64_t version, created_ms;
 	unsigned slot, network_number;
-	const char *network, *address;
+	const char *network, *address, *address6;
 };
 struct run_file {
 	int64_t version;
@@ -55,6 +55,7 @@ static const struct field record_fields[] = {
 	INTEGER("network_number", struct record_file, network_number, 0, 4095, 0),
 	STRING("network", struct record_file, network, 0),
 	STRING("address", struct record_file, address, 0),
+	STRING("address6", struct record_file, address6, 0),
 	END_OF_FIELDS,
 };
 
@@ -129,6 +130,11 @@ static const char *address_text(struct in_addr address, char buffer[INET_ADDRSTR
 	return inet_ntop(AF_INET, &address, buffer, INET_ADDRSTRLEN);
 }
 
+static const char *address6_text(const struct in6_addr *address, char buffer[INET6_ADDRSTRLEN])
+{
+	return IN6_IS_ADDR_UNSPECIFIED(address) ? NULL : inet_ntop(AF_INET6, address, buffer, INET6_ADDRSTRLEN);
+}
+
 static int address_parse(const char *what, const char *text, struct in_addr *out, struct error *err)
 {
 	if (inet_pton(AF_INET, text, out) != 1)
@@ -140,7 +146,7 @@ static int address_parse(const char *what, const char *text, struct in_addr *out
 
 int record_write(int dir, const struct record *record, struct error *err)
 {
-	char address[INET_ADDRSTRLEN];
+	char address[INET_ADDRSTRLEN], address6[INET6_ADDRSTRLEN];
 	struct record_file file = {
 		.version = RECORD_VERSION,
 		.created_ms = record->created_ms,
@@ -148,6 +154,7 @@ int record_write(int dir, const struct record *record, struct error *err)
 		.network_number = record->network_number,
 		.network = record->network,
 		.address = record->network ? address_text(record->address, address) : NULL,
+		.address6 = address6_text(&record->address6, address6),
 	};
 
 	return record_fields_write(dir, "record.json", record_fields, &file, FILE_ORDERED, err);
@@ -169,6 +176,8 @@ int record_read(struct arena *arena, int dir, struct record *out, struct error *
 		return 0;
 	if (name_check("record.json: network", file.network, err) < 0)
 		return -1;
+	if (file.address6 && inet_pton(AF_INET6, file.address6, &out->address6) != 1)
+		return fail(err, ERROR_USAGE, "record.json: address6: \"%s\" is not an IPv6 address", file.address6);
 	return address_parse("record.json: address", file.address ? file.address : "", &out->address, err);
 }
 
@@ -183,6 +192,7 @@ struct endpoint record_endpoint(const struct record *record)
 		.slot = record->slot,
 		.network_number = record->network_number,
 		.address = record->address,
+		.address6 = record->address6,
 	};
 }
 

@@ -27,9 +27,10 @@
 struct record {
 	int64_t created_ms;
 	unsigned slot;
-	const char *network;	 /* a defined network's name; NULL: host's or none */
-	unsigned network_number; /* fixed for as long as an address of the network is taken */
-	struct in_addr address;	 /* 0.0.0.0 without a network */
+	const char *network;	  /* a defined network's name; NULL: host's or none */
+	unsigned network_number;  /* fixed for as long as an address of the network is taken */
+	struct in_addr address;	  /* 0.0.0.0 without a network */
+	struct in6_addr address6; /* ::: none */
 };
 
 /* A small record by its table: written whole or not at all, read leniently. For the files above and their like. */
@@ -43,6 +44,10 @@ MUST_CHECK int record_fields_read(
 MUST_CHECK int record_write(int dir, const struct record *record, struct error *err);
 MUST_CHECK int record_read(struct arena *arena, int dir, struct record *out, struct error *err);
 uint32_t record_id_base(const struct record *record);
+static inline bool record_has_ipv6(const struct record *record)
+{
+	return record->network && !IN6_IS_ADDR_UNSPECIFIED(&record->address6);
+}
 struct endpoint record_endpoint(const struct record *record);
 
 MUST_CHECK int desired_write(int dir, enum desired_state state, struct error *err);

@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/addresses.h"
 #include "fleet/events.h"
-#include "fleet/instance.h"
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
 #include "fleet/usage.h"
@@ -55,7 +55,7 @@ static void claims_release(struct host *host, const struct record *record, struc
 			keep_first(first, &err);
 		if (hosts_remove(&host->net, record->network, record->address, &err) < 0)
 			keep_first(first, &err);
-		if (address_release(&host->net, record->network, record->address, &err) < 0)
+		if (addresses_release(host, record, NULL, &err) < 0)
 			keep_first(first, &err);
 	}
 	if (slot_release(&host->net, record->slot, &err) < 0)

@@ -91,7 +91,7 @@ static bool is_staged(const char *entry)
 struct claims {
 	bool slots[SLOT_MAX + 1];
 	const struct record *wanted; /* may be NULL: whose address is looked for */
-	bool address_claimed;
+	bool address_claimed, address6_claimed;
 	bool unknown;
 };
 
@@ -106,9 +106,10 @@ static void claim_read(struct host *host, const char *entry, struct claims *clai
 		return;
 	if (record_read(&arena, dir, &record, &ignored) == 0) {
 		claims->slots[record.slot] = true;
-		if (claims->wanted && text_equal(record.network, claims->wanted->network) &&
-			record.address.s_addr == claims->wanted->address.s_addr)
-			claims->address_claimed = true;
+		if (claims->wanted && text_equal(record.network, claims->wanted->network)) {
+			claims->address_claimed |= record.address.s_addr == claims->wanted->address.s_addr;
+			claims->address6_claimed |= IN6_ARE_ADDR_EQUAL(&record.address6, &claims->wanted->address6);
+		}
 	} else if (is_staged(entry) && lock_exclusive(dir, 0, &ignored) < 0) {
 		claims->unknown = true;
 	}
@@ -156,6 +157,9 @@ static int staged_release(struct host *host, const char *entry, const struct rec
 	if (record->network && !claims.address_claimed &&
 		address_release(&host->net, record->network, record->address, err) < 0)
 		log_warn("address of %s: %s", entry, err->text);
+	if (record_has_ipv6(record) && !claims.address6_claimed &&
+		address6_release(&host->net, record->network, &record->address6, err) < 0)
+		log_warn("address6 of %s: %s", entry, err->text);
 	return claims.slots[record->slot] ? 0 : slot_release(&host->net, record->slot, err);
 }
 

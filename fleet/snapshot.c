@@ -112,6 +112,7 @@ static void spec_adapt(struct instance_spec *spec, const char *source, const str
 	spec->protect = false;
 	spec->remove = false;
 	spec->address.s_addr = 0;
+	spec->address6 = in6addr_any;
 	if (!options->port_count)
 		return;
 	spec->ports.items = (struct port *)options->ports;

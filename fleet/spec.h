@@ -125,8 +125,9 @@ struct instance_spec {
 	struct resources_spec resources;
 	LIST_OF(struct ulimit_spec) ulimits;
 
-	const char *network;	/* a name, "host" or "none" */
-	struct in_addr address; /* 0.0.0.0: allocated */
+	const char *network;	  /* a name, "host" or "none" */
+	struct in_addr address;	  /* 0.0.0.0: allocated */
+	struct in6_addr address6; /* ::: allocated, if the network has IPv6 */
 	LIST_OF(struct port) ports;
 
 	/* Binds, named ones and tmpfs. Every instance also has a tmpfs on /tmp and on /run unless one of these has that
@@ -179,6 +180,7 @@ MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *
 /* Network as the file says it. */
 struct network_spec {
 	const char *name;
+	const char *subnet6;	/* NULL: one of this host's own; "none": no IPv6 */
 	const char *subnet;	/* the first of subnets; NULL: 10.<89 + n>.0.0/16, the first that is free */
 	struct strings subnets; /* all, in the order in which they are used */
 	bool isolated, egress, metadata, accounting;
@@ -187,6 +189,11 @@ struct network_spec {
 	unsigned mtu; /* 0: as usual */
 	struct pairs labels;
 };
+
+static inline bool network_spec_has_subnet6(const struct network_spec *network)
+{
+	return network->subnet6 && !text_equal(network->subnet6, "none");
+}
 
 /* A whole fleet file: defaults < profiles < instance merged, replicas expanded, ${name} and ${index} substituted. */
 struct fleet_file {

@@ -397,6 +397,14 @@ static int check_address(const struct instance_spec *spec, size_t *index, struct
 	return 0;
 }
 
+static int check_address6(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6) && !network_is_private(spec))
+		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no address to choose", spec->network);
+	return 0;
+}
+
 static int check_ports(const struct instance_spec *spec, size_t *index, struct error *err)
 {
 	char buffer[PORT_TEXT_SIZE];
@@ -704,6 +712,7 @@ static const struct {
 	{"ulimits", NULL, check_ulimits},
 	{"network", NULL, check_network},
 	{"address", NULL, check_address},
+	{"address6", NULL, check_address6},
 	{"ports", NULL, check_ports},
 	{"hosts", NULL, check_hosts},
 	{"volumes", NULL, check_volumes},

@@ -359,6 +359,12 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 	encode_string(encoder, "network", spec->network);
 	if (spec->address.s_addr)
 		encode_address(encoder, "address", spec->address);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6)) {
+		const struct ip_address address6 = ip_from_v6(&spec->address6);
+		char text[INET6_ADDRSTRLEN];
+
+		encode_string(encoder, "address6", ip_format(&address6, text));
+	}
 	encode_ports(encoder, spec);
 	encode_volumes(encoder, "volumes", spec, false);
 	encode_volumes(encoder, "tmpfs", spec, true);

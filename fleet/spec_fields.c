@@ -136,6 +136,20 @@ static int decode_address(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
+static int decode_address6(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct ip_address address;
+	const char *text;
+
+	if (decode_string(decoder, node, &text, err) < 0)
+		return -1;
+	if (ip_parse(text, &address, err) < 0 || address.family != AF_INET6 || ip_is_any(&address) ||
+		ip_is_loopback(&address))
+		return decode_fail(decoder, node, err, "\"%s\" is not an IPv6 address", text);
+	*(struct in6_addr *)member = address.v6;
+	return 0;
+}
+
 static int decode_network(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	if (decode_string(decoder, node, member, err) < 0)
@@ -735,7 +749,7 @@ const struct field instance_fields[] = {
 	INTO_SPEC("ulimits", decode_ulimits),
 	ROW_AS(const char *, "network", struct instance_spec, network, decode_network),
 	ROW_AS(struct in_addr, "address", struct instance_spec, address, decode_address),
-	NOT_BUILT("address6"),
+	ROW_AS(struct in6_addr, "address6", struct instance_spec, address6, decode_address6),
 	INTO_SPEC("ports", decode_ports),
 	INTO_SPEC("volumes", decode_volumes),
 	INTO_SPEC("tmpfs", decode_tmpfs_list),

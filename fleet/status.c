@@ -107,6 +107,7 @@ static int status_fill(
 	}
 	out->slot = record.slot;
 	out->address = record.address;
+	out->address6 = record.address6;
 	out->id_base = record_id_base(&record);
 	out->created_ms = record.created_ms;
 	if (instance_spec_load(arena, instance->dir, instance->name, spec, &err) < 0)

@@ -6,34 +6,19 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/addresses.h"
 #include "fleet/events.h"
 #include "fleet/instance.h"
 #include "fleet/live.h"
 
-static bool has_network(const struct instance_spec *spec)
-{
-	return !text_equal(spec->network, "host") && !text_equal(spec->network, "none");
-}
-
 /* True when the new specification does not fit the address it has. */
 static bool is_moved(const struct record *record, const struct instance_spec *spec)
 {
-	if (!has_network(spec))
+	if (!instance_has_network(spec))
 		return record->network != NULL;
 	return !text_equal(record->network, spec->network) ||
-	       (spec->address.s_addr && spec->address.s_addr != record->address.s_addr);
-}
-
-static int network_of(struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)
-{
-	if (network_load(arena, &host->net, name, out, err) == 0)
-		return 0;
-	if (err->kind != ERROR_MISSING || strcmp(name, NETWORK_DEFAULT))
-		return -1;
-	*out = (struct network){.name = NETWORK_DEFAULT, .isolated = true, .egress = true, .owner = ""};
-	if (subnet_parse(NETWORK_DEFAULT_SUBNET, &out->subnet, err) < 0)
-		return -1;
-	return network_define(&host->net, out, err);
+	       (spec->address.s_addr && spec->address.s_addr != record->address.s_addr) ||
+	       (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6) && !IN6_ARE_ADDR_EQUAL(&spec->address6, &record->address6));
 }
 
 /* The new address is taken before the record names it, the old one given back after: at no moment does the record name
@@ -50,19 +35,21 @@ static int record_move(
 	next.network = NULL;
 	next.network_number = 0;
 	next.address.s_addr = 0;
-	if (has_network(spec)) {
-		if (network_of(&arena, host, spec->network, &network, err) < 0 ||
-			address_take(&host->net, &network, spec->address, &next.address, err) < 0)
+	next.address6 = in6addr_any;
+	if (instance_has_network(spec)) {
+		if (instance_network(&arena, host, spec->network, &network, err) < 0)
 			return -1;
 		next.network = spec->network;
 		next.network_number = network.number;
+		if (addresses_change(host, &network, spec, old, &next, err) < 0)
+			return -1;
 	}
 	if (record_write(instance->dir, &next, err) < 0) {
-		if (next.network && address_release(&host->net, next.network, next.address, &undo) < 0)
-			log_warn("give the address back: %s", undo.text);
+		if (addresses_release(host, &next, old, &undo) < 0)
+			log_warn("give the addresses back: %s", undo.text);
 		return -1;
 	}
-	return old->network ? address_release(&host->net, old->network, old->address, err) : 0;
+	return addresses_release(host, old, &next, err);
 }
 
 static bool is_running(struct arena *arena, const struct instance *instance)

@@ -5,16 +5,6 @@
 #include "netns/leases.h"
 #include "netns/subnet.h"
 
-/* 1 taken now, 0 it was taken already, -1. */
-static int number_take(struct bitmap *bitmap, uint32_t number, struct error *err)
-{
-	int taken = bitmap_test(bitmap, number, err);
-
-	if (taken != 0)
-		return taken < 0 ? -1 : 0;
-	return bitmap_put(bitmap, number, true, err) < 0 ? -1 : 1;
-}
-
 static int take_wanted(
 	struct bitmap *bitmap, const struct network *network, const struct in6_addr *wanted, struct error *err)
 {
@@ -25,10 +15,12 @@ static int take_wanted(
 	if (!subnet6_usable(&network->subnet6, wanted))
 		return fail(err, ERROR_USAGE, "address %s is not one for instances of network %s (%s)", text,
 			network->name, subnet6_format(&network->subnet6, subnet));
-	taken = number_take(bitmap, address6_number(wanted), err);
-	if (taken == 0)
+	taken = bitmap_test(bitmap, address6_number(wanted), err);
+	if (taken < 0)
+		return -1;
+	if (taken)
 		return fail(err, ERROR_BUSY, "address %s of network %s is taken", text, network->name);
-	return taken < 0 ? -1 : 0;
+	return bitmap_put(bitmap, address6_number(wanted), true, err);
 }
 
 /* Counted through the network's IPv4 subnets in their order; 0: of none of them. */
@@ -46,31 +38,22 @@ static uint32_t host_number(const struct network *network, struct in_addr addres
 	return 0;
 }
 
-/* The number that its IPv4 address has in the network, if IPv6 has room for it and nobody asked for it by name; else
- * the next free one. */
-static int take_beside(struct bitmap *bitmap, const struct network *network, struct in_addr beside, uint32_t *number,
-	struct error *err)
+struct in6_addr address6_beside(const struct network *network, struct in_addr address)
 {
-	uint32_t first = subnet6_first(&network->subnet6), last = subnet6_last(&network->subnet6);
-	uint32_t like = host_number(network, beside);
-	int taken = 0;
+	const struct subnet6 *subnet = &network->subnet6;
+	uint32_t number = host_number(network, address);
 
-	*number = first - 1 + like;
-	if (like > 0 && like <= last - first + 1)
-		taken = number_take(bitmap, *number, err);
-	if (taken == 0)
-		taken = bitmap_take(bitmap, first, last, NULL, number, err);
-	if (taken == 0)
-		return fail(err, ERROR_BUSY, "all %u IPv6 addresses of network %s are taken", last - first + 1,
-			network->name);
-	return taken < 0 ? -1 : 0;
+	if (subnet->prefix == 0 || number == 0 || number > subnet6_last(subnet) - subnet6_first(subnet) + 1)
+		return in6addr_any;
+	return subnet6_address(subnet, subnet6_first(subnet) - 1 + number);
 }
 
 int address6_take(const struct net_state *state, const struct network *network, const struct in6_addr *wanted,
-	struct in_addr beside, struct in6_addr *address, struct error *err)
+	struct in6_addr *address, struct error *err)
 {
+	uint32_t first = subnet6_first(&network->subnet6), last = subnet6_last(&network->subnet6), number;
 	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
-	uint32_t number;
+	int found;
 
 	if (network->subnet6.prefix == 0)
 		return fail(err, ERROR_USAGE, "network %s has no IPv6 addresses", network->name);
@@ -80,8 +63,12 @@ int address6_take(const struct net_state *state, const struct network *network, 
 		*address = *wanted;
 		return take_wanted(&bitmap, network, wanted, err);
 	}
-	if (take_beside(&bitmap, network, beside, &number, err) < 0)
+	found = bitmap_take(&bitmap, first, last, NULL, &number, err);
+	if (found < 0)
 		return -1;
+	if (!found)
+		return fail(err, ERROR_BUSY, "all %u IPv6 addresses of network %s are taken", last - first + 1,
+			network->name);
 	*address = subnet6_address(&network->subnet6, number);
 	return 0;
 }

@@ -64,6 +64,9 @@ struct subnet6 {
 MUST_CHECK int subnet6_parse(const char *text, struct subnet6 *out, struct error *err);
 const char *subnet6_format(const struct subnet6 *subnet, char buffer[SUBNET6_TEXT_SIZE]);
 
+bool subnet6_has(const struct subnet6 *subnet, const struct in6_addr *address);
+bool subnet6_overlaps(const struct subnet6 *a, const struct subnet6 *b);
+
 /* A service of the host that instances may reach, by any address of the host. */
 struct host_service {
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
@@ -163,10 +166,12 @@ MUST_CHECK int address_take(const struct net_state *state, const struct network 
 	struct in_addr *address, struct error *err);
 MUST_CHECK int address_release(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
-/* The same for IPv6, in the network's subnet6. `wanted` ≠ :: is that address; else the host number is the one that the
- * instance's IPv4 address, `beside`, has in the network, or when that is taken the next free one. */
+/* The same for IPv6, in the network's subnet6. */
 MUST_CHECK int address6_take(const struct net_state *state, const struct network *network,
-	const struct in6_addr *wanted, struct in_addr beside, struct in6_addr *address, struct error *err);
+	const struct in6_addr *wanted, struct in6_addr *address, struct error *err);
+/* The IPv6 address with the host number that the IPv4 address has in the network, ::: there is none. Nothing is taken.
+ */
+struct in6_addr address6_beside(const struct network *network, struct in_addr address);
 MUST_CHECK int address6_release(
 	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err);
 /* Marks what the instances' records say is taken: rebuilding the bitmaps after a reboot. Taken already is fine. */

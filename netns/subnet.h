@@ -14,8 +14,6 @@ uint32_t subnet_size(const struct subnet *subnet);
 bool subnet_usable(const struct subnet *subnet, struct in_addr address);
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
 
-bool subnet6_has(const struct subnet6 *subnet, const struct in6_addr *address);
-bool subnet6_overlaps(const struct subnet6 *a, const struct subnet6 *b);
 bool subnets6_equal(const struct subnet6 *a, const struct subnet6 *b);
 /* Of fc00::/7 (RFC 4193): nobody outside can answer to it. */
 bool subnet6_is_private(const struct subnet6 *subnet);

@@ -172,6 +172,25 @@ static const struct wrong whole_files[] = {
 	{"{\"version\": 1, \"name\": \"f\", \"instances\": {\n"
 	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"address\": \"10.99.0.9\"}}}",
 		"2:51: \"address\": not inside 10.88.0.0/16 of the network \"default\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnet6\": \"fd01:1:1:1::/64\"}}, \"instances\": "
+	 "{\n"
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"network\": \"n\", \"address6\": \"fd01:1:1:2::9\"}}}",
+		"2:68: \"address6\": not inside fd01:1:1:1::/64 of the network \"n\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"subnet6\": \"none\"}}, \"instances\": {\n"
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"network\": \"n\", \"address6\": \"fd01:1:1:2::9\"}}}",
+		"2:68: \"address6\": the network \"n\" has no IPv6"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {}}, \"instances\": {\n"
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"network\": \"n\", \"address6\": \"fd01:1:1:2::9\"},\n"
+	 "\"b\": {\"image\": \"host\", \"command\": \"x\", \"network\": \"n\", \"address6\": \"fd01:1:1:2::9\"}}}",
+		"3:68: \"address6\": a has it already"},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\"m\": {\"subnet6\": \"fd01:1:1::/48\"},\n"
+	 "\"n\": {\"subnet6\": \"fd01:1:1:7::/64\"}}, \"instances\": {\"a\": {\"image\": \"host\", \"command\": "
+	 "\"x\"}}}",
+		"2:18: \"subnet6\": fd01:1:1:7::/64 overlaps fd01:1:1::/48 of the network \"m\""},
+	{"{\"version\": 1, \"name\": \"f\", \"networks\": {\n"
+	 "\"n\": {\"subnet6\": \"fd01:1:1:7::1/64\"}}, \"instances\": {\"a\": {\"image\": \"host\", \"command\": "
+	 "\"x\"}}}",
+		"2:18: \"subnet6\": subnet \"fd01:1:1:7::1/64\" has host bits set; did you mean \"fd01:1:1:7::/64\"?"},
 };
 
 /* Keys of one instance that is right but for them. They stand on the second line. */
@@ -186,21 +205,25 @@ static const struct wrong instance_keys[] = {
 	{"\"update\": {\"canary\": \"101%\"}", "2:22: \"canary\": 101 is not between 0 and 100"},
 	{"\"update\": {\"canary\": \"a few\"}",
 		"2:22: \"canary\": \"a few\" is not a number of instances or a part such as \"10%\""},
-	{"\"update\": {\"canary\": true}", "2:22: \"canary\": expected a number or a part such as \"10%\", found a boolean"},
-	{"\"update\": {\"drain\": \"soon\"}", "2:21: \"drain\": \"soon\" is not a duration such as 10s, 1m30s or 250ms"},
-	{"\"update\": {\"failure_action\": \"stop\"}", "2:30: \"failure_action\": \"stop\" is not one of rollback, pause, continue"},
+	{"\"update\": {\"canary\": true}",
+		"2:22: \"canary\": expected a number or a part such as \"10%\", found a boolean"},
+	{"\"update\": {\"drain\": \"soon\"}",
+		"2:21: \"drain\": \"soon\" is not a duration such as 10s, 1m30s or 250ms"},
+	{"\"update\": {\"failure_action\": \"stop\"}",
+		"2:30: \"failure_action\": \"stop\" is not one of rollback, pause, continue"},
 	{"\"update\": {\"pause\": 1}", "2:12: unknown key \"pause\""},
 	{"\"hosts\": [\"a.example\", \"b_.example\"]",
 		"2:24: \"hosts\": \"b_.example\" is not a host name such as \"www.example.org\" or \"*.example.org\""},
-	{"\"hosts\": [\"*\"]", "2:11: \"hosts\": \"*\" is not a host name such as \"www.example.org\" or \"*.example.org\""},
-	{"\"hosts\": [\"a.*.example\"]", "2:11: \"hosts\": \"a.*.example\" is not a host name such as \"www.example.org\" or \"*.example.org\""},
+	{"\"hosts\": [\"*\"]",
+		"2:11: \"hosts\": \"*\" is not a host name such as \"www.example.org\" or \"*.example.org\""},
+	{"\"hosts\": [\"a.*.example\"]",
+		"2:11: \"hosts\": \"a.*.example\" is not a host name such as \"www.example.org\" or \"*.example.org\""},
 	{"\"hosts\": [\"a.example\", \"A.Example\"]", "2:24: \"hosts\": \"A.Example\" is named twice"},
 	{"\"hosts\": [\"\"]", "2:11: \"hosts\": \"\" is empty or longer than 253 characters"},
 	{"\"front_port\": 0", "2:15: \"front_port\": 0 is not between 1 and 65535"},
 	{"\"hooks\": {}", "2:1: \"hooks\": known but not built yet in this version; remove it"},
 	{"\"devices\": []", "2:1: \"devices\": known but not built yet in this version; remove it"},
 	{"\"oci\": {}", "2:1: \"oci\": known but not built yet in this version; remove it"},
-	{"\"address6\": \"::1\"", "2:1: \"address6\": known but not built yet in this version; remove it"},
 	{"\"rootfs\": \"/srv/x\"", "1:58: \"image\": \"image\" and \"rootfs\" exclude each other"},
 	{"\"etc_from_host\": [\"/etc/shadow\"]",
 		"2:19: \"etc_from_host\": path \"/etc/shadow\": /etc/shadow holds secrets of the host"},
@@ -289,6 +312,11 @@ static const struct wrong instance_keys[] = {
 		"2:31: \"address\": with the network \"host\" there is no address to choose"},
 	{"\"network\": \"none\", \"ports\": [\"80:80\"]",
 		"2:29: \"ports\": with the network \"none\" there are no ports to publish"},
+	{"\"address6\": \"::1\"", "2:13: \"address6\": \"::1\" is not an IPv6 address"},
+	{"\"address6\": \"10.88.0.1\"", "2:13: \"address6\": \"10.88.0.1\" is not an IPv6 address"},
+	{"\"address6\": \"::ffff:10.88.0.1\"", "2:13: \"address6\": \"::ffff:10.88.0.1\" is not an IPv6 address"},
+	{"\"network\": \"none\", \"address6\": \"fd00::1\"",
+		"2:32: \"address6\": with the network \"none\" there is no address to choose"},
 	{"\"address\": \"10.88.0\"", "2:12: \"address\": \"10.88.0\" is not an IPv4 address"},
 	{"\"ports\": [\"80:80:80:80\"]", "2:11: port \"80:80:80:80\": write it like \"127.0.0.1:8080:80/tcp\""},
 	{"\"ports\": [\"80:99999\"]", "2:11: port \"80:99999\": the instance's port: 99999 is not between 1 and 65535"},

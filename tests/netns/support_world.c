@@ -147,9 +147,9 @@ void guest_open(struct world *world, const struct network *network, struct guest
 	ASSERT_OK(slot_take(&world->state, 0, &guest->endpoint.slot, &err));
 	ASSERT_OK(net_host_up(&world->state, &err));
 	ASSERT_OK(address_take(&world->state, network, none, &guest->endpoint.address, &err));
+	struct in6_addr beside = address6_beside(network, guest->endpoint.address);
 	if (network->subnet6.prefix)
-		ASSERT_OK(address6_take(&world->state, network, &in6addr_any, guest->endpoint.address,
-			&guest->endpoint.address6, &err));
+		ASSERT_OK(address6_take(&world->state, network, &beside, &guest->endpoint.address6, &err));
 	guest->endpoint.mtu = network->mtu;
 	ASSERT_OK(endpoint_attach(world->session, &guest->endpoint, guest->netns, ATTACH_MS, &err));
 	netns_enter(guest->netns);

@@ -1,0 +1,23 @@
+/* The addresses of an instance: which it gets, and giving them back. */
+#ifndef WARREN_FLEET_ADDRESSES_H
+#define WARREN_FLEET_ADDRESSES_H
+
+#include "fleet/instance.h"
+
+/* True when it has a network of ours: neither the host's nor none. */
+bool instance_has_network(const struct instance_spec *spec);
+/* The network, defined now if it is the built-in one, and with IPv6 if it was defined when the host had none. */
+MUST_CHECK int instance_network(
+	struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err);
+/* What the spec asks for or what goes with the record's slot; the record in `dir` names it before it is taken, so that
+ * a kill leaves no address that nobody knows of. On failure nothing is taken. */
+MUST_CHECK int addresses_claim(struct host *host, int dir, const struct network *network,
+	const struct instance_spec *spec, struct record *record, struct error *err);
+/* Another network, or other addresses of it: what the old record has and the spec allows is kept. */
+MUST_CHECK int addresses_change(struct host *host, const struct network *network, const struct instance_spec *spec,
+	const struct record *old, struct record *record, struct error *err);
+/* Gives back what `record` has and `but` (NULL: nothing) has not. Goes on after a failure; *err is the first. */
+MUST_CHECK int addresses_release(
+	struct host *host, const struct record *record, const struct record *but, struct error *err);
+
+#endif
