@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "cli/cli.h"
+#include "cli/health.h"
 
 struct run_options {
 	bool detach, interactive, terminal, remove, read_only, ephemeral;
@@ -17,6 +18,7 @@ struct run_options {
 	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
 		log_options, security, etc_from_host;
 	struct strings profiles;
+	struct health_options health;
 	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout;
 };
 
@@ -89,12 +91,13 @@ struct run_options {
 		OPTION_FLAG("rm", 0, "remove it when it ends", struct run_options, remove),                            \
 		OPTION_TEXT("restart", 0, "POLICY", "no, on-failure[:N], always or unless-stopped (default: no)",      \
 			struct run_options, restart),                                                                  \
+		HEALTH_OPTIONS(struct run_options, health),                                                            \
 		OPTION_TEXT("stop-signal", 0, "SIGNAL", "first signal of stop (default: TERM)", struct run_options,    \
 			stop_signal),                                                                                  \
 		OPTION_DURATION("stop-timeout", 0, "TIME", "grace period of stop (default: 10s)", struct run_options,  \
 			stop_timeout),                                                                                 \
-		OPTION_TEXT(                                                                                           \
-			"log-driver", 0, "DRIVER", "file or none (default: file)", struct run_options, log_driver),    \
+		OPTION_TEXT("log-driver", 0, "DRIVER", "file, journald or none (default: file)", struct run_options,   \
+			log_driver),                                                                                   \
 		OPTION_TEXTS("log-opt", 0, "NAME=VALUE", "max-size=10M, max-file=3", struct run_options, log_options), \
 		OPTION_TEXTS("label", 'l', "KEY[=VALUE]", "label to select it by", struct run_options, labels),        \
 		OPTION_TEXT("description", 0, "TEXT", "a line about it, for people", struct run_options, description)
@@ -442,6 +445,7 @@ static int spec_fill(struct arena *arena, const struct run_options *options, siz
 		lists_fill(arena, options, spec, err) < 0 || volumes_anchor(arena, spec, err) < 0 ||
 		env_files_fill(arena, &options->env_files, &spec->env_file, err) < 0 ||
 		restart_fill(arena, options->restart, &spec->restart, err) < 0 ||
+		health_fill(arena, &options->health, &spec->health, err) < 0 ||
 		logging_fill(options, &spec->logging, err) < 0 || security_fill(&options->security, spec, err) < 0)
 		return -1;
 	if (spec->remove && spec->restart.policy != RESTART_NO)

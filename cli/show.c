@@ -26,8 +26,8 @@ static const char *state_colour(const char *state)
 {
 	static const struct {
 		const char *state, *escape;
-	} colours[] = {
-		{"running", "\033[32m"}, {"paused", "\033[33m"}, {"restarting", "\033[33m"}, {"damaged", "\033[31m"}};
+	} colours[] = {{"running", "\033[32m"}, {"paused", "\033[33m"}, {"restarting", "\033[33m"},
+		{"damaged", "\033[31m"}, {"healthy", "\033[32m"}, {"starting", "\033[33m"}, {"unhealthy", "\033[31m"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
 		if (!strcmp(state, colours[i].state))
@@ -44,6 +44,7 @@ enum {
 	PORTS,
 	UPTIME,
 	RESTARTS,
+	HEALTH,
 	NOTE,
 	FLEET,
 	PID,
@@ -62,6 +63,7 @@ static const struct column list_columns[] = {
 	[PORTS] = {.title = "PORTS", .key = "ports"},
 	[UPTIME] = {.title = "UPTIME", .key = "uptime_ms", .kind = COLUMN_NUMBER},
 	[RESTARTS] = {.title = "RESTARTS", .key = "restarts", .kind = COLUMN_NUMBER},
+	[HEALTH] = {.title = "HEALTH", .key = "health", .colour = state_colour},
 	[NOTE] = {.title = "NOTE", .key = "note"},
 	[FLEET] = {.title = "FLEET", .key = "fleet", .json_only = true},
 	[PID] = {.title = "PID", .key = "pid", .kind = COLUMN_NUMBER, .json_only = true},
@@ -120,6 +122,8 @@ static void list_row(struct table *table, const struct instance_status *status)
 	row[PORTS].text = ports_text(arena, status);
 	row[RESTARTS].text = arena_format(arena, "%lld", (long long)status->restarts);
 	row[NOTE].text = note_text(arena, status);
+	if (status->health.state != HEALTH_NONE)
+		row[HEALTH].text = health_state_names[status->health.state];
 	row[MONITORED].text = status->monitored ? "yes" : "no";
 	if (status->spec) {
 		row[IMAGE].text = status->spec->image ? status->spec->image : status->spec->rootfs;

@@ -59,6 +59,7 @@ static const struct command *const order[] = {
 	&stats_command,
 	&events_command,
 	&usage_command,
+	&healthcheck_command,
 	&wait_command,
 	&rename_command,
 	&init_command,

@@ -210,6 +210,9 @@ MUST_CHECK int instance_wait(struct host *host, const char *name, int *status, s
 /* Of one that does not run: HEALTH_NONE. */
 MUST_CHECK int instance_health_read(
 	struct arena *arena, struct host *host, const char *name, struct health_status *out, struct error *err);
+/* Asks a running one now; nothing follows from the answer. ERROR_USAGE: it has no check. */
+MUST_CHECK int instance_health_ask(
+	struct arena *arena, struct host *host, const char *name, struct health_result *out, struct error *err);
 /* Whether it has a check: its own, or its image's. Without an image (NULL): its own. */
 bool instance_has_check(const struct instance_spec *spec, const struct image_config *image);
 /* The same of one that was created: 1 or 0, -1 when its files cannot be read. */

@@ -75,6 +75,33 @@ static void encode_last(struct encoder *encoder, const struct exit_record *last)
 	encode_object_end(encoder);
 }
 
+static void encode_health_result(struct encoder *encoder, const struct health_result *result)
+{
+	encode_object_begin(encoder, NULL);
+	encode_time(encoder, "at", result->at_ms);
+	encode_integer(encoder, "took_ms", result->took_ms);
+	encode_bool(encoder, "well", result->well);
+	if (result->status >= 0)
+		encode_integer(encoder, "status", result->status);
+	encode_string(encoder, "output", result->output);
+	encode_object_end(encoder);
+}
+
+static void encode_health_status(struct encoder *encoder, const struct health_status *health)
+{
+	if (health->state == HEALTH_NONE)
+		return;
+	encode_object_begin(encoder, "health");
+	encode_string(encoder, "state", health_state_names[health->state]);
+	encode_time(encoder, "since", health->since_ms);
+	encode_integer(encoder, "failing_streak", health->failing_streak);
+	encode_array_begin(encoder, "results");
+	for (size_t i = 0; i < health->results.count; i++)
+		encode_health_result(encoder, &health->results.items[i]);
+	encode_array_end(encoder);
+	encode_object_end(encoder);
+}
+
 static void encode_limits(struct encoder *encoder, const struct cgroup_limits *limits)
 {
 	const struct {
@@ -134,6 +161,7 @@ void instance_status_encode(
 	encode_time(encoder, "started", status->started_ms);
 	encode_integer(encoder, "restarts", status->restarts);
 	encode_integer(encoder, "log_dropped_bytes", status->log_dropped_bytes);
+	encode_health_status(encoder, &status->health);
 	encode_last(encoder, &status->last);
 	if (in_kernel)
 		encode_limits(encoder, in_kernel);
