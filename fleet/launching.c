@@ -173,6 +173,7 @@ static int spec_make(struct start *start, struct error *err)
 
 	if (instance_compile(&start->arena, &start->wanted, &facts, &start->spec, err) < 0)
 		return -1;
+	listeners_announce(&start->arena, &start->monitor->listeners, &start->spec.process);
 	if (start->again) {
 		start->spec.namespaces.create[NS_USER] = false;
 		start->spec.namespaces.fd[NS_USER] = kept->userns;
@@ -280,6 +281,18 @@ static int network_prepare(struct start *start, struct error *err)
 		return 0;
 	start->net = net_session_open(err);
 	return start->net ? 0 : -1;
+}
+
+/* They are there before anything runs, so that a port that is taken ends the start at once; a restart has them still.
+ */
+static int listeners_prepare(struct start *start, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+	size_t count = start->wanted.ports.count;
+
+	if (count > MONITOR_PORTS_MAX)
+		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, MONITOR_PORTS_MAX);
+	return listeners_open(&monitor->listeners, start->host, start->wanted.ports.items, count, err);
 }
 
 /* --- while the child waits ---------------------------------------------------------------------------------------- */
@@ -454,6 +467,8 @@ static int process_start(struct start *start, bool *exec_failed, struct error *e
 				.configure_network = start->record.network ? configure_network : NULL,
 			},
 		.stdio = {start->stdio[0], start->stdio[1], start->stdio[2]},
+		.sockets = start->monitor->listeners.fds,
+		.socket_count = start->monitor->listeners.count,
 		.hold = -1,
 		.hold_lock = -1,
 	};
@@ -494,14 +509,12 @@ static int ports_open(struct start *start, struct error *err)
 	size_t count = start->wanted.ports.count;
 	struct host_name name = {.address = start->record.address, .name = monitor->instance.name};
 
-	if (!start->record.network)
-		return 0;
-	if (count > MONITOR_PORTS_MAX)
-		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, MONITOR_PORTS_MAX);
 	/* A restart keeps the numbers that were chosen the first time; they are published still. */
 	if (!start->again && count) {
 		memcpy(monitor->ports, start->wanted.ports.items, count * sizeof(monitor->ports[0]));
-		if (ports_publish(start->net, &start->endpoint, monitor->ports, count, err) < 0)
+		listeners_tell(&monitor->listeners, monitor->ports, count);
+		if (start->record.network &&
+			ports_publish(start->net, &start->endpoint, monitor->ports, count, err) < 0)
 			return -1;
 	}
 	monitor->run.port_count = count;
@@ -590,8 +603,8 @@ static void process_undo(struct monitor *monitor)
 static int start_prepare(struct start *start, struct error *err)
 {
 	if (session_open(start, err) < 0 || facts_read(start, err) < 0 || user_find(start, err) < 0 ||
-		spec_make(start, err) < 0 || filter_get(start, err) < 0 || network_prepare(start, err) < 0 ||
-		stdio_prepare(start, err) < 0 || cgroup_prepare(start, err) < 0)
+		listeners_prepare(start, err) < 0 || spec_make(start, err) < 0 || filter_get(start, err) < 0 ||
+		network_prepare(start, err) < 0 || stdio_prepare(start, err) < 0 || cgroup_prepare(start, err) < 0)
 		return -1;
 	start->monitor->oom_kills = cgroup_oom_kills(&start->cgroup);
 	exit_put_aside(start->instance);

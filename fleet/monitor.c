@@ -43,6 +43,7 @@ void monitor_drop(struct monitor *monitor)
 		fd_drop(&monitor->output[i]);
 	fd_drop(&monitor->console_peer);
 	fd_drop(&monitor->input);
+	listeners_close(&monitor->listeners);
 	launched_drop(&monitor->launched);
 	fd_drop(&monitor->lock);
 }
@@ -105,6 +106,8 @@ static void run_end(struct monitor *monitor, const struct exit_record *exit)
 {
 	struct error err;
 
+	/* Before anybody can know that it has ended, so that its ports are free when he does. */
+	listeners_close(&monitor->listeners);
 	if (run_finish(&monitor->instance, &monitor->run, exit, &err) < 0)
 		log_warn("%s: %s", monitor->instance.name, err.text);
 }
@@ -215,6 +218,13 @@ static void monitor_reload(struct monitor *monitor)
 	monitor_shrink(NULL);
 }
 
+/* Woken. What is to stop takes no new connections; the program's own copies are its own to close. */
+static void desire_heed(struct monitor *monitor)
+{
+	if (monitor->listeners.count && desired_read(monitor->instance.dir) == DESIRED_STOPPED)
+		listeners_close(&monitor->listeners);
+}
+
 /* --- its life ----------------------------------------------------------------------------------------------------- */
 
 struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct monitor *monitor))
@@ -223,8 +233,10 @@ struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct mon
 	struct exit_record exit;
 
 	do {
-		while (watch(monitor) == 0)
+		while (watch(monitor) == 0) {
+			desire_heed(monitor);
 			monitor_reload(monitor);
+		}
 		exit = run_judge(monitor);
 		monitor_health_end(monitor);
 	} while (restart_try(monitor, &exit, detail, sizeof(detail)));
@@ -285,6 +297,7 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 	/* A console died with its monitor; what the instance writes there is lost. */
 	if (!monitor->terminal && monitor->log.dir >= 0 && stdio_attach(monitor, true, err) < 0)
 		return -1;
+	listeners_adopt(&monitor->listeners, monitor->launched.pidfd, monitor->ports, monitor->run.port_count);
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)
 		return -1;
 	monitor_health_adopt(monitor);

@@ -15,6 +15,16 @@
 #define MONITOR_PORTS_MAX 64
 #define MONITORS_CGROUP "_monitors" /* no instance can have this name */
 
+/* Ports in socket mode, in the order in which the program gets them (descriptor 3, 4 …), and our copies of their
+ * sockets.
+ */
+struct listeners {
+	struct port ports[MONITOR_PORTS_MAX];
+	int fds[MONITOR_PORTS_MAX]; /* -1: not held */
+	size_t count;
+	unsigned lost; /* not taken back when a running instance was taken over */
+};
+
 /* What a monitor remembers; no pointer in it leads into an arena. */
 struct monitor {
 	struct instance instance; /* lock ≥ 0 only while a start is under way */
@@ -36,9 +46,10 @@ struct monitor {
 	struct launched launched;
 	struct run run; /* ports points to `ports` */
 	struct port ports[MONITOR_PORTS_MAX];
-	int64_t began_ms;	  /* CLOCK_BOOTTIME */
-	int64_t oom_kills;	  /* of the cgroup, when the run began */
-	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
+	struct listeners listeners; /* count 0: none, or none yet */
+	int64_t began_ms;	    /* CLOCK_BOOTTIME */
+	int64_t oom_kills;	    /* of the cgroup, when the run began */
+	int64_t dropped_recorded;   /* log_dropped_bytes as run.json has it */
 
 	struct health health;
 	struct probe probe;
@@ -52,6 +63,22 @@ struct monitor {
  * namespaces if there are any (a restart). run.json is written before the program runs and again when its ports are
  * published. On failure nothing of this start is left but, on a restart, the cgroup and the network. */
 MUST_CHECK int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err);
+
+/* --- listeners.c: ports in socket mode --------------------------------------------------------------------------- */
+
+bool listeners_wanted(const struct port *ports, size_t count);
+/* Opens those that are not open yet; the first time `ports` says which there are and gets no answer: published 0 is
+ * filled in by listeners_tell(). ERROR_BUSY: a port is taken, by a process of the host or by an instance. The host's
+ * part of the network is up afterwards. What was opened stays open on failure. */
+MUST_CHECK int listeners_open(
+	struct listeners *listeners, struct host *host, const struct port *ports, size_t count, struct error *err);
+/* The numbers that were chosen. */
+void listeners_tell(const struct listeners *listeners, struct port *ports, size_t count);
+/* LISTEN_FDS and the like, and nginx's variable. */
+void listeners_announce(struct arena *arena, const struct listeners *listeners, struct spec_process *process);
+/* From the first process of a running instance, which may have closed them: `lost` says how many. */
+void listeners_adopt(struct listeners *listeners, int pidfd, const struct port *ports, size_t count);
+void listeners_close(struct listeners *listeners);
 
 /* --- stdio.c: between the instance and its monitor ---------------------------------------------------------------- */
 

@@ -405,15 +405,28 @@ static int check_address6(const struct instance_spec *spec, size_t *index, struc
 	return 0;
 }
 
+/* A socket that is handed over needs no network. */
+static int check_port_network(const struct instance_spec *spec, const struct port *port, struct error *err)
+{
+	if (network_is_private(spec))
+		return 0;
+	if (text_equal(spec->network, "host"))
+		return fail(err, ERROR_USAGE, "with the network \"host\" there are no ports to publish");
+	if (port->mode == PORT_SOCKET)
+		return 0;
+	return fail(err, ERROR_USAGE, "with the network \"%s\" there are no ports to publish but in socket mode",
+		spec->network);
+}
+
 static int check_ports(const struct instance_spec *spec, size_t *index, struct error *err)
 {
 	char buffer[PORT_TEXT_SIZE];
 
-	if (spec->ports.count && !network_is_private(spec))
-		return fail(err, ERROR_USAGE, "with the network \"%s\" there are no ports to publish", spec->network);
 	for (*index = 0; *index < spec->ports.count; ++*index) {
 		const struct port *port = &spec->ports.items[*index];
 
+		if (check_port_network(spec, port, err) < 0)
+			return -1;
 		for (size_t i = 0; i < *index; i++)
 			if (ports_collide(port, &spec->ports.items[i]))
 				return fail(err, ERROR_USAGE, "%s: port %u is published twice",

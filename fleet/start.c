@@ -25,6 +25,7 @@
 struct report {
 	struct error err; /* kind ERROR_NONE: it runs */
 	bool exec_failed;
+	unsigned listeners_lost;
 	size_t port_count;
 	struct port ports[MONITOR_PORTS_MAX];
 };
@@ -120,7 +121,12 @@ void monitor_remove_instance(struct monitor *monitor)
 
 static void report_send(struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
 {
-	struct report report = {.err = *err, .exec_failed = exec_failed, .port_count = monitor->run.port_count};
+	struct report report = {
+		.err = *err,
+		.exec_failed = exec_failed,
+		.listeners_lost = monitor->listeners.lost,
+		.port_count = monitor->run.port_count,
+	};
 
 	memcpy(report.ports, monitor->ports, sizeof(report.ports));
 	/* Nobody there: the command was killed; the start counts all the same. */
@@ -280,6 +286,10 @@ int starting_end(struct starting *starting, const struct start_options *options,
 	if (options->exec_failed)
 		*options->exec_failed = report.exec_failed;
 	ports_copy(&report, options);
+	if (report.listeners_lost)
+		log_warn("%s: its program has closed the sockets of %u ports: when it is started again they refuse "
+			 "connections until it listens",
+			starting->name, report.listeners_lost);
 	if (report.err.kind == ERROR_NONE)
 		return 0;
 	monitor_await_end(starting->monitor);

@@ -33,6 +33,10 @@ static void unpublish(struct instance *instance, const struct run *run)
 
 	if (!run->port_count || record_read(&arena, instance->dir, &record, &err) < 0)
 		return;
+	if (listeners_wanted(run->ports, run->port_count))
+		monitor_kick(run);
+	if (!record.network)
+		return;
 	struct endpoint endpoint = record_endpoint(&record);
 	AUTO(net_session_drop) struct net_session *own = NULL;
 	struct net_session *session = host_network(instance->host, &own, &err);

@@ -167,7 +167,7 @@ static int probe_descriptors(void)
 
 /* --- network ------------------------------------------------------------------------------------------------------ */
 
-static const char *connect_word(int error)
+const char *probe_connect_word(int error)
 {
 	static const struct {
 		int error;
@@ -209,7 +209,7 @@ static const char *connect_end(int fd, int begin_error, int64_t deadline_ms)
 		else
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	}
-	return connect_word(error);
+	return probe_connect_word(error);
 }
 
 const char *probe_connect(const char *address, int port)
@@ -267,7 +267,7 @@ static int probe_abstract(const char *name)
 	length += offsetof(struct sockaddr_un, sun_path) + 1;
 	errno = 0;
 	connect(fd, (struct sockaddr *)&address, (socklen_t)length);
-	puts(connect_word(errno));
+	puts(probe_connect_word(errno));
 	return 0;
 }
 
@@ -361,6 +361,8 @@ static int probe_run(int argc, char **argv)
 		return probe_abstract(argv[1]);
 	if (!strcmp(argv[0], "serve") && argc == 2)
 		return probe_serve(atoi(argv[1]));
+	if (!strcmp(argv[0], "passed"))
+		return probe_passed(argc - 1, argv + 1);
 	return 2;
 }
 

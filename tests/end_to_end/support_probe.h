@@ -11,6 +11,7 @@
  *   send IP:PORT…      a datagram to each, "IP:PORT tried" a line
  *   abstract NAME      the WORD for a unix socket of the abstract name space
  *   serve PORT         says "serving", then accepts connections for ever
+ *   passed …           with listening sockets that it was given: see support_probe_passed.c
  *   fork               "N processes, then Resource temporarily unavailable"
  *   spin               uses a processor for ever
  *   touch              uses memory without end */
@@ -26,6 +27,11 @@ int probe_admin(void);
 int probe_system(void);
 /* Also of use outside: the same words as the probe prints. */
 const char *probe_connect(const char *address, int port);
+
+const char *probe_connect_word(int errnum);
+int probe_passed(int argc, char **argv);
+/* connect(2) of a socket of either family, within a second: the word for how it went. */
+const char *probe_turn(int fd, const char *address, int port);
 
 /* Counts attempts and prints those that did not end as expected. */
 struct probe_count {
