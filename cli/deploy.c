@@ -6,28 +6,22 @@
 #include "base/cleanup.h"
 #include "base/kernel.h"
 #include "base/log.h"
-#include "cli/cli.h"
-
-struct deploy_options {
-	struct optional parallel;
-	bool no_prune, quiet;
-	const char *pull;
-};
+#include "cli/deploy.h"
+#include "cli/plan_text.h"
 
 static const struct option no_options[] = {END_OF_OPTIONS};
 
 static const struct option apply_options[] = {
-	OPTION_INTEGER("parallel", 'j', "NUMBER", "instances at once (default: twice the processors)",
-		struct deploy_options, parallel, 1, 256),
+	PARALLEL_OPTION,
 	OPTION_FLAG("no-prune", 0, "keep instances that are no longer in the file", struct deploy_options, no_prune),
 	OPTION_FLAG("quiet", 'q', "print failures only", struct deploy_options, quiet),
 	PULL_OPTION(struct deploy_options, pull),
+	DRY_RUN_OPTION,
 	END_OF_OPTIONS,
 };
 
 static const struct option down_options[] = {
-	OPTION_INTEGER("parallel", 'j', "NUMBER", "instances at once (default: twice the processors)",
-		struct deploy_options, parallel, 1, 256),
+	PARALLEL_OPTION,
 	OPTION_FLAG("quiet", 'q', "print failures only", struct deploy_options, quiet),
 	END_OF_OPTIONS,
 };
@@ -91,7 +85,7 @@ static struct apply_options options_make(const struct deploy_options *chosen, st
 	};
 }
 
-static int file_read_and_warn(struct cli *cli, const char *path, struct fleet_file *file, struct error *err)
+int deploy_file_read(struct cli *cli, const char *path, struct fleet_file *file, struct error *err)
 {
 	if (fleet_file_read(&cli->arena, path, file, err) < 0)
 		return -1;
@@ -108,7 +102,7 @@ static int validate_run(void *context, void *options, size_t count, char **opera
 	for (size_t i = 0; i < count; i++) {
 		struct fleet_file file = {0};
 
-		if (file_read_and_warn(cli, operands[i], &file, err) < 0)
+		if (deploy_file_read(cli, operands[i], &file, err) < 0)
 			return -1;
 		printf("%s: fleet \"%s\", %zu instance%s, %zu network%s: valid\n", operands[i], file.name,
 			file.instances.count, file.instances.count == 1 ? "" : "s", file.networks.count,
@@ -146,21 +140,53 @@ static int file_images_fetch(
 	return images_fetch(cli, &images, policy, err);
 }
 
-static int apply_run(void *context, void *options, size_t count, char **operands, struct error *err)
+int deploy_apply(struct cli *cli, const struct fleet_file *file, const struct deploy_options *options,
+	int64_t rollback_of, struct error *err)
 {
-	struct cli *cli = context;
-	struct fleet_file file = {0};
 	struct progress progress;
 	struct apply_options apply = options_make(options, &progress);
 	int result;
 
-	(void)count;
-	if (file_read_and_warn(cli, operands[0], &file, err) < 0 || cli_open(cli, err) < 0 ||
-		file_images_fetch(cli, &file, options, err) < 0)
+	apply.rollback_of = rollback_of;
+	if (cli_open(cli, err) < 0 || file_images_fetch(cli, file, options, err) < 0)
 		return -1;
-	result = fleet_apply(&cli->host, &file, &apply, err);
-	progress_finish(&progress, file.name);
+	result = fleet_apply(&cli->host, file, &apply, err);
+	progress_finish(&progress, file->name);
 	return result;
+}
+
+int deploy_open_for_reading(struct cli *cli, struct error *err)
+{
+	cli->where.read_only = true;
+	return cli_open(cli, err);
+}
+
+int deploy_plan(
+	struct cli *cli, const struct fleet_file *file, bool no_prune, bool json, bool expand, struct error *err)
+{
+	const struct plan_text how = {
+		.json = json, .expand = expand, .nothing = "nothing to do: the host is as the file says"};
+	struct fleet_plan plan;
+
+	if (deploy_open_for_reading(cli, err) < 0 ||
+		fleet_plan(&cli->arena, &cli->host, file, no_prune, &plan, err) < 0)
+		return -1;
+	plan_print(&cli->arena, &plan, &how, stdout);
+	return plan.has_changes ? 2 : 0;
+}
+
+static int apply_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	const struct deploy_options *chosen = options;
+	struct cli *cli = context;
+	struct fleet_file file = {0};
+
+	(void)count;
+	if (deploy_file_read(cli, operands[0], &file, err) < 0)
+		return -1;
+	if (chosen->dry_run)
+		return deploy_plan(cli, &file, chosen->no_prune, false, false, err) < 0 ? -1 : 0;
+	return deploy_apply(cli, &file, chosen, 0, err);
 }
 
 static int down_run(void *context, void *options, size_t count, char **operands, struct error *err)

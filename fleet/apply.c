@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/applied.h"
 #include "fleet/compile.h"
 
 /* What every replica would stumble over is said once, before anything is made. */
@@ -29,7 +30,7 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 	return 0;
 }
 
-static int specs_admit(struct host *host, const struct fleet_file *file, struct error *err)
+int specs_admit(struct host *host, const struct fleet_file *file, struct error *err)
 {
 	for (size_t i = 0; i < file->instances.count; i++)
 		if (spec_admit(host, &file->instances.items[i], err) < 0)
@@ -41,7 +42,11 @@ static int specs_admit(struct host *host, const struct fleet_file *file, struct 
 static void generation_begin(struct arena *arena, const struct fleet_file *file, const struct generation *last,
 	int64_t number, struct generation *out)
 {
-	*out = (struct generation){.number = number, .path = file->path, .applied_ms = clock_real_ms()};
+	*out = (struct generation){.number = number,
+		.path = file->path,
+		.applied_ms = clock_real_ms(),
+		.history.items = last->history.items,
+		.history.count = last->history.count};
 	for (size_t i = 0; i < file->instances.count; i++)
 		strings_add(arena, &out->instances, file->instances.items[i].name);
 	if (text_equal(last->path, file->path) && last->complete && last->number == number)
@@ -106,17 +111,23 @@ static int fleet_apply_locked(
 {
 	struct generation last, next;
 	int64_t number;
+	size_t length;
 
 	generation_read(arena, dir, &last);
 	if (steps_plan(steps, file->name, file, &last, err) < 0)
 		return refuse(steps->host, file);
-	if (generation_number(dir, &last, file->text, file->length, &number, err) < 0)
+	auto_free char *text = applied_encode(file, &length);
+	if (generation_number(dir, &last, text, length, &number, err) < 0)
 		return -1;
+	if (last.complete && last.number == number && !has_changes(steps) && text_equal(last.path, file->path))
+		return networks_and_steps(steps, file, err); /* the record says so already */
 	generation_begin(arena, file, &last, number, &next);
+	generation_note(arena, &next, file->instances.count, steps->options->rollback_of);
 	if (generation_write(dir, file->name, &next, err) < 0 || networks_and_steps(steps, file, err) < 0 ||
 		changes_sync(steps, err) < 0)
 		return -1;
 	generation_end(arena, steps, file, &next);
+	generation_note(arena, &next, file->instances.count, steps->options->rollback_of);
 	return generation_write(dir, file->name, &next, err);
 }
 

@@ -50,10 +50,16 @@ void steps_report(struct steps *steps, struct step_state *state, const struct er
 /* 0, or -1 with "3 of 200 instances failed; the first: …". */
 MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
 
+/* --- apply.c ------------------------------------------------------------------------------------------------------ */
+
+/* What this host cannot do is refused by name, before anything is made. */
+MUST_CHECK int specs_admit(struct host *host, const struct fleet_file *file, struct error *err);
+
 /* --- replace.c: instances that serve and have to be started anew -------------------------------------------------- */
 
-/* Replicas of one entry of the file that run, each of which has to be restarted, moved or made anew. */
-void steps_replace(struct steps *steps, const struct batch *replicas);
+/* Those of one level that run, or have a stand-in that does, each of which has to be restarted, moved or made anew.
+ * Some may have failed already: those are passed over. */
+void steps_replace(struct steps *steps, const struct batch *batch);
 
 /* --- fleet_networks.c
  * ------------------------------------------------------------------------------------------------- */

@@ -53,13 +53,17 @@ static const struct key_row {
 	{"resources.disk", CHANGE_RECORD, 0, UNIT_BYTES}, /* which whoever writes the record sets: update.c */
 	{"resources.egress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
 	{"resources.ingress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
-	{"logging.max_size", CHANGE_RESTART, 0, UNIT_BYTES},
+	{"logging", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
+	{"logging.max_size", CHANGE_LIVE, LIVE_MONITOR, UNIT_BYTES},
 	{"image", CHANGE_RECREATE, 0, UNIT_NONE},
 	{"rootfs", CHANGE_RECREATE, 0, UNIT_NONE},
 	{"etc_from_host", CHANGE_RECREATE, 0, UNIT_NONE},
 	{"oci", CHANGE_RECREATE, 0, UNIT_NONE},
 	{"userns", CHANGE_RECREATE, 0, UNIT_NONE},
 	{"network", CHANGE_MOVE, 0, UNIT_NONE},
+	{"networks", CHANGE_RECORD, 0, UNIT_NONE}, /* members of "networks" at the top: see networks_compare() */
+	{"networks.subnets", CHANGE_RESTART, 0, UNIT_NONE},
+	{"networks.mtu", CHANGE_RESTART, 0, UNIT_NONE},
 	{"address", CHANGE_MOVE, 0, UNIT_NONE},
 	{"address6", CHANGE_MOVE, 0, UNIT_NONE},
 	{"gateway", CHANGE_MOVE, 0, UNIT_NONE},
@@ -188,6 +192,15 @@ static enum change_cost change_cost(enum change_class change)
 	return change >= CHANGE_RESTART ? COST_RESTART : COST_LIVE;
 }
 
+/* A limit on processors cannot be lifted again in a running cgroup: the kernel has no word for "all". And one that
+ * keeps no log has no pipes to its monitor. */
+static bool needs_restart(const char *path, const struct json *from, const struct json *to)
+{
+	if (!strcmp(path, "resources.cpuset"))
+		return !to;
+	return !strcmp(path, "logging.driver") && from && from->kind == JSON_STRING && !strcmp(from->text, "none");
+}
+
 static void difference_note(struct arena *arena, struct comparison *comparison, const char *path,
 	const struct json *from, const struct json *to)
 {
@@ -196,8 +209,7 @@ static void difference_note(struct arena *arena, struct comparison *comparison, 
 
 	if (change == CHANGE_NONE)
 		return;
-	/* A limit on processors cannot be lifted again in a running cgroup: the kernel has no word for "all". */
-	if (!to && !strcmp(path, "resources.cpuset"))
+	if (needs_restart(path, from, to))
 		change = CHANGE_RESTART;
 	if (change > comparison->change)
 		comparison->change = change;
@@ -255,6 +267,15 @@ void specs_compare(
 	objects_compare(arena, out, "", old, new);
 }
 
+void trees_compare(
+	struct arena *arena, const char *prefix, const struct json *from, const struct json *to, struct comparison *out)
+{
+	*out = (struct comparison){0};
+	objects_compare(arena, out, prefix, from, to);
+	for (size_t i = 0; i < out->changes.count; i++)
+		out->changes.items[i].key += strlen(prefix) + 1;
+}
+
 static const struct json *text_node(struct arena *arena, const char *text)
 {
 	struct json *node;
@@ -262,7 +283,7 @@ static const struct json *text_node(struct arena *arena, const char *text)
 	if (!text)
 		return NULL;
 	node = arena_new(arena, struct json);
-	*node = (struct json){.kind = JSON_STRING, .text = text};
+	*node = (struct json){.kind = text[strspn(text, "0123456789.")] ? JSON_STRING : JSON_NUMBER, .text = text};
 	return node;
 }
 

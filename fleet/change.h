@@ -36,6 +36,10 @@ struct comparison {
 void specs_compare(
 	struct arena *arena, const struct instance_spec *from, const struct instance_spec *to, struct comparison *out);
 
+/* The same for two objects whose rows in the table begin with "prefix."; keys of the result are without it. */
+void trees_compare(struct arena *arena, const char *prefix, const struct json *from, const struct json *to,
+	struct comparison *out);
+
 /* One more difference, found elsewhere than in two specifications (drift). key is one of the table's; from and to as
  * texts, NULL: none. */
 void comparison_note(

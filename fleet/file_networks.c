@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/encode.h"
 #include "fleet/file_reader.h"
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
@@ -40,7 +41,7 @@ static int subnets_settle(
 }
 
 /* An object, or null, which is what Compose writes for "as usual". */
-static int decode_network_item(
+int network_spec_decode(
 	const struct decoder *decoder, const struct json *node, struct network_spec *out, struct error *err)
 {
 	*out = (struct network_spec){.egress = true, .name = arena_string(decoder->arena, node->key)};
@@ -51,6 +52,23 @@ static int decode_network_item(
 	return subnets_settle(decoder, node, out, err);
 }
 
+/* Without what nobody said: "subnet", which "subnets" says as well, and a size of packets that is "as usual". */
+void network_spec_encode(struct encoder *encoder, const char *key, const struct network_spec *network)
+{
+	struct field fields[ARRAY_SIZE(network_fields)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(network_fields); i++) {
+		const struct field *field = &network_fields[i];
+		bool unsaid =
+			field->key && ((!strcmp(field->key, "mtu") && !network->mtu) || !strcmp(field->key, "subnet"));
+
+		if (!unsaid)
+			fields[count++] = *field;
+	}
+	encode_object(encoder, key, fields, network);
+}
+
 int decode_networks(const struct decoder *decoder, const struct json *node, void *into, struct error *err)
 {
 	struct file_top *top = into;
@@ -59,7 +77,7 @@ int decode_networks(const struct decoder *decoder, const struct json *node, void
 		return -1;
 	top->networks.items = arena_new_array(decoder->arena, node->count, struct network_spec);
 	for (const struct json *item = node->first; item; item = item->next)
-		if (decode_network_item(decoder, item, &top->networks.items[top->networks.count++], err) < 0)
+		if (network_spec_decode(decoder, item, &top->networks.items[top->networks.count++], err) < 0)
 			return -1;
 	return 0;
 }

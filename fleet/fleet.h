@@ -512,8 +512,9 @@ struct fleet_plan {
 };
 
 struct apply_options {
-	unsigned parallel; /* 0: twice the processors */
-	bool no_prune;	   /* keep instances that left the file */
+	unsigned parallel;   /* 0: twice the processors */
+	bool no_prune;	     /* keep instances that left the file */
+	int64_t rollback_of; /* the generation that the file is; 0: it is none */
 	void (*progress)(void *context, const char *name, enum apply_step step, const struct error *result, size_t done,
 		size_t total);
 	void *context;
@@ -526,6 +527,28 @@ MUST_CHECK int fleet_apply(
 /* What fleet_apply() would do now, and why. Refuses what that would refuse before it touches anything; changes nothing,
  * and waits for nobody: while an apply is at work it shows what is left of it. */
 MUST_CHECK int fleet_plan(struct arena *arena, struct host *host, const struct fleet_file *file, bool no_prune,
+	struct fleet_plan *out, struct error *err);
+
+/* What was applied, the last ten times that it was something else. Rolling back is applying one of them. */
+struct fleet_generation {
+	int64_t number, applied_ms;
+	bool complete;	     /* false: that apply failed or was killed */
+	const char *path;    /* of the file */
+	int64_t instances;   /* how many it names */
+	int64_t rollback_of; /* the generation that it repeats; 0: none */
+};
+struct fleet_history {
+	struct fleet_generation *items; /* the newest last */
+	size_t count;
+};
+/* ERROR_MISSING, with a guess: no such fleet. */
+MUST_CHECK int fleet_history_read(
+	struct arena *arena, struct host *host, const char *name, struct fleet_history *out, struct error *err);
+/* Number 0: the newest. ERROR_MISSING: it is not kept (any more). */
+MUST_CHECK int fleet_generation_read(struct arena *arena, struct host *host, const char *name, int64_t number,
+	struct fleet_file *out, struct error *err);
+/* What applying `to` would do to a host that is exactly as `from` says. */
+MUST_CHECK int fleet_compare(struct arena *arena, const struct fleet_file *from, const struct fleet_file *to,
 	struct fleet_plan *out, struct error *err);
 /* What a value is shown as: sizes and durations in words, strings without quotes. */
 const char *plan_value_show(struct arena *arena, const char *key, const struct json *value);

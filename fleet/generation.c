@@ -14,11 +14,12 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/suggest.h"
+#include "fleet/applied.h"
 
 #define RECORD_VERSION 1
 #define RECORD_FILE "record.json"
 #define TEXTS "generations"
-#define TEXT_MAX_BYTES ((size_t)1 << 20)
+#define TEXTS_MAX 4096
 #define LOCK_TRIES 16
 /* A monitor that was forked a moment ago by a command that was killed has the lock until it closes what is not its own.
  */
@@ -26,7 +27,7 @@
 
 /* --- locking ------------------------------------------------------------------------------------------------------ */
 
-static int fail_missing(struct host *host, const char *name, struct error *err)
+int fail_no_fleet(struct host *host, const char *name, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings names = {0};
@@ -56,7 +57,8 @@ int fleet_lock(struct host *host, const char *name, bool create, struct error *e
 		auto_fd dir = create ? dir_create(host->fleets, name, 0700, err) : dir_open(host->fleets, name, err);
 
 		if (dir < 0)
-			return err->errnum == ENOENT || err->kind == ERROR_MISSING ? fail_missing(host, name, err) : -1;
+			return err->errnum == ENOENT || err->kind == ERROR_MISSING ? fail_no_fleet(host, name, err)
+										   : -1;
 		if (lock_exclusive(dir, LOCK_TIMEOUT_MS, err) < 0)
 			return err->kind == ERROR_BUSY
 				       ? fail(err, ERROR_BUSY, "another command is at work on the fleet %s", name)
@@ -69,12 +71,23 @@ int fleet_lock(struct host *host, const char *name, bool create, struct error *e
 
 /* --- the record --------------------------------------------------------------------------------------------------- */
 
+static const struct field history_fields[] = {
+	INTEGER("number", struct fleet_generation, number, 1, INT32_MAX, REQUIRED),
+	INTEGER("applied_ms", struct fleet_generation, applied_ms, 0, INT64_MAX, 0),
+	BOOL("complete", struct fleet_generation, complete, 0),
+	STRING("path", struct fleet_generation, path, 0),
+	INTEGER("instances", struct fleet_generation, instances, 0, INT32_MAX, 0),
+	INTEGER("rollback_of", struct fleet_generation, rollback_of, 0, INT32_MAX, 0),
+	END_OF_FIELDS,
+};
+
 static const struct field record_fields[] = {
 	INTEGER("generation", struct generation, number, 0, INT32_MAX, REQUIRED),
 	STRING("path", struct generation, path, 0),
 	BOOL("complete", struct generation, complete, 0),
 	INTEGER("applied_ms", struct generation, applied_ms, 0, INT64_MAX, 0),
 	STRINGS("instances", struct generation, instances, 0),
+	LIST("history", struct generation, history, history_fields, 0),
 	END_OF_FIELDS,
 };
 
@@ -107,28 +120,77 @@ int generation_write(int dir, const char *fleet, const struct generation *genera
 	encode_bool(encoder, "complete", generation->complete);
 	encode_integer(encoder, "applied_ms", generation->applied_ms);
 	encode_strings(encoder, "instances", &generation->instances);
+	encode_array_begin(encoder, "history");
+	for (size_t i = 0; i < generation->history.count; i++)
+		encode_object(encoder, NULL, history_fields, &generation->history.items[i]);
+	encode_array_end(encoder);
 	encode_object_end(encoder);
 	auto_free char *text = encoder_take(encoder, &length);
 	return file_replace(dir, RECORD_FILE, 0600, FILE_DURABLE, text, length, err);
 }
 
+/* --- history ------------------------------------------------------------------------------------------------------ */
+
+void generation_note(struct arena *arena, struct generation *generation, size_t instances, int64_t rollback_of)
+{
+	struct fleet_generation *items = arena_new_array(arena, generation->history.count + 1, struct fleet_generation);
+	struct fleet_generation entry = {.number = generation->number, .rollback_of = rollback_of};
+	size_t count = 0;
+
+	for (size_t i = 0; i < generation->history.count; i++) {
+		if (generation->history.items[i].number == generation->number)
+			entry = generation->history.items[i];
+		else if (generation->history.items[i].number + GENERATIONS_KEPT > generation->number)
+			items[count++] = generation->history.items[i];
+	}
+	entry.applied_ms = generation->applied_ms;
+	entry.complete = generation->complete;
+	entry.path = generation->path;
+	entry.instances = (int64_t)instances;
+	items[count++] = entry;
+	generation->history.items = items;
+	generation->history.count = count;
+}
+
 /* --- the texts ---------------------------------------------------------------------------------------------------- */
 
-static bool text_is_kept(int texts, int64_t number, const char *text, size_t length)
+int generation_text(struct arena *arena, int dir, int64_t number, const char **text, size_t *length, struct error *err)
+{
+	auto_free char *file = text_format(TEXTS "/%" PRId64, number);
+
+	return file_read(arena, dir, file, APPLIED_MAX_BYTES, text, length, err);
+}
+
+static bool text_is_kept(int dir, int64_t number, const char *text, size_t length)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	auto_free char *file = text_format("%" PRId64 ".json", number);
 	struct error ignored;
 	const char *kept;
 	size_t kept_length;
 
-	return file_read(&arena, texts, file, TEXT_MAX_BYTES, &kept, &kept_length, &ignored) == 0 &&
-	       kept_length == length && !memcmp(kept, text, length);
+	return generation_text(&arena, dir, number, &kept, &kept_length, &ignored) == 0 && kept_length == length &&
+	       !memcmp(kept, text, length);
+}
+
+/* When the record was lost, the texts say how far it had come. */
+static int64_t newest_kept(int texts)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings names = {0};
+	struct error ignored;
+	int64_t newest = 0, number;
+
+	if (dir_list(&arena, texts, TEXTS_MAX, &names, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < names.count; i++)
+		if (number_parse(names.items[i], 1, INT32_MAX, &number, &ignored) == 0 && number > newest)
+			newest = number;
+	return newest;
 }
 
 static void text_forget(int texts, int64_t number)
 {
-	auto_free char *file = text_format("%" PRId64 ".json", number);
+	auto_free char *file = text_format("%" PRId64, number);
 
 	if (unlinkat(texts, file, 0) < 0 && errno != ENOENT)
 		log_warn("remove the old generation %" PRId64 ": %s", number, strerror(errno));
@@ -141,11 +203,11 @@ int generation_number(
 
 	if (texts < 0)
 		return -1;
-	*number = last->number;
-	if (last->number && text_is_kept(texts, last->number, text, length))
+	*number = last->number ? last->number : newest_kept(texts);
+	if (*number && text_is_kept(dir, *number, text, length))
 		return 0;
 	++*number;
-	auto_free char *file = text_format("%" PRId64 ".json", *number);
+	auto_free char *file = text_format("%" PRId64, *number);
 	if (file_replace(texts, file, 0600, FILE_DURABLE, text, length, err) < 0)
 		return -1;
 	if (*number > GENERATIONS_KEPT)

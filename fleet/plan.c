@@ -105,10 +105,10 @@ static void step_compare(struct arena *arena, const struct plan_actual *actual, 
 	step->changes = comparison.changes;
 }
 
-static int step_of_existing(struct arena *arena, const char *fleet, const struct plan_actual *actual,
+static int step_of_existing(struct arena *arena, const struct plan_request *request, const struct plan_actual *actual,
 	struct plan_step *step, struct error *err)
 {
-	bool ours = actual->spec ? text_equal(actual->spec->fleet, fleet) : actual->ours;
+	bool ours = actual->spec ? text_equal(actual->spec->fleet, request->fleet) : actual->ours;
 
 	if (!ours)
 		return fail_not_ours(actual, err);
@@ -127,7 +127,7 @@ static int step_of_existing(struct arena *arena, const char *fleet, const struct
 			step->needs |= PLAN_START;
 		return 0;
 	}
-	if (actual->spec && actual->spec->protect)
+	if (actual->spec && actual->spec->protect && !request->imagined)
 		return fail_protected(actual->name, "what changed needs it to be made anew", err);
 	step->needs = PLAN_REMOVE | needs_of_new(step->wanted);
 	return 0;
@@ -168,7 +168,7 @@ static int wanted_add(const struct planner *planner, const struct instance_spec 
 	if (level >= planner->plan->levels)
 		planner->plan->levels = level + 1;
 	if (actual)
-		return step_of_existing(planner->arena, planner->request->fleet, actual, step, planner->err);
+		return step_of_existing(planner->arena, planner->request, actual, step, planner->err);
 	if (planner->request->known && strings_contain(planner->request->known, wanted->name))
 		step->why = "somebody removed it";
 	return 0;
@@ -197,7 +197,7 @@ static int leaving_add(const struct planner *planner, const struct plan_actual *
 {
 	struct plan_step *step = &planner->plan->items[planner->plan->count++];
 
-	if (actual->spec && actual->spec->protect)
+	if (actual->spec && actual->spec->protect && !planner->request->imagined)
 		return fail_protected(actual->name, "the file does not name it any more", planner->err);
 	*step = (struct plan_step){.name = actual->name,
 		.actual = actual->spec,

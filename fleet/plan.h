@@ -64,6 +64,7 @@ struct plan_request {
 	size_t actual_count;
 	const struct strings *known; /* what the last complete apply made; may be NULL */
 	bool keep_leaving;	     /* do not remove what left the file */
+	bool imagined;		     /* nobody is going to do it: what is protected is no reason to refuse */
 };
 
 /* ERROR_BUSY: a wanted name belongs to another fleet or to nobody's file, or is damaged and not known to be ours; an

@@ -1,7 +1,7 @@
-/* Instances that serve and have to be started anew for what changed: all replicas of one entry of the file. */
+/* Instances that serve and have to be started anew for what changed. */
 #include "fleet/apply.h"
 
-void steps_replace(struct steps *steps, const struct batch *replicas)
+void steps_replace(struct steps *steps, const struct batch *batch)
 {
-	batch_carry_out(steps, replicas);
+	batch_carry_out(steps, batch);
 }

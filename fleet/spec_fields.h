@@ -57,6 +57,13 @@ MUST_CHECK int instance_spec_find_fault(const struct instance_spec *spec, struct
  * checks. */
 void instance_spec_order(struct arena *arena, struct instance_spec *spec);
 
+/* --- file_networks.c ---------------------------------------------------------------------------------------------- */
+
+/* A member of "networks" and back; its name is the key. */
+MUST_CHECK int network_spec_decode(
+	const struct decoder *decoder, const struct json *node, struct network_spec *out, struct error *err);
+void network_spec_encode(struct encoder *encoder, const char *key, const struct network_spec *network);
+
 /* The limits of the program itself: "nofile" when the file names none. */
 #define NOFILE_DEFAULT_SOFT 1024
 #define NOFILE_DEFAULT_HARD 65536

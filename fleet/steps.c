@@ -323,35 +323,19 @@ static bool is_replaced(const struct plan_step *step)
 	return step->stand_in || (step->up && (action == ACTION_RESTART || action == ACTION_RECREATE));
 }
 
-/* All replicas of one entry together: how many of them may be away at once is said of the entry. */
-static void replaced_do(struct steps *steps, const struct batch *level)
-{
-	struct batch replicas = batch_new(steps);
-
-	for (size_t i = 0; i < level->count; i++) {
-		const char *base = level->items[i]->step->wanted->base_name;
-
-		if (level->items[i]->reported || !is_replaced(level->items[i]->step))
-			continue;
-		replicas.count = 0;
-		for (size_t j = i; j < level->count; j++)
-			if (!level->items[j]->reported && is_replaced(level->items[j]->step) &&
-				text_equal(level->items[j]->step->wanted->base_name, base))
-				replicas.items[replicas.count++] = level->items[j];
-		steps_replace(steps, &replicas);
-		batch_report(steps, &replicas);
-	}
-}
-
 static void level_do(struct steps *steps, const struct batch *level)
 {
-	struct batch others = batch_new(steps);
+	struct batch replaced = batch_new(steps), others = batch_new(steps);
 
-	for (size_t i = 0; i < level->count; i++)
-		if (!is_replaced(level->items[i]->step))
-			others.items[others.count++] = level->items[i];
+	for (size_t i = 0; i < level->count; i++) {
+		struct batch *batch = is_replaced(level->items[i]->step) ? &replaced : &others;
+
+		batch->items[batch->count++] = level->items[i];
+	}
 	batch_carry_out(steps, &others);
-	replaced_do(steps, level);
+	if (replaced.count)
+		steps_replace(steps, &replaced);
+	batch_report(steps, &replaced);
 }
 
 void steps_do_wanted(struct steps *steps)

@@ -119,7 +119,7 @@ static const struct {
 	{"\"tmpfs\": [\"/x\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "tmpfs"},
 	{"\"read_only\": true", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "read_only"},
 	{"\"restart\": \"no\"", CHANGE_LIVE, PLAN_UPDATE | PLAN_LIVE, "restart.policy"},
-	{"\"logging\": {\"max_files\": 1}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "logging.max_files"},
+	{"\"logging\": {\"max_files\": 1}", CHANGE_LIVE, PLAN_UPDATE | PLAN_LIVE, "logging.max_files"},
 	{"\"cap_add\": [\"NET_RAW\"]", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "cap_add"},
 	{"\"security\": {\"seccomp\": \"unconfined\"}", CHANGE_RESTART, PLAN_UPDATE | PLAN_RESTART, "security.seccomp"},
 	{"\"network\": \"n\"", CHANGE_MOVE, PLAN_STOP | PLAN_UPDATE | PLAN_START, "network"},
