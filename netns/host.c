@@ -63,11 +63,17 @@ static int gateway6_change(
 
 /* --- up ----------------------------------------------------------------------------------------------------------- */
 
-static int table_build(const struct network_list *networks, const struct before *before, struct error *err)
+static int table_build(
+	struct netlink *netlink, const struct network_list *networks, const struct before *before, struct error *err)
 {
-	struct ruleset ruleset = {
-		.networks = networks, .forward_foreign = before->forwarded, .routers = &before->routers};
+	struct ruleset ruleset = {.networks = networks,
+		.forward_foreign = before->forwarded,
+		.routers = &before->routers,
+		.forward_foreign6 = before->forwarded6,
+		.routers6 = &before->routers6};
 
+	if (ruleset_refuse_foreign(netlink, err) < 0)
+		return -1;
 	return ruleset_load(&ruleset, err);
 }
 
@@ -86,7 +92,7 @@ static int host_make(const struct net_state *state, struct netlink *netlink, str
 		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
-	if (current < 0 || (current == 0 && table_build(&networks, &before, err) < 0))
+	if (current < 0 || (current == 0 && table_build(netlink, &networks, &before, err) < 0))
 		return -1;
 	return forwarding_enable(err) < 0 ? -1 : forwarding6_enable(&before, err);
 }

@@ -281,7 +281,8 @@ bool ports_equal(const struct port *a, const struct port *b);
  * that what is inside cannot turn it round and call out with it from the host's own network. */
 #define NET_SOCKET_MARK 0x78000000u
 
-/* Adds one map element per port, all or none. A port that another instance publishes or a process of the host listens
+/* Adds one map element per port (one for a whole range), all or none. Ports in socket mode and shared ones are passed
+ * over. A port that another instance publishes or a process of the host listens
  * on: ERROR_BUSY with address, port and who. published 0 is filled in. Loopback publishing sets route_localnet on the
  * instance's own link only. */
 MUST_CHECK int ports_publish(struct net_session *session, const struct endpoint *endpoint, struct port *ports,
@@ -289,8 +290,23 @@ MUST_CHECK int ports_publish(struct net_session *session, const struct endpoint 
 /* Absent elements, and those that lead to another address by now, are left alone. */
 MUST_CHECK int ports_unpublish(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
 	size_t count, struct error *err);
-/* Every element that leads to this address: for cleaning up after a kill. */
-MUST_CHECK int ports_unpublish_address(struct net_session *session, struct in_addr address, struct error *err);
+/* Every claim and element of the instance, for cleaning up after a kill. What others share stays. */
+MUST_CHECK int ports_unpublish_all(struct net_session *session, const struct endpoint *endpoint, struct error *err);
+/* Other ports than before, in one transaction: those in both stay untouched, and so do numbers that were chosen. -1:
+ * all is as before. */
+MUST_CHECK int ports_change(struct net_session *session, const struct endpoint *endpoint, const struct port *old,
+	size_t old_count, struct port *ports, size_t count, struct error *err);
+/* One transaction after which these ports of the one instance lead to the other. Established connections stay where
+ * they are, flows of UDP and SCTP are forgotten. Those that lead there already are fine, absent ones are added.
+ * ERROR_BUSY: a third has one. */
+MUST_CHECK int ports_switch(struct net_session *session, const struct endpoint *from, const struct endpoint *to,
+	const struct port *ports, size_t count, struct error *err);
+/* ERROR_BUSY when an instance publishes one of them by the table, which binding would not show. */
+MUST_CHECK int ports_refuse_published(
+	struct net_session *session, const struct port *ports, size_t count, struct error *err);
+/* How many TCP connections to published ports of the instance the kernel knows as established. */
+MUST_CHECK int flows_established(
+	struct net_session *session, const struct endpoint *endpoint, size_t *count, struct error *err);
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 

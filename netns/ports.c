@@ -1,386 +1,431 @@
-/* Published ports: one map element each, so a port costs the same whether one is published or thousands.
+/* Published ports: a claim and an element each, so a port costs the same whether one is published or thousands.
  *
- * A port on one address is kept in one map, a port on any address in another; the same port in both would make the
- * first win silently, so it is refused. Adding one on an address therefore adds and deletes the same port in the
- * other map within the transaction, exclusively: the kernel refuses all of it when somebody has it there. The other
- * way round the first map is looked through before and, against a race, after. */
-#include <arpa/inet.h>
+ * Who has a number is settled by the map of claims, in the transaction that publishes it: adding exclusively fails when
+ * the same number of the same address is there. A port on one address also collides with the same one on any; so it
+ * adds and takes back the claim on any, exclusively, and leaves a mark in the set `narrow` that a port on any address
+ * runs into. Marks stay when their port goes, since another address may have the same number: whoever runs into one
+ * looks whether it still stands for somebody, which is the only time that all claims are read. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "netns/link.h"
 #include "netns/port_elements.h"
-#include "netns/ruleset.h"
+#include "netns/port_probe.h"
+#include "netns/publication.h"
 #include "netns/session.h"
+#include "netns/table_text.h"
 
-#define MESSAGES_PER_PORT 3
-#define RETRIES_MAX 64 /* elements that vanish between a refusal and the look at who holds them */
-#define PORT_MAX 65535
-#define PORTS_FALLBACK_FIRST 32768
-#define PORTS_SPAN_MIN 512
-#define PORT_RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
+#define BATCH_ROWS 64
+#define MESSAGES_PER_ROW 6
+#define RETRIES_MAX 64 /* claims that vanish between a refusal and the look at who has them */
 
-static bool port_needs_loopback(const struct port *port)
-{
-	return port_is_any(port) || ip_is_loopback(&port->host_ip);
-}
-
-/* --- who has a port ----------------------------------------------------------------------------------------------- */
-
-static const char *port_where(const struct port *port, char buffer[PORT_TEXT_SIZE])
-{
-	char address[INET6_ADDRSTRLEN];
-
-	snprintf(buffer, PORT_TEXT_SIZE, "%s:%u/%s", ip_format(&port->host_ip, address), port->published,
-		port_protocol_names[port->protocol]);
-	return buffer;
-}
-
-/* 0, or the errno with which a process of the host would fail to have it. SO_REUSEADDR for TCP: connections that are
- * long over do not count, listeners do. */
-static int port_try_bind(const struct port *port)
-{
-	int type = port->protocol == PORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
-	auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr = port->host_ip.v4, .sin_port = htons(port->published)};
-	int on = 1;
-
-	if (fd < 0)
-		return errno;
-	if (port->protocol == PORT_TCP && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return errno;
-	return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
-}
-
-static int port_refuse_host(const struct port *port, int errnum, struct error *err)
-{
-	char where[PORT_TEXT_SIZE];
-
-	port_where(port, where);
-	if (errnum == EADDRINUSE)
-		return fail(err, ERROR_BUSY, "port %s is taken by a process of this host", where);
-	if (errnum == EADDRNOTAVAIL)
-		return fail(err, ERROR_USAGE, "port %s: this host has no such address", where);
-	errno = errnum;
-	return fail_errno(err, "port %s", where);
-}
-
-static int port_refuse_instance(const struct port *port, struct in_addr holder, struct error *err)
-{
-	char where[PORT_TEXT_SIZE], address[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &holder, address, sizeof(address));
-	return fail(err, ERROR_BUSY, "port %s is published by the instance at %s", port_where(port, where), address);
-}
-
-/* Ports published on single addresses: bit set, and who has them. */
-struct narrow {
-	uint8_t taken[2][(PORT_MAX + 1) / 8];
-	const struct port *port; /* whose holder is looked for, may be NULL */
-	struct in_addr holder;
-	bool found;
+/* One number of one port. */
+struct row {
+	size_t port;
+	uint16_t offset;
+	bool present; /* led here already */
+	bool unmark;  /* the mark in `narrow` stands for nobody */
 };
 
-static void narrow_note(const struct element *element, void *context)
-{
-	struct narrow *narrow = context;
-	uint16_t port;
-
-	if (element->key_length != 12 || element->data_length != 8)
-		return;
-	memcpy(&port, element->key + 8, sizeof(port));
-	port = ntohs(port);
-	int protocol = element->key[4] == IPPROTO_UDP ? PORT_UDP : PORT_TCP;
-	narrow->taken[protocol][port / 8] |= (uint8_t)(1u << port % 8);
-	if (narrow->port && narrow->port->published == port && (int)narrow->port->protocol == protocol) {
-		narrow->found = true;
-		narrow->holder = element_address(element);
-	}
-}
-
-static bool narrow_has(const struct narrow *narrow, const struct port *port)
-{
-	return narrow->taken[port->protocol][port->published / 8] >> port->published % 8 & 1;
-}
-
-/* --- one batch ---------------------------------------------------------------------------------------------------- */
-
-struct publication {
-	struct net_session *session;
-	const struct endpoint *endpoint;
-	struct port *ports; /* at most BATCH_PORTS */
-	size_t count;
-	bool present[BATCH_PORTS]; /* led here already */
-	bool chosen[BATCH_PORTS];  /* the number is ours to choose */
-	uint32_t tries[BATCH_PORTS];
-	uint16_t first, span;  /* where ports are chosen from */
-	struct narrow *narrow; /* NULL when no port is on any address */
-	uint16_t at[BATCH_PORTS * MESSAGES_PER_PORT];
+struct work {
+	const struct publication *all;
+	struct row *rows;
+	size_t row_count;
+	bool *chosen;	 /* the number is ours to choose */
+	uint32_t *tries; /* numbers tried for it */
+	uint16_t first, span;
+	uint16_t at[BATCH_ELEMENTS]; /* the row of each message of a batch, from its first row on */
 	size_t messages;
 };
 
-static bool publication_has_any(const struct publication *publication)
+/* --- who has a number --------------------------------------------------------------------------------------------- */
+
+static int refuse_holder(const struct port *port, uint16_t offset, const struct element *claim, struct error *err)
 {
-	for (size_t i = 0; i < publication->count; i++)
-		if (port_is_any(&publication->ports[i]))
+	struct ip_address holder = ip_from_v4(claim_holder(claim));
+	char where[PORT_TEXT_SIZE], address[INET6_ADDRSTRLEN];
+
+	port_where(port, offset, where);
+	if (ip_is_any(&holder))
+		return fail(err, ERROR_BUSY, "port %s is shared by other instances", where);
+	return fail(err, ERROR_BUSY, "port %s is published by the instance at %s", where, ip_format(&holder, address));
+}
+
+struct narrow_search {
+	const struct port *port;
+	uint16_t offset;
+	struct element found; /* set NULL: none */
+};
+
+static void narrow_note(const struct element *claim, void *context)
+{
+	struct narrow_search *search = context;
+
+	if (claim_is_narrow(claim, search->port, search->offset))
+		search->found = *claim;
+}
+
+/* -1: somebody has the number on a single address, or it could not be found out. */
+static int narrow_check(struct net_session *session, const struct port *port, uint16_t offset, struct error *err)
+{
+	struct narrow_search search = {.port = port, .offset = offset};
+
+	if (elements_dump(&session->filter, SET_CLAIMS, narrow_note, &search, err) < 0)
+		return -1;
+	return search.found.set ? refuse_holder(port, offset, &search.found, err) : 0;
+}
+
+/* --- what is asked for twice -------------------------------------------------------------------------------------- */
+
+/* Another port of the same call that has this number already: the same thing, or a contradiction. *twice: the former.
+ */
+static int twin_check(const struct publication *all, size_t i, bool *twice, struct error *err)
+{
+	const struct port *port = &all->ports[i];
+	char where[PORT_TEXT_SIZE];
+
+	*twice = false;
+	for (size_t k = 0; k < i; k++) {
+		const struct port *other = &all->ports[k];
+
+		if (!port_is_plain(other) || !ports_collide(port, other))
+			continue;
+		if (!ports_equal(port, other))
+			return fail(err, ERROR_USAGE, "port %s is asked for twice", port_where(port, 0, where));
+		*twice = true;
+	}
+	return 0;
+}
+
+static bool number_is_asked_for(const struct publication *all, size_t i)
+{
+	for (size_t k = 0; k < all->count; k++)
+		if (k != i && port_is_plain(&all->ports[k]) && ports_collide(&all->ports[i], &all->ports[k]))
 			return true;
 	return false;
 }
 
-static int narrow_look(struct publication *publication, struct error *err)
-{
-	if (!publication->narrow)
-		return 0;
-	memset(publication->narrow, 0, sizeof(*publication->narrow));
-	return elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, publication->narrow, err);
-}
-
-static int narrow_refuse(struct publication *publication, const struct port *port, struct error *err)
-{
-	char where[PORT_TEXT_SIZE];
-
-	publication->narrow->port = port;
-	if (elements_dump(&publication->session->filter, SET_ADDRESS_PORTS, narrow_note, publication->narrow, err) < 0)
-		return -1;
-	if (!publication->narrow->found)
-		return fail(err, ERROR_BUSY, "port %s was published by an instance that has just gone; try again",
-			port_where(port, where));
-	return port_refuse_instance(port, publication->narrow->holder, err);
-}
-
-/* Another port of the same call that has this number already, NULL: none. */
-static const struct port *port_twin(const struct publication *publication, size_t i)
-{
-	const struct port *port = &publication->ports[i];
-
-	for (size_t k = 0; k < publication->count; k++) {
-		const struct port *other = &publication->ports[k];
-
-		if (k != i && !publication->present[k] && other->published == port->published &&
-			other->protocol == port->protocol &&
-			(ip_equal(&other->host_ip, &port->host_ip) || port_is_any(other) || port_is_any(port)))
-			return other;
-	}
-	return NULL;
-}
-
-/* Above the ports that the kernel gives to outgoing connections, when there are enough of them. */
-static int range_find(struct publication *publication, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	const char *content;
-	int64_t last;
-
-	if (publication->span)
-		return 0;
-	if (file_read(&arena, AT_FDCWD, PORT_RANGE_FILE, 64, &content, NULL, err) < 0)
-		return -1;
-	content += strcspn(content, " \t");
-	content += strspn(content, " \t");
-	if (number_parse(arena_bytes(&arena, content, strcspn(content, "\n")), 1, PORT_MAX, &last, err) < 0)
-		return blame(err, PORT_RANGE_FILE);
-	publication->first = PORT_MAX - last >= PORTS_SPAN_MIN ? (uint16_t)(last + 1) : PORTS_FALLBACK_FIRST;
-	publication->span = (uint16_t)(PORT_MAX - publication->first + 1);
-	return 0;
-}
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
 
 /* The next number nobody has. Where the search begins follows from the address, so an instance tends to get the same.
  */
-static int port_choose(struct publication *publication, size_t i, struct error *err)
+static int port_choose(struct work *work, size_t i, struct error *err)
 {
-	struct port *port = &publication->ports[i];
-	uint32_t seed = ntohl(publication->endpoint->address.s_addr) * 31 + port->target;
+	struct port *port = &work->all->ports[i];
+	uint32_t seed = ntohl(work->all->endpoint->address.s_addr) * 31 + port->target;
 
-	if (range_find(publication, err) < 0)
+	if (!work->span && port_choice(&work->first, &work->span, err) < 0)
 		return -1;
-	while (publication->tries[i] < publication->span) {
-		uint32_t offset = (seed + publication->tries[i]++) % publication->span;
+	while (work->tries[i] < work->span) {
+		uint32_t offset = (seed + work->tries[i]++) % work->span;
 		int errnum;
 
-		port->published = (uint16_t)(publication->first + offset);
-		if (port_twin(publication, i) || (port_is_any(port) && narrow_has(publication->narrow, port)))
+		port->published = (uint16_t)(work->first + offset);
+		if (number_is_asked_for(work->all, i))
 			continue;
-		errnum = port_try_bind(port);
+		errnum = port_try_bind(port, 0);
 		if (errnum == 0)
 			return 0;
 		if (errnum != EADDRINUSE)
-			return port_refuse_host(port, errnum, err);
+			return port_refuse_host(port, 0, errnum, err);
 	}
-	return fail(err, ERROR_BUSY, "all ports from %u to %d are taken", publication->first, PORT_MAX);
+	return fail(err, ERROR_BUSY, "all ports from %u to %u are taken", work->first, work->first + work->span - 1u);
 }
 
-/* Asked for twice in one call: the same thing once, or a contradiction. */
-static int port_settle_twin(struct publication *publication, size_t i, const struct port *twin, struct error *err)
-{
-	const struct port *port = &publication->ports[i];
-	char where[PORT_TEXT_SIZE];
+/* --- preparing ---------------------------------------------------------------------------------------------------- */
 
-	if (!ip_equal(&twin->host_ip, &port->host_ip) || twin->target != port->target)
-		return fail(err, ERROR_USAGE, "port %s is asked for twice", port_where(port, where));
-	publication->present[i] = true;
+static int rows_add(struct work *work, size_t i, struct error *err)
+{
+	const struct port *port = &work->all->ports[i];
+
+	for (unsigned offset = 0; offset <= port->following; offset++) {
+		int errnum = port_try_bind(port, (uint16_t)offset);
+
+		if (errnum)
+			return port_refuse_host(port, (uint16_t)offset, errnum, err);
+		work->rows[work->row_count++] = (struct row){.port = i, .offset = (uint16_t)offset};
+	}
 	return 0;
 }
 
-static int port_claim_check(struct publication *publication, size_t i, struct error *err)
+static int port_admit(const struct publication *all, const struct port *port, struct error *err)
 {
-	struct port *port = &publication->ports[i];
-	const struct port *twin = port_twin(publication, i);
-	int errnum;
+	char text[PORT_TEXT_SIZE];
 
-	if (twin)
-		return port_settle_twin(publication, i, twin, err);
-	errnum = port_try_bind(port);
-	if (errnum)
-		return port_refuse_host(port, errnum, err);
-	if (port_is_any(port) && narrow_has(publication->narrow, port))
-		return narrow_refuse(publication, port, err);
+	if (port_check(port, err) < 0)
+		return blame(err, "port %s", port_format(port, text));
+	if (!endpoint_serves(all->endpoint, port))
+		return fail(err, ERROR_USAGE, "port %s: the instance has no IPv%d address", port_format(port, text),
+			port_is_six(port) ? 6 : 4);
 	return 0;
 }
 
-/* The numbers that are given first, so that none of them is chosen for another. */
-static int publication_prepare(struct publication *publication, struct error *err)
+/* The numbers that are given come first, so that none of them is chosen for another. */
+static int work_prepare(struct work *work, struct error *err)
 {
-	for (size_t i = 0; i < publication->count; i++) {
-		publication->chosen[i] = publication->ports[i].published == 0;
-		if (!publication->chosen[i] && port_claim_check(publication, i, err) < 0)
+	const struct publication *all = work->all;
+	bool twice;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (!port_is_plain(&all->ports[i]))
+			continue;
+		work->chosen[i] = all->ports[i].published == 0;
+		if (port_admit(all, &all->ports[i], err) < 0 || twin_check(all, i, &twice, err) < 0)
+			return -1;
+		if (!work->chosen[i] && !twice && rows_add(work, i, err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < publication->count; i++)
-		if (publication->chosen[i] && port_choose(publication, i, err) < 0)
+	for (size_t i = 0; i < all->count; i++) {
+		if (!work->chosen[i])
+			continue;
+		if (port_choose(work, i, err) < 0)
 			return -1;
+		work->rows[work->row_count++] = (struct row){.port = i};
+	}
 	return 0;
 }
 
-static void publication_note(struct publication *publication, size_t i, unsigned messages)
+static void work_allocate(struct work *work, struct arena *arena)
 {
-	while (messages-- > 0)
-		publication->at[publication->messages++] = (uint16_t)i;
+	size_t numbers = 0;
+
+	for (size_t i = 0; i < work->all->count; i++)
+		numbers += 1u + work->all->ports[i].following;
+	work->rows = arena_new_array(arena, numbers, struct row);
+	work->chosen = arena_new_array(arena, work->all->count, bool);
+	work->tries = arena_new_array(arena, work->all->count, uint32_t);
 }
 
-static void publication_put(struct publication *publication, struct request *request, size_t i)
-{
-	const struct port *port = &publication->ports[i];
-	struct element element = port_element(port, publication->endpoint->address), shadow = port_shadow(port);
+/* --- one transaction ---------------------------------------------------------------------------------------------- */
 
-	if (!port_is_any(port)) {
-		batch_add(request, &shadow, true);
-		batch_delete(request, &shadow);
-		publication_note(publication, i, 2);
+static void put_passing(struct request *request, const struct element *element)
+{
+	batch_add(request, element, true);
+	batch_delete(request, element);
+}
+
+/* Any address: nobody may have it on one. One address: nobody may have it on any, and the mark for the other way round.
+ */
+static void put_claim(struct request *request, const struct work *work, const struct row *row)
+{
+	const struct port *port = &work->all->ports[row->port];
+	struct element claim = port_claim(port, row->offset, work->all->endpoint);
+	struct element narrow = port_narrow(port, row->offset);
+	struct element any = port_claim_any(port, row->offset, work->all->endpoint);
+
+	if (port_is_any(port)) {
+		if (row->unmark)
+			batch_delete(request, &narrow);
+		put_passing(request, &narrow);
+	} else {
+		put_passing(request, &any);
+		batch_add(request, &narrow, false);
 	}
-	batch_add(request, &element, true);
-	publication_note(publication, i, 1);
+	batch_add(request, &claim, true);
 }
 
-static int publication_send(struct publication *publication, struct request *request, struct error *err)
+static void put_row(struct work *work, struct request *request, size_t row, size_t first)
 {
+	const struct row *it = &work->rows[row];
+	const struct port *port = &work->all->ports[it->port];
+	unsigned before = request->count;
+
+	put_claim(request, work, it);
+	if (port_has_element(port, it->offset)) {
+		struct element element = port_element(port, it->offset, work->all->endpoint);
+		batch_add(request, &element, false);
+	}
+	while (before++ < request->count)
+		work->at[work->messages++] = (uint16_t)(row - first);
+}
+
+static int work_send(struct work *work, size_t first, size_t behind, struct request *request, struct error *err)
+{
+	const struct publication *all = work->all;
 	uint64_t buffer[BATCH_SIZE / sizeof(uint64_t)];
-	struct netlink *filter = &publication->session->filter;
 
-	publication->messages = 0;
-	batch_begin(request, filter, buffer, sizeof(buffer));
-	for (size_t i = 0; i < publication->count; i++)
-		if (!publication->present[i])
-			publication_put(publication, request, i);
+	work->messages = 0;
+	batch_begin(request, &all->session->filter, buffer, sizeof(buffer));
+	for (size_t i = 0; first == 0 && i < all->removed_count; i++)
+		batch_delete(request, &all->removed[i]);
+	for (size_t row = first; row < behind; row++)
+		if (!work->rows[row].present)
+			put_row(work, request, row, first);
 	batch_end(request);
-	return publication->messages == 0 ? 0 : request_exchange(filter, request, NULL, NULL, err);
+	return request->count <= 2 ? 0 : request_exchange(&all->session->filter, request, NULL, NULL, err);
 }
 
-/* Somebody has the port: ourselves (fine), nobody any more (again), or another (the next, when it is ours to choose).
- * 0: try again. */
-static int publication_settle(struct publication *publication, size_t i, struct error *err)
+/* --- somebody has it ---------------------------------------------------------------------------------------------- */
+
+/* 1: it is the caller's own claim, for the same; 0: not found, or another number was chosen; -1: another has it. */
+static int claim_settle(struct work *work, struct row *row, struct element claim, bool own_place, struct error *err)
 {
-	struct port *port = &publication->ports[i];
-	struct element wanted = port_element(port, publication->endpoint->address);
-	struct element holders[] = {wanted, port_shadow(port)};
+	struct netlink *filter = &work->all->session->filter;
+	struct port *port = &work->all->ports[row->port];
+	int found = element_find(filter, &claim, err);
 
-	for (size_t k = 0; k < ARRAY_SIZE(holders); k++) {
-		int found = element_find(&publication->session->filter, &holders[k], err);
+	if (found <= 0)
+		return found;
+	if (work->chosen[row->port])
+		return port_choose(work, row->port, err);
+	if (own_place && claim_is_of(&claim, work->all->endpoint)) {
+		struct element wanted = port_element(port, row->offset, work->all->endpoint), there = wanted;
 
+		found = element_find(filter, &there, err);
 		if (found < 0)
 			return -1;
-		if (!found)
-			continue;
-		if (k == 0 && !publication->chosen[i] && elements_lead_to_same(&wanted, &holders[k])) {
-			publication->present[i] = true;
-			return 0;
-		}
-		if (publication->chosen[i])
-			return port_choose(publication, i, err);
-		return port_refuse_instance(port, element_address(&holders[k]), err);
+		if (found && elements_lead_to_same(&wanted, &there))
+			return 1;
 	}
+	return refuse_holder(port, row->offset, &claim, err);
+}
+
+static int narrow_settle(struct work *work, struct row *row, struct error *err)
+{
+	const struct port *port = &work->all->ports[row->port];
+	struct element mark = port_narrow(port, row->offset);
+	int found = element_find(&work->all->session->filter, &mark, err);
+
+	row->unmark = false;
+	if (found <= 0)
+		return found;
+	if (work->chosen[row->port])
+		return port_choose(work, row->port, err);
+	if (narrow_check(work->all->session, port, row->offset, err) < 0)
+		return -1;
+	row->unmark = true;
 	return 0;
 }
 
-static int publication_add(struct publication *publication, struct error *err)
+/* 0: try again. */
+static int row_settle(struct work *work, struct row *row, struct error *err)
+{
+	const struct port *port = &work->all->ports[row->port];
+	struct port before = *port;
+	int settled = claim_settle(work, row, port_claim(port, row->offset, work->all->endpoint), true, err);
+
+	if (settled < 0)
+		return -1;
+	row->present = settled > 0;
+	if (settled || before.published != port->published)
+		return 0;
+	if (port_is_any(port))
+		return narrow_settle(work, row, err);
+	return claim_settle(work, row, port_claim_any(port, row->offset, work->all->endpoint), false, err) < 0 ? -1 : 0;
+}
+
+static int batch_add_rows(struct work *work, size_t first, size_t behind, struct error *err)
 {
 	struct request request;
 
-	for (int attempt = 0; attempt < RETRIES_MAX + BATCH_PORTS; attempt++) {
-		if (publication_send(publication, &request, err) == 0)
+	for (int attempt = 0; attempt < RETRIES_MAX + BATCH_ROWS; attempt++) {
+		size_t skipped = first == 0 ? work->all->removed_count : 0, index;
+
+		if (work_send(work, first, behind, &request, err) == 0)
 			return 0;
-		if (request.errnum != EEXIST || request.failed < 1 || (size_t)request.failed > publication->messages)
+		index = (size_t)request.failed - 1 - skipped;
+		if ((request.errnum != EEXIST && request.errnum != ENOENT) || request.failed < 1 ||
+			(size_t)request.failed <= skipped || index >= work->messages)
 			return -1;
-		if (publication_settle(publication, publication->at[request.failed - 1], err) < 0)
+		if (row_settle(work, &work->rows[first + work->at[index]], err) < 0)
 			return -1;
 	}
 	return fail(err, ERROR_BUSY, "others keep taking the same ports");
 }
 
-static int publication_check(struct publication *publication, struct error *err)
-{
-	if (narrow_look(publication, err) < 0)
-		return -1;
-	for (size_t i = 0; i < publication->count; i++)
-		if (port_is_any(&publication->ports[i]) && narrow_has(publication->narrow, &publication->ports[i]))
-			return narrow_refuse(publication, &publication->ports[i], err);
-	return 0;
-}
+/* --- taking back -------------------------------------------------------------------------------------------------- */
 
 /* Only what this call added: what led here before stays. The error that is being reported stays too. */
-static void publication_undo(struct publication *publication)
+static void work_undo(struct work *work, size_t behind)
 {
-	struct element added[BATCH_PORTS];
+	struct element added[2 * BATCH_ROWS];
 	struct error ignored = {0};
 	size_t count = 0;
 
-	for (size_t i = 0; i < publication->count; i++)
-		if (!publication->present[i])
-			added[count++] = port_element(&publication->ports[i], publication->endpoint->address);
-	if (elements_delete(&publication->session->filter, added, count, &ignored) < 0)
-		return;
+	for (size_t i = 0; i < behind; i++) {
+		const struct row *row = &work->rows[i];
+		const struct port *port = &work->all->ports[row->port];
+
+		if (!row->present && port_has_element(port, row->offset))
+			added[count++] = port_element(port, row->offset, work->all->endpoint);
+		if (!row->present)
+			added[count++] = port_claim(port, row->offset, work->all->endpoint);
+		if (count + 2 <= ARRAY_SIZE(added) && i + 1 < behind)
+			continue;
+		if (elements_delete(&work->all->session->filter, added, count, &ignored) < 0)
+			return;
+		count = 0;
+	}
 }
 
 /* Numbers that were ours to choose are so again. */
-static void publication_forget(struct publication *publication)
+static void work_forget(struct work *work)
 {
-	for (size_t i = 0; i < publication->count; i++)
-		if (publication->chosen[i])
-			publication->ports[i].published = 0;
+	for (size_t i = 0; i < work->all->count; i++)
+		if (work->chosen[i])
+			work->all->ports[i].published = 0;
 }
 
-static int publication_do(struct publication *publication, struct error *err)
+/* Whoever took the number on one address while its mark was taken for stale is found now; the mark comes back. */
+static int marks_check(struct work *work, struct error *err)
 {
-	if (narrow_look(publication, err) < 0)
+	for (size_t i = 0; i < work->row_count; i++) {
+		const struct port *port = &work->all->ports[work->rows[i].port];
+		struct element mark = port_narrow(port, work->rows[i].offset);
+		uint64_t buffer[4 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+		struct request request;
+		struct error ignored;
+
+		if (!work->rows[i].unmark || narrow_check(work->all->session, port, work->rows[i].offset, err) == 0)
+			continue;
+		batch_begin(&request, &work->all->session->filter, buffer, sizeof(buffer));
+		batch_add(&request, &mark, false);
+		batch_end(&request);
+		if (request_exchange(&work->all->session->filter, &request, NULL, NULL, &ignored) < 0)
+			return -1;
 		return -1;
-	if (publication_prepare(publication, err) < 0)
+	}
+	return 0;
+}
+
+static int work_do(struct work *work, size_t *added, struct error *err)
+{
+	if (work_prepare(work, err) < 0)
 		return -1;
-	if (publication_add(publication, err) < 0)
-		return -1;
-	if (publication_check(publication, err) == 0)
+	do {
+		size_t behind = *added + BATCH_ROWS < work->row_count ? *added + BATCH_ROWS : work->row_count;
+
+		if (batch_add_rows(work, *added, behind, err) < 0)
+			return -1;
+		*added = behind;
+	} while (*added < work->row_count);
+	return marks_check(work, err);
+}
+
+int publication_do(const struct publication *publication, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct work *work = arena_new(&arena, struct work);
+	size_t added = 0;
+
+	work->all = publication;
+	work_allocate(work, &arena);
+	if (work_do(work, &added, err) == 0)
 		return 0;
-	publication_undo(publication);
+	work_undo(work, added);
+	work_forget(work);
 	return -1;
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
-static int loopback_open(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
+static bool port_needs_loopback(const struct port *port)
+{
+	return port_is_plain(port) && !port_is_six(port) && (port_is_any(port) || ip_is_loopback(&port->host_ip));
+}
+
+int ports_open_loopback(struct net_session *session, const struct endpoint *endpoint, const struct port *ports,
 	size_t count, struct error *err)
 {
 	for (size_t i = 0; i < count; i++)
@@ -392,33 +437,35 @@ static int loopback_open(struct net_session *session, const struct endpoint *end
 int ports_publish(struct net_session *session, const struct endpoint *endpoint, struct port *ports, size_t count,
 	struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	size_t batches = (count + BATCH_PORTS - 1) / BATCH_PORTS;
-	struct publication *all = arena_new_array(&arena, batches, struct publication);
+	const struct publication publication = {
+		.session = session, .endpoint = endpoint, .ports = ports, .count = count};
 
-	for (size_t i = 0; i < count; i++)
-		if (ports[i].host_ip.family != AF_INET || ports[i].following || ports[i].protocol == PORT_SCTP ||
-			ports[i].balance != PORT_ALONE || ports[i].mode != PORT_NAT)
-			return fail(err, ERROR_USAGE, "publish ports: single ports of IPv4, tcp and udp alone");
-	if (loopback_open(session, endpoint, ports, count, err) < 0)
+	if (ports_open_loopback(session, endpoint, ports, count, err) < 0)
 		return blame(err, "publish ports");
-	for (size_t b = 0; b < batches; b++) {
-		size_t left = count - b * BATCH_PORTS;
+	return publication_do(&publication, err);
+}
 
-		all[b].session = session;
-		all[b].endpoint = endpoint;
-		all[b].ports = ports + b * BATCH_PORTS;
-		all[b].count = left < BATCH_PORTS ? left : BATCH_PORTS;
-		if (publication_has_any(&all[b]))
-			all[b].narrow = arena_new(&arena, struct narrow);
-		if (publication_do(&all[b], err) == 0)
-			continue;
-		publication_forget(&all[b]);
-		while (b-- > 0) {
-			publication_undo(&all[b]);
-			publication_forget(&all[b]);
-		}
-		return -1;
+/* --- for those who do not publish by the table -------------------------------------------------------------------- */
+
+static int number_refuse(struct net_session *session, const struct port *port, uint16_t offset, struct error *err)
+{
+	const struct endpoint nobody = {0};
+	struct element claims[] = {port_claim(port, offset, &nobody), port_claim_any(port, offset, &nobody)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+		int found = element_find(&session->filter, &claims[i], err);
+
+		if (found)
+			return found < 0 ? -1 : refuse_holder(port, offset, &claims[i], err);
 	}
+	return port_is_any(port) ? narrow_check(session, port, offset, err) : 0;
+}
+
+int ports_refuse_published(struct net_session *session, const struct port *ports, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		for (unsigned offset = 0; ports[i].published && offset <= ports[i].following; offset++)
+			if (number_refuse(session, &ports[i], (uint16_t)offset, err) < 0)
+				return -1;
 	return 0;
 }

@@ -35,6 +35,14 @@ void netlink_close(struct netlink *netlink)
 	fd_drop(&netlink->fd);
 }
 
+void send_buffer_grow(int fd, size_t size)
+{
+	int wanted = size > INT32_MAX ? INT32_MAX : (int)size;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof(wanted)) < 0)
+		return; /* then send() says so */
+}
+
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
 void request_begin(struct request *request, const struct netlink *netlink, void *buffer, size_t size)

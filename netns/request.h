@@ -22,6 +22,8 @@ struct netlink {
  * kernel's own error texts switched on. Allocates nothing. */
 MUST_CHECK int netlink_open(struct netlink *netlink, int protocol, struct error *err);
 void netlink_close(struct netlink *netlink);
+/* A send larger than the socket's buffer is refused whole; root may have any. */
+void send_buffer_grow(int fd, size_t size);
 
 #define REQUEST_MESSAGE_MAX 512 /* bytes any one of our messages needs at most */
 #define REQUEST_TRACKED 12	/* the first so many messages have a name and an errno each */

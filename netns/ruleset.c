@@ -1,15 +1,7 @@
-/* The table `inet warren`.
+/* Loading the table `inet warren` and keeping the networks' elements in it.
  *
- * Networks are device groups, so a rule about a network holds for every instance of it the moment its link exists, and
- * an instance adds nothing here. Loaded as text once (20-30 ms); everything afterwards is elements by netlink.
- *
- * How the verdicts fit together, in a packet's order:
- *  - guard (raw): what an instance may not even try: IPv6, loopback addresses, a source that is not its own.
- *  - publish (nat): published ports, for packets from outside, from instances and from the host itself. A packet that
- *    arrives from elsewhere for 127.0.0.1 is never translated: that would let the neighbours on the wire reach ports
- *    published for this host only.
- *  - forward: what is not ours goes to `foreign`, which keeps the host from becoming a router because of us.
- *  - input: nothing of the host but answers to its own questions. */
+ * It is loaded as text once (20-30 ms, by nft(8)); everything afterwards is elements by netlink. The text is
+ * table_text.c's. */
 #include "netns/ruleset.h"
 
 #include <arpa/inet.h>
@@ -17,6 +9,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,85 +17,11 @@
 #include "base/process.h"
 #include "netns/link.h"
 #include "netns/subnet.h"
+#include "netns/table_text.h"
 
 #define NFT_PROGRAM "/usr/sbin/nft"
+#define MARKER_ABSENT 2
 #define NFT_TIMEOUT_MS 90000 /* the kernel may have to load its modules first, from a slow disk */
-/* In the name of the chain that the marker's GET asks for: an older or newer warren's table is not taken for ours. */
-#define MARKER_CHAIN "version_1"
-
-#define SET_NETWORKS "networks"
-#define SET_PEERS "peers"
-#define SET_EGRESS "egress"
-#define SET_SUBNETS "subnets"
-
-static const char sets_text[] =
-	"	set " SET_NETWORKS " { type devgroup; }\n"
-	"	set " SET_PEERS " { type devgroup . devgroup; }\n"
-	"	set " SET_EGRESS " { type devgroup; }\n"
-	"	set " SET_SUBNETS " { type ipv4_addr; flags interval; }\n"
-	"	set host_services { type devgroup . inet_proto . inet_service; }\n"
-	"	map " SET_ADDRESS_PORTS " { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
-	"	map " SET_ANY_PORTS " { type inet_proto . inet_service : ipv4_addr . inet_service; }\n";
-
-/* 0x77000000: packets of a connection from an instance to its own published port. */
-static const char chains_text[] =
-	"	chain " MARKER_CHAIN " { counter; }\n"
-	"	chain publish {\n"
-	"		dnat ip to ip daddr . meta l4proto . th dport map @" SET_ADDRESS_PORTS "\n"
-	"		dnat ip to meta l4proto . th dport map @" SET_ANY_PORTS "\n"
-	"	}\n"
-	"	chain arriving {\n"
-	"		type nat hook prerouting priority dstnat; policy accept;\n"
-	"		ip daddr 127.0.0.0/8 return\n"
-	"		fib daddr type local meta l4proto { tcp, udp } jump publish\n"
-	"	}\n"
-	"	chain own {\n"
-	"		type nat hook output priority -100; policy accept;\n"
-	"		fib daddr type local meta l4proto { tcp, udp } jump publish\n"
-	"	}\n"
-	"	chain leaving {\n"
-	"		type nat hook postrouting priority srcnat; policy accept;\n"
-	"		oifgroup @" SET_NETWORKS " meta mark & 0x77000000 == 0x77000000 masquerade\n"
-	"		oifgroup @" SET_NETWORKS " ip saddr 127.0.0.0/8 masquerade\n"
-	"		oifgroup != @" SET_NETWORKS " ip saddr @" SET_SUBNETS " masquerade\n"
-	"	}\n"
-	"	chain from_instance {\n"
-	"		meta nfproto ipv6 drop\n"
-	"		ip daddr 127.0.0.0/8 drop\n"
-	"		fib saddr . iif oif missing drop\n"
-	"	}\n"
-	"	chain guard {\n"
-	"		type filter hook prerouting priority raw; policy accept;\n"
-	"		iifgroup @" SET_NETWORKS " jump from_instance\n"
-	"	}\n"
-	"	chain forward {\n"
-	"		type filter hook forward priority filter; policy accept;\n"
-	"		iifgroup != @" SET_NETWORKS " oifgroup != @" SET_NETWORKS " goto foreign\n"
-	"		meta nfproto ipv6 drop\n"
-	"		ct state established,related accept\n"
-	"		ct state invalid drop\n"
-	"		oifgroup @" SET_NETWORKS " ct status dnat fib daddr . iif oif exists"
-	" meta mark set meta mark | 0x77000000\n"
-	"		oifgroup @" SET_NETWORKS " ct status dnat accept\n"
-	"		iifgroup . oifgroup @" SET_PEERS " accept\n"
-	"		oifgroup @" SET_NETWORKS " drop\n"
-	"		ip daddr 169.254.0.0/16 drop\n"
-	"		iifgroup @" SET_EGRESS " accept\n"
-	"		drop\n"
-	"	}\n"
-	"	chain input {\n"
-	"		type filter hook input priority filter; policy accept;\n"
-	"		iifgroup != @" SET_NETWORKS " accept\n"
-	"		icmp type redirect drop\n"
-	"		ct state established,related accept\n"
-	"		icmp type echo-request accept\n"
-	"		iifgroup . meta l4proto . th dport @host_services accept\n"
-	"		drop\n"
-	"	}\n"
-	"	chain output {\n"
-	"		type filter hook output priority filter; policy accept;\n"
-	"		oifgroup @" SET_NETWORKS " meta nfproto ipv6 drop\n"
-	"	}\n";
 
 /* --- networks as elements ----------------------------------------------------------------------------------------- */
 
@@ -125,28 +44,108 @@ static int sink_groups(const char *set, const unsigned *groups, size_t count, el
 	return sink(&element, context);
 }
 
-static int sink_subnet(const struct subnet *subnet, element_sink *sink, void *context)
+static int sink_interval(
+	const char *set, const void *first, const void *behind, uint8_t length, element_sink *sink, void *context)
 {
-	struct element first = {.set = SET_SUBNETS}, end = {.set = SET_SUBNETS, .interval_end = true};
-	uint32_t behind = htonl(subnet_first(subnet) + subnet_size(subnet));
+	struct element begin = {.set = set}, end = {.set = set, .interval_end = true};
 
-	element_add_key(&first, &subnet->base, sizeof(subnet->base));
-	element_add_key(&end, &behind, sizeof(behind));
-	if (sink(&first, context) < 0)
+	element_add_key(&begin, first, length);
+	element_add_key(&end, behind, length);
+	if (sink(&begin, context) < 0)
 		return -1;
 	return sink(&end, context);
+}
+
+static int sink_subnets(const struct network *network, element_sink *sink, void *context)
+{
+	for (size_t i = 0; i < network_subnet_count(network); i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+		uint32_t behind = htonl(subnet_first(subnet) + subnet_size(subnet));
+
+		if (sink_interval(SET_SUBNETS, &subnet->base, &behind, sizeof(behind), sink, context) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct in6_addr subnet6_behind(const struct subnet6 *subnet)
+{
+	struct in6_addr address = subnet->base;
+	unsigned byte = (subnet->prefix - 1) / 8, carry = 1u << (7 - (subnet->prefix - 1) % 8);
+
+	for (unsigned i = byte + 1; i-- > 0 && carry;) {
+		carry += address.s6_addr[i];
+		address.s6_addr[i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	return address;
+}
+
+/* Those alone that nobody outside can answer to; a subnet of public addresses is routed. */
+static bool is_masqueraded(const struct subnet6 *subnet)
+{
+	return subnet->prefix && subnet6_is_private(subnet);
+}
+
+static int sink_subnet6(const struct network *network, element_sink *sink, void *context)
+{
+	struct in6_addr behind;
+
+	if (!is_masqueraded(&network->subnet6))
+		return 0;
+	behind = subnet6_behind(&network->subnet6);
+	return sink_interval(SET_SUBNETS6, &network->subnet6.base, &behind, sizeof(behind), sink, context);
+}
+
+static bool network_reaches(const struct network *from, const struct network *to)
+{
+	if (from == to)
+		return !to->isolated;
+	return strings_contain(&to->allow, from->name) || strings_contain(&to->links, from->name) ||
+	       strings_contain(&from->links, to->name);
 }
 
 static int sink_peers(const struct network_list *networks, const struct network *to, element_sink *sink, void *context)
 {
 	for (size_t i = 0; i < networks->count; i++) {
 		const struct network *from = &networks->items[i];
-		bool may = from == to ? !to->isolated : strings_contain(&to->allow, from->name);
 		unsigned pair[] = {network_group(from), network_group(to)};
 
-		if (may && sink_groups(SET_PEERS, pair, 2, sink, context) < 0)
+		if (network_reaches(from, to) && sink_groups(SET_PEERS, pair, 2, sink, context) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int sink_services(const struct network *network, element_sink *sink, void *context)
+{
+	for (size_t i = 0; i < network->services.count; i++) {
+		const struct host_service *service = &network->services.items[i];
+		struct element element = {.set = SET_HOST_SERVICES};
+		uint32_t group = network_group(network);
+		uint16_t port = htons(service->port);
+
+		element_add_key(&element, &group, sizeof(group));
+		element_add_key(&element, &service->protocol, sizeof(service->protocol));
+		element_add_key(&element, &port, sizeof(port));
+		if (sink(&element, context) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int sink_memberships(const struct network *network, element_sink *sink, void *context)
+{
+	const struct {
+		const char *set;
+		bool in;
+	} rows[] = {{SET_NETWORKS, true}, {SET_EGRESS, network->egress}, {SET_METADATA, network->metadata},
+		{SET_ACCOUNTED, network->accounting}};
+	unsigned group = network_group(network);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].in && sink_groups(rows[i].set, &group, 1, sink, context) < 0)
+			return -1;
 	return 0;
 }
 
@@ -154,11 +153,9 @@ static int networks_to_elements(const struct network_list *networks, element_sin
 {
 	for (size_t i = 0; i < networks->count; i++) {
 		const struct network *network = &networks->items[i];
-		unsigned group = network_group(network);
 
-		if (sink_groups(SET_NETWORKS, &group, 1, sink, context) < 0 ||
-			sink_subnet(&network->subnet, sink, context) < 0 ||
-			(network->egress && sink_groups(SET_EGRESS, &group, 1, sink, context) < 0) ||
+		if (sink_memberships(network, sink, context) < 0 || sink_subnets(network, sink, context) < 0 ||
+			sink_subnet6(network, sink, context) < 0 || sink_services(network, sink, context) < 0 ||
 			sink_peers(networks, network, sink, context) < 0)
 			return -1;
 	}
@@ -167,49 +164,71 @@ static int networks_to_elements(const struct network_list *networks, element_sin
 
 /* --- the text ----------------------------------------------------------------------------------------------------- */
 
-static void write_foreign(struct text *text, const struct ruleset *ruleset)
+/* The parts of a key as nft(8) reads them: a group, a group and a group, or a group, a protocol and a port. */
+static void write_key(struct text *text, const struct element *element)
 {
-	text_append(text, "	chain foreign {\n		meta nfproto ipv6 accept\n");
-	for (size_t i = 0; i < ruleset->routers->count; i++)
-		text_appendf(text, "		iifname \"%s\" accept\n", ruleset->routers->items[i]);
-	text_appendf(text, "		%s\n	}\n", ruleset->forward_foreign ? "accept" : "drop");
-}
+	uint32_t groups[2];
+	uint16_t port;
 
-static uint32_t key_word(const struct element *element, unsigned index)
-{
-	uint32_t word;
-
-	memcpy(&word, element->key + index * sizeof(word), sizeof(word));
-	return word;
+	memcpy(groups, element->key, sizeof(groups));
+	memcpy(&port, element->key + 8, sizeof(port));
+	text_appendf(text, "%u", groups[0]);
+	if (element->key_length == 8)
+		text_appendf(text, " . %u", groups[1]);
+	if (element->key_length == 12)
+		text_appendf(text, " . %u . %u", element->key[4], ntohs(port));
 }
 
 static int element_write(const struct element *element, void *context)
 {
 	struct text *text = context;
 
-	if (strcmp(element->set, SET_SUBNETS) == 0)
+	if (strcmp(element->set, SET_SUBNETS) == 0 || strcmp(element->set, SET_SUBNETS6) == 0)
 		return 0; /* written as ranges */
-	text_appendf(text, "add element inet " TABLE_NAME " %s { %u", element->set, key_word(element, 0));
-	if (element->key_length > sizeof(uint32_t))
-		text_appendf(text, " . %u", key_word(element, 1));
+	text_appendf(text, "add element inet " TABLE_NAME " %s { ", element->set);
+	write_key(text, element);
 	text_append(text, " }\n");
 	return 0;
 }
 
+static void write_subnets(struct text *text, const struct network *network)
+{
+	char subnet[20], subnet6[SUBNET6_TEXT_SIZE];
+
+	for (size_t i = 0; i < network_subnet_count(network); i++)
+		text_appendf(text, "add element inet " TABLE_NAME " " SET_SUBNETS " { %s }\n",
+			subnet_format(network_subnet(network, i), subnet));
+	if (is_masqueraded(&network->subnet6))
+		text_appendf(text, "add element inet " TABLE_NAME " " SET_SUBNETS6 " { %s }\n",
+			subnet6_format(&network->subnet6, subnet6));
+}
+
+static void write_routers(struct text *text, const char *family, const struct strings *routers, bool forwarded)
+{
+	for (size_t i = 0; routers && i < routers->count; i++)
+		text_appendf(text, "		meta nfproto %s iifname \"%s\" accept\n", family, routers->items[i]);
+	text_appendf(text, "		meta nfproto %s %s\n", family, forwarded ? "accept" : "drop");
+}
+
+static void write_foreign(struct text *text, const struct ruleset *ruleset)
+{
+	text_append(text, "	chain foreign {\n");
+	write_routers(text, "ipv4", ruleset->routers, ruleset->forward_foreign);
+	write_routers(text, "ipv6", ruleset->routers6, ruleset->forward_foreign6);
+	text_append(text, "	}\n");
+}
+
 void ruleset_write(struct text *text, const struct ruleset *ruleset)
 {
-	char subnet[20];
-
 	text_append(text, "table inet " TABLE_NAME "\ndelete table inet " TABLE_NAME "\ntable inet " TABLE_NAME " {\n");
-	text_append(text, sets_text);
+	table_write_sets(text);
 	write_foreign(text, ruleset);
-	text_append(text, chains_text);
+	table_write_chains(text);
 	text_append(text, "}\n");
 	if (networks_to_elements(ruleset->networks, element_write, text) < 0)
 		return; /* element_write() does not fail */
 	for (size_t i = 0; i < ruleset->networks->count; i++)
-		text_appendf(text, "add element inet " TABLE_NAME " " SET_SUBNETS " { %s }\n",
-			subnet_format(&ruleset->networks->items[i].subnet, subnet));
+		write_subnets(text, &ruleset->networks->items[i]);
 }
 
 int ruleset_text_load(const char *ruleset, struct error *err)
@@ -255,20 +274,12 @@ static int element_count(const struct element *element, void *context)
 	return 0;
 }
 
-/* A transaction larger than the socket's send buffer is refused whole; root may have any. */
-static void send_buffer_grow(int fd, size_t size)
-{
-	int wanted = size > INT32_MAX ? INT32_MAX : (int)size;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof(wanted)) < 0)
-		return; /* then send() says so */
-}
-
 /* Emptied and filled again in one transaction: packets see the old or the new state, and whatever a killed command left
  * behind is mended on the way. */
 int ruleset_sync_networks(struct netlink *netlink, const struct network_list *networks, struct error *err)
 {
-	static const char *const sets[] = {SET_NETWORKS, SET_PEERS, SET_EGRESS, SET_SUBNETS};
+	static const char *const sets[] = {SET_NETWORKS, SET_PEERS, SET_EGRESS, SET_METADATA, SET_ACCOUNTED,
+		SET_SUBNETS, SET_SUBNETS6, SET_HOST_SERVICES};
 	struct request request;
 	size_t count = 0;
 
@@ -301,23 +312,69 @@ static void marker_note(const struct nlmsghdr *message, void *context)
 	*(bool *)context |= use && ntohl(*use) > 0;
 }
 
-/* The marker chain holds one rule: `nft flush table` leaves the chain but takes the rule. */
-int ruleset_is_current(struct netlink *netlink, struct error *err)
+/* 1: the chain is there and has its rule; 0: it has none; 2: no such chain. */
+static int marker_look(struct netlink *netlink, unsigned version, struct error *err)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct request request;
+	char chain[32];
 	bool whole = false;
 
+	snprintf(chain, sizeof(chain), MARKER_PREFIX "%u", version);
 	request_begin(&request, netlink, buffer, sizeof(buffer));
 	struct nlmsghdr *message = request_message(
 		&request, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, "look for the nftables table");
 	struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
 	head->nfgen_family = NFPROTO_INET;
 	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, TABLE_NAME);
-	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, MARKER_CHAIN);
+	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain);
 	if (request_exchange(netlink, &request, marker_note, &whole, err) == 0)
 		return whole;
+	return request.errnum == ENOENT ? MARKER_ABSENT : -1;
+}
+
+/* The marker chain holds one rule: `nft flush table` leaves the chain but takes the rule. */
+int ruleset_is_current(struct netlink *netlink, struct error *err)
+{
+	int marker = marker_look(netlink, MARKER_VERSION, err);
+
+	return marker == MARKER_ABSENT ? 0 : marker;
+}
+
+static int table_exists(struct netlink *netlink, struct error *err)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(
+		&request, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, "look for the nftables table");
+	struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->nfgen_family = NFPROTO_INET;
+	mnl_attr_put_strz(message, NFTA_TABLE_NAME, TABLE_NAME);
+	if (request_exchange(netlink, &request, NULL, NULL, err) == 0)
+		return 1;
 	return request.errnum == ENOENT ? 0 : -1;
+}
+
+/* Any version of ours, emptied or not, may be replaced. */
+int ruleset_refuse_foreign(struct netlink *netlink, struct error *err)
+{
+	int exists = table_exists(netlink, err);
+
+	if (exists <= 0)
+		return exists;
+	for (unsigned version = MARKER_VERSION; version > 0; version--) {
+		int marker = marker_look(netlink, version, err);
+
+		if (marker < 0)
+			return -1;
+		if (marker != MARKER_ABSENT)
+			return 0;
+	}
+	return fail(err, ERROR_BUSY,
+		"somebody else's nftables table \"inet " TABLE_NAME "\" is in the way: rename it, or delete it with: "
+		"nft delete table inet " TABLE_NAME);
 }
 
 int ruleset_remove(struct netlink *netlink, struct error *err)

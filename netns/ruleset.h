@@ -4,15 +4,14 @@
 
 #include "netns/elements.h"
 #include "netns/netns.h"
-
-/* Map of ports published on one address, and of those on any address. */
-#define SET_ADDRESS_PORTS "address_ports"
-#define SET_ANY_PORTS "any_ports"
+#include "netns/table_text.h"
 
 struct ruleset {
 	const struct network_list *networks;
-	bool forward_foreign;	       /* the host was a router before us: let what is not ours pass */
-	const struct strings *routers; /* else only what comes in by these links, which forwarded before */
+	bool forward_foreign;		/* the host was a router before us: let what is not ours pass */
+	const struct strings *routers;	/* else only what comes in by these links, which forwarded before */
+	bool forward_foreign6;		/* the same for IPv6 */
+	const struct strings *routers6; /* NULL: none */
 };
 /* Replaces the table (or makes it) in one transaction, by nft(8). */
 MUST_CHECK int ruleset_load(const struct ruleset *ruleset, struct error *err);
@@ -24,6 +23,8 @@ void ruleset_write(struct text *text, const struct ruleset *ruleset);
 MUST_CHECK int ruleset_sync_networks(struct netlink *netlink, const struct network_list *networks, struct error *err);
 /* One GET: 1 when the table is there in this version and was not emptied, else 0; -1. */
 MUST_CHECK int ruleset_is_current(struct netlink *netlink, struct error *err);
+/* ERROR_BUSY when there is a table of our name that no version of ours made. */
+MUST_CHECK int ruleset_refuse_foreign(struct netlink *netlink, struct error *err);
 MUST_CHECK int ruleset_remove(struct netlink *netlink, struct error *err);
 
 #endif

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct link_counters counters;
 	struct range range;
+	const struct ip_address address = ip_from_v4((struct in_addr){0x0100580a});
 	struct flow flow;
 	struct reply reply;
 	unsigned seen = 0, slot;
@@ -35,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		elements_parse(reply.message, "any_ports", look, &seen);
 		seen += counters_read_message(reply.message, &slot, &counters);
 		seen += route_read(reply.message, &range, &index);
-		seen += flow_read(reply.message, (struct in_addr){0x0100580a}, &flow);
+		seen += flow_read(reply.message, &address, &flow);
 		seen += address_read(reply.message, &range, &index);
 	}
 	FUZZ_ASSERT(seen <= 64 * size);

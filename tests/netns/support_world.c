@@ -162,7 +162,7 @@ void guest_close(struct world *world, struct guest *guest)
 	struct error err;
 
 	close(guest->netns);
-	ASSERT_OK(ports_unpublish_address(world->session, guest->endpoint.address, &err));
+	ASSERT_OK(ports_unpublish_all(world->session, &guest->endpoint, &err));
 	ASSERT_OK(address_release(&world->state, guest->network, guest->endpoint.address, &err));
 	if (!IN6_IS_ADDR_UNSPECIFIED(&guest->endpoint.address6))
 		ASSERT_OK(address6_release(&world->state, guest->network, &guest->endpoint.address6, &err));

@@ -88,8 +88,9 @@ static void claims_give_back(struct scene *scene)
 static void cycle(struct scene *scene, struct net_session *session)
 {
 	const struct net_state *state = &scene->world.state;
-	struct port ports[] = {
-		{.published = 8000, .target = 80}, {.published = 0, .target = 81}, {.published = 5300, .target = 53}};
+	struct port ports[] = {{.host_ip.family = AF_INET, .published = 8000, .target = 80},
+		{.host_ip.family = AF_INET, .published = 0, .target = 81},
+		{.host_ip.family = AF_INET, .published = 5300, .target = 53}};
 	/* Of a UDP port the tracked flows are looked through, and those are all of the machine's. */
 	const size_t count = ARRAY_SIZE(ports) - (scene->note->cycles % 10 != 0);
 	struct error err;
@@ -141,9 +142,10 @@ static void clear_up(struct scene *scene)
 	struct error err = {0};
 
 	if (note->stage == HOLDS) {
-		cr_assert(
-			ports_unpublish_address(scene->world.session, note->address, &err) == 0 || err.errnum == ENOENT,
-			"%s", err.text);
+		const struct endpoint gone = {.slot = note->slot, .address = note->address};
+
+		cr_assert(ports_unpublish_all(scene->world.session, &gone, &err) == 0 || err.errnum == ENOENT, "%s",
+			err.text);
 		ASSERT_OK(hosts_remove(state, scene->network.name, note->address, &err));
 		ASSERT_OK(address_release(state, scene->network.name, note->address, &err));
 		ASSERT_OK(slot_release(state, note->slot, &err));

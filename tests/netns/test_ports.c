@@ -46,7 +46,13 @@ static size_t elements_in(struct scene *scene, const char *set)
 
 static size_t elements_of_all(struct scene *scene)
 {
-	return elements_in(scene, SET_ADDRESS_PORTS) + elements_in(scene, SET_ANY_PORTS);
+	static const char *const maps[] = {
+		SET_ADDRESS_PORTS, SET_ANY_PORTS, SET_RANGES, SET_ADDRESS_PORTS6, SET_ANY_PORTS6, SET_RANGES6};
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		count += elements_in(scene, maps[i]);
+	return count;
 }
 
 static void scene_close(struct scene *scene)
@@ -54,6 +60,7 @@ static void scene_close(struct scene *scene)
 	guest_close(&scene->world, &scene->a);
 	guest_close(&scene->world, &scene->b);
 	cr_assert(elements_of_all(scene) == 0, "ports are left");
+	cr_assert(elements_in(scene, SET_CLAIMS) == 0, "claims are left");
 	world_close(&scene->world);
 	arena_drop(&scene->arena);
 }
@@ -309,7 +316,7 @@ TEST(ports, unpublishing_an_address_takes_all_of_its_ports_and_no_others)
 	ASSERT_OK(publish(&s, &s.a, "8090:80", &err));
 	ASSERT_OK(publish(&s, &s.a, "0.0.0.0:8091:80", &err));
 	ASSERT_OK(publish(&s, &s.b, "8092:80", &err));
-	ASSERT_OK(ports_unpublish_address(s.world.session, s.a.endpoint.address, &err));
+	ASSERT_OK(ports_unpublish_all(s.world.session, &s.a.endpoint, &err));
 	cr_assert(elements_of_all(&s) == 1);
 	scene_close(&s);
 }

@@ -168,7 +168,7 @@ TEST(ruleset, a_udp_client_that_goes_on_sending_reaches_the_ports_next_instance)
 
 	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
 	cr_assert(datagram_arrives(client, 5300, first));
-	ASSERT_OK(ports_unpublish_address(s.world.session, s.a.endpoint.address, &err));
+	ASSERT_OK(ports_unpublish_all(s.world.session, &s.a.endpoint, &err));
 	publish(&s, &s.b, "0.0.0.0:5300:53/udp");
 	cr_assert(datagram_arrives(client, 5300, second));
 	struct port port;
@@ -318,46 +318,127 @@ TEST(ruleset, a_source_that_is_not_the_instances_own_is_dropped)
 	scene_close(&s);
 }
 
-/* Even an instance that gives itself addresses and a host that has some on the link do not speak IPv6. */
-TEST(ruleset, ipv6_neither_enters_nor_leaves_an_instance)
+/* --- IPv6 --------------------------------------------------------------------------------------------------------- */
+
+TEST(ruleset, a_port_published_on_any_ipv6_address_is_reached_from_everywhere_but_loopback)
 {
 	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
 	struct scene s;
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(8080)}, to;
 	scene_open(&s);
-	auto_free char *add = text_format("/usr/sbin/ip addr add fd00:1::1/64 dev w%u nodad", s.a.endpoint.slot);
-	command(add);
-	netns_enter(s.a.netns);
-	command("/usr/sbin/ip addr add fd00:1::2/64 dev eth0 nodad");
-	netns_enter(s.world.host);
-	auto_fd server = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(bind(server, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(server, 1) == 0);
-	netns_enter(s.a.netns);
-	auto_fd client = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	netns_enter(s.world.host);
-	to = at;
-	cr_assert(inet_pton(AF_INET6, "fd00:1::1", &to.sin6_addr) == 1);
-	connect(client, (struct sockaddr *)&to, sizeof(to));
-	struct pollfd at_client = {.fd = client, .events = POLLOUT};
-	cr_assert(poll(&at_client, 1, 250) == 0, "IPv6 went through");
+	auto_fd server = listen_in(&s.world, s.a.netns, "::", 80);
+
+	publish(&s, &s.a, "[::]:8080:80");
+	cr_assert(connects(&s.world, s.world.outside, WAN6_HOST, 8080), "from outside");
+	struct in6_addr seen = accepted_from6(server), client = ip6(WAN6_OUTSIDE);
+	cr_assert(IN6_ARE_ADDR_EQUAL(&seen, &client), "the client's address is preserved");
+	cr_assert(connects(&s.world, s.world.host, WAN6_HOST, 8080), "from the host by its own address");
+	cr_assert(connects(&s.world, s.b.netns, WAN6_HOST, 8080), "from another instance by the host's address");
+	cr_assert(connects(&s.world, s.a.netns, WAN6_HOST, 8080), "from the instance to itself");
+	cr_assert(connects(&s.world, s.a.netns, WAN6_HOST, 8080), "from the instance to itself, again");
+	cr_assert(!connects(&s.world, s.world.outside, WAN_HOST, 8080), "not over IPv4");
 	fd_drop(&server);
-	fd_drop(&client);
 	scene_close(&s);
 }
 
-TEST(ruleset, eth0_has_no_ipv6_address)
+TEST(ruleset, a_port_published_on_one_ipv6_address_is_reached_by_it_alone)
 {
 	NEEDS_ROOT();
-	AUTO(arena_drop) struct arena arena = {0};
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
 	struct scene s;
-	struct error err;
-	const char *addresses;
 	scene_open(&s);
+	command("/usr/sbin/ip addr add 2001:db8:5::99/64 dev wan nodad");
+	auto_fd server = listen_in(&s.world, s.a.netns, "::", 80);
+
+	publish(&s, &s.a, "[2001:db8:5::99]:8080:80");
+	cr_assert(connects(&s.world, s.world.outside, "2001:db8:5::99", 8080));
+	cr_assert(!connects(&s.world, s.world.outside, WAN6_HOST, 8080));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, networks_are_apart_in_ipv6_too)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	const char *allowed[] = {"alone", NULL};
+	struct error err;
+	scene_open(&s);
+	auto_fd a = listen_in(&s.world, s.a.netns, "::", 80);
+	auto_fd c = listen_in(&s.world, s.c.netns, "::", 80);
+
+	cr_assert(is_dropped_to6(&s.world, s.b.netns, &s.a.endpoint.address6, 80), "isolated");
+	cr_assert(connects_to6(&s.world, s.d.netns, &s.c.endpoint.address6, 80), "open");
+	struct in6_addr seen = accepted_from6(c);
+	cr_assert(IN6_ARE_ADDR_EQUAL(&seen, &s.d.endpoint.address6));
+	cr_assert(is_dropped_to6(&s.world, s.a.netns, &s.c.endpoint.address6, 80), "another network");
+	s.open.allow = (struct strings){allowed, 1};
+	ASSERT_OK(network_define(&s.world.state, &s.open, &err));
+	cr_assert(connects_to6(&s.world, s.a.netns, &s.c.endpoint.address6, 80), "allowed");
+	cr_assert(is_dropped_to6(&s.world, s.c.netns, &s.a.endpoint.address6, 80), "one way only");
+	cr_assert(is_dropped_to6(&s.world, s.world.outside, &s.c.endpoint.address6, 80), "from outside");
+	fd_drop(&a);
+	fd_drop(&c);
+	scene_close(&s);
+}
+
+TEST(ruleset, ipv6_egress_is_masqueraded_where_it_is_allowed_and_dropped_elsewhere)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.outside, "::", 80);
+
+	cr_assert(connects(&s.world, s.a.netns, WAN6_OUTSIDE, 80));
+	struct in6_addr seen = accepted_from6(server), host = ip6(WAN6_HOST);
+	cr_assert(IN6_ARE_ADDR_EQUAL(&seen, &host));
+	cr_assert(is_dropped(&s.world, s.c.netns, WAN6_OUTSIDE, 80));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, services_of_the_host_are_out_of_reach_by_ipv6)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.host, "::", 3306);
+
+	cr_assert(connects(&s.world, s.world.outside, WAN6_HOST, 3306), "others do reach it");
+	cr_assert(is_dropped(&s.world, s.a.netns, WAN6_HOST, 3306));
+	fd_drop(&server);
+	scene_close(&s);
+}
+
+TEST(ruleset, an_ipv6_source_that_is_not_the_instances_own_is_dropped)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(5300), .sin6_addr = ip6(WAN6_OUTSIDE)};
+	scene_open(&s);
+	auto_fd server = udp_in(&s.world, s.world.outside, "::", 5300);
+	struct pollfd at_server = {.fd = server, .events = POLLIN};
 	netns_enter(s.a.netns);
-	ASSERT_OK(file_read(&arena, AT_FDCWD, "/proc/thread-self/net/if_inet6", 65536, &addresses, NULL, &err));
+	command("/usr/sbin/ip addr add fd00:1::200/128 dev eth0 nodad");
+	command("/usr/sbin/ip addr add fe80::77/64 dev eth0 nodad");
 	netns_enter(s.world.host);
-	cr_assert(strstr(addresses, " lo\n"));
-	cr_assert(!strstr(addresses, "eth0"), "%s", addresses);
+	auto_fd liar = udp_in(&s.world, s.a.netns, "fd00:1::200", 4000);
+	auto_free char *own = NULL;
+	char text[INET6_ADDRSTRLEN];
+	own = text_format("%s", inet_ntop(AF_INET6, &s.a.endpoint.address6, text, sizeof(text)));
+	auto_fd honest = udp_in(&s.world, s.a.netns, own, 4001);
+
+	cr_assert(sendto(liar, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_server, 1, 250) == 0, "a spoofed packet came through");
+	cr_assert(sendto(honest, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(poll(&at_server, 1, 3000) == 1, "an honest one did not");
+	fd_drop(&server);
+	fd_drop(&liar);
+	fd_drop(&honest);
 	scene_close(&s);
 }
 
