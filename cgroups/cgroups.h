@@ -219,6 +219,7 @@ struct cgroup_stats {
 	struct optional swap_bytes;
 	struct optional pids, pids_limit, pids_refused;
 	struct optional cpu_us, cpu_user_us, cpu_system_us, cpu_periods, cpu_throttled_periods, cpu_throttled_us;
+	struct optional cpu_limit_milli; /* thousandths of a processor */
 	struct optional io_read_bytes, io_write_bytes;
 	struct optional oom_kills; /* since creation */
 	struct optional memory_pressure_10s, cpu_pressure_10s,

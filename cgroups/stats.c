@@ -171,6 +171,30 @@ static void io_read(const struct cgroup *cgroup, struct cgroup_stats *out)
 	}
 }
 
+static void cpu_limit_take(int64_t quota_us, int64_t period_us, struct cgroup_stats *out)
+{
+	if (quota_us > 0 && period_us > 0 && quota_us < INT64_MAX / 1000)
+		set(&out->cpu_limit_milli, quota_us * 1000 / period_us);
+}
+
+/* v2 "50000 100000" or "max 100000"; v1 a file each, quota -1 for none. */
+static void cpu_limit_read(const struct cgroup *cgroup, struct cgroup_stats *out)
+{
+	int dir = cgroup_directory(cgroup, CGROUP_CPU);
+	int64_t quota_us = -1, period_us = -1;
+	char text[64];
+
+	if (cgroup->unified < 0) {
+		if (knob_number(dir, "cpu.cfs_quota_us", &quota_us) && quota_us > 0 &&
+			knob_number(dir, "cpu.cfs_period_us", &period_us))
+			cpu_limit_take(quota_us, period_us, out);
+		return;
+	}
+	if (knob_read(dir, "cpu.max", text, sizeof(text)) > 0 && strchr(text, ' ') && knob_parse(text, &quota_us) &&
+		knob_parse(strchr(text, ' ') + 1, &period_us))
+		cpu_limit_take(quota_us, period_us, out);
+}
+
 /* "some avg10=12.34 avg60=…": 1234. Kernels with pressure switched off say EOPNOTSUPP. */
 static void pressure_read(int dir, const char *file, struct optional *out)
 {
@@ -197,6 +221,7 @@ int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, str
 		return fail(err, ERROR_MISSING, "cgroup %s is gone", cgroup->path);
 	(v2 ? memory_detail_v2 : memory_detail_v1)(memory, out);
 	io_read(cgroup, out);
+	cpu_limit_read(cgroup, out);
 	if (!v2)
 		return 0;
 	pressure_read(memory, "memory.pressure", &out->memory_pressure_10s);

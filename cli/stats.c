@@ -5,13 +5,14 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/figures.h"
 #include "cli/table.h"
 
 #define INTERVAL_MS 1000
 
 struct stats_options {
 	struct table_options table;
-	bool no_stream;
+	bool no_stream, prometheus;
 	struct optional interval;
 };
 
@@ -20,98 +21,142 @@ static const struct option stats_table[] = {
 		struct stats_options, no_stream),
 	OPTION_DURATION(
 		"interval", 'i', "TIME", "time between two samples (default: 1s)", struct stats_options, interval),
+	OPTION_FLAG("prometheus", 0, "print the text format of Prometheus, once", struct stats_options, prometheus),
 	TABLE_OPTIONS(struct stats_options, table),
 	END_OF_OPTIONS,
 };
 
 enum {
 	NAME,
+	FLEET,
 	CPU,
+	CPU_LIMIT,
+	CPU_HOST,
 	MEMORY,
 	LIMIT,
+	MEMORY_SHARE,
 	CACHE,
-	PIDS,
+	PRESSURE,
 	NET_IN,
 	NET_OUT,
+	DISK,
+	PIDS,
+	RESTARTS,
+	HEALTH,
+	SWAP,
+	PEAK,
+	NET_IN_ALL,
+	NET_OUT_ALL,
 	READ,
 	WRITTEN,
+	DISK_LIMIT,
+	PIDS_LIMIT,
 	OOM,
+	CPU_SECONDS,
+	THROTTLED,
 	CPU_PRESSURE,
 	MEMORY_PRESSURE,
 	IO_PRESSURE
 };
 
+#define NUMBER(title_, key_)                                                                                           \
+	{                                                                                                              \
+		.title = title_, .key = key_, .kind = COLUMN_NUMBER                                                    \
+	}
+#define HIDDEN(key_)                                                                                                   \
+	{                                                                                                              \
+		.title = "", .key = key_, .kind = COLUMN_NUMBER, .json_only = true                                     \
+	}
+
 static const struct column stats_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
-	[CPU] = {.title = "CPU%", .key = "cpu_percent", .kind = COLUMN_NUMBER},
-	[MEMORY] = {.title = "MEMORY", .key = "memory_bytes", .kind = COLUMN_NUMBER},
-	[LIMIT] = {.title = "LIMIT", .key = "memory_limit_bytes", .kind = COLUMN_NUMBER},
-	[CACHE] = {.title = "CACHE", .key = "memory_cache_bytes", .kind = COLUMN_NUMBER},
-	[PIDS] = {.title = "PIDS", .key = "pids", .kind = COLUMN_NUMBER},
-	[NET_IN] = {.title = "NET-IN", .key = "net_in_bytes", .kind = COLUMN_NUMBER},
-	[NET_OUT] = {.title = "NET-OUT", .key = "net_out_bytes", .kind = COLUMN_NUMBER},
-	[READ] = {.title = "READ", .key = "read_bytes", .kind = COLUMN_NUMBER},
-	[WRITTEN] = {.title = "WRITTEN", .key = "written_bytes", .kind = COLUMN_NUMBER},
-	[OOM] = {.title = "OOM-KILLS", .key = "oom_kills", .kind = COLUMN_NUMBER},
-	/* cgroup v2: the share of the last ten seconds in which somebody waited. */
-	[CPU_PRESSURE] = {.title = "", .key = "cpu_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
-	[MEMORY_PRESSURE] = {.title = "", .key = "memory_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
-	[IO_PRESSURE] = {.title = "", .key = "io_pressure_percent", .kind = COLUMN_NUMBER, .json_only = true},
+	[FLEET] = {.title = "", .key = "fleet", .json_only = true},
+	[CPU] = NUMBER("CPU%", "cpu_percent"), /* of one processor */
+	[CPU_LIMIT] = NUMBER("OF-LIMIT", "cpu_of_limit_percent"),
+	[CPU_HOST] = HIDDEN("cpu_of_host_percent"),
+	[MEMORY] = NUMBER("MEMORY", "memory_bytes"),
+	[LIMIT] = NUMBER("LIMIT", "memory_limit_bytes"),
+	[MEMORY_SHARE] = NUMBER("MEM%", "memory_percent"),
+	[CACHE] = NUMBER("CACHE", "memory_cache_bytes"),
+	/* cgroup v2: the share of the last ten seconds in which somebody waited for processor, memory, disk. */
+	[PRESSURE] = {.title = "PRESSURE", .key = "pressure"},
+	[NET_IN] = NUMBER("IN/S", "net_in_bytes_per_second"),
+	[NET_OUT] = NUMBER("OUT/S", "net_out_bytes_per_second"),
+	[DISK] = NUMBER("DISK", "disk_bytes"),
+	[PIDS] = NUMBER("PIDS", "pids"),
+	[RESTARTS] = NUMBER("RESTARTS", "restarts"),
+	[HEALTH] = {.title = "HEALTH", .key = "health", .colour = figures_health_colour},
+	[SWAP] = HIDDEN("swap_bytes"),
+	[PEAK] = HIDDEN("memory_peak_bytes"),
+	[NET_IN_ALL] = HIDDEN("net_in_bytes"),
+	[NET_OUT_ALL] = HIDDEN("net_out_bytes"),
+	[READ] = HIDDEN("read_bytes"),
+	[WRITTEN] = HIDDEN("written_bytes"),
+	[DISK_LIMIT] = HIDDEN("disk_limit_bytes"),
+	[PIDS_LIMIT] = HIDDEN("pids_limit"),
+	[OOM] = HIDDEN("oom_kills"),
+	[CPU_SECONDS] = HIDDEN("cpu_seconds"),
+	[THROTTLED] = HIDDEN("cpu_throttled_seconds"),
+	[CPU_PRESSURE] = HIDDEN("cpu_pressure_percent"),
+	[MEMORY_PRESSURE] = HIDDEN("memory_pressure_percent"),
+	[IO_PRESSURE] = HIDDEN("io_pressure_percent"),
 };
-
-static void bytes_cell(struct arena *arena, struct cell *cell, struct optional bytes)
-{
-	char buffer[24];
-
-	if (!bytes.set)
-		return;
-	cell->text = arena_string(arena, size_format(bytes.value, buffer));
-	cell->value = arena_format(arena, "%lld", (long long)bytes.value);
-}
-
-static void count_cell(struct arena *arena, struct cell *cell, struct optional count)
-{
-	if (count.set)
-		cell->text = arena_format(arena, "%lld", (long long)count.value);
-}
-
-static void hundredths_cell(struct arena *arena, struct cell *cell, struct optional hundredths)
-{
-	if (hundredths.set)
-		cell->text = arena_format(
-			arena, "%lld.%02lld", (long long)hundredths.value / 100, (long long)hundredths.value % 100);
-}
-
-static struct optional link_bytes(const struct link_counters *link, uint64_t bytes)
-{
-	return (struct optional){link->present, (int64_t)bytes};
-}
 
 static void stats_row(struct table *table, const struct instance_stats *stats)
 {
 	struct arena *arena = table->arena;
 	struct cell *row = table_row(table);
 	const struct cgroup_stats *cgroup = &stats->cgroup;
-	struct optional used = cgroup->memory_used_bytes.set ? cgroup->memory_used_bytes : cgroup->memory_bytes;
-	struct optional cache = {cgroup->memory_bytes.set && cgroup->memory_used_bytes.set,
-		cgroup->memory_bytes.value - cgroup->memory_used_bytes.value};
+	struct optional used = stats_memory_used(stats);
 
 	row[NAME].text = stats->name;
-	if (stats->cpu_permille >= 0)
-		row[CPU].text = arena_format(
-			arena, "%lld.%lld", (long long)stats->cpu_permille / 10, (long long)stats->cpu_permille % 10);
-	bytes_cell(arena, &row[MEMORY], used);
-	bytes_cell(arena, &row[LIMIT], cgroup->memory_limit_bytes);
-	bytes_cell(arena, &row[CACHE], cache);
-	count_cell(arena, &row[PIDS], cgroup->pids);
-	bytes_cell(arena, &row[NET_IN], link_bytes(&stats->link, stats->link.rx_bytes));
-	bytes_cell(arena, &row[NET_OUT], link_bytes(&stats->link, stats->link.tx_bytes));
-	bytes_cell(arena, &row[READ], cgroup->io_read_bytes);
-	bytes_cell(arena, &row[WRITTEN], cgroup->io_write_bytes);
-	count_cell(arena, &row[OOM], cgroup->oom_kills);
-	hundredths_cell(arena, &row[CPU_PRESSURE], cgroup->cpu_pressure_10s);
-	hundredths_cell(arena, &row[MEMORY_PRESSURE], cgroup->memory_pressure_10s);
-	hundredths_cell(arena, &row[IO_PRESSURE], cgroup->io_pressure_10s);
+	row[FLEET].text = stats->fleet;
+	row[CPU] = cell_decimal(arena, stats->cpu_permille, 1);
+	row[CPU_LIMIT] = cell_decimal(arena, figures_share(stats->cpu_permille, cgroup->cpu_limit_milli), 1);
+	row[CPU_HOST] = cell_decimal(arena, figures_share(stats->cpu_permille, figures_host_milli()), 1);
+	row[MEMORY] = cell_bytes(arena, used);
+	row[LIMIT] = cell_bytes(arena, cgroup->memory_limit_bytes);
+	row[MEMORY_SHARE] = cell_decimal(arena, figures_share(used, cgroup->memory_limit_bytes), 1);
+	row[CACHE] = cell_bytes(arena, stats_memory_cache(stats));
+	row[PRESSURE].text = figures_pressure(arena, cgroup);
+	row[NET_IN] = cell_bytes(arena, stats->in_bytes);
+	row[NET_OUT] = cell_bytes(arena, stats->out_bytes);
+	row[DISK] = cell_bytes_of(arena, stats->disk_bytes, stats->disk_limit_bytes);
+	row[PIDS] = cell_count(arena, cgroup->pids);
+	row[RESTARTS] = cell_count(arena, (struct optional){true, stats->restarts});
+	row[HEALTH].text = stats->health == HEALTH_NONE ? NULL : health_state_names[stats->health];
+	row[SWAP] = cell_bytes(arena, cgroup->swap_bytes);
+	row[PEAK] = cell_bytes(arena, cgroup->memory_peak_bytes);
+	row[NET_IN_ALL] = cell_bytes(arena, (struct optional){stats->link.present, (int64_t)stats->link.rx_bytes});
+	row[NET_OUT_ALL] = cell_bytes(arena, (struct optional){stats->link.present, (int64_t)stats->link.tx_bytes});
+	row[READ] = cell_bytes(arena, cgroup->io_read_bytes);
+	row[WRITTEN] = cell_bytes(arena, cgroup->io_write_bytes);
+	row[DISK_LIMIT] = cell_bytes(arena, stats->disk_limit_bytes);
+	row[PIDS_LIMIT] = cell_count(arena, cgroup->pids_limit);
+	row[OOM] = cell_count(arena, cgroup->oom_kills);
+	row[CPU_SECONDS] = cell_decimal(arena, cgroup->cpu_us, 6);
+	row[THROTTLED] = cell_decimal(arena, cgroup->cpu_throttled_us, 6);
+	row[CPU_PRESSURE] = cell_decimal(arena, cgroup->cpu_pressure_10s, 2);
+	row[MEMORY_PRESSURE] = cell_decimal(arena, cgroup->memory_pressure_10s, 2);
+	row[IO_PRESSURE] = cell_decimal(arena, cgroup->io_pressure_10s, 2);
+}
+
+static int prometheus_print(struct cli *cli, const struct strings *names, struct error *err)
+{
+	AUTO(text_drop) struct text text = {0};
+	struct stats_sample sample;
+	struct instance_list list, chosen = {0};
+
+	if (instance_stats_read(&cli->arena, &cli->host, names, NULL, &sample, err) < 0 ||
+		instance_list_read(&cli->arena, &cli->host, &list, err) < 0)
+		return -1;
+	chosen.items = arena_new_array(&cli->arena, list.count, struct instance_status);
+	for (size_t i = 0; i < list.count; i++)
+		if (!names->count || strings_contain(names, list.items[i].name))
+			chosen.items[chosen.count++] = list.items[i];
+	stats_prometheus(&text, &sample, &chosen);
+	fputs(text_string(&text), stdout);
+	return 0;
 }
 
 /* One sample and its table; `before` gives the processor figures their base. */
@@ -146,6 +191,11 @@ static int stats_run(void *context, void *options, size_t count, char **operands
 
 	if (count && cli_select(cli, &selection, count, operands, &names, err) < 0)
 		return -1;
+	/* A pattern that matches nothing does not mean all. */
+	if (count && !names.count)
+		return 0;
+	if (chosen->prometheus)
+		return cli_open(cli, err) < 0 ? -1 : prometheus_print(cli, &names, err);
 	if (cli_open(cli, err) < 0 || sample_print(cli, &even, chosen, &names, NULL, &samples[0], false, err) < 0)
 		return -1;
 	for (size_t round = 1;; round++) {
@@ -166,8 +216,9 @@ static int stats_run(void *context, void *options, size_t count, char **operands
 const struct command stats_command = {
 	.name = "stats",
 	.operands = "[options] [NAME…]",
-	.summary = "show processor, memory, process and network figures",
-	.example = "warren stats --no-stream",
+	.summary = "show what instances use: processor, memory, network, disk, processes",
+	.example =
+		"warren stats --no-stream\nwarren stats --prometheus > /var/lib/prometheus/node-exporter/warren.prom",
 	.options = stats_table,
 	.options_size = sizeof(struct stats_options),
 	.operands_max = SIZE_MAX,

@@ -317,19 +317,31 @@ MUST_CHECK int instance_logs(struct host *host, const char *name, const struct l
 
 struct instance_stats {
 	const char *name;
+	const char *fleet; /* NULL: none */
 	struct cgroup_stats cgroup;
 	struct link_counters link;
-	int64_t cpu_permille; /* of one processor, since the sample before; -1: no sample */
-	int64_t at_ms;	      /* CLOCK_BOOTTIME */
+	struct optional disk_bytes, disk_limit_bytes; /* what it has written, where the file system counts it */
+	int64_t started_ms, restarts;
+	enum health_state health;
+	bool monitored;
+	int64_t at_ms; /* CLOCK_BOOTTIME */
+	/* Since the sample before, a second; unset without one. */
+	struct optional cpu_permille; /* of one processor */
+	struct optional in_bytes, out_bytes, read_bytes, write_bytes;
 };
-/* Of all running instances among names (all when empty). before: an earlier sample of the same call, for cpu_permille;
- * may be NULL. */
 struct stats_sample {
-	struct instance_stats *items;
+	struct instance_stats *items; /* as people sort names */
 	size_t count;
 };
+/* Of all running instances among names (all when empty). before: an earlier sample, for what is reckoned by the second;
+ * may be NULL. */
 MUST_CHECK int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
 	const struct stats_sample *before, struct stats_sample *out, struct error *err);
+/* Used and charged memory: without what the kernel would give back at once. */
+struct optional stats_memory_used(const struct instance_stats *stats);
+struct optional stats_memory_cache(const struct instance_stats *stats);
+/* The sample as text of Prometheus' exposition format, version 0.0.4; stopped instances of the list are named too. */
+void stats_prometheus(struct text *out, const struct stats_sample *sample, const struct instance_list *list);
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 

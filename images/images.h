@@ -202,6 +202,8 @@ MUST_CHECK int disk_limit_check(int store, struct error *err);
  * many bytes from now on, and a file for each 4 KiB of them; running or not. It is not told when it has more already:
  * it can write no more. 0: no limit. */
 MUST_CHECK int root_disk_limit(int instance, int64_t bytes, struct error *err);
+/* What it takes now, and the limit, if there is one. Unset where nobody counts: disk_quota_state(). */
+void root_disk_used(int instance, struct optional *used_bytes, struct optional *limit_bytes);
 
 /* --- volumes, tmpfs, configs
  * ------------------------------------------------------------------------------------------ */

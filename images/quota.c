@@ -174,3 +174,18 @@ int root_disk_limit(int instance, int64_t bytes, struct error *err)
 			"disk: it was made when its file system had no project quotas; a clone of it can be limited");
 	return limit_set(upper, project, (uint64_t)bytes) < 0 ? fail_errno(err, "disk: set the limit") : 0;
 }
+
+void root_disk_used(int instance, struct optional *used_bytes, struct optional *limit_bytes)
+{
+	struct if_dqblk about = {0};
+	struct error ignored;
+	auto_fd upper = upper_open(instance, &ignored);
+	uint32_t project = upper < 0 ? 0 : project_of(upper);
+
+	*used_bytes = *limit_bytes = (struct optional){0};
+	if (!project || quota_call(upper, Q_GETQUOTA, project, &about) < 0)
+		return;
+	*used_bytes = (struct optional){true, (int64_t)about.dqb_curspace};
+	if (about.dqb_bhardlimit)
+		*limit_bytes = (struct optional){true, (int64_t)(about.dqb_bhardlimit * BLOCK_BYTES)};
+}
