@@ -80,6 +80,7 @@ static const struct command *const order[] = {
 	&doctor_command,
 	&boot_command,
 	&check_command,
+	&schema_command,
 	&completion_command,
 	&manual_command,
 };

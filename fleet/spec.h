@@ -213,6 +213,10 @@ MUST_CHECK int fleet_file_read(struct arena *arena, const char *path, struct fle
 MUST_CHECK int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length,
 	struct fleet_file *out, struct error *err);
 
+/* The fleet file's JSON schema (draft 2020-12), for editors: from the tables that decode it. What spans keys it does not
+ * know. */
+void fleet_schema_encode(struct encoder *encoder);
+
 /* Instance spec + image's own configuration → the runtime's spec, in memory. `facts` are what the record holds. Nothing
  * is touched but the environment files and config sources it reads. */
 struct compile_facts {
