@@ -37,6 +37,10 @@ MUST_CHECK int pull_policy_parse(const char *text, enum pull_policy *out, struct
 #define PULL_OPTION(type, member)                                                                                      \
 	OPTION_TEXT("pull", 0, "WHEN", "fetch images: missing, always or never (default: missing)", type, member)
 
+/* For OPTION_CUSTOM and struct optional, CLOCK_REALTIME in ms. "10m": so long ago; "2026-01-31T23:59:59.123Z" and its
+ * beginnings from the day on: then. */
+MUST_CHECK int moment_parse(struct arena *arena, const char *value, void *member, struct error *err);
+
 /* Names given as words and patterns, plus --label and --all → instances. Nothing named is wrong use. */
 struct selection {
 	struct strings labels;

@@ -307,11 +307,16 @@ MUST_CHECK int instance_spec_audit(struct arena *arena, const struct instance_sp
 
 struct logs_options {
 	bool follow, timestamps;
-	struct optional tail;	  /* last n lines */
-	struct optional since_ms; /* CLOCK_REALTIME */
+	bool names;			    /* each line behind the name of its instance */
+	bool colour;			    /* names in colours, for a terminal */
+	struct optional tail;		    /* last n lines of each */
+	struct optional since_ms, until_ms; /* CLOCK_REALTIME */
 };
-/* Writes stdout's lines to descriptor out, stderr's to errout. follow: until the instance has ended or the caller is
- * interrupted. */
+/* Writes the lines of all of them in the order of their times: stdout's to descriptor out, stderr's to errout. follow:
+ * until all have ended, until_ms has passed, or the caller is interrupted. Of several, one without a log of ours is
+ * passed over with a warning. */
+MUST_CHECK int instances_logs(struct host *host, const struct strings *names, const struct logs_options *options,
+	int out, int errout, struct error *err);
 MUST_CHECK int instance_logs(struct host *host, const char *name, const struct logs_options *options, int out,
 	int errout, struct error *err);
 
