@@ -61,6 +61,7 @@ static const struct command *const order[] = {
 	&usage_command,
 	&healthcheck_command,
 	&wait_command,
+	&set_command,
 	&rename_command,
 	&init_command,
 	&validate_command,

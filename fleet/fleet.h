@@ -528,6 +528,20 @@ struct fleet_plan {
 	bool has_changes;
 };
 
+/* Changes of an instance that is there. */
+#define SET_LAYERS_MAX 256
+struct set_request {
+	const struct json_doc *layers; /* an array of objects of instance keys, merged over what it is, in order */
+	struct strings unpublish;      /* ports that go: "8080", "8080/udp", "127.0.0.1:8080->80/tcp" */
+	bool may_restart;	       /* when a key counts from the next start only; else ERROR_BUSY */
+};
+/* From the text of such an array; checked as a layer of a fleet file is. null takes away what was said. */
+MUST_CHECK int set_request_make(struct arena *arena, const char *layers, struct set_request *out, struct error *err);
+/* All of it or nothing, at once where the instance runs; what the kernel took is read back. changes: what differs from
+ * before. An instance of a fleet differs from its file then, which `plan` shows and the next apply puts right. */
+MUST_CHECK int instance_set(struct arena *arena, struct host *host, const char *name, const struct set_request *request,
+	struct plan_changes *changes, struct error *err);
+
 struct apply_options {
 	unsigned parallel;   /* 0: twice the processors */
 	bool no_prune;	     /* keep instances that left the file */
