@@ -11,7 +11,7 @@
 
 const char *const change_cost_names[] = {"live", "restart", "recreate", NULL};
 
-enum unit { UNIT_NONE, UNIT_BYTES, UNIT_DURATION, UNIT_DECIMAL };
+enum unit { UNIT_NONE, UNIT_BYTES, UNIT_BITRATE, UNIT_DURATION, UNIT_DECIMAL };
 
 /* By dotted path; of two rows that fit, the longer one counts. What no row fits counts from the next start. */
 static const struct key_row {
@@ -51,8 +51,8 @@ static const struct key_row {
 	{"resources.memory_low", CHANGE_LIVE, LIVE_LIMITS, UNIT_BYTES},
 	{"resources.swap", CHANGE_LIVE, LIVE_LIMITS, UNIT_BYTES},
 	{"resources.disk", CHANGE_RECORD, 0, UNIT_BYTES}, /* which whoever writes the record sets: update.c */
-	{"resources.egress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
-	{"resources.ingress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
+	{"resources.egress", CHANGE_LIVE, LIVE_RATES, UNIT_BITRATE},
+	{"resources.ingress", CHANGE_LIVE, LIVE_RATES, UNIT_BITRATE},
 	{"logging", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
 	{"logging.max_size", CHANGE_LIVE, LIVE_MONITOR, UNIT_BYTES},
 	{"image", CHANGE_RECREATE, 0, UNIT_NONE},
@@ -155,6 +155,10 @@ const char *plan_value_show(struct arena *arena, const char *key, const struct j
 	case UNIT_BYTES:
 		if (size_parse(value->text, &number, &ignored) == 0)
 			return arena_string(arena, size_format(number, buffer));
+		break;
+	case UNIT_BITRATE:
+		if (bitrate_parse(value->text, &number, &ignored) == 0)
+			return arena_string(arena, bitrate_format(number, buffer));
 		break;
 	case UNIT_DURATION:
 		if (duration_parse(value->text, &number, &ignored) == 0 && number % 1000 == 0)

@@ -192,6 +192,7 @@ static const struct {
 } rows[] = {
 	{LIVE_LIMITS, "limits", limits_apply},
 	{LIVE_PORTS, "ports", ports_apply},
+	{LIVE_RATES, "rates", live_rates_apply},
 };
 
 static void undo(struct instance *instance, const struct instance_spec *from, unsigned parts, size_t done)

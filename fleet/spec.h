@@ -57,7 +57,7 @@ struct health_spec {
 struct resources_spec {
 	/* pids -1: no limit; swap_bytes unset: as much as memory */
 	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
-		io_weight, disk_bytes;
+		io_weight, disk_bytes, egress_bits, ingress_bits;
 	const char *cpuset;
 	LIST_OF(struct cgroup_io_max) io_max;
 };

@@ -90,6 +90,23 @@ int decode_duration(const struct decoder *decoder, const struct json *node, void
 	return duration_parse(text, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
+static const struct value_shape decode_bitrate_shape = {.forms = FORM_STRING | FORM_NUMBER,
+	.words = "bits per second, such as \"100M\"",
+	.pattern = "^[0-9]+(\\.[0-9]{1,3})?([KkMmGgTt]?([Bb][Ii][Tt])?)$"};
+
+static int decode_bitrate(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct optional *rate = member;
+	const char *text;
+
+	if (decode_scalar(decoder, node, "a rate such as \"100M\"", &text, err) < 0)
+		return -1;
+	if (bitrate_parse(text, &rate->value, err) < 0)
+		return decode_blame(decoder, node, err);
+	rate->set = true;
+	return 0;
+}
+
 static const struct value_shape decode_cpus_shape = {
 	.forms = FORM_STRING | FORM_NUMBER, .words = "processors, such as 0.5"};
 
@@ -312,8 +329,8 @@ static const struct field resources_fields[] = {
 	OPTIONAL("io_weight", struct resources_spec, io_weight, 1, 10000, 0),
 	LIST("io_max", struct resources_spec, io_max, io_max_fields, 0),
 	SIZE("disk", struct resources_spec, disk_bytes),
-	NOT_BUILT("egress"),
-	NOT_BUILT("ingress"),
+	ROW_AS(struct optional, "egress", struct resources_spec, egress_bits, decode_bitrate),
+	ROW_AS(struct optional, "ingress", struct resources_spec, ingress_bits, decode_bitrate),
 	END_OF_FIELDS,
 };
 
