@@ -314,7 +314,7 @@ static const struct wrong instance_keys[] = {
 	{"\"network\": \"host\", \"address\": \"10.0.0.1\"",
 		"2:31: \"address\": with the network \"host\" there is no address to choose"},
 	{"\"network\": \"none\", \"ports\": [\"80:80\"]",
-		"2:29: \"ports\": with the network \"none\" there are no ports to publish but in socket mode"},
+		"2:30: \"ports\": with the network \"none\" there are no ports to publish but in socket mode"},
 	{"\"address6\": \"::1\"", "2:13: \"address6\": \"::1\" is not an IPv6 address"},
 	{"\"address6\": \"10.88.0.1\"", "2:13: \"address6\": \"10.88.0.1\" is not an IPv6 address"},
 	{"\"address6\": \"::ffff:10.88.0.1\"", "2:13: \"address6\": \"::ffff:10.88.0.1\" is not an IPv6 address"},
