@@ -7,7 +7,7 @@
 
 /* --- what spans instances ----------------------------------------------------------------------------------------- */
 
-static const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
+const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index)
 {
 	const char *ignored;
 	const struct spec_fault fault = {key, NULL, index};
@@ -43,7 +43,7 @@ static int check_names(const struct reader *reader)
 	return 0;
 }
 
-static const struct network_spec *network_find(const struct reader *reader, const char *name)
+const struct network_spec *network_find(const struct reader *reader, const char *name)
 {
 	for (size_t i = 0; i < reader->top.networks.count; i++)
 		if (!strcmp(reader->top.networks.items[i].name, name))
@@ -224,7 +224,7 @@ int check_across(const struct reader *reader)
 {
 	if (check_names(reader) < 0 || check_references(reader) < 0 || check_published(reader) < 0)
 		return -1;
-	return check_addresses(reader);
+	return check_addresses(reader) < 0 ? -1 : check_sites(reader);
 }
 
 /* --- warnings ----------------------------------------------------------------------------------------------------- */

@@ -37,9 +37,6 @@ struct reader {
 
 /* The node that a fault is about and the key to name; NULL: the file does not say anything there. */
 const struct json *fault_node(const struct json *merged, const struct spec_fault *fault, const char **key);
-/* The keys at the top of the file, and those of a network. */
-extern const struct field file_fields[], network_fields[];
-
 /* The error in reader->err, at the key of a node; -1. */
 int fail_at_key(const struct reader *reader, const struct json *node);
 /* "what "x" …; did you mean "y"?", y being a member of among (NULL: none); -1. */
@@ -63,7 +60,16 @@ bool subnets_overlap(const struct subnet *a, const struct subnet *b);
 /* What one instance cannot know alone: names, networks, volumes and dependencies it refers to, addresses and ports that
  * two want. */
 MUST_CHECK int check_across(const struct reader *reader);
+/* The value of a key of an instance, or an item of it; its entry when the file does not say anything there. */
+const struct json *item_at(const struct reader *reader, size_t instance, const char *key, size_t index);
+/* A network that the file names; NULL: none of that name. */
+const struct network_spec *network_find(const struct reader *reader, const char *name);
 /* What is allowed and hardly meant, into file->warnings. */
 void warnings_collect(struct reader *reader);
+
+/* --- file_sites.c ------------------------------------------------------------------------------------------------- */
+
+/* Host names, front servers that reach them, and health that is waited for. */
+MUST_CHECK int check_sites(const struct reader *reader);
 
 #endif

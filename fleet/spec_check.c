@@ -524,11 +524,9 @@ static int check_dependency(const struct instance_spec *spec, const struct depen
 		return -1;
 	if (text_equal(on->name, spec->base_name))
 		return fail(err, ERROR_USAGE, "%s depends on itself", on->name);
-	if (!strcmp(on->condition, "healthy"))
-		return fail(err, ERROR_USAGE,
-			"\"%s\": \"healthy\" is known but not built yet in this version; use \"started\"", on->name);
-	if (strcmp(on->condition, "started"))
-		return fail(err, ERROR_USAGE, "\"%s\": condition \"%s\" is not \"started\"", on->name, on->condition);
+	if (strcmp(on->condition, "started") && strcmp(on->condition, "healthy"))
+		return fail(err, ERROR_USAGE, "\"%s\": condition \"%s\" is not \"started\" or \"healthy\"", on->name,
+			on->condition);
 	return 0;
 }
 
