@@ -25,6 +25,7 @@ struct steps {
 	struct step_state **sorted; /* by name */
 	size_t reported, failures;
 	struct error first; /* of the failures */
+	bool front_changed; /* the front servers do not know yet (front.h) */
 };
 
 void steps_init(struct steps *steps, struct arena *arena, struct host *host, const struct apply_options *options);
@@ -47,6 +48,8 @@ void steps_remove_leaving(struct steps *steps);
 void steps_do_wanted(struct steps *steps);
 /* Tells the progress of one step, once; result NULL: well. */
 void steps_report(struct steps *steps, struct step_state *state, const struct error *result);
+/* The same in another word than the plan had for it; may come after another one. */
+void steps_report_as(struct steps *steps, struct step_state *state, enum apply_step word);
 /* 0, or -1 with "3 of 200 instances failed; the first: …". */
 MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
 

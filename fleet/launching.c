@@ -18,8 +18,10 @@
 #include "base/log.h"
 #include "base/mount.h"
 #include "fleet/events.h"
+#include "fleet/front.h"
 #include "fleet/identity.h"
 #include "fleet/monitor.h"
+#include "fleet/stand_in.h"
 #include "images/images.h"
 
 #define LINK_TIMEOUT_MS 5000
@@ -105,7 +107,6 @@ static bool ipv6_is_off(const struct instance_spec *spec)
 static void endpoint_complete(struct start *start)
 {
 	start->endpoint.mtu = start->network.mtu;
-	start->endpoint.rates = resources_rates(&start->wanted.resources);
 	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
 		start->endpoint.address6 = in6addr_any;
 }
@@ -322,6 +323,20 @@ static int own_hosts_write(struct start *start, struct error *err)
 		start->instance, IMAGE_HOSTS_DIRECTORY "/hosts", 0644, 0, 0, text_string(&text), text.length, err);
 }
 
+/* A directory of ours, read-only, in which files are replaced while it runs. */
+static int directory_show(struct start *start, int directory, const char *target, struct error *err)
+{
+	auto_fd mount = mount_clone(directory, "", false, err);
+
+	if (mount < 0 ||
+		mount_change(mount, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+			0, -1, err) < 0)
+		return -1;
+	start->parts.items[start->parts.count++] =
+		(struct root_part){.target = target, .mount = take_fd(&mount), .is_file = false};
+	return 0;
+}
+
 /* The directory with the network's hosts file, read-only; /etc/hosts inside is a link into it. */
 static int hosts_mount(struct start *start, struct error *err)
 {
@@ -338,14 +353,17 @@ static int hosts_mount(struct start *start, struct error *err)
 	auto_fd directory = hosts_directory(&state, start->record.network, err);
 	if (directory < 0)
 		return -1;
-	auto_fd mount = mount_clone(directory, "", false, err);
-	if (mount < 0 ||
-		mount_change(mount, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-			0, -1, err) < 0)
-		return -1;
-	parts->items[parts->count++] =
-		(struct root_part){.target = IMAGE_HOSTS_DIRECTORY, .mount = take_fd(&mount), .is_file = false};
-	return 0;
+	return directory_show(start, directory, IMAGE_HOSTS_DIRECTORY, err);
+}
+
+/* Which name leads to which site, for a front server. */
+static int front_mount(struct start *start, struct error *err)
+{
+	if (!start->wanted.front || start->parts.count == ROOT_PARTS_MAX)
+		return 0;
+	auto_fd directory = front_directory_open(start->host, &start->wanted, start->session.store, err);
+
+	return directory < 0 ? -1 : directory_show(start, directory, FRONT_TARGET, err);
 }
 
 static bool keeps_admin(const struct spec *spec)
@@ -362,6 +380,8 @@ static int mount_points_make(struct start *start, const struct root_request *req
 {
 	if (!start->wanted.read_only)
 		return 0;
+	if (start->wanted.front && root_mount_point_make(&start->session, request, FRONT_TARGET, false, err) < 0)
+		return -1;
 	for (size_t i = 0; i < start->wanted.volumes.count; i++)
 		if (root_mount_point_make(&start->session, request, start->wanted.volumes.items[i].target, false, err) <
 			0)
@@ -378,7 +398,8 @@ static int parts_make(struct start *start, int userns, struct error *err)
 	struct root_request request = root_request(start, userns, id_base);
 
 	if (own_hosts_write(start, err) < 0 || mount_points_make(start, &request, err) < 0 ||
-		root_mount(&start->session, &request, &start->parts, err) < 0 || hosts_mount(start, err) < 0)
+		root_mount(&start->session, &request, &start->parts, err) < 0 || hosts_mount(start, err) < 0 ||
+		front_mount(start, err) < 0)
 		return -1;
 	for (size_t i = 0; i < start->wanted.volumes.count; i++) {
 		const struct volume *volume = &start->wanted.volumes.items[i];
@@ -504,6 +525,30 @@ static void ports_take_changed(struct monitor *monitor)
 	monitor->run.port_count = changed.port_count;
 }
 
+/* While another instance serves in its place the ports are there, and come back when this one is well. */
+static bool ports_are_held(struct start *start, size_t count, struct run *held)
+{
+	struct instance *instance = &start->monitor->instance;
+	const char *by = stand_in_name(&start->arena, instance->name);
+
+	return held_read(&start->arena, instance->live, held) && held->port_count == count &&
+	       faccessat(start->host->instances, by, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int ports_publish_first(struct start *start, size_t count, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+	struct port *ports = monitor->ports;
+	struct run held;
+	bool are_held = ports_are_held(start, count, &held);
+
+	memcpy(ports, are_held ? held.ports : start->wanted.ports.items, count * sizeof(*ports));
+	listeners_tell(&monitor->listeners, ports, count);
+	if (are_held || !start->record.network)
+		return 0;
+	return ports_publish(start->net, &start->endpoint, ports, count, err);
+}
+
 static int ports_open(struct start *start, struct error *err)
 {
 	struct monitor *monitor = start->monitor;
@@ -511,13 +556,8 @@ static int ports_open(struct start *start, struct error *err)
 	struct host_name name = {.address = start->record.address, .name = monitor->instance.name};
 
 	/* A restart keeps the numbers that were chosen the first time; they are published still. */
-	if (!start->again && count) {
-		memcpy(monitor->ports, start->wanted.ports.items, count * sizeof(monitor->ports[0]));
-		listeners_tell(&monitor->listeners, monitor->ports, count);
-		if (start->record.network &&
-			ports_publish(start->net, &start->endpoint, monitor->ports, count, err) < 0)
-			return -1;
-	}
+	if (!start->again && count && ports_publish_first(start, count, err) < 0)
+		return -1;
 	monitor->run.port_count = count;
 	if (start->again)
 		ports_take_changed(monitor);

@@ -186,14 +186,6 @@ uint32_t record_id_base(const struct record *record)
 	return SLOT_ID_BASE + record->slot * SLOT_ID_COUNT;
 }
 
-struct link_rates resources_rates(const struct resources_spec *resources)
-{
-	return (struct link_rates){
-		.egress_bits = resources->egress_bits.set ? (uint64_t)resources->egress_bits.value : 0,
-		.ingress_bits = resources->ingress_bits.set ? (uint64_t)resources->ingress_bits.value : 0,
-	};
-}
-
 struct endpoint record_endpoint(const struct record *record)
 {
 	return (struct endpoint){
@@ -292,18 +284,23 @@ static int ports_from_rows(struct arena *arena, const struct run_file *file, str
 	return 0;
 }
 
-bool run_ports_read(struct arena *arena, int live, struct run *run)
+static bool ports_read_from(struct arena *arena, int live, const char *name, struct run *run)
 {
 	struct run_file file = {0};
 	struct run changed = {0};
 	struct error err;
 
-	if (record_fields_read(arena, live, "ports.json", run_fields, &file, &err) < 0 ||
+	if (record_fields_read(arena, live, name, run_fields, &file, &err) < 0 ||
 		ports_from_rows(arena, &file, &changed, &err) < 0)
 		return false;
 	run->ports = changed.ports;
 	run->port_count = changed.port_count;
 	return true;
+}
+
+bool run_ports_read(struct arena *arena, int live, struct run *run)
+{
+	return ports_read_from(arena, live, "ports.json", run);
 }
 
 int run_read(struct arena *arena, int live, struct run *out, struct error *err)
@@ -328,6 +325,25 @@ void run_forget(int live)
 {
 	unlinkat(live, "ports.json", 0);
 	unlinkat(live, "run.json", 0);
+}
+
+/* --- held.json ---------------------------------------------------------------------------------------------------- */
+
+int held_write(int live, const struct port *ports, size_t count, struct error *err)
+{
+	const struct run run = {.ports = (struct port *)ports, .port_count = count};
+
+	return run_write_to(live, "held.json", &run, err);
+}
+
+bool held_read(struct arena *arena, int live, struct run *run)
+{
+	return ports_read_from(arena, live, "held.json", run);
+}
+
+void held_forget(int live)
+{
+	unlinkat(live, "held.json", 0);
 }
 
 /* --- exit.json ---------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *   instances/<name>/exit.last.json  the same, put aside when the next run begins.
  *   live/<name>/run.json           the present run; on tmpfs. Exists exactly while there is something to clean up.
  *   live/<name>/health.json        what its health check says (health.h). Written by whoever holds monitor.lock.
+ *   live/<name>/held.json          its ports are at its stand-in. Written by the command that replaces it.
  *   live/<name>/killed             the signal that `kill` sent last.
  *   live/<name>/halted             it is to end because the host goes down, and to come back with it: what its owner
  *                                  wants stays as it is.
@@ -48,7 +49,6 @@ static inline bool record_has_ipv6(const struct record *record)
 {
 	return record->network && !IN6_IS_ADDR_UNSPECIFIED(&record->address6);
 }
-struct link_rates resources_rates(const struct resources_spec *resources);
 struct endpoint record_endpoint(const struct record *record);
 
 MUST_CHECK int desired_write(int dir, enum desired_state state, struct error *err);
@@ -72,6 +72,13 @@ MUST_CHECK int run_ports_write(int live, const struct port *ports, size_t count,
 bool run_ports_read(struct arena *arena, int live, struct run *run);
 /* Absent is fine. */
 void run_forget(int live);
+
+/* live/<name>/held.json: its published ports are at its stand-in for the moment (stand_in.h), so its next start notes
+ * them as its own, numbers and all, and publishes none. Counts only while the stand-in exists. */
+MUST_CHECK int held_write(int live, const struct port *ports, size_t count, struct error *err);
+/* Into run's ports; false: none are held. */
+bool held_read(struct arena *arena, int live, struct run *run);
+void held_forget(int live); /* absent is fine */
 
 /* end_reason_names as the files have them: "out_of_memory". */
 extern const char *const end_reason_words[];

@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "fleet/apply.h"
+#include "fleet/dependencies.h"
+#include "fleet/front.h"
 #include "fleet/live.h"
 
 /* Stopping is mostly waiting for programs to end. */
@@ -19,6 +21,8 @@ const char *const apply_step_names[] = {
 	[APPLY_RESTARTED] = "restarted",
 	[APPLY_REMOVED] = "removed",
 	[APPLY_UPDATED] = "changed",
+	[APPLY_ROLLED_BACK] = "rolled back",
+	[APPLY_KEPT] = "left as it was",
 	[APPLY_FAILED] = "failed",
 	[APPLY_FAILED + 1] = NULL,
 };
@@ -124,6 +128,17 @@ void steps_report(struct steps *steps, struct step_state *state, const struct er
 		steps->options->progress(steps->options->context, state->step->name,
 			result ? APPLY_FAILED : plan_step_word(state->step), result ? result : &well, steps->reported,
 			steps->plan.count);
+}
+
+void steps_report_as(struct steps *steps, struct step_state *state, enum apply_step word)
+{
+	static const struct error well;
+
+	steps->reported += !state->reported;
+	state->reported = true;
+	if (steps->options->progress)
+		steps->options->progress(
+			steps->options->context, state->step->name, word, &well, steps->reported, steps->plan.count);
 }
 
 int steps_result(const struct steps *steps, struct error *err)
@@ -240,6 +255,8 @@ void batch_carry_out(struct steps *steps, const struct batch *batch)
 {
 	batch_remove(steps, batch);
 	batch_each(steps, batch, PLAN_CREATE, step_create);
+	/* Addresses are known now, and no front server has been started yet. */
+	front_write(steps, NULL);
 	batch_do(steps, batch, PLAN_STOP, VERB_STOP, FAILURES_COUNT);
 	batch_each(steps, batch, PLAN_UPDATE | PLAN_LIVE, step_change);
 	batch_do(steps, batch, PLAN_RESTART, VERB_RESTART, FAILURES_COUNT);
@@ -349,7 +366,10 @@ void steps_do_wanted(struct steps *steps)
 			if (steps->plan.items[i].level == level)
 				batch.items[batch.count++] = &steps->states[i];
 		dependents_fail(steps, &batch, &failed);
+		dependencies_await(steps, &batch);
 		level_do(steps, &batch);
+		front_write(steps, NULL);
+		front_reload(steps, NULL);
 		failed_collect(steps, &batch, &failed);
 	}
 }

@@ -53,8 +53,7 @@ static bool mask_has(const char *status, const char *label, int signal)
 	return line && (strtoull(line + strlen(label), NULL, 16) >> (signal - 1) & 1);
 }
 
-/* By a handler, or blocked: then it waits to be read from a signalfd, as inits do. */
-static bool catches_signal(pid_t pid, int signal)
+bool process_catches(pid_t pid, int signal)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	char path[64];
@@ -78,7 +77,7 @@ static int signal_all(struct stopping *stopping, struct cgroup *cgroup, pid_t in
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	struct error ignored;
 
-	if (catches_signal(init, signal) || cgroup_processes(cgroup, &arena, &pids, &ignored) < 0)
+	if (process_catches(init, signal) || cgroup_processes(cgroup, &arena, &pids, &ignored) < 0)
 		return 0;
 	if (pids.count <= 1)
 		stopping->deadline_ms = clock_ms();

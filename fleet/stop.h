@@ -28,6 +28,9 @@ MUST_CHECK int stopping_expire(struct stopping *stopping, struct error *err);
 MUST_CHECK int stopping_end(struct stopping *stopping, struct error *err);
 void stopping_drop(struct stopping *stopping);
 
+/* By a handler, or blocked: then it waits to be read from a signalfd, as inits do. Unreadable counts as yes. */
+bool process_catches(pid_t pid, int signal);
+
 /* All three for one that is held. */
 MUST_CHECK int instance_stop_held(struct instance *instance, struct optional timeout_ms, struct error *err);
 

@@ -188,3 +188,23 @@ TEST(record, remembers_who_was_killed_by_what)
 	cr_assert(killed_read(dir) == 0);
 	directory_drop();
 }
+
+TEST(record, keeps_the_ports_that_are_elsewhere)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_fd dir = directory_make();
+	struct port ports[2];
+	struct run run = {.started_ms = 7};
+	struct error err;
+
+	ASSERT_OK(port_parse("127.0.0.1:8080:80", &ports[0], &err));
+	ASSERT_OK(port_parse("0.0.0.0:53:53/udp", &ports[1], &err));
+	cr_assert(!held_read(&arena, dir, &run) && run.port_count == 0);
+	ASSERT_OK(held_write(dir, ports, 2, &err));
+	cr_assert(held_read(&arena, dir, &run) && run.started_ms == 7);
+	cr_assert(run.port_count == 2 && run.ports[0].published == 8080 && run.ports[1].protocol == PORT_UDP);
+	held_forget(dir);
+	held_forget(dir);
+	cr_assert(!held_read(&arena, dir, &run));
+	directory_drop();
+}
