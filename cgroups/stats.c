@@ -89,15 +89,40 @@ static void figure_take(const struct figure *figure, const char *text, struct cg
 	set((struct optional *)((char *)out + figure->offset), value / figure->divisor);
 }
 
+/* Whose files: the cgroup's own, or those of one directly below it, which is never opened. */
+struct place {
+	const struct cgroup *cgroup;
+	const char *below; /* NULL: the cgroup itself */
+};
+
+static ssize_t place_read(
+	const struct place *place, enum cgroup_controller controller, const char *file, char *buffer, size_t size)
+{
+	char path[CGROUP_PATH_MAX + 64];
+	int dir = cgroup_directory(place->cgroup, controller);
+
+	if (!place->below)
+		return knob_read(dir, file, buffer, size);
+	snprintf(path, sizeof(path), "%s/%s", place->below, file);
+	return knob_read(dir, path, buffer, size);
+}
+
+static bool place_number(const struct place *place, enum cgroup_controller controller, const char *file, int64_t *out)
+{
+	char text[64];
+
+	return place_read(place, controller, file, text, sizeof(text)) > 0 && knob_parse(text, out);
+}
+
 /* Gives how many of the files could be read. */
 static size_t sources_read(
-	const struct cgroup *cgroup, const struct source *sources, size_t count, struct cgroup_stats *out)
+	const struct place *place, const struct source *sources, size_t count, struct cgroup_stats *out)
 {
 	char text[KNOB_SIZE];
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (knob_read(cgroup_directory(cgroup, sources[i].controller), sources[i].file, text, sizeof(text)) < 0)
+		if (place_read(place, sources[i].controller, sources[i].file, text, sizeof(text)) < 0)
 			continue;
 		found++;
 		for (size_t j = 0; j < sources[i].count; j++)
@@ -116,24 +141,24 @@ static int64_t sum_of_keys(const char *text, const char *const *keys)
 	return sum;
 }
 
-static void memory_detail_v2(int dir, struct cgroup_stats *out)
+static void memory_detail_v2(const struct place *place, struct cgroup_stats *out)
 {
 	static const char *const used[] = {"anon", "shmem", "kernel", "sock", NULL};
 	char text[KNOB_SIZE];
 
-	if (knob_read(dir, "memory.stat", text, sizeof(text)) > 0)
+	if (place_read(place, CGROUP_MEMORY, "memory.stat", text, sizeof(text)) > 0)
 		set(&out->memory_used_bytes, sum_of_keys(text, used));
 }
 
-static void memory_detail_v1(int dir, struct cgroup_stats *out)
+static void memory_detail_v1(const struct place *place, struct cgroup_stats *out)
 {
 	static const char *const used[] = {"total_rss", "total_shmem", NULL};
 	char text[KNOB_SIZE];
 	int64_t kernel, value;
 
-	if (knob_read(dir, "memory.stat", text, sizeof(text)) <= 0)
+	if (place_read(place, CGROUP_MEMORY, "memory.stat", text, sizeof(text)) <= 0)
 		return;
-	if (!knob_number(dir, "memory.kmem.usage_in_bytes", &kernel))
+	if (!place_number(place, CGROUP_MEMORY, "memory.kmem.usage_in_bytes", &kernel))
 		kernel = 0; /* CONFIG_MEMCG_KMEM off, or cgroup.memory=nokmem */
 	set(&out->memory_used_bytes, sum_of_keys(text, used) + kernel);
 	if (keyed_number(text, "total_swap", &value))
@@ -151,14 +176,14 @@ static int64_t number_after(const char *line, const char *end, const char *key)
 }
 
 /* Adds up over devices: v2 "8:0 rbytes=1 wbytes=2 …" in a line, v1 "8:0 Read 1" and "8:0 Write 2" in two. */
-static void io_read(const struct cgroup *cgroup, struct cgroup_stats *out)
+static void io_read(const struct place *place, struct cgroup_stats *out)
 {
-	bool v2 = cgroup->unified >= 0;
+	bool v2 = place->cgroup->unified >= 0;
 	const char *file = v2 ? "io.stat" : "blkio.throttle.io_service_bytes_recursive";
 	const char *read_key = v2 ? " rbytes=" : " Read ", *write_key = v2 ? " wbytes=" : " Write ";
 	char text[KNOB_SIZE];
 
-	if (knob_read(cgroup_directory(cgroup, CGROUP_IO), file, text, sizeof(text)) < 0)
+	if (place_read(place, CGROUP_IO, file, text, sizeof(text)) < 0)
 		return;
 	set(&out->io_read_bytes, 0);
 	set(&out->io_write_bytes, 0);
@@ -178,56 +203,81 @@ static void cpu_limit_take(int64_t quota_us, int64_t period_us, struct cgroup_st
 }
 
 /* v2 "50000 100000" or "max 100000"; v1 a file each, quota -1 for none. */
-static void cpu_limit_read(const struct cgroup *cgroup, struct cgroup_stats *out)
+static void cpu_limit_read(const struct place *place, struct cgroup_stats *out)
 {
-	int dir = cgroup_directory(cgroup, CGROUP_CPU);
 	int64_t quota_us = -1, period_us = -1;
 	char text[64];
 
-	if (cgroup->unified < 0) {
-		if (knob_number(dir, "cpu.cfs_quota_us", &quota_us) && quota_us > 0 &&
-			knob_number(dir, "cpu.cfs_period_us", &period_us))
+	if (place->cgroup->unified < 0) {
+		if (place_number(place, CGROUP_CPU, "cpu.cfs_quota_us", &quota_us) && quota_us > 0 &&
+			place_number(place, CGROUP_CPU, "cpu.cfs_period_us", &period_us))
 			cpu_limit_take(quota_us, period_us, out);
 		return;
 	}
-	if (knob_read(dir, "cpu.max", text, sizeof(text)) > 0 && strchr(text, ' ') && knob_parse(text, &quota_us) &&
-		knob_parse(strchr(text, ' ') + 1, &period_us))
+	if (place_read(place, CGROUP_CPU, "cpu.max", text, sizeof(text)) > 0 && strchr(text, ' ') &&
+		knob_parse(text, &quota_us) && knob_parse(strchr(text, ' ') + 1, &period_us))
 		cpu_limit_take(quota_us, period_us, out);
 }
 
 /* "some avg10=12.34 avg60=…": 1234. Kernels with pressure switched off say EOPNOTSUPP. */
-static void pressure_read(int dir, const char *file, struct optional *out)
+static void pressure_read(const struct place *place, const char *file, struct optional *out)
 {
 	char text[256];
 	unsigned whole, hundredths;
 
-	if (knob_read(dir, file, text, sizeof(text)) > 0 &&
+	if (place_read(place, CGROUP_MEMORY, file, text, sizeof(text)) > 0 &&
 		sscanf(text, "some avg10=%3u.%2u", &whole, &hundredths) == 2)
 		set(out, (int64_t)whole * 100 + hundredths);
 }
 
-int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
+/* A removed cgroup's directory still opens but holds nothing; any other has procs, wherever it is. */
+static bool is_gone(const struct place *place)
 {
-	bool v2 = cgroup->unified >= 0;
-	int memory = cgroup_directory(cgroup, CGROUP_MEMORY);
+	char text[8];
+	int dir = cgroup_any_directory(place->cgroup);
+
+	if (!place->below)
+		return dir >= 0 && faccessat(dir, "cgroup.procs", F_OK, 0) < 0;
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+		if (place_read(place, i, "cgroup.procs", text, sizeof(text)) >= 0)
+			return false;
+	return true;
+}
+
+static int place_stats(const struct place *place, struct cgroup_stats *out, struct error *err)
+{
+	bool v2 = place->cgroup->unified >= 0;
 	size_t found;
 
 	*out = (struct cgroup_stats){0};
-	found = v2 ? sources_read(cgroup, v2_sources, ARRAY_SIZE(v2_sources), out)
-		   : sources_read(cgroup, v1_sources, ARRAY_SIZE(v1_sources), out);
-	/* A removed cgroup's directory still opens but holds nothing; any other has procs, wherever it is. */
-	if (!found && cgroup_any_directory(cgroup) >= 0 &&
-		faccessat(cgroup_any_directory(cgroup), "cgroup.procs", F_OK, 0) < 0)
-		return fail(err, ERROR_MISSING, "cgroup %s is gone", cgroup->path);
-	(v2 ? memory_detail_v2 : memory_detail_v1)(memory, out);
-	io_read(cgroup, out);
-	cpu_limit_read(cgroup, out);
+	found = v2 ? sources_read(place, v2_sources, ARRAY_SIZE(v2_sources), out)
+		   : sources_read(place, v1_sources, ARRAY_SIZE(v1_sources), out);
+	if (!found && is_gone(place))
+		return fail(err, ERROR_MISSING, "cgroup %s%s%s is gone", place->cgroup->path, place->below ? "/" : "",
+			place->below ? place->below : "");
+	(v2 ? memory_detail_v2 : memory_detail_v1)(place, out);
+	io_read(place, out);
+	cpu_limit_read(place, out);
 	if (!v2)
 		return 0;
-	pressure_read(memory, "memory.pressure", &out->memory_pressure_10s);
-	pressure_read(memory, "cpu.pressure", &out->cpu_pressure_10s);
-	pressure_read(memory, "io.pressure", &out->io_pressure_10s);
+	pressure_read(place, "memory.pressure", &out->memory_pressure_10s);
+	pressure_read(place, "cpu.pressure", &out->cpu_pressure_10s);
+	pressure_read(place, "io.pressure", &out->io_pressure_10s);
 	return 0;
+}
+
+int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
+{
+	const struct place place = {.cgroup = cgroup};
+
+	return place_stats(&place, out, err);
+}
+
+int cgroup_stats_read_below(const struct cgroup *cgroup, const char *name, struct cgroup_stats *out, struct error *err)
+{
+	const struct place place = {.cgroup = cgroup, .below = name};
+
+	return place_stats(&place, out, err);
 }
 
 int64_t cgroup_oom_kills(const struct cgroup *cgroup)

@@ -141,20 +141,46 @@ static void stats_row(struct table *table, const struct instance_stats *stats)
 	row[IO_PRESSURE] = cell_decimal(arena, cgroup->io_pressure_10s, 2);
 }
 
+static bool sample_has(const struct stats_sample *sample, const char *name)
+{
+	for (size_t i = 0; i < sample->count; i++)
+		if (text_equal(sample->items[i].name, name))
+			return true;
+	return false;
+}
+
+/* Those that run are in the sample; only the others are looked at one by one. */
+static int others_list(struct cli *cli, const struct strings *names, const struct stats_sample *sample,
+	struct instance_list *out, struct error *err)
+{
+	struct strings none = {0}, all = *names;
+
+	if (!names->count && instance_select(&cli->arena, &cli->host, &none, &none, &all, err) < 0)
+		return -1;
+	out->items = arena_new_array(&cli->arena, all.count, struct instance_status);
+	out->count = 0;
+	for (size_t i = 0; i < all.count; i++) {
+		if (sample_has(sample, all.items[i]))
+			continue;
+		if (instance_status_read(&cli->arena, &cli->host, all.items[i], &out->items[out->count], err) == 0)
+			out->count++;
+		else if (err->kind != ERROR_MISSING)
+			return -1;
+	}
+	*err = (struct error){0};
+	return 0;
+}
+
 static int prometheus_print(struct cli *cli, const struct strings *names, struct error *err)
 {
 	AUTO(text_drop) struct text text = {0};
 	struct stats_sample sample;
-	struct instance_list list, chosen = {0};
+	struct instance_list others;
 
 	if (instance_stats_read(&cli->arena, &cli->host, names, NULL, &sample, err) < 0 ||
-		instance_list_read(&cli->arena, &cli->host, &list, err) < 0)
+		others_list(cli, names, &sample, &others, err) < 0)
 		return -1;
-	chosen.items = arena_new_array(&cli->arena, list.count, struct instance_status);
-	for (size_t i = 0; i < list.count; i++)
-		if (!names->count || strings_contain(names, list.items[i].name))
-			chosen.items[chosen.count++] = list.items[i];
-	stats_prometheus(&text, &sample, &chosen);
+	stats_prometheus(&text, &sample, &others);
 	fputs(text_string(&text), stdout);
 	return 0;
 }

@@ -323,7 +323,7 @@ struct instance_stats {
 	struct optional disk_bytes, disk_limit_bytes; /* what it has written, where the file system counts it */
 	int64_t started_ms, restarts;
 	enum health_state health;
-	bool monitored;
+	bool monitored, paused;
 	int64_t at_ms; /* CLOCK_BOOTTIME */
 	/* Since the sample before, a second; unset without one. */
 	struct optional cpu_permille; /* of one processor */
@@ -340,7 +340,7 @@ MUST_CHECK int instance_stats_read(struct arena *arena, struct host *host, const
 /* Used and charged memory: without what the kernel would give back at once. */
 struct optional stats_memory_used(const struct instance_stats *stats);
 struct optional stats_memory_cache(const struct instance_stats *stats);
-/* The sample as text of Prometheus' exposition format, version 0.0.4; stopped instances of the list are named too. */
+/* The sample as text of Prometheus' exposition format, version 0.0.4; of the list (those that do not run) the state. */
 void stats_prometheus(struct text *out, const struct stats_sample *sample, const struct instance_list *list);
 
 /* --- events ------------------------------------------------------------------------------------------------------- */

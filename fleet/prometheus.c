@@ -152,26 +152,32 @@ static void metric_write(struct text *out, const struct metric *metric, const st
 	}
 }
 
-/* One series for each instance that there is, also for those that do not run: what alarms are made of. */
-static void states_write(struct text *out, const struct instance_list *list)
+static void state_write(struct text *out, const char *name, const char *fleet, enum instance_state state)
 {
-	if (!list->count)
+	text_append(out, "warren_instance_state{");
+	labels(out, name, fleet);
+	text_append(out, ",");
+	label(out, "state", instance_state_names[state]);
+	text_append(out, "} 1\n");
+}
+
+/* One series for each instance that there is, also for those that do not run: what alarms are made of. */
+static void states_write(struct text *out, const struct stats_sample *sample, const struct instance_list *list)
+{
+	if (list->count + sample->count == 0)
 		return;
 	head(out, "state", "gauge", "1 for the state that it is in.");
-	for (size_t i = 0; i < list->count; i++) {
-		const struct instance_status *status = &list->items[i];
-
-		text_append(out, "warren_instance_state{");
-		labels(out, status->name, status->spec ? status->spec->fleet : NULL);
-		text_append(out, ",");
-		label(out, "state", instance_state_names[status->state]);
-		text_append(out, "} 1\n");
-	}
+	for (size_t i = 0; i < sample->count; i++)
+		state_write(out, sample->items[i].name, sample->items[i].fleet,
+			sample->items[i].paused ? INSTANCE_PAUSED : INSTANCE_RUNNING);
+	for (size_t i = 0; i < list->count; i++)
+		state_write(out, list->items[i].name, list->items[i].spec ? list->items[i].spec->fleet : NULL,
+			list->items[i].state);
 }
 
 void stats_prometheus(struct text *out, const struct stats_sample *sample, const struct instance_list *list)
 {
-	states_write(out, list);
+	states_write(out, sample, list);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
 		metric_write(out, &metrics[i], sample);
 }

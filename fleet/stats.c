@@ -67,19 +67,8 @@ struct survey {
 	struct host *host;
 	const struct link_counters *links; /* by slot; NULL where there is no network of ours at all */
 	bool counts_disk;
+	struct cgroup parent; /* of all instances' cgroups */
 };
-
-static int cgroup_figures(struct arena *arena, struct host *host, struct instance_stats *out, struct error *err)
-{
-	struct cgroup cgroup;
-	int result;
-
-	if (cgroup_open(&host->cgroups, instance_cgroup_path(arena, host, out->name), &cgroup, err) < 0)
-		return -1;
-	result = cgroup_stats_read(&cgroup, &out->cgroup, err);
-	cgroup_drop(&cgroup);
-	return result;
-}
 
 /* 1 taken, 0 it does not run (any more), -1. */
 static int stats_take(struct arena *scratch, const struct survey *survey, const char *name, struct instance_stats *out,
@@ -96,11 +85,12 @@ static int stats_take(struct arena *scratch, const struct survey *survey, const 
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	if (instance_running_read(scratch, &instance, &running, err) < 0)
 		return err->kind == ERROR_BUSY ? forgive(err) : -1;
-	if (cgroup_figures(scratch, survey->host, out, err) < 0)
+	if (cgroup_stats_read_below(&survey->parent, name, &out->cgroup, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	out->started_ms = running.run.started_ms;
 	out->restarts = running.run.restarts;
 	out->monitored = running.monitored;
+	out->paused = desired_read(instance.dir) == DESIRED_PAUSED;
 	if (survey->links && record_read(scratch, instance.dir, &record, &ignored) == 0)
 		out->link = survey->links[record.slot];
 	if (survey->counts_disk)
@@ -152,6 +142,24 @@ static void fleets_set(struct arena *arena, struct arena *scratch, const struct 
 	}
 }
 
+static int sample_take(struct arena *arena, struct arena *scratch, const struct survey *survey,
+	const struct strings *names, const struct stats_sample *before, struct stats_sample *out, struct error *err)
+{
+	out->items = arena_new_array(arena, names->count, struct instance_stats);
+	for (size_t i = 0; i < names->count; i++) {
+		struct instance_stats *item = &out->items[out->count];
+		int taken = stats_take(scratch, survey, arena_string(arena, names->items[i]), item, err);
+
+		if (taken < 0)
+			return blame(err, "figures of %s", names->items[i]);
+		if (!taken)
+			continue;
+		rates_fill(sample_find(before, item->name), item);
+		out->count++;
+	}
+	return 0;
+}
+
 int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
 	const struct stats_sample *before, struct stats_sample *out, struct error *err)
 {
@@ -160,28 +168,23 @@ int instance_stats_read(struct arena *arena, struct host *host, const struct str
 		.links = links_read(&scratch),
 		.counts_disk = disk_quota_state(host->lib) == DISK_QUOTA_ON};
 	struct strings all = *names;
+	int result;
 
 	*out = (struct stats_sample){0};
 	if (!all.count && instance_names(arena, host, &all, err) < 0)
 		return -1;
-	out->items = arena_new_array(arena, all.count, struct instance_stats);
-	for (size_t i = 0; i < all.count; i++) {
-		struct instance_stats *item = &out->items[out->count];
-		int taken = stats_take(&scratch, &survey, arena_string(arena, all.items[i]), item, err);
-
-		if (taken < 0)
-			return blame(err, "figures of %s", all.items[i]);
-		if (!taken)
-			continue;
-		rates_fill(sample_find(before, item->name), item);
-		out->count++;
-	}
+	/* Without it nothing runs. */
+	if (cgroup_open(&host->cgroups, host->cgroup_parent, &survey.parent, err) < 0)
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
+	result = sample_take(arena, &scratch, &survey, &all, before, out, err);
+	cgroup_drop(&survey.parent);
+	if (result < 0)
+		return -1;
 	if (out->count)
 		qsort(out->items, out->count, sizeof(*out->items), compare_names);
 	fleets_set(arena, &scratch, host, out);
 	return 0;
 }
-
 struct optional stats_memory_used(const struct instance_stats *stats)
 {
 	const struct cgroup_stats *cgroup = &stats->cgroup;
