@@ -19,8 +19,18 @@ struct run_options {
 		log_options, security, etc_from_host;
 	struct strings profiles;
 	struct health_options health;
-	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout;
+	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout, egress,
+		ingress;
 };
+
+static int rate_option(struct arena *arena, const char *value, void *member, struct error *err)
+{
+	struct optional *rate = member;
+
+	(void)arena;
+	rate->set = true;
+	return bitrate_parse(value, &rate->value, err);
+}
 
 #define PLACE_OPTIONS                                                                                                  \
 	OPTION_TEXT("name", 0, "NAME", "name of the instance (default: made up)", struct run_options, name),           \
@@ -70,6 +80,10 @@ struct run_options {
 			pids, 1, 4194304),                                                                             \
 		OPTION_INTEGER("io-weight", 0, "WEIGHT", "share of busy disks, 1 to 10000 (default: 100)",             \
 			struct run_options, io_weight, 1, 10000),                                                      \
+		OPTION_CUSTOM("egress", 0, "RATE", "what it may send, as in 100M (bits per second)",                   \
+			struct run_options, egress, rate_option),                                                      \
+		OPTION_CUSTOM("ingress", 0, "RATE", "what it may receive, as in 1G (bits per second)",                 \
+			struct run_options, ingress, rate_option),                                                     \
 		OPTION_SIZE("disk", 0, "SIZE", "what it may write into its root, as in 2G", struct run_options, disk), \
 		OPTION_TEXTS(                                                                                          \
 			"ulimit", 0, "NAME=SOFT[:HARD]", "resource limit of processes", struct run_options, ulimits)
@@ -350,6 +364,8 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 		{&options->cpu_weight, &out->cpu_weight},
 		{&options->io_weight, &out->io_weight},
 		{&options->disk, &out->disk_bytes},
+		{&options->egress, &out->egress_bits},
+		{&options->ingress, &out->ingress_bits},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

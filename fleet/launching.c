@@ -107,6 +107,7 @@ static bool ipv6_is_off(const struct instance_spec *spec)
 static void endpoint_complete(struct start *start)
 {
 	start->endpoint.mtu = start->network.mtu;
+	start->endpoint.rates = resources_rates(&start->wanted.resources);
 	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
 		start->endpoint.address6 = in6addr_any;
 }

@@ -150,6 +150,8 @@ static void encode_resources(struct encoder *encoder, const struct resources_spe
 	encode_optional(encoder, "io_weight", &resources->io_weight);
 	encode_io_max(encoder, resources);
 	encode_optional(encoder, "disk", &resources->disk_bytes);
+	encode_optional(encoder, "egress", &resources->egress_bits);
+	encode_optional(encoder, "ingress", &resources->ingress_bits);
 	encode_object_end(encoder);
 }
 

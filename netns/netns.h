@@ -211,6 +211,14 @@ MUST_CHECK int endpoint_attach(
 MUST_CHECK int endpoint_detach(struct net_session *session, unsigned slot, struct error *err);
 bool endpoint_exists(struct net_session *session, unsigned slot);
 
+/* Makes the rates of a running instance what the endpoint says; its namespace must have its eth0. The process is in
+ * that namespace for a moment, so it has one thread. */
+MUST_CHECK int endpoint_rates_set(
+	struct net_session *session, const struct endpoint *endpoint, int netns, struct error *err);
+/* What the kernel has. */
+MUST_CHECK int endpoint_rates_read(
+	struct net_session *session, unsigned slot, int netns, struct link_rates *rates, struct error *err);
+
 /* Child side, inside the namespace with CAP_NET_ADMIN over it: one socket, one send: lo up, eth0 up with its address,
  * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
 MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
