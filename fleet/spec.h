@@ -151,6 +151,7 @@ struct instance_spec {
 	struct strings cap_add, cap_drop;
 	bool no_new_privileges;
 	const char *seccomp; /* "default" or "unconfined" */
+	const char *apparmor, *selinux; /* a loaded profile, a context; NULL: none */
 	struct pairs sysctls, labels;
 	const char *description;
 	bool protect;

@@ -312,6 +312,8 @@ static void encode_security(struct encoder *encoder, const struct instance_spec 
 	encode_object_begin(encoder, "security");
 	encode_string(encoder, "seccomp", spec->seccomp);
 	encode_bool(encoder, "no_new_privileges", spec->no_new_privileges);
+	encode_string(encoder, "apparmor", spec->apparmor);
+	encode_string(encoder, "selinux", spec->selinux);
 	encode_object_end(encoder);
 }
 

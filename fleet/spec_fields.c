@@ -779,8 +779,8 @@ static const struct field logging_fields[] = {
 static const struct field security_fields[] = {
 	STRING("seccomp", struct instance_spec, seccomp, 0),
 	BOOL("no_new_privileges", struct instance_spec, no_new_privileges, 0),
-	NOT_BUILT("apparmor"),
-	NOT_BUILT("selinux"),
+	STRING("apparmor", struct instance_spec, apparmor, 0),
+	STRING("selinux", struct instance_spec, selinux, 0),
 	NOT_BUILT("landlock"),
 	END_OF_FIELDS,
 };

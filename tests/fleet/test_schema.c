@@ -94,6 +94,8 @@ static const struct {
 	{"\"configs\": [{\"content\": \"x\", \"target\": \"/etc/x\", \"mode\": \"0480\"}]", false},
 	{"\"secrets\": [{\"content\": \"x\", \"target\": \"/etc/x\"}]", false},
 	{"\"read_only\": \"yes\"", false},
+	{"\"security\": {\"apparmor\": \"web\", \"selinux\": \"system_u:system_r:container_t:s0\"}", true},
+	{"\"security\": {\"apparmor\": true}", false},
 	{"\"state\": \"asleep\"", false},
 	{"\"healthcheck\": {\"tcp\": 80, \"interval\": \"5s\"}", true},
 	{"\"healthcheck\": {\"tcp\": 70000}", false},
