@@ -13,24 +13,14 @@
 
 struct run_options {
 	bool detach, interactive, terminal, remove, read_only, ephemeral;
-	const char *name, *hostname, *user, *working_dir, *network, *address, *address6, *entrypoint, *rootfs, *restart,
-		*stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
-	struct strings publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits, sysctls,
-		log_options, security, etc_from_host;
+	const char *name, *hostname, *user, *working_dir, *network, *address, *gateway, *address6, *entrypoint, *rootfs,
+		*restart, *stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
+	struct strings aliases, publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits,
+		sysctls, log_options, security, etc_from_host;
 	struct strings profiles;
 	struct health_options health;
-	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout, egress,
-		ingress;
+	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout;
 };
-
-static int rate_option(struct arena *arena, const char *value, void *member, struct error *err)
-{
-	struct optional *rate = member;
-
-	(void)arena;
-	rate->set = true;
-	return bitrate_parse(value, &rate->value, err);
-}
 
 #define PLACE_OPTIONS                                                                                                  \
 	OPTION_TEXT("name", 0, "NAME", "name of the instance (default: made up)", struct run_options, name),           \
@@ -55,8 +45,14 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 		OPTION_TEXT("workdir", 'w', "DIR", "working directory inside", struct run_options, working_dir),       \
 		OPTION_TEXT("hostname", 'h', "NAME", "host name inside (default: the instance's name)",                \
 			struct run_options, hostname),                                                                 \
-		OPTION_TEXT("network", 0, "NAME", "network to join, \"host\" or \"none\" (default: \"default\")",      \
+		OPTION_TEXT("network", 0, "NAME",                                                                      \
+			"network to join, host, none, shared:INSTANCE, macvlan:LINK, bridge:NAME or ns:/PATH "         \
+			"(default: default)",                                                                          \
 			struct run_options, network),                                                                  \
+		OPTION_TEXTS("network-alias", 0, "NAME", "a further name by which others in the network find it",      \
+			struct run_options, aliases),                                                                  \
+		OPTION_TEXT(                                                                                           \
+			"gateway", 0, "ADDRESS", "the router, with macvlan and bridge", struct run_options, gateway),  \
 		OPTION_TEXT("ip", 0, "ADDRESS", "this address of the network", struct run_options, address),           \
 		OPTION_TEXT("ip6", 0, "ADDRESS", "this IPv6 address of the network", struct run_options, address6),    \
 		OPTION_TEXTS("etc-from-host", 0, "PATH", "also copy this part of the host's /etc (image host)",        \
@@ -80,10 +76,6 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			pids, 1, 4194304),                                                                             \
 		OPTION_INTEGER("io-weight", 0, "WEIGHT", "share of busy disks, 1 to 10000 (default: 100)",             \
 			struct run_options, io_weight, 1, 10000),                                                      \
-		OPTION_CUSTOM("egress", 0, "RATE", "what it may send, as in 100M (bits per second)",                   \
-			struct run_options, egress, rate_option),                                                      \
-		OPTION_CUSTOM("ingress", 0, "RATE", "what it may receive, as in 1G (bits per second)",                 \
-			struct run_options, ingress, rate_option),                                                     \
 		OPTION_SIZE("disk", 0, "SIZE", "what it may write into its root, as in 2G", struct run_options, disk), \
 		OPTION_TEXTS(                                                                                          \
 			"ulimit", 0, "NAME=SOFT[:HARD]", "resource limit of processes", struct run_options, ulimits)
@@ -94,8 +86,7 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			ephemeral),                                                                                    \
 		OPTION_TEXTS("cap-add", 0, "NAME", "add a capability", struct run_options, cap_add),                   \
 		OPTION_TEXTS("cap-drop", 0, "NAME", "drop a capability, or ALL", struct run_options, cap_drop),        \
-		OPTION_TEXTS("security-opt", 0, "NAME=VALUE",                                                          \
-			"apparmor=PROFILE, selinux=CONTEXT, seccomp=unconfined, or no-new-privileges=false",           \
+		OPTION_TEXTS("security-opt", 0, "NAME=VALUE", "seccomp=unconfined, or no-new-privileges=false",        \
 			struct run_options, security),                                                                 \
 		OPTION_TEXTS("sysctl", 0, "NAME=VALUE", "kernel setting of the instance's own namespaces",             \
 			struct run_options, sysctls)
@@ -210,49 +201,21 @@ static int logging_fill(const struct run_options *options, struct logging_spec *
 	return 0;
 }
 
-static const struct {
-	const char *text;
-	const char *seccomp;	  /* NULL: not said */
-	int8_t no_new_privileges; /* -1: not said */
-} security_words[] = {
-	{"seccomp=default", "default", -1},
-	{"seccomp=unconfined", "unconfined", -1},
-	{"no-new-privileges", NULL, 1},
-	{"no-new-privileges=true", NULL, 1},
-	{"no-new-privileges:true", NULL, 1},
-	{"no-new-privileges=false", NULL, 0},
-	{"no-new-privileges:false", NULL, 0},
-};
-
-static bool security_word(const char *text, struct instance_spec *spec)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(security_words); i++) {
-		if (!text_equal(text, security_words[i].text))
-			continue;
-		if (security_words[i].seccomp)
-			spec->seccomp = security_words[i].seccomp;
-		if (security_words[i].no_new_privileges >= 0)
-			spec->no_new_privileges = security_words[i].no_new_privileges;
-		return true;
-	}
-	return false;
-}
-
 static int security_fill(const struct strings *from, struct instance_spec *spec, struct error *err)
 {
 	for (size_t i = 0; i < from->count; i++) {
 		const char *text = from->items[i];
 
-		if (text_starts_with(text, "apparmor="))
-			spec->apparmor = text + strlen("apparmor=");
-		else if (text_starts_with(text, "selinux="))
-			spec->selinux = text + strlen("selinux=");
-		else if (!security_word(text, spec))
+		if (text_equal(text, "seccomp=unconfined"))
+			spec->seccomp = "unconfined";
+		else if (text_equal(text, "no-new-privileges=false") || text_equal(text, "no-new-privileges:false"))
+			spec->no_new_privileges = false;
+		else if (text_equal(text, "no-new-privileges") || text_equal(text, "no-new-privileges=true") ||
+			 text_equal(text, "no-new-privileges:true"))
+			spec->no_new_privileges = true;
+		else if (!text_equal(text, "seccomp=default"))
 			return fail(err, ERROR_USAGE,
-				"--security-opt \"%s\": expected apparmor=PROFILE, selinux=CONTEXT, seccomp=unconfined "
-				"or "
-				"no-new-privileges=false",
-				text);
+				"--security-opt \"%s\": expected seccomp=unconfined or no-new-privileges=false", text);
 	}
 	return 0;
 }
@@ -393,8 +356,6 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 		{&options->cpu_weight, &out->cpu_weight},
 		{&options->io_weight, &out->io_weight},
 		{&options->disk, &out->disk_bytes},
-		{&options->egress, &out->egress_bits},
-		{&options->ingress, &out->ingress_bits},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -425,13 +386,22 @@ static int address6_fill(const char *text, struct in6_addr *out, struct error *e
 	return 0;
 }
 
+/* docker's and podman's word for it is taken too. */
+static const char *network_word(struct arena *arena, const char *network)
+{
+	if (!network || !text_starts_with(network, "container:"))
+		return network;
+	return arena_format(arena, "shared:%s", network + strlen("container:"));
+}
+
 static int simple_fill(
 	struct arena *arena, const struct run_options *options, struct instance_spec *spec, struct error *err)
 {
 	set_if(&spec->hostname, options->hostname);
 	set_if(&spec->user, options->user);
 	set_if(&spec->working_dir, options->working_dir);
-	set_if(&spec->network, options->network);
+	set_if(&spec->network, network_word(arena, options->network));
+	spec->aliases = options->aliases;
 	set_if(&spec->stop_signal, options->stop_signal);
 	set_if(&spec->description, options->description);
 	spec->cap_add = options->cap_add;
@@ -446,8 +416,10 @@ static int simple_fill(
 		strings_add(arena, &spec->entrypoint, options->entrypoint);
 	if (options->stop_timeout.set)
 		spec->stop_grace_ms = options->stop_timeout.value;
-	if (options->address && inet_pton(AF_INET, options->address, &spec->address) != 1)
-		return fail(err, ERROR_USAGE, "--ip \"%s\": expected an IPv4 address", options->address);
+	if (options->address && address_prefix_parse(options->address, &spec->address, &spec->address_prefix, err) < 0)
+		return blame(err, "--ip");
+	if (options->gateway && inet_pton(AF_INET, options->gateway, &spec->gateway) != 1)
+		return fail(err, ERROR_USAGE, "--gateway \"%s\": expected an IPv4 address", options->gateway);
 	return address6_fill(options->address6, &spec->address6, err);
 }
 

@@ -1,4 +1,4 @@
-/* list and inspect: what there is. */
+/* list, inspect, logs: what there is. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +46,7 @@ enum {
 	RESTARTS,
 	HEALTH,
 	NOTE,
+	NETWORK,
 	FLEET,
 	PID,
 	MONITOR,
@@ -65,6 +66,7 @@ static const struct column list_columns[] = {
 	[RESTARTS] = {.title = "RESTARTS", .key = "restarts", .kind = COLUMN_NUMBER},
 	[HEALTH] = {.title = "HEALTH", .key = "health", .colour = state_colour},
 	[NOTE] = {.title = "NOTE", .key = "note"},
+	[NETWORK] = {.title = "NETWORK", .key = "network", .json_only = true},
 	[FLEET] = {.title = "FLEET", .key = "fleet", .json_only = true},
 	[PID] = {.title = "PID", .key = "pid", .kind = COLUMN_NUMBER, .json_only = true},
 	[MONITOR] = {.title = "MONITOR", .key = "monitor", .kind = COLUMN_NUMBER, .json_only = true},
@@ -128,6 +130,7 @@ static void list_row(struct table *table, const struct instance_status *status)
 	if (status->spec) {
 		row[IMAGE].text = status->spec->image ? status->spec->image : status->spec->rootfs;
 		row[FLEET].text = status->spec->fleet;
+		row[NETWORK].text = status->spec->network;
 	}
 	if (status->address.s_addr)
 		row[ADDRESS].text = arena_string(arena, inet_ntop(AF_INET, &status->address, address, sizeof(address)));
@@ -201,6 +204,33 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 	return 0;
 }
 
+struct logs_flags {
+	bool follow, timestamps;
+	struct optional tail, since;
+};
+
+static const struct option logs_table[] = {
+	OPTION_FLAG("follow", 'f', "go on until it ends", struct logs_flags, follow),
+	OPTION_FLAG("timestamps", 't', "show when each line was written", struct logs_flags, timestamps),
+	OPTION_INTEGER("tail", 'n', "NUMBER", "only the last lines", struct logs_flags, tail, 0, 1000000000),
+	OPTION_DURATION("since", 0, "TIME", "only what is younger, as in 10m", struct logs_flags, since),
+	END_OF_OPTIONS,
+};
+
+static int logs_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	const struct logs_flags *flags = options;
+	struct logs_options logs = {.follow = flags->follow, .timestamps = flags->timestamps, .tail = flags->tail};
+
+	(void)count;
+	if (flags->since.set)
+		logs.since_ms = (struct optional){true, clock_real_ms() - flags->since.value};
+	if (cli_open(cli, err) < 0)
+		return -1;
+	return instance_logs(&cli->host, operands[0], &logs, STDOUT_FILENO, STDERR_FILENO, err);
+}
+
 const struct command list_command = {
 	.name = "list",
 	.alias = "ps",
@@ -222,4 +252,16 @@ const struct command inspect_command = {
 	.options_size = sizeof(struct inspect_options),
 	.operands_max = SIZE_MAX,
 	.run = inspect_run,
+};
+
+const struct command logs_command = {
+	.name = "logs",
+	.operands = "[options] NAME",
+	.summary = "print what an instance wrote",
+	.example = "warren logs -f --tail 20 blog",
+	.options = logs_table,
+	.options_size = sizeof(struct logs_flags),
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = logs_run,
 };

@@ -6,13 +6,14 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fleet/network_mode.h"
 
 /* Host numbers below this are left to people who choose addresses themselves. */
 #define FIRST_OWN_HOST_NUMBER 256
 
 bool instance_has_network(const struct instance_spec *spec)
 {
-	return !text_equal(spec->network, "host") && !text_equal(spec->network, "none");
+	return network_is_routed(spec->network);
 }
 
 int instance_network(struct arena *arena, struct host *host, const char *name, struct network *out, struct error *err)

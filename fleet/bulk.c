@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/monitor.h"
+#include "fleet/sharing.h"
 #include "fleet/stop.h"
 #include "images/collection.h"
 
@@ -115,13 +116,20 @@ static void start_all(struct work *work, const struct strings *names)
 		.polls = arena_new_array(&arena, parallel, struct pollfd),
 	};
 
-	for (size_t i = 0; i < names->count; i++) {
-		while (window.count == parallel)
+	/* Who shares the network of another starts behind it, which may be among these. */
+	for (int sharing = 0; sharing < 2; sharing++) {
+		for (size_t i = 0; i < names->count; i++) {
+			if (sharing_is_noted(work->host, names->items[i]) != sharing)
+				continue;
+			while (window.count == parallel)
+				window_collect(work, &window);
+			window_add(work, &window, names->items[i]);
+		}
+		while (window.count)
 			window_collect(work, &window);
-		window_add(work, &window, names->items[i]);
 	}
-	while (window.count)
-		window_collect(work, &window);
+	for (size_t i = 0; i < names->count; i++)
+		sharing_follow(work->host, names->items[i]);
 }
 
 /* --- stop --------------------------------------------------------------------------------------------------------- */

@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "fleet/compile.h"
+#include "fleet/network_mode.h"
 #include "fleet/source.h"
 #include "fleet/spec_fields.h"
-#include "runtime/runtime.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TMPFS_DEFAULT_BYTES (INT64_C(16) << 20)
@@ -142,15 +142,11 @@ static int compile_capabilities(const struct compiler *c)
 	return 0;
 }
 
-/* A label that this kernel does not know is refused here, so before anything is made. */
-static int compile_security(const struct compiler *c)
+static void compile_security(const struct compiler *c)
 {
 	c->spec->process.no_new_privileges = c->from->no_new_privileges;
 	if (!strcmp(c->from->seccomp, "unconfined"))
 		c->spec->seccomp = NULL;
-	if (oci_process_label(&c->spec->process, c->from->apparmor, c->from->selinux, c->err) < 0)
-		return blame(c->err, "\"security\"");
-	return 0;
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */
@@ -279,14 +275,28 @@ static const struct volume default_tmpfs[] = {
 	{.type = VOLUME_TMPFS, .target = "/tmp", .mode = 01777},
 };
 
-/* A name space of the host's network has its own sysfs, which an instance may not mount anew: it gets the host's,
- * read-only with all that is mounted on it. */
+static bool owns_network(const struct instance_spec *spec)
+{
+	return network_mode(spec->network).kind != NETWORK_HOST && !network_is_joined(spec->network);
+}
+
+/* A network namespace has its own sysfs, which only its owner may mount anew: who shares one gets the host's, read-only
+ * with all that is mounted on it. */
 static void sysfs_from_host(struct spec_mount *mount)
 {
 	mount->type = "bind";
 	mount->source = "/sys";
 	mount->bind = mount->recursive = true;
 	mount->attr_set_recursive = mount->attr_set;
+}
+
+/* The host's links are nobody's business who has only the network of another instance. */
+static const char *const links_of_host[] = {"/sys/class/net", "/sys/devices/virtual/net"};
+
+static void links_mask(const struct compiler *c)
+{
+	for (size_t i = 0; network_is_joined(c->from->network) && i < ARRAY_SIZE(links_of_host); i++)
+		strings_add(c->arena, &c->spec->masked_paths, links_of_host[i]);
 }
 
 /* By name, so that what lies below another mount comes after it. */
@@ -313,7 +323,7 @@ static void compile_mounts(const struct compiler *c)
 	for (size_t i = 0; i < default_count; i++) {
 		if (target_is_used(c->from, defaults[i].destination)) /* /dev/shm is the only one that may be */
 			continue;
-		if (!strcmp(c->from->network, "host") && !strcmp(defaults[i].type, "sysfs"))
+		if (!strcmp(defaults[i].type, "sysfs") && !owns_network(c->from))
 			sysfs_from_host(&defaults[i]);
 		c->spec->mounts.items[c->spec->mounts.count++] = defaults[i];
 	}
@@ -325,6 +335,7 @@ static void compile_mounts(const struct compiler *c)
 		if (c->from->volumes.items[i].type == VOLUME_TMPFS)
 			tmpfs_add(c, &c->from->volumes.items[i]);
 	mounts_sort(c->spec->mounts.items + first, c->spec->mounts.count - first);
+	links_mask(c);
 }
 
 /* --- namespaces --------------------------------------------------------------------------------------------------- */
@@ -333,7 +344,7 @@ static void compile_namespaces(const struct compiler *c)
 {
 	struct id_map *map;
 
-	c->spec->namespaces.create[NS_NET] = strcmp(c->from->network, "host") != 0;
+	c->spec->namespaces.create[NS_NET] = owns_network(c->from);
 	c->spec->namespaces.create[NS_USER] = c->facts->id_base != 0;
 	if (!c->facts->id_base)
 		return;
@@ -405,11 +416,12 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->process.terminal = spec->terminal || spec->boot; /* init's console */
 	resources_limits(&spec->resources, &out->limits);
 	compile_user(&c);
+	compile_security(&c);
 	compile_mounts(&c);
 	compile_namespaces(&c);
 	compile_sysctls(&c);
-	if (compile_security(&c) < 0 || compile_args(&c) < 0 || compile_environment(&c) < 0 ||
-		compile_capabilities(&c) < 0 || ulimits_compile(arena, spec, &out->process, err) < 0)
+	if (compile_args(&c) < 0 || compile_environment(&c) < 0 || compile_capabilities(&c) < 0 ||
+		ulimits_compile(arena, spec, &out->process, err) < 0)
 		return -1;
 	return spec_check(out, err);
 }

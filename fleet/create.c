@@ -12,9 +12,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/addresses.h"
+#include "fleet/attachment.h"
 #include "fleet/events.h"
 #include "fleet/identity.h"
 #include "fleet/instance.h"
+#include "fleet/sharing.h"
 #include "images/images.h"
 
 /* --- what can be refused before anything is made ------------------------------------------------------------------ */
@@ -52,7 +54,7 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 	for (size_t i = 0; i < spec->volumes.count; i++)
 		if (volume_check(&spec->volumes.items[i], host->lib_path, err) < 0)
 			return -1;
-	return 0;
+	return attachment_admit(spec, err);
 }
 
 /* --- slot and addresses ------------------------------------------------------------------------------------------- */
@@ -180,7 +182,8 @@ static int staged_fill(struct host *host, struct instance *staged, const char *p
 	const struct image_config *snapshot, struct record *record, struct error *err)
 {
 	if (record_make(host, staged->dir, spec, record, err) < 0 || root_make(host, path, spec, snapshot, err) < 0 ||
-		spec_write(staged->dir, spec, err) < 0)
+		spec_write(staged->dir, spec, err) < 0 ||
+		(network_is_joined(spec->network) && sharing_note(staged->dir, spec, err) < 0))
 		return -1;
 	return desired_write(staged->dir, DESIRED_STOPPED, err);
 }

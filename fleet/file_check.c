@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fleet/file_reader.h"
+#include "fleet/network_mode.h"
 
 /* --- what spans instances ----------------------------------------------------------------------------------------- */
 
@@ -93,11 +94,45 @@ static int check_address6_of(const struct reader *reader, size_t instance, const
 	return 0;
 }
 
+static const struct instance_spec *instance_find(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->file->instances.count; i++)
+		if (!strcmp(reader->file->instances.items[i].name, name))
+			return &reader->file->instances.items[i];
+	return NULL;
+}
+
+/* Who shares the network of another starts after it, whether the file says so or not. */
+static int check_shared(const struct reader *reader, size_t instance, const char *name)
+{
+	struct instance_spec *spec = &reader->file->instances.items[instance];
+	const struct instance_spec *owner = instance_find(reader, name);
+	struct dependency *items;
+
+	if (!owner)
+		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX), "\"network\": the instance",
+			name, reader->top.instances, "is not one of this file");
+	for (size_t i = 0; i < spec->depends_on.count; i++)
+		if (!strcmp(spec->depends_on.items[i].name, owner->base_name))
+			return 0;
+	items = arena_new_array(reader->arena, spec->depends_on.count + 1, struct dependency);
+	if (spec->depends_on.count)
+		memcpy(items, spec->depends_on.items, spec->depends_on.count * sizeof(*items));
+	items[spec->depends_on.count++] = (struct dependency){owner->base_name, "started"};
+	spec->depends_on.items = items;
+	return 0;
+}
+
 static int check_network_of(const struct reader *reader, size_t instance)
 {
 	const struct instance_spec *spec = &reader->file->instances.items[instance];
 	const struct network_spec *network = network_find(reader, spec->network);
+	struct network_mode mode = network_mode(spec->network);
 
+	if (mode.kind == NETWORK_SHARED)
+		return check_shared(reader, instance, mode.of);
+	if (mode.kind != NETWORK_ROUTED)
+		return 0;
 	if (!network && !network_is_built_in(spec->network))
 		return fail_unknown(reader, item_at(reader, instance, "network", NO_INDEX),
 			"\"network\":", spec->network, reader->top.networks_node, "is not one of this file");
@@ -137,7 +172,8 @@ static int check_references(const struct reader *reader)
 {
 	for (size_t i = 0; i < reader->file->instances.count; i++) {
 		bool same = i && reader->places[i].entry == reader->places[i - 1].entry &&
-			    reader->places[i].merged == reader->places[i - 1].merged;
+			    reader->places[i].merged == reader->places[i - 1].merged &&
+			    !network_is_joined(reader->file->instances.items[i].network);
 
 		if (same)
 			continue;

@@ -9,7 +9,7 @@
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
-const struct field network_fields[] = {
+static const struct field network_fields[] = {
 	STRING("subnet", struct network_spec, subnet, 0),
 	STRINGS("subnets", struct network_spec, subnets, 0),
 	STRING("subnet6", struct network_spec, subnet6, 0),
@@ -214,7 +214,7 @@ static int check_flags(const struct reader *reader, const struct json *node, con
 	return 0;
 }
 
-static int check_network(const struct reader *reader, const struct json *node, size_t index)
+static int check_declared(const struct reader *reader, const struct json *node, size_t index)
 {
 	const struct network_spec *network = &reader->top.networks.items[index];
 
@@ -234,7 +234,7 @@ int check_networks(const struct reader *reader)
 	const struct json *node = reader->top.networks_node ? reader->top.networks_node->first : NULL;
 
 	for (size_t i = 0; node; i++, node = node->next)
-		if (check_network(reader, node, i) < 0)
+		if (check_declared(reader, node, i) < 0)
 			return -1;
 	return 0;
 }

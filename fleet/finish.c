@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/health.h"
+#include "fleet/sharing.h"
 #include "fleet/usage.h"
 #include "images/images.h"
 
@@ -129,15 +130,18 @@ static void network_release(struct instance *instance, const struct run *run, st
 
 	if (record_read(&arena, instance->dir, &record, &err) < 0 || !record.network)
 		return;
+	struct endpoint endpoint = record_endpoint(&record);
+
 	if (run_ports_read(&arena, instance->live, &now) || now.port_count) {
 		AUTO(net_session_drop) struct net_session *own = NULL;
 		struct net_session *session = host_network(instance->host, &own, &err);
-		struct endpoint endpoint = record_endpoint(&record);
 
 		if (!session || ports_unpublish(session, &endpoint, now.ports, now.port_count, &err) < 0)
 			keep_first(first, &err);
 	}
-	if (hosts_remove(&instance->host->net, record.network, record.address, &err) < 0)
+	if (hosts_remove(&instance->host->net, record.network, &endpoint, &err) < 0)
+		keep_first(first, &err);
+	if (sharing_cut(instance, record.slot, &err) < 0)
 		keep_first(first, &err);
 }
 

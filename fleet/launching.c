@@ -17,14 +17,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mount.h"
+#include "fleet/attachment.h"
 #include "fleet/events.h"
 #include "fleet/front.h"
 #include "fleet/identity.h"
 #include "fleet/monitor.h"
 #include "fleet/stand_in.h"
 #include "images/images.h"
-
-#define LINK_TIMEOUT_MS 5000
 
 /* What one start needs; all of it ends with the start. */
 struct start {
@@ -34,7 +33,8 @@ struct start {
 	struct image_session session;
 	int instance; /* the instance's directory, opened inside the session */
 	struct record record;
-	struct network network; /* with record.network */
+	struct attachment attachment;
+	struct network network; /* with attachment.network */
 	struct instance_spec wanted;
 	struct image_config image;
 	struct image_user user;
@@ -57,6 +57,7 @@ static void start_init(struct start *start, struct monitor *monitor)
 		.host = monitor->instance.host,
 		.session = {.scratch = -1, .outside = -1, .store = -1},
 		.instance = -1,
+		.attachment = ATTACHMENT_EMPTY,
 		.stdio = {-1, -1, -1},
 		.again = monitor->launched.userns >= 0,
 		.cgroup = {.unified = -1},
@@ -74,6 +75,7 @@ static void start_drop(struct start *start)
 	cgroup_drop(&start->cgroup);
 	seccomp_program_drop(&start->seccomp);
 	net_session_drop(&start->net);
+	attachment_drop(&start->attachment);
 	fd_drop(&start->instance);
 	image_session_drop(&start->session);
 	arena_drop(&start->arena);
@@ -107,7 +109,6 @@ static bool ipv6_is_off(const struct instance_spec *spec)
 static void endpoint_complete(struct start *start)
 {
 	start->endpoint.mtu = start->network.mtu;
-	start->endpoint.rates = resources_rates(&start->wanted.resources);
 	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
 		start->endpoint.address6 = in6addr_any;
 }
@@ -119,10 +120,15 @@ static int facts_read(struct start *start, struct error *err)
 			0)
 		return -1;
 	start->endpoint = record_endpoint(&start->record);
-	if (start->record.network &&
-		network_load(&start->arena, &start->host->net, start->record.network, &start->network, err) < 0)
+	if (attachment_prepare(&start->arena, start->host, &start->wanted, &start->record, start->again,
+		    &start->attachment, err) < 0)
+		return -1;
+	if (start->attachment.network &&
+		network_load(&start->arena, &start->host->net, start->attachment.network, &start->network, err) < 0)
 		return -1;
 	endpoint_complete(start);
+	if (start->record.network)
+		start->attachment.endpoint = start->endpoint;
 	if (instance_image_read(
 		    start->session.store, start->instance, &start->wanted, &start->arena, &start->image, err) < 0)
 		return -1;
@@ -184,6 +190,8 @@ static int spec_make(struct start *start, struct error *err)
 		if (kept->netns >= 0)
 			start->spec.namespaces.create[NS_NET] = false;
 	}
+	if (start->attachment.joined >= 0)
+		start->spec.namespaces.fd[NS_NET] = start->attachment.joined;
 	return instance_configs_read(&start->arena, &start->wanted, &start->user, &start->configs, err);
 }
 
@@ -267,10 +275,10 @@ static int stdio_prepare(struct start *start, struct error *err)
 
 	monitor->terminal = start->spec.process.terminal;
 	monitor->boot = start->wanted.boot;
-	if (monitor_log_open(monitor, &start->wanted, err) < 0)
+	if (monitor_log_open(monitor, &start->wanted.logging, err) < 0)
 		return -1;
 	/* Without a reader at all the output goes to /dev/null. */
-	if (monitor->terminal || (!log_is_open(&monitor->log) && !monitor->foreground))
+	if (monitor->terminal || (monitor->log.dir < 0 && !monitor->foreground))
 		return 0;
 	/* In the foreground the end of the last writer is what ends the copying. */
 	if (stdio_open(monitor, owner, start->stdio, err) < 0 || stdio_attach(monitor, !monitor->foreground, err) < 0)
@@ -280,7 +288,7 @@ static int stdio_prepare(struct start *start, struct error *err)
 
 static int network_prepare(struct start *start, struct error *err)
 {
-	if (!start->record.network)
+	if (!attachment_has_inside(&start->attachment))
 		return 0;
 	start->net = net_session_open(err);
 	return start->net ? 0 : -1;
@@ -303,23 +311,35 @@ static int listeners_prepare(struct start *start, struct error *err)
 /* The names of an isolated network are nobody's business in it: each instance has a file with its own alone. */
 static bool shares_hosts(const struct start *start)
 {
-	return start->record.network && !start->network.isolated;
+	return start->attachment.network && !start->network.isolated;
 }
 
-/* Written at each start, because name and address may have changed since the last. */
+static void hosts_line(struct text *text, int family, const void *address, const struct strings *names)
+{
+	char buffer[INET6_ADDRSTRLEN];
+
+	text_append(text, inet_ntop(family, address, buffer, sizeof(buffer)));
+	for (size_t i = 0; i < names->count; i++)
+		text_appendf(text, " %s", names->items[i]);
+	text_append(text, "\n");
+}
+
+/* Written at each start, because names and addresses may have changed since the last. */
 static int own_hosts_write(struct start *start, struct error *err)
 {
 	AUTO(text_drop) struct text text = {0};
-	const struct ip_address address6 = ip_from_v6(&start->endpoint.address6);
-	char address[INET6_ADDRSTRLEN];
+	const struct strings names = instance_host_names(&start->arena, &start->wanted, start->monitor->instance.name);
+	const struct endpoint *endpoint = &start->attachment.endpoint;
+	struct in_addr address = start->attachment.network ? endpoint->address : start->wanted.address;
 
-	if (!start->record.network || shares_hosts(start) || start->again)
+	if ((!start->attachment.network && !network_is_lan(start->wanted.network)) || shares_hosts(start) ||
+		start->again)
 		return 0;
-	inet_ntop(AF_INET, &start->record.address, address, sizeof(address));
 	text_append(&text, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
-	text_appendf(&text, "%s %s\n", address, start->monitor->instance.name);
-	if (!ip_is_any(&address6))
-		text_appendf(&text, "%s %s\n", ip_format(&address6, address), start->monitor->instance.name);
+	if (address.s_addr != INADDR_ANY)
+		hosts_line(&text, AF_INET, &address, &names);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6))
+		hosts_line(&text, AF_INET6, &endpoint->address6, &names);
 	return root_file_write(
 		start->instance, IMAGE_HOSTS_DIRECTORY "/hosts", 0644, 0, 0, text_string(&text), text.length, err);
 }
@@ -351,7 +371,7 @@ static int hosts_mount(struct start *start, struct error *err)
 	struct net_state state = {.run = run, .records = start->host->net.records};
 	if (run < 0)
 		return fail_errno(err, "open %s", path);
-	auto_fd directory = hosts_directory(&state, start->record.network, err);
+	auto_fd directory = hosts_directory(&state, start->attachment.network, err);
 	if (directory < 0)
 		return -1;
 	return directory_show(start, directory, IMAGE_HOSTS_DIRECTORY, err);
@@ -376,6 +396,14 @@ static bool keeps_admin(const struct spec *spec)
 	       (spec->process.capabilities[CAPS_BOUNDING] >> admin & 1);
 }
 
+/* Not while it goes on in the namespaces it had: what changes a file at a crash is no fault of the host's network. */
+static int resolver_refresh(struct start *start, struct error *err)
+{
+	if (start->again)
+		return 0;
+	return root_resolver_refresh(start->instance, start->attachment.mode.kind != NETWORK_HOST, err);
+}
+
 /* A root that is read-only shows only the mount points that are made before it is put together. */
 static int mount_points_make(struct start *start, const struct root_request *request, struct error *err)
 {
@@ -398,7 +426,8 @@ static int parts_make(struct start *start, int userns, struct error *err)
 	uid_t id_base = record_id_base(&start->record);
 	struct root_request request = root_request(start, userns, id_base);
 
-	if (own_hosts_write(start, err) < 0 || mount_points_make(start, &request, err) < 0 ||
+	if (own_hosts_write(start, err) < 0 || resolver_refresh(start, err) < 0 ||
+		mount_points_make(start, &request, err) < 0 ||
 		root_mount(&start->session, &request, &start->parts, err) < 0 || hosts_mount(start, err) < 0 ||
 		front_mount(start, err) < 0)
 		return -1;
@@ -420,9 +449,7 @@ static int parts_make(struct start *start, int userns, struct error *err)
 
 static int network_attach(struct start *start, int netns, struct error *err)
 {
-	if (!start->record.network || start->again)
-		return 0;
-	return endpoint_attach(start->net, &start->endpoint, netns, LINK_TIMEOUT_MS, err);
+	return start->again ? 0 : attachment_make(start->net, &start->attachment, netns, err);
 }
 
 static int run_announce(struct start *start, pid_t pid, struct error *err)
@@ -469,7 +496,7 @@ static int configure_network(void *context, struct error *err)
 {
 	const struct start *start = context;
 
-	return endpoint_configure_inside(&start->endpoint, err);
+	return attachment_configure_inside(&start->attachment, err);
 }
 
 /* --- the process -------------------------------------------------------------------------------------------------- */
@@ -487,7 +514,8 @@ static int process_start(struct start *start, bool *exec_failed, struct error *e
 				.context = start,
 				.prepare = prepare,
 				.release = release,
-				.configure_network = start->record.network ? configure_network : NULL,
+				.configure_network =
+					attachment_has_inside(&start->attachment) ? configure_network : NULL,
 			},
 		.stdio = {start->stdio[0], start->stdio[1], start->stdio[2]},
 		.sockets = start->monitor->listeners.fds,
@@ -505,11 +533,11 @@ static int process_start(struct start *start, bool *exec_failed, struct error *e
 	kept->console = made.console;
 	/* On a restart they are the same ones again. */
 	fd_drop(start->again ? &made.userns : &kept->userns);
-	fd_drop(start->again ? &made.netns : &kept->netns);
-	if (!start->again) {
+	if (!start->again)
 		kept->userns = made.userns;
-		kept->netns = made.netns;
-	}
+	/* But for another's network, which may have been made anew meanwhile. */
+	fd_drop(&kept->netns);
+	kept->netns = made.netns;
 	return 0;
 }
 
@@ -554,7 +582,6 @@ static int ports_open(struct start *start, struct error *err)
 {
 	struct monitor *monitor = start->monitor;
 	size_t count = start->wanted.ports.count;
-	struct host_name name = {.address = start->record.address, .name = monitor->instance.name};
 
 	/* A restart keeps the numbers that were chosen the first time; they are published still. */
 	if (!start->again && count && ports_publish_first(start, count, err) < 0)
@@ -562,9 +589,11 @@ static int ports_open(struct start *start, struct error *err)
 	monitor->run.port_count = count;
 	if (start->again)
 		ports_take_changed(monitor);
-	if (start->again || !shares_hosts(start))
+	if (start->again || !start->record.network || !shares_hosts(start))
 		return 0;
-	return hosts_add(&start->host->net, start->record.network, &name, err);
+	const struct strings names = instance_host_names(&start->arena, &start->wanted, monitor->instance.name);
+
+	return hosts_set(&start->host->net, start->record.network, &start->endpoint, &names, err);
 }
 
 /* An init opens its console for each line and closes it again. With nobody at that side the kernel reports a hang-up,

@@ -49,12 +49,12 @@ static void claims_release(struct host *host, const struct record *record, struc
 	if (record->network) {
 		AUTO(net_session_drop) struct net_session *own = NULL;
 		struct net_session *session = host_network(host, &own, &err);
-		struct endpoint endpoint = record_endpoint(record);
+		const struct endpoint endpoint = record_endpoint(record);
 
 		/* ENOENT: there is no table, because nothing with a network has been started yet. */
 		if ((!session || ports_unpublish_all(session, &endpoint, &err) < 0) && err.errnum != ENOENT)
 			keep_first(first, &err);
-		if (hosts_remove(&host->net, record->network, record->address, &err) < 0)
+		if (hosts_remove(&host->net, record->network, &endpoint, &err) < 0)
 			keep_first(first, &err);
 		if (addresses_release(host, record, NULL, &err) < 0)
 			keep_first(first, &err);

@@ -57,7 +57,7 @@ struct health_spec {
 struct resources_spec {
 	/* pids -1: no limit; swap_bytes unset: as much as memory */
 	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
-		io_weight, disk_bytes, egress_bits, ingress_bits;
+		io_weight, disk_bytes;
 	const char *cpuset;
 	LIST_OF(struct cgroup_io_max) io_max;
 };
@@ -125,9 +125,12 @@ struct instance_spec {
 	struct resources_spec resources;
 	LIST_OF(struct ulimit_spec) ulimits;
 
-	const char *network;	  /* a name, "host" or "none" */
+	const char *network;	  /* a name, "host", "none", "shared:NAME" …: network_mode.h */
 	struct in_addr address;	  /* 0.0.0.0: allocated */
 	struct in6_addr address6; /* ::: allocated, if the network has IPv6 */
+	unsigned address_prefix;
+	struct in_addr gateway; /* this and the prefix: in the host's own network only (macvlan, bridge) */
+	struct strings aliases; /* further names for others in its network */
 	LIST_OF(struct port) ports;
 
 	/* Binds, named ones and tmpfs. Every instance also has a tmpfs on /tmp and on /run unless one of these has that
@@ -151,7 +154,6 @@ struct instance_spec {
 	struct strings cap_add, cap_drop;
 	bool no_new_privileges;
 	const char *seccomp; /* "default" or "unconfined" */
-	const char *apparmor, *selinux; /* a loaded profile, a context; NULL: none */
 	struct pairs sysctls, labels;
 	const char *description;
 	bool protect;
@@ -177,6 +179,9 @@ MUST_CHECK int profile_apply(struct arena *arena, const char *name, struct insta
 void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec);
 MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *doc, const struct json *node,
 	struct instance_spec *out, struct error *err);
+
+/* "192.168.1.50/24", or without a prefix length, which is 0 then. */
+MUST_CHECK int address_prefix_parse(const char *text, struct in_addr *address, unsigned *prefix, struct error *err);
 
 /* Network as the file says it. */
 struct network_spec {
@@ -213,10 +218,6 @@ MUST_CHECK int fleet_file_read(struct arena *arena, const char *path, struct fle
 /* The same from text, for tests and the fuzzer. */
 MUST_CHECK int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length,
 	struct fleet_file *out, struct error *err);
-
-/* The fleet file's JSON schema (draft 2020-12), for editors: from the tables that decode it. What spans keys it does not
- * know. */
-void fleet_schema_encode(struct encoder *encoder);
 
 /* Instance spec + image's own configuration → the runtime's spec, in memory. `facts` are what the record holds. Nothing
  * is touched but the environment files and config sources it reads. */

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/suggest.h"
+#include "fleet/network_mode.h"
 #include "fleet/spec_fields.h"
 
 #define HOSTNAME_MAX_LENGTH 63	 /* uname(2) holds 64, but the first label is also a DNS name */
@@ -18,8 +19,6 @@
 #define CPUS_LEAST_MILLI 10 /* a quota below 1 ms in 100 ms is refused by the kernel */
 #define LOG_LEAST_BYTES 4096
 #define DESCRIPTION_MAX_LENGTH 1024
-
-typedef int spec_checker(const struct instance_spec *spec, size_t *index, struct error *err);
 
 /* Runs check_one for every item of a list; the index stays at the one that failed. */
 #define CHECK_ITEMS(list, index, check_one)                                                                            \
@@ -378,42 +377,20 @@ static int check_ulimits(const struct instance_spec *spec, size_t *index, struct
 
 /* --- network ------------------------------------------------------------------------------------------------------ */
 
-static bool network_is_private(const struct instance_spec *spec)
-{
-	return strcmp(spec->network, "host") && strcmp(spec->network, "none");
-}
-
-static int check_network(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return name_check("network", spec->network, err);
-}
-
-static int check_address(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	if (spec->address.s_addr && !network_is_private(spec))
-		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no address to choose", spec->network);
-	return 0;
-}
-
-static int check_address6(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	if (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6) && !network_is_private(spec))
-		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no address to choose", spec->network);
-	return 0;
-}
-
 /* A socket that is handed over needs no network. */
 static int check_port_network(const struct instance_spec *spec, const struct port *port, struct error *err)
 {
-	if (network_is_private(spec))
+	struct network_mode mode = network_mode(spec->network);
+
+	if (mode.kind == NETWORK_ROUTED)
 		return 0;
-	if (text_equal(spec->network, "host"))
+	if (mode.kind == NETWORK_HOST)
 		return fail(err, ERROR_USAGE, "with the network \"host\" there are no ports to publish");
 	if (port->mode == PORT_SOCKET)
 		return 0;
+	if (mode.kind == NETWORK_SHARED)
+		return fail(err, ERROR_USAGE, "with the network \"%s\" it is %s that publishes ports", spec->network,
+			mode.of);
 	return fail(err, ERROR_USAGE, "with the network \"%s\" there are no ports to publish but in socket mode",
 		spec->network);
 }
@@ -632,18 +609,6 @@ static int check_seccomp(const struct instance_spec *spec, size_t *index, struct
 	return 0;
 }
 
-static int check_apparmor(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return spec->apparmor ? line_check("AppArmor profile", spec->apparmor, err) : 0;
-}
-
-static int check_selinux(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return spec->selinux ? line_check("SELinux context", spec->selinux, err) : 0;
-}
-
 /* Settings that belong to the instance's own namespaces; all others are the host's. */
 static const char *const sysctls_allowed[] = {"kernel.shmmax", "kernel.shmall", "kernel.shmmni",
 	"kernel.shm_rmid_forced", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"};
@@ -676,6 +641,8 @@ static int check_sysctl(const struct instance_spec *spec, const struct pair *sys
 		return fail(err, ERROR_USAGE, "%s belongs to the whole host, not to an instance", sysctl->name);
 	if (text_starts_with(sysctl->name, "net.") && !strcmp(spec->network, "host"))
 		return fail(err, ERROR_USAGE, "%s would be the host's: the network is \"host\"", sysctl->name);
+	if (text_starts_with(sysctl->name, "net.") && network_is_joined(spec->network))
+		return fail(err, ERROR_USAGE, "%s is set by who made the network \"%s\"", sysctl->name, spec->network);
 	return line_check("value", sysctl->value, err);
 }
 
@@ -733,9 +700,11 @@ static const struct {
 	{"resources", "swap", check_swap},
 	{"resources", "io_max", check_io_max},
 	{"ulimits", NULL, check_ulimits},
-	{"network", NULL, check_network},
-	{"address", NULL, check_address},
-	{"address6", NULL, check_address6},
+	{"network", NULL, spec_network_check},
+	{"address", NULL, spec_address_check},
+	{"address6", NULL, spec_address6_check},
+	{"gateway", NULL, spec_gateway_check},
+	{"aliases", NULL, spec_aliases_check},
 	{"ports", NULL, check_ports},
 	{"hosts", NULL, check_hosts},
 	{"volumes", NULL, check_volumes},
@@ -756,8 +725,6 @@ static const struct {
 	{"cap_add", NULL, check_cap_add},
 	{"cap_drop", NULL, check_cap_drop},
 	{"security", "seccomp", check_seccomp},
-	{"security", "apparmor", check_apparmor},
-	{"security", "selinux", check_selinux},
 	{"sysctls", NULL, check_sysctls},
 	{"labels", NULL, check_labels},
 	{"description", NULL, check_description},

@@ -99,6 +99,18 @@ static void encode_address(struct encoder *encoder, const char *key, struct in_a
 	encode_string(encoder, key, inet_ntop(AF_INET, &address, text, sizeof(text)));
 }
 
+static void encode_own_address(struct encoder *encoder, const struct instance_spec *spec)
+{
+	char text[INET_ADDRSTRLEN], whole[INET_ADDRSTRLEN + 4];
+
+	if (!spec->address.s_addr)
+		return;
+	inet_ntop(AF_INET, &spec->address, text, sizeof(text));
+	if (spec->address_prefix)
+		snprintf(whole, sizeof(whole), "%s/%u", text, spec->address_prefix);
+	encode_string(encoder, "address", spec->address_prefix ? whole : text);
+}
+
 static void encode_cpus(struct encoder *encoder, const struct optional *milli)
 {
 	char text[32];
@@ -150,8 +162,6 @@ static void encode_resources(struct encoder *encoder, const struct resources_spe
 	encode_optional(encoder, "io_weight", &resources->io_weight);
 	encode_io_max(encoder, resources);
 	encode_optional(encoder, "disk", &resources->disk_bytes);
-	encode_optional(encoder, "egress", &resources->egress_bits);
-	encode_optional(encoder, "ingress", &resources->ingress_bits);
 	encode_object_end(encoder);
 }
 
@@ -312,8 +322,6 @@ static void encode_security(struct encoder *encoder, const struct instance_spec 
 	encode_object_begin(encoder, "security");
 	encode_string(encoder, "seccomp", spec->seccomp);
 	encode_bool(encoder, "no_new_privileges", spec->no_new_privileges);
-	encode_string(encoder, "apparmor", spec->apparmor);
-	encode_string(encoder, "selinux", spec->selinux);
 	encode_object_end(encoder);
 }
 
@@ -361,14 +369,16 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 	encode_resources(encoder, &spec->resources);
 	encode_ulimits(encoder, spec);
 	encode_string(encoder, "network", spec->network);
-	if (spec->address.s_addr)
-		encode_address(encoder, "address", spec->address);
+	encode_own_address(encoder, spec);
 	if (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6)) {
 		const struct ip_address address6 = ip_from_v6(&spec->address6);
 		char text[INET6_ADDRSTRLEN];
 
 		encode_string(encoder, "address6", ip_format(&address6, text));
 	}
+	if (spec->gateway.s_addr)
+		encode_address(encoder, "gateway", spec->gateway);
+	encode_strings(encoder, "aliases", &spec->aliases);
 	encode_ports(encoder, spec);
 	encode_volumes(encoder, "volumes", spec, false);
 	encode_volumes(encoder, "tmpfs", spec, true);

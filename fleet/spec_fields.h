@@ -23,7 +23,6 @@ void update_encode(struct encoder *encoder, const struct update_spec *update);
 bool updates_equal(const struct update_spec *a, const struct update_spec *b);
 
 /* For rows of durations (int64_t, milliseconds), and the value back as text. */
-extern const struct value_shape decode_duration_shape, decode_health_shape;
 MUST_CHECK int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 void encode_duration(struct encoder *encoder, const char *key, int64_t ms);
 /* --- health_fields.c: the key `healthcheck` ------------------------------------------------------------------------
@@ -53,6 +52,11 @@ struct spec_fault {
 /* instance_spec_check() for a caller that can show the place: the text lacks the key. volumes and tmpfs are one list,
  * configs and secrets are one list: the index counts through both, in the order in which they were decoded. */
 MUST_CHECK int instance_spec_find_fault(const struct instance_spec *spec, struct spec_fault *fault, struct error *err);
+
+/* One key's check: the first fault, and which item of a list it is. */
+typedef int spec_checker(const struct instance_spec *spec, size_t *index, struct error *err);
+/* network_check.c */
+spec_checker spec_network_check, spec_address_check, spec_address6_check, spec_gateway_check, spec_aliases_check;
 
 /* Volumes first, then tmpfs; configs first, then secrets: the order in which spec.json has them. Call it after the
  * checks. */

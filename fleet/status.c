@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "fleet/health.h"
 #include "fleet/instance.h"
+#include "fleet/network_mode.h"
 #include "fleet/select.h"
 
 const char *const instance_state_names[] = {
@@ -114,6 +115,8 @@ static int status_fill(
 		damaged(arena, out, &err);
 	else
 		out->spec = spec;
+	if (out->spec && network_is_lan(spec->network))
+		out->address = spec->address;
 	return 0;
 }
 

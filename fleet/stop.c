@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "fleet/events.h"
 #include "fleet/monitor.h"
+#include "fleet/sharing.h"
 
 #define DEFAULT_GRACE_MS 10000
 #define KILL_WAIT_MS 5000
@@ -317,5 +318,9 @@ int instance_restart(struct host *host, const char *name, struct optional timeou
 
 	if (instance_take(host, name, &instance, err) < 0 || instance_stop_held(&instance, timeout_ms, err) < 0)
 		return -1;
-	return instance_start_held(&instance, &options, err);
+	if (instance_start_held(&instance, &options, err) < 0)
+		return -1;
+	instance_drop(&instance);
+	sharing_follow(host, name);
+	return 0;
 }

@@ -10,6 +10,7 @@
 #include "fleet/events.h"
 #include "fleet/instance.h"
 #include "fleet/live.h"
+#include "fleet/sharing.h"
 
 /* True when the new specification does not fit the address it has. */
 static bool is_moved(const struct record *record, const struct instance_spec *spec)
@@ -96,14 +97,12 @@ int instance_change_held(struct instance *instance, const struct instance_spec *
 		live_apply(instance, &old, spec, parts, err) < 0)
 		return -1;
 	if ((is_moved(&record, spec) && record_move(instance, &record, spec, err) < 0) ||
-		spec_replace(instance->dir, spec, err) < 0) {
+		sharing_note(instance->dir, spec, err) < 0 || spec_replace(instance->dir, spec, err) < 0) {
 		if (live_apply(instance, spec, &old, parts, &undo) < 0)
 			log_warn("%s: %s", instance->name, undo.text);
 		return -1;
 	}
 	live_tell(instance, parts);
-	event_write(
-		instance->host, &(struct event){.kind = EVENT_UPDATE, .name = instance->name, .fleet = spec->fleet});
 	return 0;
 }
 
@@ -114,6 +113,7 @@ int instance_change(struct host *host, const struct instance_spec *spec, unsigne
 	if (instance_spec_check(spec, err) < 0 || instance_take(host, spec->name, &instance, err) < 0 ||
 		instance_change_held(&instance, spec, parts, err) < 0)
 		return blame(err, "change %s", spec->name ? spec->name : "an instance");
+	event_write(host, &(struct event){.kind = EVENT_UPDATE, .name = spec->name, .fleet = spec->fleet});
 	return 0;
 }
 

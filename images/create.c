@@ -115,7 +115,8 @@ static int standard_points_make(int lower, int upper, struct error *err)
 	return 0;
 }
 
-static int resolver_write(int instance, struct error *err)
+/* The image `host` has it already. */
+static int resolver_write(int instance, bool is_host, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(text_drop) struct text text = {0};
@@ -124,7 +125,10 @@ static int resolver_write(int instance, struct error *err)
 	if (host < 0)
 		return fail_errno(err, "open /");
 	resolver_text(&arena, host, &text);
-	return root_file_write(instance, "/etc/resolv.conf", 0644, 0, 0, text_string(&text), text.length, err);
+	if (!is_host &&
+		root_file_write(instance, "/etc/resolv.conf", 0644, 0, 0, text_string(&text), text.length, err) < 0)
+		return -1;
+	return resolver_note(instance, text_string(&text), text.length, err);
 }
 
 /* The names of the network come from a directory mounted over the one made here; without a network this file is left.
@@ -142,7 +146,7 @@ static int foreign_prepare(const struct root_request *request, int lower, int up
 		return -1;
 	if (root_link_write(request->instance, "/etc/hosts", IMAGE_HOSTS_LINK, err) < 0)
 		return -1;
-	return resolver_write(request->instance, err);
+	return resolver_write(request->instance, false, err);
 }
 
 struct opened {
@@ -238,7 +242,9 @@ int root_create(const struct image_session *session, const struct root_request *
 	upper_project_make(upper, work);
 	if (!root_is_host(request))
 		return foreign_prepare(request, lower, upper, err);
-	return request->etc_from_host ? etc_copy(upper, request->etc_from_host, err) : 0;
+	if (request->etc_from_host && etc_copy(upper, request->etc_from_host, err) < 0)
+		return -1;
+	return resolver_write(request->instance, true, err);
 }
 
 int root_mount_point_make(const struct image_session *session, const struct root_request *request, const char *target,
@@ -275,5 +281,7 @@ int root_remove(int instance, struct error *err)
 		tree_remove(instance, WORK, err) < 0)
 		return -1;
 	project_forget(instance, project);
+	if (resolver_forget(instance, err) < 0)
+		return -1;
 	return host_layers_release(instance, NULL, err);
 }

@@ -170,6 +170,10 @@ MUST_CHECK int root_file_write(int instance, const char *path, mode_t mode, uid_
 	size_t length, struct error *err);
 MUST_CHECK int root_link_write(int instance, const char *path, const char *target, struct error *err);
 
+/* Before a start: /etc/resolv.conf says what the host's says now, unless somebody inside has changed it. own_loopback:
+ * the instance's loopback addresses are its own, so name servers there are left out. */
+MUST_CHECK int root_resolver_refresh(int instance, bool own_loopback, struct error *err);
+
 /* The overlay of lower layers + u/ (or read-only: without an upper), then for `host` /usr as a lower-only overlay (a
  * read-only super block: an instance that keeps CAP_SYS_ADMIN can clear a mount's read-only flag, not this), its
  * nosuid,nodev flags, and an empty /usr/local over it; masks for /usr/src, /usr/lib/modules, /usr/lib/debug. */
@@ -218,8 +222,8 @@ struct volume {
 	int64_t size_bytes; /* tmpfs; 0: 16 MiB */
 	unsigned mode;	    /* tmpfs; 0: 01777 */
 };
-/* "src:dst[:ro|rw][,noidmap]"; a source without a slash is a named volume. One that begins with "./" is relative to what
- * volume_anchor() will say. */
+/* "src:dst[:ro|rw][,noidmap]"; a source without a slash is a named volume. One that begins with "./" is relative to
+ * what volume_anchor() will say. */
 MUST_CHECK int volume_parse(struct arena *arena, const char *text, struct volume *out, struct error *err);
 /* Makes the source "./…" of a bind absolute, below that directory (an absolute path); others stay as they are. ".." in
  * it is refused. */

@@ -76,3 +76,8 @@ void resolver_text(struct arena *arena, int host, struct text *out)
 		if (line_is_kept(arena, lines.items[i]))
 			text_appendf(out, "%s\n", lines.items[i]);
 }
+
+void resolver_whole(struct arena *arena, int host, struct text *out)
+{
+	text_append(out, resolver_read(arena, host, RESOLVER));
+}

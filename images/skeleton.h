@@ -28,6 +28,11 @@ MUST_CHECK int skeleton_var_tree(struct skeleton *skeleton, struct error *err);
 
 /* Name servers that an instance can reach, as text of resolv.conf(5). */
 void resolver_text(struct arena *arena, int host, struct text *out);
+/* The host's own, for who shares its network. */
+void resolver_whole(struct arena *arena, int host, struct text *out);
+/* What the instance was given, for root_resolver_refresh(). */
+MUST_CHECK int resolver_note(int instance, const char *text, size_t length, struct error *err);
+MUST_CHECK int resolver_forget(int instance, struct error *err);
 
 /* True for what the image never holds, whatever a package says. */
 bool etc_is_private(const char *path);

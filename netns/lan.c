@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -20,6 +21,8 @@
 #include "netns/session.h"
 
 #define INSIDE_MESSAGES 5
+#define OLD_LINK_TIMEOUT_MS 5000
+#define OLD_LINK_SLICE_MS 5
 #define BRIDGE_PORTS_MAX 1023 /* BR_MAX_PORTS of the kernel's net/bridge/br_private.h, less one */
 
 /* --- the parent --------------------------------------------------------------------------------------------------- */
@@ -245,16 +248,13 @@ static void put_lan_gateway(struct request *request, int index, struct in_addr g
 	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
 }
 
-int lan_configure_inside(const struct lan_endpoint *endpoint, struct error *err)
+static int configure_once(struct netlink *netlink, const struct lan_endpoint *endpoint, int *errnum, struct error *err)
 {
 	uint64_t buffer[(INSIDE_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	int index = endpoint->kind == LAN_BRIDGE ? INSIDE_INDEX : (int)link_index(endpoint->slot);
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	struct request request;
 
-	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
-		return blame(err, "set up the network inside");
-	request_begin(&request, &netlink, buffer, sizeof(buffer));
+	request_begin(&request, netlink, buffer, sizeof(buffer));
 	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
 	if (endpoint->kind == LAN_MACVLAN)
 		put_rename(&request, index);
@@ -263,7 +263,26 @@ int lan_configure_inside(const struct lan_endpoint *endpoint, struct error *err)
 		put_lan_address(&request, index, endpoint);
 	if (endpoint->gateway.s_addr != INADDR_ANY)
 		put_lan_gateway(&request, index, endpoint->gateway);
-	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0)
+	if (request_exchange(netlink, &request, NULL, NULL, err) == 0)
+		return 0;
+	*errnum = request.errnum;
+	return -1;
+}
+
+/* Of two macvlans of one link only one can be up with the same link address: the one of the run before may be dying
+ * still, in a namespace that cannot be seen from here. */
+int lan_configure_inside(const struct lan_endpoint *endpoint, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	int64_t deadline_ms = clock_ms() + OLD_LINK_TIMEOUT_MS;
+	int errnum = 0;
+
+	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
 		return blame(err, "set up the network inside");
+	while (configure_once(&netlink, endpoint, &errnum, err) < 0) {
+		if (errnum != EADDRINUSE || clock_ms() >= deadline_ms)
+			return blame(err, "set up the network inside");
+		poll(NULL, 0, OLD_LINK_SLICE_MS);
+	}
 	return 0;
 }

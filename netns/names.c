@@ -16,6 +16,7 @@
 #define HOSTS_DIR "hosts"
 #define HOSTS_FILE "hosts"
 #define HOSTS_SIZE_MAX (16 << 20)
+#define HOST_NAME_LENGTH_MAX 253 /* RFC 1035 */
 
 static const char hosts_head[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
@@ -105,69 +106,61 @@ static bool line_next(const char **rest, const char **line, size_t *length)
 	return **line != '\0';
 }
 
-static bool line_is(const char *line, size_t length, const char *expected)
-{
-	return strlen(expected) == length && memcmp(line, expected, length) == 0;
-}
-
 static bool line_starts(const char *line, size_t length, const char *start)
 {
 	return strlen(start) <= length && memcmp(line, start, strlen(start)) == 0;
 }
 
-/* Copies the lines for which drop is false, that is which do not begin with `start`. True when one was left out. */
-static bool lines_copy_without(const char *content, const char *start, struct text *into)
+/* Line beginnings of an endpoint: its addresses, each with the tab behind it. */
+struct starts {
+	char items[2][INET6_ADDRSTRLEN + 1];
+	size_t count;
+};
+
+static void starts_add(struct starts *starts, int family, const void *address)
+{
+	char *start = starts->items[starts->count++];
+
+	inet_ntop(family, address, start, INET6_ADDRSTRLEN);
+	strcat(start, "\t");
+}
+
+static struct starts starts_of(const struct endpoint *endpoint)
+{
+	struct starts starts = {.count = 0};
+
+	if (endpoint->address.s_addr != INADDR_ANY)
+		starts_add(&starts, AF_INET, &endpoint->address);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6))
+		starts_add(&starts, AF_INET6, &endpoint->address6);
+	return starts;
+}
+
+static void lines_copy_without(const char *content, const struct starts *starts, struct text *into)
 {
 	const char *line;
-	bool dropped = false;
 	size_t length;
 
 	while (line_next(&content, &line, &length)) {
-		if (line_starts(line, length, start)) {
-			dropped = true;
+		bool dropped = false;
+
+		for (size_t i = 0; i < starts->count; i++)
+			dropped |= line_starts(line, length, starts->items[i]);
+		if (dropped)
 			continue;
-		}
 		text_append_bytes(into, line, length);
 		text_append(into, "\n");
 	}
-	return dropped;
-}
-
-static bool lines_contain(const char *content, const char *expected)
-{
-	const char *line;
-	size_t length;
-
-	while (line_next(&content, &line, &length))
-		if (line_is(line, length, expected))
-			return true;
-	return false;
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
-/* What one change makes of the content; false: nothing to write. */
-typedef bool hosts_edit(const char *content, const char *argument, struct text *into);
-
-static bool edit_add(const char *content, const char *line, struct text *into)
-{
-	if (lines_contain(content, line))
-		return false;
-	text_append(into, content);
-	text_appendf(into, "%s\n", line);
-	return true;
-}
-
-static bool edit_remove(const char *content, const char *start, struct text *into)
-{
-	return lines_copy_without(content, start, into);
-}
-
-static int hosts_change(
-	const struct net_state *state, const char *network, hosts_edit *edit, const char *argument, struct error *err)
+static int hosts_change(const struct net_state *state, const char *network, const struct endpoint *endpoint,
+	const struct strings *names, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(text_drop) struct text text = {0};
+	const struct starts starts = starts_of(endpoint);
 	auto_fd root = hosts_root(state, err);
 	auto_fd dir = root < 0 ? -1 : hosts_open(root, network, err);
 	auto_fd lock = dir < 0 ? -1 : hosts_lock(root, err);
@@ -175,33 +168,57 @@ static int hosts_change(
 
 	if (lock < 0 || file_read(&arena, dir, HOSTS_FILE, HOSTS_SIZE_MAX, &content, NULL, err) < 0)
 		return -1;
-	return edit(content, argument, &text) ? hosts_write(dir, &text, err) : 0;
+	lines_copy_without(content, &starts, &text);
+	for (size_t i = 0; i < starts.count; i++)
+		for (size_t k = 0; k < names->count; k++)
+			text_appendf(&text, "%s%s\n", starts.items[i], names->items[k]);
+	return strcmp(content, text_string(&text)) == 0 ? 0 : hosts_write(dir, &text, err);
 }
 
-int hosts_add(const struct net_state *state, const char *network, const struct host_name *name, struct error *err)
+static bool label_is_valid(const char *label, size_t length)
 {
-	char address[INET_ADDRSTRLEN];
-	auto_free char *line = NULL;
+	static const char *const good = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
-	if (name_check("network", network, err) < 0 || name_check("host name", name->name, err) < 0)
-		return -1;
-	inet_ntop(AF_INET, &name->address, address, sizeof(address));
-	line = text_format("%s\t%s", address, name->name);
-	if (hosts_change(state, network, edit_add, line, err) < 0)
-		return blame(err, "add %s to the hosts of network %s", name->name, network);
-	return 0;
+	return length > 0 && length <= 63 && strspn(label, good) >= length && label[0] != '-' &&
+	       label[length - 1] != '-';
 }
 
-int hosts_remove(const struct net_state *state, const char *network, struct in_addr address, struct error *err)
+int host_name_check(const char *name, struct error *err)
 {
-	char text[INET_ADDRSTRLEN];
-	auto_free char *start = NULL;
+	static const char *const own[] = {"localhost", "ip6-localhost", "ip6-loopback"};
+	const char *label = name;
 
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (strcmp(name, own[i]) == 0)
+			return fail(err, ERROR_USAGE, "host name \"%s\" is every instance's own", name);
+	if (strlen(name) > HOST_NAME_LENGTH_MAX)
+		return fail(err, ERROR_USAGE, "host name \"%.64s…\": longer than %d characters", name,
+			HOST_NAME_LENGTH_MAX);
+	for (;; label += strcspn(label, ".") + 1) {
+		if (!label_is_valid(label, strcspn(label, ".")))
+			return fail(err, ERROR_USAGE,
+				"host name \"%.64s\": use a-z, 0-9 and '-' inside, in parts joined by '.'", name);
+		if (!label[strcspn(label, ".")])
+			return 0;
+	}
+}
+
+int hosts_set(const struct net_state *state, const char *network, const struct endpoint *endpoint,
+	const struct strings *names, struct error *err)
+{
 	if (name_check("network", network, err) < 0)
 		return -1;
-	inet_ntop(AF_INET, &address, text, sizeof(text));
-	start = text_format("%s\t", text);
-	if (hosts_change(state, network, edit_remove, start, err) < 0)
-		return blame(err, "remove %s from the hosts of network %s", text, network);
+	for (size_t i = 0; i < names->count; i++)
+		if (host_name_check(names->items[i], err) < 0)
+			return -1;
+	if (hosts_change(state, network, endpoint, names, err) < 0)
+		return blame(err, "set names in the hosts file of network %s", network);
 	return 0;
+}
+
+int hosts_remove(const struct net_state *state, const char *network, const struct endpoint *endpoint, struct error *err)
+{
+	static const struct strings none;
+
+	return hosts_set(state, network, endpoint, &none, err);
 }

@@ -104,7 +104,8 @@ static void cycle(struct scene *scene, struct net_session *session)
 		must(net_host_republished(state, &err), &err);
 	struct endpoint endpoint = {
 		.slot = scene->note->slot, .network_number = scene->network.number, .address = scene->note->address};
-	struct host_name name = {.address = endpoint.address, .name = "cycle"};
+	const char *items[] = {"cycle", NULL};
+	const struct strings names = {items, 1};
 	auto_fd netns = network_namespace_make(scene->world.host);
 
 	must(endpoint_attach(session, &endpoint, netns, 5000, &err), &err);
@@ -113,10 +114,10 @@ static void cycle(struct scene *scene, struct net_session *session)
 	must(endpoint_configure_inside(&endpoint, &err), &err);
 	if (setns(scene->world.host, CLONE_NEWNET) < 0)
 		_exit(2);
-	must(hosts_add(state, scene->network.name, &name, &err), &err);
+	must(hosts_set(state, scene->network.name, &endpoint, &names, &err), &err);
 	must(ports_publish(session, &endpoint, ports, count, &err), &err);
 	must(ports_unpublish(session, &endpoint, ports, count, &err), &err);
-	must(hosts_remove(state, scene->network.name, endpoint.address, &err), &err);
+	must(hosts_remove(state, scene->network.name, &endpoint, &err), &err);
 	fd_drop(&netns);
 	claims_give_back(scene);
 }
@@ -146,7 +147,7 @@ static void clear_up(struct scene *scene)
 
 		cr_assert(ports_unpublish_all(scene->world.session, &gone, &err) == 0 || err.errnum == ENOENT, "%s",
 			err.text);
-		ASSERT_OK(hosts_remove(state, scene->network.name, note->address, &err));
+		ASSERT_OK(hosts_remove(state, scene->network.name, &gone, &err));
 		ASSERT_OK(address_release(state, scene->network.name, note->address, &err));
 		ASSERT_OK(slot_release(state, note->slot, &err));
 	}

@@ -87,8 +87,9 @@ TEST(host, up_is_idempotent_and_down_leaves_nothing)
 	struct network network = network_of(&world, "default", NETWORK_DEFAULT_SUBNET, true, true, &arena);
 	guest_open(&world, &network, &guest);
 	struct port port = {.host_ip = ip_from_v4(ip("127.0.0.1")), .published = 8080, .target = 80};
-	struct host_name name = {guest.endpoint.address, "web"};
-	ASSERT_OK(hosts_add(&world.state, "default", &name, &err));
+	struct strings names = {0};
+	strings_add(&arena, &names, "web");
+	ASSERT_OK(hosts_set(&world.state, "default", &guest.endpoint, &names, &err));
 	ASSERT_OK(ports_publish(world.session, &guest.endpoint, &port, 1, &err));
 	value_is(FORWARD, "1\n");
 	close(openat(world.state.run, ".sysctls.0123abcd~", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); /* of a kill */
