@@ -57,6 +57,7 @@ static const struct command *const order[] = {
 	&inspect_command,
 	&audit_command,
 	&stats_command,
+	&top_command,
 	&events_command,
 	&usage_command,
 	&healthcheck_command,
