@@ -67,7 +67,10 @@ TEST(image_pull, images_of_every_make_come_run_and_serve, .fini = playground_res
 	{
 		auto_run zstd = PULL("zstd:1"), docker = PULL("docker:1"), two = PULL("two:1");
 		auto_run seen = RUN_IN("two:1", "/bin/busybox", "cat", "/www/old/file");
+		auto_run manifest = RUN("curl", "-s", "-H", "Accept: application/vnd.oci.image.manifest.v1+json",
+			"http://" REGISTRY "/v2/zstd/manifests/1");
 
+		cr_assert(strstr(manifest.out, ".tar+zstd\""), "the registry has no zstd: %s", manifest.out);
 		ASSERT_STATUS(zstd, 0);
 		ASSERT_STATUS(docker, 0);
 		ASSERT_STATUS(two, 0);
