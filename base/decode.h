@@ -46,6 +46,17 @@ struct optional {
 		size_t count;                                                                                          \
 	}
 
+/* What a CUSTOM row takes, for those who describe a table instead of decoding with it (the fleet file's JSON schema).
+ */
+enum value_form { FORM_STRING = 1, FORM_NUMBER = 2, FORM_LIST = 4, FORM_OBJECT = 8 };
+struct value_shape {
+	unsigned forms;
+	const char *words;		 /* for people: "a size such as \"64M\""; NULL: the forms say it all */
+	const char *pattern;		 /* of the string, ECMA-262; NULL: any */
+	const struct field *fields;	 /* of the object; NULL: any keys, each as `items` */
+	const struct value_shape *items; /* of the list, and of an object without fields; NULL: strings */
+};
+
 enum field_flags { REQUIRED = 1, NULL_REFUSED = 2 };
 
 enum field_kind {
@@ -77,6 +88,7 @@ struct field {
 	const char *const *names;
 	const char *reason;
 	int (*decode)(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+	const struct value_shape *shape; /* CUSTOM: may be NULL where nobody describes the table */
 	/* Called on a zeroed item before it is decoded, to set defaults (lists, maps, pointers); may be NULL. */
 	void (*defaults)(void *item);
 };

@@ -140,6 +140,38 @@ int size_parse(const char *text, int64_t *bytes, struct error *err)
 	return 0;
 }
 
+/* "", "k", "kbit" … in any case. Gives the power of 1000, or -1. */
+static int bitrate_suffix_power(const char *suffix)
+{
+	static const char units[] = "KMGT";
+	const char *unit = *suffix ? strchr(units, toupper((unsigned char)*suffix)) : NULL;
+
+	if (!*suffix || !strcasecmp(suffix, "bit"))
+		return 0;
+	return unit && (!suffix[1] || !strcasecmp(suffix + 1, "bit")) ? (int)(unit - units) + 1 : -1;
+}
+
+int bitrate_parse(const char *text, int64_t *bits, struct error *err)
+{
+	int64_t unit = 1, whole = 0;
+	const char *end = text;
+	struct decimal number;
+	int power;
+
+	if (!decimal_take(&end, &number) || (power = bitrate_suffix_power(end)) < 0 || (power == 0 && number.milli))
+		return fail(err, ERROR_USAGE, "\"%s\" is not a rate such as 100M or 1.5G (bits per second)", text);
+	for (int i = 0; i < power; i++)
+		unit *= 1000;
+	if (number.overflow || __builtin_mul_overflow(number.whole, unit, &whole) ||
+		__builtin_add_overflow(whole, number.milli * unit / 1000, bits) || *bits > BITRATE_MAX)
+		return fail(err, ERROR_USAGE, "%s is more than 1T bits per second", text);
+	if (*bits < BITRATE_MIN)
+		return fail(err, ERROR_USAGE, "%s is less than 64K bits per second; %sM are so many megabits", text,
+			text[strspn(text, "0123456789.")] ? "64" : text);
+	*bits -= *bits % 8;
+	return 0;
+}
+
 #define CPUS_MAX 65536
 
 #define SECOND_MS INT64_C(1000)
@@ -256,6 +288,23 @@ const char *size_format(int64_t bytes, char buffer[24])
 		snprintf(buffer, 24, "%" PRId64 "%c", power ? tenths / 10 : bytes, units[power]);
 	else
 		snprintf(buffer, 24, "%" PRId64 ".%d%c", tenths / 10, (int)(tenths % 10), units[power]);
+	return buffer;
+}
+
+const char *bitrate_format(int64_t bits, char buffer[24])
+{
+	static const char *const units[] = {"", "K", "M", "G", "T"};
+	int power = 0;
+	int64_t unit = 1;
+
+	while (power < 4 && bits >= unit * 1000) {
+		unit *= 1000;
+		power++;
+	}
+	if (bits % unit == 0)
+		snprintf(buffer, 24, "%" PRId64 "%s", bits / unit, units[power]);
+	else
+		snprintf(buffer, 24, "%" PRId64 ".%03d%s", bits / unit, (int)(bits % unit * 1000 / unit), units[power]);
 	return buffer;
 }
 

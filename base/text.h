@@ -60,6 +60,11 @@ MUST_CHECK int octal_parse(const char *text, unsigned max, unsigned *out, struct
 
 /* Bytes: a number with an optional suffix B, K, M, G or T (also KiB, KB …), all binary: "64M" is 67,108,864. */
 MUST_CHECK int size_parse(const char *text, int64_t *bytes, struct error *err);
+/* Bits per second, as networks count: K, M, G and T are powers of 1000, "bit" may follow: "100M", "1.5Gbit". From 64K
+ * to 1T, in whole bytes. */
+#define BITRATE_MIN INT64_C(64000)
+#define BITRATE_MAX INT64_C(1000000000000)
+MUST_CHECK int bitrate_parse(const char *text, int64_t *bits, struct error *err);
 /* Milliseconds: "250ms", "10s", "1m30s", "2h"; a plain number means seconds. At most 10 years. */
 MUST_CHECK int duration_parse(const char *text, int64_t *ms, struct error *err);
 /* Processors in thousandths: "0.5" → 500; at most three decimals, 0.001 … 65536. */
@@ -69,6 +74,7 @@ MUST_CHECK int cpulist_check(const char *text, struct error *err);
 
 /* The inverse of size_parse for people: "64M", "1.5G", "512B"; of duration for people: "3m12s", "2d4h". buffer ≥ 24. */
 const char *size_format(int64_t bytes, char buffer[24]);
+const char *bitrate_format(int64_t bits, char buffer[24]); /* "100M", "1.500G" */
 const char *duration_format(int64_t ms, char buffer[24]);
 
 /* Names of instances, networks, fleets and volumes: [a-z0-9][a-z0-9-]{0,62}. `what` names the thing in the error:

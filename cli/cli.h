@@ -25,7 +25,7 @@ extern const struct command run_command, create_command, start_command, stop_com
 	rm_command, pause_command, resume_command, wait_command, rename_command, list_command, exec_command,
 	shell_command, healthcheck_command, logs_command, inspect_command, audit_command, stats_command,
 	validate_command, apply_command, down_command, doctor_command, image_command, snapshot_command, clone_command,
-	volume_command, commit_command, export_command, copy_command, init_command;
+	volume_command, commit_command, export_command, copy_command, init_command, schema_command;
 extern const struct command plan_command, history_command, diff_command, rollback_command, set_command;
 extern const struct command events_command, usage_command, boot_command, check_command, capacity_command, top_command;
 
@@ -36,6 +36,10 @@ MUST_CHECK int images_fetch(struct cli *cli, const struct strings *images, enum 
 MUST_CHECK int pull_policy_parse(const char *text, enum pull_policy *out, struct error *err);
 #define PULL_OPTION(type, member)                                                                                      \
 	OPTION_TEXT("pull", 0, "WHEN", "fetch images: missing, always or never (default: missing)", type, member)
+
+/* For OPTION_CUSTOM and struct optional, CLOCK_REALTIME in ms. "10m": so long ago; "2026-01-31T23:59:59.123Z" and its
+ * beginnings from the day on: then. */
+MUST_CHECK int moment_parse(struct arena *arena, const char *value, void *member, struct error *err);
 
 /* Names given as words and patterns, plus --label and --all → instances. Nothing named is wrong use. */
 struct selection {

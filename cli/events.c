@@ -1,7 +1,6 @@
 /* events: what happened to instances, and what happens. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
@@ -11,32 +10,6 @@ struct events_options {
 	struct optional since, until;
 	struct strings filters;
 };
-
-/* "10m": so long ago; "2026-01-31T23:59:59Z" or "2026-01-31": then. */
-static int moment_parse(struct arena *arena, const char *value, void *member, struct error *err)
-{
-	struct optional *out = member;
-	struct error not_duration;
-	struct tm parts = {0};
-	int64_t ago_ms;
-	const char *end;
-
-	(void)arena;
-	if (duration_parse(value, &ago_ms, &not_duration) == 0) {
-		*out = (struct optional){true, clock_real_ms() - ago_ms};
-		return 0;
-	}
-	end = strptime(value, "%Y-%m-%d", &parts);
-	if (end && *end == 'T')
-		end = strptime(end + 1, "%H:%M:%S", &parts);
-	if (end && *end == 'Z')
-		end++;
-	if (!end || *end)
-		return fail(err, ERROR_USAGE,
-			"\"%s\": must be a time ago as in 10m, or a moment of UTC as in 2026-01-31T23:59:59Z", value);
-	*out = (struct optional){true, (int64_t)timegm(&parts) * 1000};
-	return 0;
-}
 
 static const struct option events_table[] = {
 	OPTION_FLAG("follow", 'f', "go on until interrupted, or until --until", struct events_options, follow),

@@ -108,18 +108,11 @@ static const struct command ask_command = {
 
 static const struct command *const members[] = {&ask_command, NULL};
 
-static int healthcheck_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	(void)options;
-	return group_run(context, "warren", &healthcheck_command, count, operands, err);
-}
-
 const struct command healthcheck_command = {
 	.name = "healthcheck",
 	.summary = "ask instances how they are",
 	.example = "warren healthcheck run blog",
 	.purpose = "ask instances how they are",
 	.members = members,
-	.run = healthcheck_run,
 	GROUP_COMMAND,
 };

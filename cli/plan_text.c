@@ -301,3 +301,15 @@ void plan_print(struct arena *arena, const struct fleet_plan *plan, const struct
 	else
 		text_print(&printer, plan);
 }
+
+void changes_print(struct arena *arena, const char *name, const struct plan_changes *changes, FILE *out)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct plan_change *change = &changes->items[i];
+
+		fprintf(out, "%s: %s: %s -> %s\n", name, change->key, side(arena, change->key, change->from),
+			side(arena, change->key, change->to));
+	}
+	if (!changes->count)
+		fprintf(out, "%s: as it was\n", name);
+}

@@ -13,5 +13,7 @@ struct plan_text {
 };
 
 void plan_print(struct arena *arena, const struct fleet_plan *plan, const struct plan_text *how, FILE *out);
+/* One instance after `set`: a line for each change, or one that says there was none. */
+void changes_print(struct arena *arena, const char *name, const struct plan_changes *changes, FILE *out);
 
 #endif

@@ -19,8 +19,18 @@ struct run_options {
 		sysctls, log_options, security, etc_from_host;
 	struct strings profiles;
 	struct health_options health;
-	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout;
+	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout, egress,
+		ingress;
 };
+
+static int rate_option(struct arena *arena, const char *value, void *member, struct error *err)
+{
+	struct optional *rate = member;
+
+	(void)arena;
+	rate->set = true;
+	return bitrate_parse(value, &rate->value, err);
+}
 
 #define PLACE_OPTIONS                                                                                                  \
 	OPTION_TEXT("name", 0, "NAME", "name of the instance (default: made up)", struct run_options, name),           \
@@ -76,6 +86,10 @@ struct run_options {
 			pids, 1, 4194304),                                                                             \
 		OPTION_INTEGER("io-weight", 0, "WEIGHT", "share of busy disks, 1 to 10000 (default: 100)",             \
 			struct run_options, io_weight, 1, 10000),                                                      \
+		OPTION_CUSTOM("egress", 0, "RATE", "what it may send, as in 100M (bits per second)",                   \
+			struct run_options, egress, rate_option),                                                      \
+		OPTION_CUSTOM("ingress", 0, "RATE", "what it may receive, as in 1G (bits per second)",                 \
+			struct run_options, ingress, rate_option),                                                     \
 		OPTION_SIZE("disk", 0, "SIZE", "what it may write into its root, as in 2G", struct run_options, disk), \
 		OPTION_TEXTS(                                                                                          \
 			"ulimit", 0, "NAME=SOFT[:HARD]", "resource limit of processes", struct run_options, ulimits)
@@ -86,7 +100,8 @@ struct run_options {
 			ephemeral),                                                                                    \
 		OPTION_TEXTS("cap-add", 0, "NAME", "add a capability", struct run_options, cap_add),                   \
 		OPTION_TEXTS("cap-drop", 0, "NAME", "drop a capability, or ALL", struct run_options, cap_drop),        \
-		OPTION_TEXTS("security-opt", 0, "NAME=VALUE", "seccomp=unconfined, or no-new-privileges=false",        \
+		OPTION_TEXTS("security-opt", 0, "NAME=VALUE",                                                          \
+			"apparmor=PROFILE, selinux=CONTEXT, seccomp=unconfined, or no-new-privileges=false",           \
 			struct run_options, security),                                                                 \
 		OPTION_TEXTS("sysctl", 0, "NAME=VALUE", "kernel setting of the instance's own namespaces",             \
 			struct run_options, sysctls)
@@ -201,21 +216,49 @@ static int logging_fill(const struct run_options *options, struct logging_spec *
 	return 0;
 }
 
+static const struct {
+	const char *text;
+	const char *seccomp;	  /* NULL: not said */
+	int8_t no_new_privileges; /* -1: not said */
+} security_words[] = {
+	{"seccomp=default", "default", -1},
+	{"seccomp=unconfined", "unconfined", -1},
+	{"no-new-privileges", NULL, 1},
+	{"no-new-privileges=true", NULL, 1},
+	{"no-new-privileges:true", NULL, 1},
+	{"no-new-privileges=false", NULL, 0},
+	{"no-new-privileges:false", NULL, 0},
+};
+
+static bool security_word(const char *text, struct instance_spec *spec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(security_words); i++) {
+		if (!text_equal(text, security_words[i].text))
+			continue;
+		if (security_words[i].seccomp)
+			spec->seccomp = security_words[i].seccomp;
+		if (security_words[i].no_new_privileges >= 0)
+			spec->no_new_privileges = security_words[i].no_new_privileges;
+		return true;
+	}
+	return false;
+}
+
 static int security_fill(const struct strings *from, struct instance_spec *spec, struct error *err)
 {
 	for (size_t i = 0; i < from->count; i++) {
 		const char *text = from->items[i];
 
-		if (text_equal(text, "seccomp=unconfined"))
-			spec->seccomp = "unconfined";
-		else if (text_equal(text, "no-new-privileges=false") || text_equal(text, "no-new-privileges:false"))
-			spec->no_new_privileges = false;
-		else if (text_equal(text, "no-new-privileges") || text_equal(text, "no-new-privileges=true") ||
-			 text_equal(text, "no-new-privileges:true"))
-			spec->no_new_privileges = true;
-		else if (!text_equal(text, "seccomp=default"))
+		if (text_starts_with(text, "apparmor="))
+			spec->apparmor = text + strlen("apparmor=");
+		else if (text_starts_with(text, "selinux="))
+			spec->selinux = text + strlen("selinux=");
+		else if (!security_word(text, spec))
 			return fail(err, ERROR_USAGE,
-				"--security-opt \"%s\": expected seccomp=unconfined or no-new-privileges=false", text);
+				"--security-opt \"%s\": expected apparmor=PROFILE, selinux=CONTEXT, seccomp=unconfined "
+				"or "
+				"no-new-privileges=false",
+				text);
 	}
 	return 0;
 }
@@ -356,6 +399,8 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 		{&options->cpu_weight, &out->cpu_weight},
 		{&options->io_weight, &out->io_weight},
 		{&options->disk, &out->disk_bytes},
+		{&options->egress, &out->egress_bits},
+		{&options->ingress, &out->ingress_bits},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

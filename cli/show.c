@@ -1,4 +1,4 @@
-/* list, inspect, logs: what there is. */
+/* list and inspect: what there is. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,33 +204,6 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 	return 0;
 }
 
-struct logs_flags {
-	bool follow, timestamps;
-	struct optional tail, since;
-};
-
-static const struct option logs_table[] = {
-	OPTION_FLAG("follow", 'f', "go on until it ends", struct logs_flags, follow),
-	OPTION_FLAG("timestamps", 't', "show when each line was written", struct logs_flags, timestamps),
-	OPTION_INTEGER("tail", 'n', "NUMBER", "only the last lines", struct logs_flags, tail, 0, 1000000000),
-	OPTION_DURATION("since", 0, "TIME", "only what is younger, as in 10m", struct logs_flags, since),
-	END_OF_OPTIONS,
-};
-
-static int logs_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	struct cli *cli = context;
-	const struct logs_flags *flags = options;
-	struct logs_options logs = {.follow = flags->follow, .timestamps = flags->timestamps, .tail = flags->tail};
-
-	(void)count;
-	if (flags->since.set)
-		logs.since_ms = (struct optional){true, clock_real_ms() - flags->since.value};
-	if (cli_open(cli, err) < 0)
-		return -1;
-	return instance_logs(&cli->host, operands[0], &logs, STDOUT_FILENO, STDERR_FILENO, err);
-}
-
 const struct command list_command = {
 	.name = "list",
 	.alias = "ps",
@@ -252,16 +225,4 @@ const struct command inspect_command = {
 	.options_size = sizeof(struct inspect_options),
 	.operands_max = SIZE_MAX,
 	.run = inspect_run,
-};
-
-const struct command logs_command = {
-	.name = "logs",
-	.operands = "[options] NAME",
-	.summary = "print what an instance wrote",
-	.example = "warren logs -f --tail 20 blog",
-	.options = logs_table,
-	.options_size = sizeof(struct logs_flags),
-	.operands_min = 1,
-	.operands_max = 1,
-	.run = logs_run,
 };

@@ -62,6 +62,7 @@ static const struct command *const order[] = {
 	&usage_command,
 	&healthcheck_command,
 	&wait_command,
+	&set_command,
 	&rename_command,
 	&init_command,
 	&validate_command,
@@ -81,6 +82,7 @@ static const struct command *const order[] = {
 	&doctor_command,
 	&boot_command,
 	&check_command,
+	&schema_command,
 	&completion_command,
 	&manual_command,
 };

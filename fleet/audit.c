@@ -65,6 +65,7 @@ int instance_audit(struct arena *arena, struct host *host, const char *name, str
 {
 	struct auditor auditor = {.arena = arena, .audit = out};
 	struct instance_status status;
+	struct error ignored;
 
 	if (instance_status_read(arena, host, name, &status, err) < 0)
 		return -1;
@@ -73,6 +74,7 @@ int instance_audit(struct arena *arena, struct host *host, const char *name, str
 	if (audit_facts_compile(arena, status.spec, status.id_base, &auditor.facts, err) < 0)
 		return -1;
 	auditor.facts.alone |= is_isolated(arena, host, status.spec->network);
+	auditor.facts.asked = instance_check_exists(host, name, &ignored) == 1;
 	if (status.init.pid && audit_facts_from_kernel(arena, host, &status, &auditor.facts, err) < 0)
 		return blame(err, "audit %s", name);
 	audit_run(&auditor);

@@ -21,6 +21,7 @@ struct audit_facts {
 	struct cgroup_limits limits;
 	struct strings writable; /* "TYPE on PATH" of mounts beyond the usual ones that can be written */
 	bool root_read_only, ephemeral;
+	bool asked; /* it has a health check, of its own or of its image */
 	bool alone; /* no other instance can reach it over its network */
 };
 

@@ -85,6 +85,7 @@ int audit_facts_compile(struct arena *arena, const struct instance_spec *spec, u
 		.limits = compiled->limits,
 		.root_read_only = spec->read_only,
 		.ephemeral = spec->ephemeral,
+		.asked = instance_has_check(spec, NULL),
 		.alone = !strcmp(spec->network, NETWORK_DEFAULT) || !strcmp(spec->network, "none"),
 	};
 	/* A number says it; a name is looked up only at the start, but "root" is always 0. */

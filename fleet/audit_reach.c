@@ -212,7 +212,19 @@ static void restarts(struct auditor *a)
 
 static void health(struct auditor *a)
 {
-	audit_add(a, "5.27", "health check", AUDIT_WEAK, "none", "not built in this version");
+	const struct health_spec *check = &a->facts.wanted->health;
+
+	if (check->http)
+		audit_add(a, "5.27", "health check", AUDIT_OK, check->http, NULL);
+	else if (check->tcp)
+		audit_add(a, "5.27", "health check", AUDIT_OK,
+			arena_format(a->arena, "tcp port %jd", (intmax_t)check->tcp), NULL);
+	else if (a->facts.asked)
+		audit_add(
+			a, "5.27", "health check", AUDIT_OK, check->test.count ? "its own test" : "the image's", NULL);
+	else
+		audit_add(a, "5.27", "health check", AUDIT_WEAK, "none",
+			"nobody asks whether it serves: \"healthcheck\": {\"http\": \"http://:80/\"}");
 }
 
 /* --- where it answers --------------------------------------------------------------------------------------------- */

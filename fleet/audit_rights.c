@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "runtime/runtime.h"
 
 /* --- identity ----------------------------------------------------------------------------------------------------- */
 
@@ -159,8 +160,17 @@ static void system_calls(struct auditor *a)
 
 static void labels(struct auditor *a)
 {
-	audit_add(a, "5.2 5.3", "AppArmor or SELinux label", AUDIT_WEAK, "none",
-		"not built in this version; ids, capabilities and the filter hold without one");
+	const struct spec_process *process = &a->facts.compiled->process;
+	const char *label = process->apparmor_profile ? process->apparmor_profile : process->selinux_label;
+
+	if (label)
+		audit_add(a, "5.2 5.3", "AppArmor or SELinux label", AUDIT_OK, label, NULL);
+	else if (!kernel_labels_programs())
+		audit_add(a, "5.2 5.3", "AppArmor or SELinux label", AUDIT_OK, "this kernel has neither", NULL);
+	else
+		audit_add(a, "5.2 5.3", "AppArmor or SELinux label", AUDIT_WEAK, "none",
+			"one wall more, beside ids, capabilities and the filter: \"security\": {\"apparmor\": "
+			"PROFILE}, one that is loaded");
 }
 
 /* --- namespaces --------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 
 const char *const change_cost_names[] = {"live", "restart", "recreate", NULL};
 
-enum unit { UNIT_NONE, UNIT_BYTES, UNIT_DURATION, UNIT_DECIMAL };
+enum unit { UNIT_NONE, UNIT_BYTES, UNIT_BITRATE, UNIT_DURATION, UNIT_DECIMAL };
 
 /* By dotted path; of two rows that fit, the longer one counts. What no row fits counts from the next start. */
 static const struct key_row {
@@ -42,6 +42,10 @@ static const struct key_row {
 	{"restart.delay", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"restart.max_delay", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"healthcheck", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
+	{"healthcheck.interval", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
+	{"healthcheck.timeout", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
+	{"healthcheck.start_period", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
+	{"healthcheck.start_interval", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"ports", CHANGE_LIVE, LIVE_PORTS, UNIT_NONE},
 	{"aliases", CHANGE_LIVE, LIVE_NAMES, UNIT_NONE},
 	{"resources", CHANGE_LIVE, LIVE_LIMITS, UNIT_NONE},
@@ -51,8 +55,8 @@ static const struct key_row {
 	{"resources.memory_low", CHANGE_LIVE, LIVE_LIMITS, UNIT_BYTES},
 	{"resources.swap", CHANGE_LIVE, LIVE_LIMITS, UNIT_BYTES},
 	{"resources.disk", CHANGE_RECORD, 0, UNIT_BYTES}, /* which whoever writes the record sets: update.c */
-	{"resources.egress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
-	{"resources.ingress", CHANGE_LIVE, LIVE_RATES, UNIT_NONE},
+	{"resources.egress", CHANGE_LIVE, LIVE_RATES, UNIT_BITRATE},
+	{"resources.ingress", CHANGE_LIVE, LIVE_RATES, UNIT_BITRATE},
 	{"logging", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
 	{"logging.max_size", CHANGE_LIVE, LIVE_MONITOR, UNIT_BYTES},
 	{"image", CHANGE_RECREATE, 0, UNIT_NONE},
@@ -116,18 +120,49 @@ static const char *decimal_shorten(struct arena *arena, const char *digits)
 	return arena_bytes(arena, digits, length);
 }
 
+static const char *member_text(const struct json *object, const char *key, const char *otherwise)
+{
+	const struct json *member = json_get(object, key);
+
+	return member && member->text ? member->text : otherwise;
+}
+
+/* As `list` shows them: "127.0.0.1:8080->80/tcp". */
+static const char *ports_show(struct arena *arena, const struct json *list)
+{
+	AUTO(text_drop) struct text text = {0};
+
+	for (const struct json *port = list->first; port; port = port->next) {
+		const char *ip = member_text(port, "host_ip", ""), *mode = member_text(port, "mode", "nat");
+		bool is_v6 = strchr(ip, ':');
+
+		text_appendf(&text, "%s%s%s%s:%s->%s/%s", port == list->first ? "" : ", ", is_v6 ? "[" : "", ip,
+			is_v6 ? "]" : "", member_text(port, "published", "*"), member_text(port, "target", "?"),
+			member_text(port, "protocol", "tcp"));
+		if (strcmp(mode, port_mode_names[PORT_NAT]) != 0)
+			text_appendf(&text, "+%s", mode);
+	}
+	return arena_string(arena, text_string(&text));
+}
+
 const char *plan_value_show(struct arena *arena, const char *key, const struct json *value)
 {
 	struct error ignored;
 	char buffer[24];
 	int64_t number;
 
+	if (value->kind == JSON_ARRAY && !strcmp(key, "ports"))
+		return ports_show(arena, value);
 	if (value->kind != JSON_STRING && value->kind != JSON_NUMBER)
 		return json_text(arena, value);
 	switch (key_row(key)->unit) {
 	case UNIT_BYTES:
 		if (size_parse(value->text, &number, &ignored) == 0)
 			return arena_string(arena, size_format(number, buffer));
+		break;
+	case UNIT_BITRATE:
+		if (bitrate_parse(value->text, &number, &ignored) == 0)
+			return arena_string(arena, bitrate_format(number, buffer));
 		break;
 	case UNIT_DURATION:
 		if (duration_parse(value->text, &number, &ignored) == 0 && number % 1000 == 0)
@@ -192,12 +227,34 @@ static enum change_cost change_cost(enum change_class change)
 	return change >= CHANGE_RESTART ? COST_RESTART : COST_LIVE;
 }
 
+static bool has_item(const struct json *list, const struct json *wanted)
+{
+	for (const struct json *item = list ? list->first : NULL; item; item = item->next)
+		if (trees_equal(item, wanted))
+			return true;
+	return false;
+}
+
+/* Ports whose sockets the instance got at its start, and that the other list has not. */
+static bool sockets_differ(const struct json *ports, const struct json *other)
+{
+	for (const struct json *port = ports ? ports->first : NULL; port; port = port->next) {
+		const struct json *mode = json_get(port, "mode");
+
+		if (mode && text_equal(mode->text, port_mode_names[PORT_SOCKET]) && !has_item(other, port))
+			return true;
+	}
+	return false;
+}
+
 /* A limit on processors cannot be lifted again in a running cgroup: the kernel has no word for "all". And one that
  * keeps no log has no pipes to its monitor. */
 static bool needs_restart(const char *path, const struct json *from, const struct json *to)
 {
 	if (!strcmp(path, "resources.cpuset"))
 		return !to;
+	if (!strcmp(path, "ports"))
+		return sockets_differ(from, to) || sockets_differ(to, from);
 	return !strcmp(path, "logging.driver") && from && from->kind == JSON_STRING && !strcmp(from->text, "none");
 }
 

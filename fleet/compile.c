@@ -16,6 +16,7 @@
 #include "fleet/network_mode.h"
 #include "fleet/source.h"
 #include "fleet/spec_fields.h"
+#include "runtime/runtime.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TMPFS_DEFAULT_BYTES (INT64_C(16) << 20)
@@ -142,11 +143,15 @@ static int compile_capabilities(const struct compiler *c)
 	return 0;
 }
 
-static void compile_security(const struct compiler *c)
+/* A label that this kernel does not know is refused here, so before anything is made. */
+static int compile_security(const struct compiler *c)
 {
 	c->spec->process.no_new_privileges = c->from->no_new_privileges;
 	if (!strcmp(c->from->seccomp, "unconfined"))
 		c->spec->seccomp = NULL;
+	if (oci_process_label(&c->spec->process, c->from->apparmor, c->from->selinux, c->err) < 0)
+		return blame(c->err, "\"security\"");
+	return 0;
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */
@@ -416,12 +421,11 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->process.terminal = spec->terminal || spec->boot; /* init's console */
 	resources_limits(&spec->resources, &out->limits);
 	compile_user(&c);
-	compile_security(&c);
 	compile_mounts(&c);
 	compile_namespaces(&c);
 	compile_sysctls(&c);
-	if (compile_args(&c) < 0 || compile_environment(&c) < 0 || compile_capabilities(&c) < 0 ||
-		ulimits_compile(arena, spec, &out->process, err) < 0)
+	if (compile_security(&c) < 0 || compile_args(&c) < 0 || compile_environment(&c) < 0 ||
+		compile_capabilities(&c) < 0 || ulimits_compile(arena, spec, &out->process, err) < 0)
 		return -1;
 	return spec_check(out, err);
 }

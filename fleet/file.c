@@ -64,7 +64,7 @@ static int decode_volume_names(const struct decoder *decoder, const struct json 
 		.offset = CHECKED_OFFSET(struct file_top, member_, const struct json *), .decode = decode_tree         \
 	}
 
-static const struct field top_fields[] = {
+const struct field file_fields[] = {
 	INTEGER("version", struct file_top, version, 1, INT32_MAX, REQUIRED),
 	STRING("name", struct file_top, name, REQUIRED),
 	TREE("defaults", defaults, 0),
@@ -479,7 +479,7 @@ static int file_decode(struct reader *reader, const char *name, const char *text
 	*file = (struct fleet_file){.path = arena_string(reader->arena, name)};
 	reader->directory = directory_of(reader->arena, name);
 	if (json_parse(reader->arena, name, text, length, JSON_COMMENTS, &reader->doc, reader->err) < 0 ||
-		decode_object(&decoder, reader->doc.root, top_fields, &reader->top, reader->err) < 0)
+		decode_object(&decoder, reader->doc.root, file_fields, &reader->top, reader->err) < 0)
 		return -1;
 	file->name = reader->top.name;
 	file->text = reader->doc.text;

@@ -9,7 +9,7 @@
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
-static const struct field network_fields[] = {
+const struct field network_fields[] = {
 	STRING("subnet", struct network_spec, subnet, 0),
 	STRINGS("subnets", struct network_spec, subnets, 0),
 	STRING("subnet6", struct network_spec, subnet6, 0),

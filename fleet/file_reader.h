@@ -37,6 +37,9 @@ struct reader {
 
 /* The node that a fault is about and the key to name; NULL: the file does not say anything there. */
 const struct json *fault_node(const struct json *merged, const struct spec_fault *fault, const char **key);
+/* The keys at the top of the file, and those of a network. */
+extern const struct field file_fields[], network_fields[];
+
 /* The error in reader->err, at the key of a node; -1. */
 int fail_at_key(const struct reader *reader, const struct json *node);
 /* "what "x" …; did you mean "y"?", y being a member of among (NULL: none); -1. */

@@ -307,11 +307,16 @@ MUST_CHECK int instance_spec_audit(struct arena *arena, const struct instance_sp
 
 struct logs_options {
 	bool follow, timestamps;
-	struct optional tail;	  /* last n lines */
-	struct optional since_ms; /* CLOCK_REALTIME */
+	bool names;			    /* each line behind the name of its instance */
+	bool colour;			    /* names in colours, for a terminal */
+	struct optional tail;		    /* last n lines of each */
+	struct optional since_ms, until_ms; /* CLOCK_REALTIME */
 };
-/* Writes stdout's lines to descriptor out, stderr's to errout. follow: until the instance has ended or the caller is
- * interrupted. */
+/* Writes the lines of all of them in the order of their times: stdout's to descriptor out, stderr's to errout. follow:
+ * until all have ended, until_ms has passed, or the caller is interrupted. Of several, one without a log of ours is
+ * passed over with a warning. */
+MUST_CHECK int instances_logs(struct host *host, const struct strings *names, const struct logs_options *options,
+	int out, int errout, struct error *err);
 MUST_CHECK int instance_logs(struct host *host, const char *name, const struct logs_options *options, int out,
 	int errout, struct error *err);
 
@@ -524,6 +529,20 @@ struct fleet_plan {
 	bool interrupted;				  /* the last apply did not come to its end */
 	bool has_changes;
 };
+
+/* Changes of an instance that is there. */
+#define SET_LAYERS_MAX 256
+struct set_request {
+	const struct json_doc *layers; /* an array of objects of instance keys, merged over what it is, in order */
+	struct strings unpublish;      /* ports that go: "8080", "8080/udp", "127.0.0.1:8080->80/tcp" */
+	bool may_restart;	       /* when a key counts from the next start only; else ERROR_BUSY */
+};
+/* From the text of such an array; checked as a layer of a fleet file is. null takes away what was said. */
+MUST_CHECK int set_request_make(struct arena *arena, const char *layers, struct set_request *out, struct error *err);
+/* All of it or nothing, at once where the instance runs; what the kernel took is read back. changes: what differs from
+ * before. An instance of a fleet differs from its file then, which `plan` shows and the next apply puts right. */
+MUST_CHECK int instance_set(struct arena *arena, struct host *host, const char *name, const struct set_request *request,
+	struct plan_changes *changes, struct error *err);
 
 struct apply_options {
 	unsigned parallel;   /* 0: twice the processors */

@@ -10,7 +10,7 @@ static void tee(void *context, int stream, const char *bytes, size_t length)
 {
 	struct monitor *monitor = context;
 
-	if (monitor->log.dir >= 0)
+	if (log_is_open(&monitor->log))
 		log_feed(&monitor->log, stream == STDERR_FILENO ? LOG_STDERR : LOG_STDOUT, bytes, length);
 }
 
@@ -32,7 +32,7 @@ static int relay_watch(struct monitor *monitor)
 		log_warn("%s: %s", monitor->instance.name, err.text);
 		process_wait_end(monitor->launched.pidfd, -1);
 	}
-	if (monitor->log.dir >= 0)
+	if (log_is_open(&monitor->log))
 		log_flush(&monitor->log);
 	monitor_record_drops(monitor);
 	return 1;

@@ -23,6 +23,9 @@ static int decode_time(const struct decoder *decoder, const struct json *node, v
 	return decode_duration(decoder, node, &time->value, err);
 }
 
+static const struct value_shape decode_test_shape = {.forms = FORM_STRING | FORM_LIST,
+	.words = "a line for the shell, [\"CMD\", …], [\"CMD-SHELL\", \"…\"] or [\"NONE\"]"};
+
 /* A line for the shell, or ["CMD", …], ["CMD-SHELL", "…"], ["NONE"]. */
 static int decode_test(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -42,7 +45,8 @@ static int decode_test(const struct decoder *decoder, const struct json *node, v
 #define TIME(key_, member_)                                                                                            \
 	{                                                                                                              \
 		.key = key_, .kind = FIELD_CUSTOM,                                                                     \
-		.offset = CHECKED_OFFSET(struct health_spec, member_, struct optional), .decode = decode_time          \
+		.offset = CHECKED_OFFSET(struct health_spec, member_, struct optional), .decode = decode_time,         \
+		.shape = &decode_duration_shape                                                                        \
 	}
 
 static const struct field health_fields[] = {
@@ -52,7 +56,8 @@ static const struct field health_fields[] = {
 	{.key = "test",
 		.kind = FIELD_CUSTOM,
 		.offset = CHECKED_OFFSET(struct health_spec, test, struct strings),
-		.decode = decode_test},
+		.decode = decode_test,
+		.shape = &decode_test_shape},
 	TIME("interval", interval_ms),
 	TIME("timeout", timeout_ms),
 	OPTIONAL("retries", struct health_spec, retries, 1, RETRIES_MAX, 0),
@@ -61,6 +66,8 @@ static const struct field health_fields[] = {
 	ENUM("on_failure", struct health_spec, on_failure, health_action_names, 0),
 	END_OF_FIELDS,
 };
+
+const struct value_shape decode_health_shape = {.forms = FORM_OBJECT, .fields = health_fields};
 
 int decode_health(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {

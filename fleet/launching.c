@@ -109,6 +109,7 @@ static bool ipv6_is_off(const struct instance_spec *spec)
 static void endpoint_complete(struct start *start)
 {
 	start->endpoint.mtu = start->network.mtu;
+	start->endpoint.rates = resources_rates(&start->wanted.resources);
 	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
 		start->endpoint.address6 = in6addr_any;
 }
@@ -275,10 +276,10 @@ static int stdio_prepare(struct start *start, struct error *err)
 
 	monitor->terminal = start->spec.process.terminal;
 	monitor->boot = start->wanted.boot;
-	if (monitor_log_open(monitor, &start->wanted.logging, err) < 0)
+	if (monitor_log_open(monitor, &start->wanted, err) < 0)
 		return -1;
 	/* Without a reader at all the output goes to /dev/null. */
-	if (monitor->terminal || (monitor->log.dir < 0 && !monitor->foreground))
+	if (monitor->terminal || (!log_is_open(&monitor->log) && !monitor->foreground))
 		return 0;
 	/* In the foreground the end of the last writer is what ends the copying. */
 	if (stdio_open(monitor, owner, start->stdio, err) < 0 || stdio_attach(monitor, !monitor->foreground, err) < 0)

@@ -25,7 +25,8 @@
 #include "base/log.h"
 #include "fleet/monitor.h"
 
-#define BACKLOG 4096 /* the kernel takes what net.core.somaxconn allows */
+#define BACKLOG 4096   /* the kernel takes what net.core.somaxconn allows */
+#define CHOICES_MAX 64 /* numbers that the kernel proposes and an instance has published */
 #define FIRST_SOCKET ((size_t)3)
 
 /* --- addresses ---------------------------------------------------------------------------------------------------- */
@@ -134,17 +135,36 @@ static int number_read(int fd, struct port *port, struct error *err)
 	return 0;
 }
 
-static int listener_open(struct net_session *session, struct port *port, int *out, struct error *err)
+/* A published port has no socket: what an instance has by the table, bind(2) does not know. 1: try another number. */
+static int listener_try(struct net_session *session, struct port *port, int *out, struct error *err)
 {
+	const bool chosen = port->published == 0;
 	auto_fd fd = -1;
 
-	(void)session;
-	if (listener_bind(port, &fd, err) < 0 || (!port->published && number_read(fd, port, err) < 0))
+	if (listener_bind(port, &fd, err) < 0 || (chosen && number_read(fd, port, err) < 0))
 		return -1;
+	if (ports_refuse_published(session, port, 1, err) < 0) {
+		if (!chosen || err->kind != ERROR_BUSY)
+			return -1;
+		port->published = 0;
+		return 1;
+	}
 	if (listen(fd, BACKLOG) < 0)
 		return port_refuse(port, errno, err);
 	*out = take_fd(&fd);
 	return 0;
+}
+
+static int listener_open(struct net_session *session, struct port *port, int *out, struct error *err)
+{
+	for (int tries = 0; tries < CHOICES_MAX; tries++) {
+		int again = listener_try(session, port, out, err);
+
+		if (again <= 0)
+			return again;
+		forgive(err);
+	}
+	return fail(err, ERROR_BUSY, "all ports that the kernel proposes are published by instances");
 }
 
 /* --- all of an instance ------------------------------------------------------------------------------------------- */

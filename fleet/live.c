@@ -154,40 +154,6 @@ static void ports_keep_numbers(const struct run *run, struct port *ports, size_t
 		}
 }
 
-/* Those of `from` that `other` has not, in their order. */
-static size_t ports_without(
-	const struct port *from, size_t count, const struct port *other, size_t other_count, struct port *out)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (!ports_contain(other, other_count, &from[i]))
-			out[left++] = from[i];
-	return left;
-}
-
-/* A number may pass from one target to another, so what goes makes room first. */
-static int ports_exchange(struct net_session *session, const struct endpoint *endpoint, const struct run *run,
-	struct port *ports, size_t count, struct error *err)
-{
-	struct port gone[MONITOR_PORTS_MAX], new[MONITOR_PORTS_MAX];
-	size_t gone_count = ports_without(run->ports, run->port_count, ports, count, gone);
-	size_t new_count = ports_without(ports, count, run->ports, run->port_count, new);
-	struct error undo;
-
-	if (ports_unpublish(session, endpoint, gone, gone_count, err) < 0)
-		return -1;
-	if (!new_count || ports_publish(session, endpoint, new, new_count, err) == 0) {
-		for (size_t i = 0, n = 0; i < count && n < new_count; i++)
-			if (!ports_contain(run->ports, run->port_count, &ports[i]))
-				ports[i] = new[n++];
-		return 0;
-	}
-	if (gone_count && ports_publish(session, endpoint, gone, gone_count, &undo) < 0)
-		log_warn("publish again what was there: %s", undo.text);
-	return -1;
-}
-
 static int ports_apply(struct instance *instance, const struct instance_spec *to, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -213,7 +179,7 @@ static int ports_apply(struct instance *instance, const struct instance_spec *to
 	if (count)
 		memcpy(ports, to->ports.items, count * sizeof(ports[0]));
 	ports_keep_numbers(&run, ports, count);
-	if (ports_exchange(session, &endpoint, &run, ports, count, err) < 0)
+	if (ports_change(session, &endpoint, run.ports, run.port_count, ports, count, err) < 0)
 		return -1;
 	return run_ports_write(instance->live, ports, count, err);
 }
@@ -227,6 +193,7 @@ static const struct {
 } rows[] = {
 	{LIVE_LIMITS, "limits", limits_apply},
 	{LIVE_PORTS, "ports", ports_apply},
+	{LIVE_RATES, "rates", live_rates_apply},
 	{LIVE_NAMES, "aliases", instance_names_set},
 };
 

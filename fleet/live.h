@@ -13,6 +13,11 @@ MUST_CHECK int live_apply(struct instance *instance, const struct instance_spec 
 /* When the specification is written down: wakes the monitor, if the parts are its business. */
 void live_tell(struct instance *instance, unsigned parts);
 
+/* --- rates.c ------------------------------------------------------------------------------------------------------ */
+
+/* What LIVE_RATES does. */
+MUST_CHECK int live_rates_apply(struct instance *instance, const struct instance_spec *to, struct error *err);
+
 /* --- update.c ----------------------------------------------------------------------------------------------------- */
 
 /* instance_update(), and those parts of a running one at once (all or nothing). */

@@ -126,12 +126,14 @@ struct batch {
 	int count;
 	int64_t bytes;
 	char prefix[LOG_PREFIX_LENGTH + 1];
+	enum log_stream_index stream;
 };
 
 static void batch_begin(struct batch *batch, enum log_stream_index stream)
 {
 	log_time_format(clock_real_ms(), batch->prefix);
 	memcpy(batch->prefix + 24, stream == LOG_STDOUT ? " stdout " : " stderr ", 9);
+	batch->stream = stream;
 	batch->count = 0;
 	batch->bytes = 0;
 }
@@ -169,6 +171,11 @@ static void line_write(
 {
 	int64_t size = LOG_PREFIX_LENGTH + (int64_t)length + add_line_break;
 
+	if (writer->journal >= 0) {
+		if (!log_journal_send(writer, batch->stream, line, length - !add_line_break))
+			writer->dropped_bytes += (int64_t)length;
+		return;
+	}
 	if (size > writer->max_size) {
 		writer->dropped_bytes += size;
 		return;
@@ -209,23 +216,37 @@ static void stream_consume(struct log_writer *writer, enum log_stream_index inde
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
-int log_open(struct log_writer *writer, int dir, const struct logging_spec *spec, struct error *err)
+int log_memory_make(struct log_writer *writer, struct error *err)
 {
 	/* Pages of its own, so that log_rest() can give them back. */
-	char *memory = mmap(
-		NULL, (size_t)LOG_LINE_MAX * LOG_STREAMS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = mmap(NULL, (size_t)LOG_LINE_MAX * LOG_STREAMS + LOG_FIELDS_MAX, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	*writer = (struct log_writer){
-		.dir = dir,
-		.fd = -1,
-		.max_size = spec->max_size_bytes,
-		.max_files = spec->max_files,
-	};
+	*writer = (struct log_writer)LOG_CLOSED;
 	if (memory == MAP_FAILED)
 		return fail_errno(err, "memory for the log");
 	for (int i = 0; i < LOG_STREAMS; i++)
 		writer->streams[i].bytes = memory + (size_t)i * LOG_LINE_MAX;
-	files_trim(writer);
+	writer->fields = memory + (size_t)LOG_LINE_MAX * LOG_STREAMS;
+	return 0;
+}
+
+void log_bound(struct log_writer *writer, const struct logging_spec *spec)
+{
+	writer->max_size = spec->max_size_bytes;
+	writer->max_files = spec->max_files;
+	if (writer->dir >= 0)
+		files_trim(writer);
+}
+
+int log_open(struct log_writer *writer, int dir, const struct logging_spec *spec, struct error *err)
+{
+	if (log_memory_make(writer, err) < 0) {
+		close(dir);
+		return -1;
+	}
+	writer->dir = dir;
+	log_bound(writer, spec);
 	file_open(writer);
 	return 0;
 }
@@ -234,8 +255,9 @@ void log_close(struct log_writer *writer)
 {
 	if (writer->streams[0].bytes) {
 		log_flush(writer);
-		munmap(writer->streams[0].bytes, (size_t)LOG_LINE_MAX * LOG_STREAMS);
+		munmap(writer->streams[0].bytes, (size_t)LOG_LINE_MAX * LOG_STREAMS + LOG_FIELDS_MAX);
 	}
+	fd_drop(&writer->journal);
 	fd_drop(&writer->fd);
 	fd_drop(&writer->dir);
 	*writer = (struct log_writer)LOG_CLOSED;

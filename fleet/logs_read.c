@@ -1,104 +1,67 @@
-/* Reading logs: the files from the oldest to the newest, then, if wanted, what is added.
- *
- * Files may be rotated while they are read: all are opened first, newest first, so that one that is renamed in between
- * is read twice rather than missed, and a second opening of the same file is noticed by its inode. */
+/* See logs_read.h. Files are renamed while they are read: all are opened first, newest first, so that one that is
+ * renamed in between is met twice rather than missed, and a second opening of the same file is noticed by its inode. */
+#include "fleet/logs_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "base/process.h"
-#include "fleet/instance.h"
-#include "fleet/logs.h"
 
 #define FILES_MAX 1000
 #define GAP_MAX 2
-#define BLOCK 65536
-/* Nothing wakes a reader when a monitor is killed. */
-#define LOOK_AGAIN_MS 1000
 
-struct log_file {
-	int fd;
-	off_t at; /* read up to here */
-	ino_t inode;
-};
+_Static_assert(LOG_READ_BLOCK > LOG_PREFIX_LENGTH + LOG_LINE_MAX + 1, "a line of ours fits whole");
 
-struct reading {
-	const struct logs_options *options;
-	int out, errout;
-	int dir;
-	struct log_file files[FILES_MAX]; /* newest first */
-	size_t count;
-	char bytes[BLOCK + 1];
-};
-
-static void reading_drop(struct reading *reading)
+void log_reader_drop(struct log_reader *reader)
 {
-	for (size_t i = 0; i < reading->count; i++)
-		fd_drop(&reading->files[i].fd);
-	fd_drop(&reading->dir);
-}
-
-/* --- one line ----------------------------------------------------------------------------------------------------- */
-
-static const char stdout_word[] = " stdout ", stderr_word[] = " stderr ";
-
-static int line_print(const struct reading *reading, const char *line, size_t length, struct error *err)
-{
-	int64_t at_ms = log_time_parse(line, length);
-	size_t skip = LOG_PREFIX_LENGTH;
-	int fd = reading->out;
-
-	/* Not written by us: shown as it is. */
-	if (at_ms < 0 || length < LOG_PREFIX_LENGTH)
-		skip = 0;
-	else if (!memcmp(line + 24, stderr_word, 8))
-		fd = reading->errout;
-	else if (memcmp(line + 24, stdout_word, 8) != 0)
-		skip = 0;
-	if (skip && reading->options->since_ms.set && at_ms < reading->options->since_ms.value)
-		return 0;
-	if (skip && reading->options->timestamps && write_all(fd, line, 25) < 0)
-		return fail_errno(err, "write");
-	return write_all(fd, line + skip, length - skip) < 0 ? fail_errno(err, "write") : 0;
+	for (size_t i = 0; i < reader->count; i++)
+		fd_drop(&reader->files[i].fd);
+	fd_drop(&reader->dir);
 }
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
 enum found { FOUND_END, FOUND_FILE, FOUND_NONE };
 
-/* FOUND_END: it is the file `until`, or there is no room for more. One that is open already is not opened twice. -1 on
- * failure. */
-static int file_add(struct reading *reading, const char *name, ino_t until, struct error *err)
+struct file_list {
+	struct log_file items[FILES_MAX]; /* the newest first */
+	size_t count;
+};
+
+static bool is_listed(const struct file_list *list, uint64_t inode)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].inode == inode)
+			return true;
+	return false;
+}
+
+/* FOUND_END: it is the file `until`, or there is no room for more. -1 on failure. */
+static int file_find(
+	const struct log_reader *reader, const char *name, uint64_t until, struct file_list *list, struct error *err)
 {
 	struct stat status;
-	auto_fd fd = openat(reading->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_fd fd = openat(reader->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == ENOENT ? FOUND_NONE : fail_errno(err, "open %s", name);
 	if (fstat(fd, &status) < 0)
 		return fail_errno(err, "stat %s", name);
-	if (until && status.st_ino == until)
+	if (status.st_ino == until || list->count == FILES_MAX)
 		return FOUND_END;
-	for (size_t i = 0; i < reading->count; i++)
-		if (reading->files[i].inode == status.st_ino)
-			return FOUND_FILE;
-	if (reading->count == FILES_MAX)
-		return FOUND_END;
-	reading->files[reading->count++] = (struct log_file){.fd = take_fd(&fd), .inode = status.st_ino};
+	if (!is_listed(list, status.st_ino))
+		list->items[list->count++] = (struct log_file){.fd = take_fd(&fd), .inode = status.st_ino};
 	return FOUND_FILE;
 }
 
-/* From the newest to the oldest, or to the file `until` (0: none), which was read before. A rotation renames from the
- * oldest to the newest, so while one goes on a name in the middle is missing for a moment: a gap ends the list only
- * when nothing comes behind it. */
-static int files_open(struct reading *reading, ino_t until, struct error *err)
+/* From the newest to the oldest, or to the file `until` (0: none), which is known. A rotation renames from the oldest
+ * to the newest, so while one goes on a name in the middle is missing for a moment: a gap ends the list only when
+ * nothing comes behind it. */
+static int files_find(const struct log_reader *reader, uint64_t until, struct file_list *list, struct error *err)
 {
 	char name[16] = "log";
 	int missing = 0;
@@ -106,7 +69,7 @@ static int files_open(struct reading *reading, ino_t until, struct error *err)
 	for (int i = 0; missing <= GAP_MAX && i < FILES_MAX; i++) {
 		if (i)
 			snprintf(name, sizeof(name), "log.%d", i);
-		int found = file_add(reading, name, until, err);
+		int found = file_find(reader, name, until, list, err);
 		if (found < 0)
 			return -1;
 		if (found == FOUND_END)
@@ -116,37 +79,40 @@ static int files_open(struct reading *reading, ino_t until, struct error *err)
 	return 0;
 }
 
-/* Prints the whole lines from file->at on; a last line without end only when `rest`. */
-static int file_print(struct reading *reading, struct log_file *file, bool rest, struct error *err)
+/* Behind those that are there; what has been read is forgotten. */
+static int files_add(struct log_reader *reader, struct error *err)
 {
-	for (;;) {
-		ssize_t got = pread(file->fd, reading->bytes, BLOCK, file->at);
-		char *at = reading->bytes, *end;
+	AUTO(arena_drop) struct arena scratch = {0};
+	struct file_list *list = arena_new(&scratch, struct file_list);
+	uint64_t newest = reader->count ? reader->files[reader->count - 1].inode : 0;
+	struct log_file *files;
+	size_t kept = reader->count - reader->current;
+	int result = files_find(reader, newest, list, err);
 
-		if (got < 0)
-			return fail_errno(err, "read the log");
-		if (got == 0)
-			return 0;
-		while ((end = memchr(at, '\n', (size_t)(reading->bytes + got - at)))) {
-			if (line_print(reading, at, (size_t)(end + 1 - at), err) < 0)
-				return -1;
-			at = end + 1;
-		}
-		if (at == reading->bytes) {
-			if (!rest && got < BLOCK)
-				return 0;
-			if (line_print(reading, at, (size_t)got, err) < 0)
-				return -1;
-			at += got;
-		}
-		file->at += at - reading->bytes;
-	}
+	files = arena_new_array(reader->arena, kept + list->count, struct log_file);
+	if (kept)
+		memcpy(files, reader->files + reader->current, kept * sizeof(files[0]));
+	for (size_t i = 0; i < list->count; i++)
+		files[kept + i] = list->items[list->count - 1 - i];
+	reader->files = files;
+	reader->count = kept + list->count;
+	reader->current = 0;
+	return result;
 }
 
-/* --- tail --------------------------------------------------------------------------------------------------------- */
+int log_reader_open(struct log_reader *reader, struct arena *arena, int dir, struct error *err)
+{
+	*reader = (struct log_reader){.arena = arena, .dir = dir, .at_ms = 0};
+	if (files_add(reader, err) == 0)
+		return 0;
+	log_reader_drop(reader);
+	return -1;
+}
+
+/* --- where to begin ----------------------------------------------------------------------------------------------- */
 
 /* Sets file->at so that at most *lines lines follow, and takes those off *lines. */
-static int file_tail(struct reading *reading, struct log_file *file, int64_t *lines, struct error *err)
+static int file_tail(struct log_file *file, char *bytes, int64_t *lines, struct error *err)
 {
 	struct stat status;
 	off_t block_end;
@@ -154,15 +120,17 @@ static int file_tail(struct reading *reading, struct log_file *file, int64_t *li
 	if (fstat(file->fd, &status) < 0)
 		return fail_errno(err, "stat the log");
 	file->at = status.st_size;
+	if (*lines <= 0)
+		return 0;
 	for (block_end = status.st_size; block_end > 0;) {
-		off_t start = block_end > BLOCK ? block_end - BLOCK : 0;
-		ssize_t got = pread(file->fd, reading->bytes, (size_t)(block_end - start), start);
+		off_t start = block_end > LOG_READ_BLOCK ? block_end - LOG_READ_BLOCK : 0;
+		ssize_t got = pread(file->fd, bytes, (size_t)(block_end - start), start);
 
 		if (got < 0)
 			return fail_errno(err, "read the log");
 		for (ssize_t i = got; i-- > 0;) {
 			/* A line break ends the line before it; the file's last one begins no further line. */
-			if (reading->bytes[i] != '\n' || start + i + 1 == status.st_size)
+			if (bytes[i] != '\n' || start + i + 1 == status.st_size)
 				continue;
 			if (--*lines <= 0) {
 				file->at = start + i + 1;
@@ -179,148 +147,123 @@ static int file_tail(struct reading *reading, struct log_file *file, int64_t *li
 	return 0;
 }
 
-static int tail_find(struct reading *reading, struct error *err)
+int log_reader_tail(struct log_reader *reader, int64_t lines, struct error *err)
 {
-	int64_t lines = reading->options->tail.value;
-	struct stat status;
+	AUTO(arena_drop) struct arena scratch = {0};
+	char *bytes = arena_alloc(&scratch, LOG_READ_BLOCK);
 
-	if (!reading->options->tail.set)
-		return 0;
-	for (size_t i = 0; i < reading->count; i++) {
-		struct log_file *file = &reading->files[i];
-
-		if (lines > 0) {
-			if (file_tail(reading, file, &lines, err) < 0)
-				return -1;
-		} else {
-			if (fstat(file->fd, &status) < 0)
-				return fail_errno(err, "stat the log");
-			file->at = status.st_size;
-		}
-	}
-	return 0;
-}
-
-/* --- following ---------------------------------------------------------------------------------------------------- */
-
-/* What is new in the newest file; when it was rotated, its end and then the files after it. */
-static int print_new(struct reading *reading, struct error *err)
-{
-	size_t before = reading->count;
-	struct stat status;
-
-	if (reading->count && file_print(reading, &reading->files[0], false, err) < 0)
-		return -1;
-	if (fstatat(reading->dir, "log", &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-		(reading->count && reading->files[0].inode == status.st_ino))
-		return 0;
-	/* What came between the look above and the rotation. */
-	if (reading->count && file_print(reading, &reading->files[0], true, err) < 0)
-		return -1;
-	if (files_open(reading, reading->count ? reading->files[0].inode : 0, err) < 0)
-		return -1;
-	/* Those added stand behind the old ones, newest first. */
-	for (size_t i = reading->count; i-- > before;)
-		if (file_print(reading, &reading->files[i], false, err) < 0)
+	for (size_t i = reader->count; i-- > 0;)
+		if (file_tail(&reader->files[i], bytes, &lines, err) < 0)
 			return -1;
-	if (reading->count == before)
-		return 0;
-	struct log_file newest = reading->files[before];
-
-	for (size_t i = 0; i < reading->count; i++)
-		if (i != before)
-			fd_drop(&reading->files[i].fd);
-	reading->files[0] = newest;
-	reading->count = 1;
 	return 0;
 }
 
-static bool is_over(const struct instance *instance)
+void log_reader_since(struct log_reader *reader, int64_t real_ms)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct instance now = *instance;
-	struct running running;
-	struct error ignored;
+	for (size_t i = 0; i + 1 < reader->count; i++) {
+		struct stat status;
 
-	return !instance_is_monitored(&now) && instance_running_read(&arena, &now, &running, &ignored) < 0;
+		if (fstat(reader->files[i].fd, &status) == 0 && status.st_mtim.tv_sec * 1000 + 999 < real_ms)
+			reader->files[i].at = status.st_size;
+	}
 }
 
-static int watch_add(int watch, int dir, uint32_t events, struct error *err)
-{
-	char path[64];
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	return inotify_add_watch(watch, path, events) < 0 ? fail_errno(err, "watch the log") : 0;
+static void line_make(struct log_reader *reader, size_t length, struct log_line *line)
+{
+	const char *text = reader->bytes + reader->from;
+	int64_t at_ms = log_time_parse(text, length);
+	bool error = length >= LOG_PREFIX_LENGTH && !memcmp(text + 24, " stderr ", 8);
+	bool ours = at_ms >= 0 && length >= LOG_PREFIX_LENGTH && (error || !memcmp(text + 24, " stdout ", 8));
+	size_t skip = ours ? LOG_PREFIX_LENGTH : 0;
+
+	if (ours)
+		reader->at_ms = at_ms;
+	*line = (struct log_line){
+		.text = text + skip,
+		.length = length - skip,
+		.time = ours ? text : NULL,
+		.at_ms = reader->at_ms,
+		.stream = error ? LOG_STDERR : LOG_STDOUT,
+	};
+	reader->from += length;
 }
 
-static int follow(struct reading *reading, const struct instance *instance, struct error *err)
+/* More of the current file behind what is left. 1: there was some; 0: its end. */
+static int block_fill(struct log_reader *reader, struct error *err)
 {
-	auto_fd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	char events[4096];
+	struct log_file *file = &reader->files[reader->current];
+	size_t left = reader->to - reader->from;
+	ssize_t got;
 
-	if (watch < 0)
-		return fail_errno(err, "inotify_init1");
-	if (watch_add(watch, reading->dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO, err) < 0 ||
-		(instance->live >= 0 && watch_add(watch, instance->live, IN_DELETE, err) < 0))
+	if (!reader->bytes)
+		reader->bytes = arena_alloc(reader->arena, LOG_READ_BLOCK);
+	memmove(reader->bytes, reader->bytes + reader->from, left);
+	reader->from = 0;
+	reader->to = left;
+	got = pread(file->fd, reader->bytes + left, LOG_READ_BLOCK - left, file->at);
+	if (got < 0)
+		return fail_errno(err, "read the log");
+	file->at += got;
+	reader->to += (size_t)got;
+	return got > 0;
+}
+
+/* The next file, if one follows now. */
+static int file_leave(struct log_reader *reader, struct error *err)
+{
+	struct stat status;
+
+	if (reader->current + 1 == reader->count) {
+		if (fstatat(reader->dir, "log", &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+			status.st_ino == reader->files[reader->current].inode)
+			return 0;
+		/* Rotated. What came before that is still to be read: the caller looks again. */
+		return files_add(reader, err) < 0 ? -1 : 1;
+	}
+	fd_drop(&reader->files[reader->current].fd);
+	reader->current++;
+	return 1;
+}
+
+/* At the end of what the current file has. 1: look again; 0: there is nothing. */
+static int end_reached(struct log_reader *reader, struct log_line *line, bool *have, struct error *err)
+{
+	bool last = reader->current + 1 == reader->count;
+
+	/* Nobody completes a line in an old file. */
+	if (reader->to > reader->from && (!last || reader->over)) {
+		line_make(reader, reader->to - reader->from, line);
+		*have = true;
+		return 0;
+	}
+	return file_leave(reader, err);
+}
+
+int log_reader_next(struct log_reader *reader, struct log_line *line, struct error *err)
+{
+	if (!reader->count && files_add(reader, err) < 0)
 		return -1;
+	if (!reader->count)
+		return 0;
 	for (;;) {
-		/* Asked before the look, so that the last lines of one that ends meanwhile are seen. */
-		bool over = is_over(instance);
-		struct pollfd change = {.fd = watch, .events = POLLIN};
+		size_t left = reader->to - reader->from;
+		const char *begin = left ? reader->bytes + reader->from : NULL;
+		const char *end = left ? memchr(begin, '\n', left) : NULL;
+		bool have = false;
+		int more;
 
-		if (print_new(reading, err) < 0)
+		if (end || left == LOG_READ_BLOCK) {
+			line_make(reader, end ? (size_t)(end + 1 - begin) : left, line);
+			return 1;
+		}
+		more = block_fill(reader, err);
+		if (more == 0)
+			more = end_reached(reader, line, &have, err);
+		if (more < 0)
 			return -1;
-		if (over)
-			return reading->count ? file_print(reading, &reading->files[0], true, err) : 0;
-		if (poll(&change, 1, LOOK_AGAIN_MS) < 0 && errno != EINTR)
-			return fail_errno(err, "poll");
-		while (read(watch, events, sizeof(events)) > 0)
-			;
+		if (have || !more)
+			return have;
 	}
-}
-
-/* --- public ------------------------------------------------------------------------------------------------------- */
-
-static int driver_check(const struct instance *instance, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct instance_spec spec;
-	struct error ignored;
-
-	/* One that is damaged may have a log all the same. */
-	if (instance_spec_load(&arena, instance->dir, instance->name, &spec, &ignored) < 0 ||
-		text_equal(spec.logging.driver, "file"))
-		return 0;
-	return fail(err, ERROR_USAGE, "%s keeps no log (\"logging\": {\"driver\": \"%s\"})", instance->name,
-		spec.logging.driver);
-}
-
-static int logs_print(struct reading *reading, const struct instance *instance, struct error *err)
-{
-	reading->dir = dir_create(instance->host->log, instance->name, 0700, err);
-	if (reading->dir < 0 || files_open(reading, 0, err) < 0 || tail_find(reading, err) < 0)
-		return -1;
-	for (size_t i = reading->count; i-- > 0;)
-		if (file_print(reading, &reading->files[i], i > 0 || !reading->options->follow, err) < 0)
-			return -1;
-	return reading->options->follow ? follow(reading, instance, err) : 0;
-}
-
-int instance_logs(
-	struct host *host, const char *name, const struct logs_options *options, int out, int errout, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct reading *reading = arena_new(&arena, struct reading);
-	auto_instance instance = INSTANCE_EMPTY;
-	int result;
-
-	reading->options = options;
-	reading->out = out;
-	reading->errout = errout;
-	reading->dir = -1;
-	if (instance_find(host, name, &instance, err) < 0 || driver_check(&instance, err) < 0)
-		return -1;
-	result = logs_print(reading, &instance, err);
-	reading_drop(reading);
-	return result < 0 ? blame(err, "logs of %s", name) : 0;
 }

@@ -211,6 +211,7 @@ static void monitor_reload(struct monitor *monitor)
 		return;
 	}
 	monitor->restart = spec.restart;
+	monitor_log_change(monitor, &spec);
 	health_check_make(&spec, &record, &check);
 	if (!health_checks_equal(&check, &monitor->health.check) && !monitor->unwell)
 		monitor_health_begin(monitor, &check);
@@ -292,10 +293,10 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 	monitor->launched.pid = run.init.pid;
 	monitor->launched.pidfd = process_open(&run.init, err);
 	if (monitor->launched.pidfd < 0 || namespaces_adopt(monitor, &spec, err) < 0 ||
-		monitor_log_open(monitor, &spec.logging, err) < 0)
+		monitor_log_open(monitor, &spec, err) < 0)
 		return -1;
 	/* A console died with its monitor; what the instance writes there is lost. */
-	if (!monitor->terminal && monitor->log.dir >= 0 && stdio_attach(monitor, true, err) < 0)
+	if (!monitor->terminal && stdio_exists(monitor) && stdio_attach(monitor, true, err) < 0)
 		return -1;
 	listeners_adopt(&monitor->listeners, monitor->launched.pidfd, monitor->ports, monitor->run.port_count);
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)

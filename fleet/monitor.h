@@ -88,8 +88,13 @@ MUST_CHECK int stdio_open(struct monitor *monitor, uid_t owner, int stdio[3], st
 void stdio_close(int stdio[3]);
 /* Our own ends. write_end_too: keep one for writing, so that an instance which closes its output causes no wake-ups. */
 MUST_CHECK int stdio_attach(struct monitor *monitor, bool write_end_too, struct error *err);
+/* The pipes are there: the instance may be writing into them, log or not. */
+bool stdio_exists(const struct monitor *monitor);
 /* The log as the specification wants it. */
-MUST_CHECK int monitor_log_open(struct monitor *monitor, const struct logging_spec *spec, struct error *err);
+MUST_CHECK int monitor_log_open(struct monitor *monitor, const struct instance_spec *spec, struct error *err);
+/* The same while the instance runs. Without pipes (it was started with the driver none) it counts from the next start.
+ */
+void monitor_log_change(struct monitor *monitor, const struct instance_spec *spec);
 
 /* --- watch.c: the quiet part -------------------------------------------------------------------------------------- */
 

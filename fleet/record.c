@@ -186,6 +186,14 @@ uint32_t record_id_base(const struct record *record)
 	return SLOT_ID_BASE + record->slot * SLOT_ID_COUNT;
 }
 
+struct link_rates resources_rates(const struct resources_spec *resources)
+{
+	return (struct link_rates){
+		.egress_bits = resources->egress_bits.set ? (uint64_t)resources->egress_bits.value : 0,
+		.ingress_bits = resources->ingress_bits.set ? (uint64_t)resources->ingress_bits.value : 0,
+	};
+}
+
 struct endpoint record_endpoint(const struct record *record)
 {
 	return (struct endpoint){

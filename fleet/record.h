@@ -49,6 +49,7 @@ static inline bool record_has_ipv6(const struct record *record)
 {
 	return record->network && !IN6_IS_ADDR_UNSPECIFIED(&record->address6);
 }
+struct link_rates resources_rates(const struct resources_spec *resources);
 struct endpoint record_endpoint(const struct record *record);
 
 MUST_CHECK int desired_write(int dir, enum desired_state state, struct error *err);

@@ -57,7 +57,7 @@ struct health_spec {
 struct resources_spec {
 	/* pids -1: no limit; swap_bytes unset: as much as memory */
 	struct optional cpus_milli, cpu_weight, memory_bytes, memory_high_bytes, memory_low_bytes, swap_bytes, pids,
-		io_weight, disk_bytes;
+		io_weight, disk_bytes, egress_bits, ingress_bits;
 	const char *cpuset;
 	LIST_OF(struct cgroup_io_max) io_max;
 };
@@ -154,6 +154,7 @@ struct instance_spec {
 	struct strings cap_add, cap_drop;
 	bool no_new_privileges;
 	const char *seccomp; /* "default" or "unconfined" */
+	const char *apparmor, *selinux; /* a loaded profile, a context; NULL: none */
 	struct pairs sysctls, labels;
 	const char *description;
 	bool protect;
@@ -218,6 +219,10 @@ MUST_CHECK int fleet_file_read(struct arena *arena, const char *path, struct fle
 /* The same from text, for tests and the fuzzer. */
 MUST_CHECK int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length,
 	struct fleet_file *out, struct error *err);
+
+/* The fleet file's JSON schema (draft 2020-12), for editors: from the tables that decode it. What spans keys it does not
+ * know. */
+void fleet_schema_encode(struct encoder *encoder);
 
 /* Instance spec + image's own configuration → the runtime's spec, in memory. `facts` are what the record holds. Nothing
  * is touched but the environment files and config sources it reads. */

@@ -609,6 +609,18 @@ static int check_seccomp(const struct instance_spec *spec, size_t *index, struct
 	return 0;
 }
 
+static int check_apparmor(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->apparmor ? line_check("AppArmor profile", spec->apparmor, err) : 0;
+}
+
+static int check_selinux(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return spec->selinux ? line_check("SELinux context", spec->selinux, err) : 0;
+}
+
 /* Settings that belong to the instance's own namespaces; all others are the host's. */
 static const char *const sysctls_allowed[] = {"kernel.shmmax", "kernel.shmall", "kernel.shmmni",
 	"kernel.shm_rmid_forced", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"};
@@ -725,6 +737,8 @@ static const struct {
 	{"cap_add", NULL, check_cap_add},
 	{"cap_drop", NULL, check_cap_drop},
 	{"security", "seccomp", check_seccomp},
+	{"security", "apparmor", check_apparmor},
+	{"security", "selinux", check_selinux},
 	{"sysctls", NULL, check_sysctls},
 	{"labels", NULL, check_labels},
 	{"description", NULL, check_description},

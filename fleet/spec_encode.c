@@ -162,6 +162,8 @@ static void encode_resources(struct encoder *encoder, const struct resources_spe
 	encode_optional(encoder, "io_weight", &resources->io_weight);
 	encode_io_max(encoder, resources);
 	encode_optional(encoder, "disk", &resources->disk_bytes);
+	encode_optional(encoder, "egress", &resources->egress_bits);
+	encode_optional(encoder, "ingress", &resources->ingress_bits);
 	encode_object_end(encoder);
 }
 
@@ -322,6 +324,8 @@ static void encode_security(struct encoder *encoder, const struct instance_spec 
 	encode_object_begin(encoder, "security");
 	encode_string(encoder, "seccomp", spec->seccomp);
 	encode_bool(encoder, "no_new_privileges", spec->no_new_privileges);
+	encode_string(encoder, "apparmor", spec->apparmor);
+	encode_string(encoder, "selinux", spec->selinux);
 	encode_object_end(encoder);
 }
 

@@ -13,11 +13,18 @@
 const char *const desired_state_names[] = {"running", "stopped", "paused", NULL};
 const char *const restart_policy_names[] = {"no", "on-failure", "always", "unless-stopped", NULL};
 
+/* Every decode_x() of a row has a decode_x_shape beside it: what it takes, as the schema tells it. */
+
+#define SIZE_PATTERN "^[0-9]+(\\.[0-9]+)?[KMGTkmgt]?([Ii]?[Bb])?$"
+#define DURATION_PATTERN "^[0-9]+(\\.[0-9]+)?$|^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$"
+#define MODE_PATTERN "^[0-7]{1,5}$"
+
 /* --- rows whose C type the macros of base/decode.h do not know ---------------------------------------------------- */
 
 #define ROW_AS(c_type, key_, type, member_, decode_)                                                                   \
 	{                                                                                                              \
-		.key = key_, .kind = FIELD_CUSTOM, .offset = CHECKED_OFFSET(type, member_, c_type), .decode = decode_  \
+		.key = key_, .kind = FIELD_CUSTOM, .offset = CHECKED_OFFSET(type, member_, c_type), .decode = decode_, \
+		.shape = &decode_##_shape                                                                              \
 	}
 #define SIZE(key_, type, member_) ROW_AS(struct optional, key_, type, member_, decode_size)
 #define SIZE_OF(key_, type, member_) ROW_AS(int64_t, key_, type, member_, decode_plain_size)
@@ -28,7 +35,7 @@ const char *const restart_policy_names[] = {"no", "on-failure", "always", "unles
 /* The whole struct is the member: the row adds to a list of it. */
 #define INTO_SPEC(key_, decode_)                                                                                       \
 	{                                                                                                              \
-		.key = key_, .kind = FIELD_CUSTOM, .offset = 0, .decode = decode_                                      \
+		.key = key_, .kind = FIELD_CUSTOM, .offset = 0, .decode = decode_, .shape = &decode_##_shape           \
 	}
 
 /* --- single values ------------------------------------------------------------------------------------------------ */
@@ -45,6 +52,9 @@ static int decode_scalar(const struct decoder *decoder, const struct json *node,
 	return 0;
 }
 
+static const struct value_shape decode_plain_size_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "a size such as \"64M\"", .pattern = SIZE_PATTERN};
+
 static int decode_plain_size(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	const char *text;
@@ -53,6 +63,9 @@ static int decode_plain_size(const struct decoder *decoder, const struct json *n
 		return -1;
 	return size_parse(text, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
+
+static const struct value_shape decode_size_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "a size such as \"64M\"", .pattern = SIZE_PATTERN};
 
 static int decode_size(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -64,6 +77,10 @@ static int decode_size(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
+const struct value_shape decode_duration_shape = {.forms = FORM_STRING | FORM_NUMBER,
+	.words = "a duration such as \"1m30s\"; a plain number is seconds",
+	.pattern = DURATION_PATTERN};
+
 int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	const char *text;
@@ -72,6 +89,26 @@ int decode_duration(const struct decoder *decoder, const struct json *node, void
 		return -1;
 	return duration_parse(text, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
+
+static const struct value_shape decode_bitrate_shape = {.forms = FORM_STRING | FORM_NUMBER,
+	.words = "bits per second, such as \"100M\"",
+	.pattern = "^[0-9]+(\\.[0-9]{1,3})?([KkMmGgTt]?([Bb][Ii][Tt])?)$"};
+
+static int decode_bitrate(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct optional *rate = member;
+	const char *text;
+
+	if (decode_scalar(decoder, node, "a rate such as \"100M\"", &text, err) < 0)
+		return -1;
+	if (bitrate_parse(text, &rate->value, err) < 0)
+		return decode_blame(decoder, node, err);
+	rate->set = true;
+	return 0;
+}
+
+static const struct value_shape decode_cpus_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "processors, such as 0.5"};
 
 static int decode_cpus(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -85,6 +122,9 @@ static int decode_cpus(const struct decoder *decoder, const struct json *node, v
 	cpus->set = true;
 	return 0;
 }
+
+static const struct value_shape decode_pids_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "a number or \"unlimited\"", .pattern = "^unlimited$"};
 
 /* "unlimited" takes away the default. */
 static int decode_pids(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
@@ -109,6 +149,9 @@ static int decode_mode_bits(const struct decoder *decoder, const struct json *no
 	return octal_parse(node->text, 07777, mode, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
+static const struct value_shape decode_mode_shape = {
+	.forms = FORM_STRING, .words = "a file mode such as \"0440\"", .pattern = MODE_PATTERN};
+
 static int decode_mode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct optional *mode = member;
@@ -120,10 +163,14 @@ static int decode_mode(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
+static const struct value_shape decode_text_shape = {.forms = FORM_STRING | FORM_NUMBER};
+
 static int decode_text(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_scalar(decoder, node, "a string", member, err);
 }
+
+static const struct value_shape decode_gateway_shape = {.forms = FORM_STRING, .words = "an IPv4 address"};
 
 static int decode_gateway(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -135,6 +182,8 @@ static int decode_gateway(const struct decoder *decoder, const struct json *node
 		return decode_fail(decoder, node, err, "\"%s\" is not an IPv4 address", text);
 	return 0;
 }
+
+static const struct value_shape decode_address6_shape = {.forms = FORM_STRING, .words = "an IPv6 address"};
 
 static int decode_address6(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -150,6 +199,9 @@ static int decode_address6(const struct decoder *decoder, const struct json *nod
 	return 0;
 }
 
+static const struct value_shape decode_own_address_shape = {
+	.forms = FORM_STRING, .words = "an IPv4 address, with macvlan and bridge \"ADDRESS/PREFIX\""};
+
 static int decode_own_address(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct instance_spec *spec = member;
@@ -163,6 +215,9 @@ static int decode_own_address(const struct decoder *decoder, const struct json *
 }
 
 /* --- several values ----------------------------------------------------------------------------------------------- */
+
+static const struct value_shape decode_words_shape = {
+	.forms = FORM_STRING | FORM_LIST, .words = "a list of words, or a string"};
 
 static int decode_words(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -204,6 +259,10 @@ static int decode_named_value(
 	return 0;
 }
 
+static const struct value_shape decode_named_values_shape = {.forms = FORM_OBJECT | FORM_LIST,
+	.words = "{\"NAME\": \"value\"} or [\"NAME=value\"]",
+	.items = &decode_text_shape};
+
 /* {"NAME": "value"} or ["NAME=value"]. */
 static int decode_named_values(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -223,6 +282,9 @@ static int decode_named_values(const struct decoder *decoder, const struct json 
 }
 
 /* --- resources ---------------------------------------------------------------------------------------------------- */
+
+static const struct value_shape decode_device_number_shape = {
+	.forms = FORM_STRING, .words = "a device number such as \"8:0\"", .pattern = "^[0-9]+:[0-9]+$"};
 
 static int decode_device_number(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -244,7 +306,11 @@ static int decode_device_number(const struct decoder *decoder, const struct json
 }
 
 static const struct field io_max_fields[] = {
-	{.key = "device", .kind = FIELD_CUSTOM, .flags = REQUIRED, .decode = decode_device_number},
+	{.key = "device",
+		.kind = FIELD_CUSTOM,
+		.flags = REQUIRED,
+		.decode = decode_device_number,
+		.shape = &decode_device_number_shape},
 	SIZE("rbps", struct cgroup_io_max, rbps),
 	SIZE("wbps", struct cgroup_io_max, wbps),
 	OPTIONAL("riops", struct cgroup_io_max, riops, 1, UINT32_MAX, 0),
@@ -264,12 +330,15 @@ static const struct field resources_fields[] = {
 	OPTIONAL("io_weight", struct resources_spec, io_weight, 1, 10000, 0),
 	LIST("io_max", struct resources_spec, io_max, io_max_fields, 0),
 	SIZE("disk", struct resources_spec, disk_bytes),
-	NOT_BUILT("egress"),
-	NOT_BUILT("ingress"),
+	ROW_AS(struct optional, "egress", struct resources_spec, egress_bits, decode_bitrate),
+	ROW_AS(struct optional, "ingress", struct resources_spec, ingress_bits, decode_bitrate),
 	END_OF_FIELDS,
 };
 
 /* --- ulimits ------------------------------------------------------------------------------------------------------ */
+
+static const struct value_shape decode_limit_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "a number or \"unlimited\"", .pattern = "^([0-9]+|unlimited)$"};
 
 static int decode_limit(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -293,12 +362,14 @@ static const struct field rlimit_fields[] = {
 		.kind = FIELD_CUSTOM,
 		.flags = REQUIRED,
 		.offset = CHECKED_OFFSET(struct rlimit, rlim_cur, rlim_t),
-		.decode = decode_limit},
+		.decode = decode_limit,
+		.shape = &decode_limit_shape},
 	{.key = "hard",
 		.kind = FIELD_CUSTOM,
 		.flags = REQUIRED,
 		.offset = CHECKED_OFFSET(struct rlimit, rlim_max, rlim_t),
-		.decode = decode_limit},
+		.decode = decode_limit,
+		.shape = &decode_limit_shape},
 	END_OF_FIELDS,
 };
 
@@ -320,6 +391,11 @@ static int decode_soft_and_hard(
 	part.text = colon ? colon + 1 : text;
 	return decode_limit(decoder, &part, &out->rlim_max, err);
 }
+
+static const struct value_shape ulimit_shape = {.forms = FORM_STRING | FORM_NUMBER | FORM_OBJECT,
+	.words = "SOFT, \"SOFT:HARD\" or an object",
+	.fields = rlimit_fields};
+static const struct value_shape decode_ulimits_shape = {.forms = FORM_OBJECT, .items = &ulimit_shape};
 
 static int decode_ulimits(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -346,6 +422,9 @@ struct port_numbers {
 	uint16_t first, following;
 };
 
+static const struct value_shape decode_port_numbers_shape = {
+	.forms = FORM_STRING | FORM_NUMBER, .words = "a port number or \"FIRST-LAST\""};
+
 static int decode_port_numbers(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct port_numbers *numbers = member;
@@ -356,6 +435,8 @@ static int decode_port_numbers(const struct decoder *decoder, const struct json 
 	return port_range_parse(text, &numbers->first, &numbers->following, err) < 0 ? decode_blame(decoder, node, err)
 										     : 0;
 }
+
+static const struct value_shape decode_ip_shape = {.forms = FORM_STRING, .words = "an IP address"};
 
 static int decode_ip(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -377,7 +458,8 @@ static const struct field port_fields[] = {
 		.kind = FIELD_CUSTOM,
 		.flags = REQUIRED,
 		.offset = CHECKED_OFFSET(struct port_words, target, struct port_numbers),
-		.decode = decode_port_numbers},
+		.decode = decode_port_numbers,
+		.shape = &decode_port_numbers_shape},
 	ROW_AS(struct port_numbers, "published", struct port_words, published, decode_port_numbers),
 	ROW_AS(struct ip_address, "host_ip", struct port_words, port.host_ip, decode_ip),
 	ENUM("protocol", struct port_words, port.protocol, port_protocol_names, 0),
@@ -422,6 +504,11 @@ static int list_expected(const struct decoder *decoder, const struct json *node,
 	return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
 }
 
+static const struct value_shape port_shape = {.forms = FORM_STRING | FORM_NUMBER | FORM_OBJECT,
+	.words = "\"PUBLISHED:TARGET\" or an object",
+	.fields = port_fields};
+static const struct value_shape decode_ports_shape = {.forms = FORM_LIST, .items = &port_shape};
+
 static int decode_ports(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct instance_spec *spec = member;
@@ -439,6 +526,9 @@ static int decode_ports(const struct decoder *decoder, const struct json *node, 
 /* --- volumes and tmpfs -------------------------------------------------------------------------------------------- */
 
 static const char *const volume_type_names[] = {"bind", "volume", "tmpfs", NULL};
+
+static const struct value_shape decode_volume_mode_shape = {
+	.forms = FORM_STRING, .words = "a file mode such as \"0755\"", .pattern = MODE_PATTERN};
 
 static int decode_volume_mode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -539,10 +629,18 @@ static int decode_mounts(const struct decoder *decoder, const struct json *node,
 	return 0;
 }
 
+static const struct value_shape volume_shape = {
+	.forms = FORM_STRING | FORM_OBJECT, .words = "\"SOURCE:TARGET\" or an object", .fields = volume_fields};
+static const struct value_shape decode_volumes_shape = {.forms = FORM_LIST, .items = &volume_shape};
+
 static int decode_volumes(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_mounts(decoder, node, member, decode_volume, err);
 }
+
+static const struct value_shape tmpfs_shape = {
+	.forms = FORM_STRING | FORM_OBJECT, .words = "a path or an object", .fields = tmpfs_fields};
+static const struct value_shape decode_tmpfs_list_shape = {.forms = FORM_LIST, .items = &tmpfs_shape};
 
 static int decode_tmpfs_list(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -587,10 +685,16 @@ static int decode_config_list(const struct decoder *decoder, const struct json *
 	return 0;
 }
 
+static const struct value_shape config_shape = {.forms = FORM_OBJECT, .fields = config_fields};
+static const struct value_shape decode_configs_shape = {.forms = FORM_LIST, .items = &config_shape};
+
 static int decode_configs(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_config_list(decoder, node, member, false, err);
 }
+
+static const struct value_shape secret_shape = {.forms = FORM_OBJECT, .fields = secret_fields};
+static const struct value_shape decode_secrets_shape = {.forms = FORM_LIST, .items = &secret_shape};
 
 static int decode_secrets(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -613,6 +717,11 @@ static int decode_dependency(
 	out->name = arena_string(decoder->arena, item->key);
 	return decode_object(decoder, item, dependency_fields, out, err);
 }
+
+static const struct value_shape dependency_shape = {.forms = FORM_OBJECT, .fields = dependency_fields};
+static const struct value_shape decode_dependencies_shape = {.forms = FORM_OBJECT | FORM_LIST,
+	.words = "{\"db\": {\"condition\": \"started\"}} or [\"db\"]",
+	.items = &dependency_shape};
 
 /* {"db": {"condition": "started"}} or ["db"]. */
 static int decode_dependencies(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
@@ -639,6 +748,9 @@ static const struct field restart_fields[] = {
 	OPTIONAL("max_retries", struct restart_spec, max_retries, 1, 1000000, 0),
 	END_OF_FIELDS,
 };
+
+static const struct value_shape decode_restart_shape = {
+	.forms = FORM_STRING | FORM_OBJECT, .words = "a policy or an object", .fields = restart_fields};
 
 /* "always" is {"policy": "always"}. */
 static int decode_restart(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
@@ -668,16 +780,20 @@ static const struct field logging_fields[] = {
 static const struct field security_fields[] = {
 	STRING("seccomp", struct instance_spec, seccomp, 0),
 	BOOL("no_new_privileges", struct instance_spec, no_new_privileges, 0),
-	NOT_BUILT("apparmor"),
-	NOT_BUILT("selinux"),
+	STRING("apparmor", struct instance_spec, apparmor, 0),
+	STRING("selinux", struct instance_spec, selinux, 0),
 	NOT_BUILT("landlock"),
 	END_OF_FIELDS,
 };
+
+static const struct value_shape decode_security_shape = {.forms = FORM_OBJECT, .fields = security_fields};
 
 static int decode_security(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_object(decoder, node, security_fields, member, err);
 }
+
+static const struct value_shape decode_userns_mode_shape = {.forms = FORM_STRING, .pattern = "^auto$"};
 
 /* What there is, one range of 65,536 ids for each instance, may be said; nothing is kept of it. */
 static int decode_userns_mode(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
@@ -691,6 +807,8 @@ static int decode_userns_mode(const struct decoder *decoder, const struct json *
 		return decode_fail(decoder, node, err, "\"%s\": only \"auto\" is built in this version", mode);
 	return 0;
 }
+
+static const struct value_shape decode_userns_size_shape = {.forms = FORM_NUMBER};
 
 static int decode_userns_size(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
@@ -711,6 +829,8 @@ static const struct field userns_fields[] = {
 	END_OF_FIELDS,
 };
 
+static const struct value_shape decode_userns_shape = {.forms = FORM_OBJECT, .fields = userns_fields};
+
 static int decode_userns(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_object(decoder, node, userns_fields, member, err);
@@ -725,6 +845,7 @@ static int decode_nothing(const struct decoder *decoder, const struct json *node
 	(void)err;
 	return 0;
 }
+static const struct value_shape profiles_shape = {.forms = FORM_LIST}, replicas_shape = {.forms = FORM_NUMBER};
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
@@ -732,8 +853,8 @@ const struct field instance_fields[] = {
 	STRING("image", struct instance_spec, image, 0),
 	STRING("rootfs", struct instance_spec, rootfs, 0),
 	STRINGS("etc_from_host", struct instance_spec, etc_from_host, 0),
-	INTO_SPEC("profiles", decode_nothing),
-	INTO_SPEC("replicas", decode_nothing),
+	{.key = "profiles", .kind = FIELD_CUSTOM, .decode = decode_nothing, .shape = &profiles_shape},
+	{.key = "replicas", .kind = FIELD_CUSTOM, .decode = decode_nothing, .shape = &replicas_shape},
 	ENUM("state", struct instance_spec, state, desired_state_names, 0),
 	BOOL("autostart", struct instance_spec, autostart, 0),
 	INTEGER("priority", struct instance_spec, priority, -1000, 1000, 0),

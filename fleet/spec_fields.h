@@ -23,6 +23,7 @@ void update_encode(struct encoder *encoder, const struct update_spec *update);
 bool updates_equal(const struct update_spec *a, const struct update_spec *b);
 
 /* For rows of durations (int64_t, milliseconds), and the value back as text. */
+extern const struct value_shape decode_duration_shape, decode_health_shape;
 MUST_CHECK int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 void encode_duration(struct encoder *encoder, const char *key, int64_t ms);
 /* --- health_fields.c: the key `healthcheck` ------------------------------------------------------------------------

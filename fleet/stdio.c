@@ -65,12 +65,53 @@ int stdio_attach(struct monitor *monitor, bool write_end_too, struct error *err)
 	return 0;
 }
 
-int monitor_log_open(struct monitor *monitor, const struct logging_spec *spec, struct error *err)
+bool stdio_exists(const struct monitor *monitor)
 {
-	if (monitor->log.dir >= 0 || !text_equal(spec->driver, "file"))
+	return faccessat(monitor->instance.live, fifo_names[0], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* --- what becomes of the output ----------------------------------------------------------------------------------- */
+
+static int journal_open(struct monitor *monitor, const struct instance_spec *spec, struct error *err)
+{
+	const struct log_identity identity = {
+		.name = monitor->instance.name, .fleet = spec->fleet, .image = spec->image};
+
+	return log_journal_open(&monitor->log, &identity, LOG_JOURNAL_SOCKET, err);
+}
+
+int monitor_log_open(struct monitor *monitor, const struct instance_spec *spec, struct error *err)
+{
+	if (log_is_open(&monitor->log) || text_equal(spec->logging.driver, LOG_DRIVER_NONE))
 		return 0;
+	if (text_equal(spec->logging.driver, LOG_DRIVER_JOURNALD))
+		return journal_open(monitor, spec, err);
 	auto_fd dir = dir_create(monitor->instance.host->log, monitor->instance.name, 0700, err);
 	if (dir < 0)
 		return blame(err, "log directory");
-	return log_open(&monitor->log, take_fd(&dir), spec, err);
+	return log_open(&monitor->log, take_fd(&dir), &spec->logging, err);
+}
+
+static const char *log_driver(const struct log_writer *log)
+{
+	if (log->journal >= 0)
+		return LOG_DRIVER_JOURNALD;
+	return log->dir >= 0 ? LOG_DRIVER_FILE : LOG_DRIVER_NONE;
+}
+
+void monitor_log_change(struct monitor *monitor, const struct instance_spec *spec)
+{
+	int64_t dropped_bytes = monitor->log.dropped_bytes;
+	struct error err;
+
+	if (monitor->output[LOG_STDOUT] < 0)
+		return;
+	if (text_equal(log_driver(&monitor->log), spec->logging.driver)) {
+		log_bound(&monitor->log, &spec->logging);
+		return;
+	}
+	log_close(&monitor->log);
+	if (monitor_log_open(monitor, spec, &err) < 0)
+		log_warn("%s: %s", monitor->instance.name, err.text);
+	monitor->log.dropped_bytes = dropped_bytes;
 }

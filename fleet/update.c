@@ -103,6 +103,8 @@ int instance_change_held(struct instance *instance, const struct instance_spec *
 		return -1;
 	}
 	live_tell(instance, parts);
+	event_write(
+		instance->host, &(struct event){.kind = EVENT_UPDATE, .name = instance->name, .fleet = spec->fleet});
 	return 0;
 }
 
@@ -113,7 +115,6 @@ int instance_change(struct host *host, const struct instance_spec *spec, unsigne
 	if (instance_spec_check(spec, err) < 0 || instance_take(host, spec->name, &instance, err) < 0 ||
 		instance_change_held(&instance, spec, parts, err) < 0)
 		return blame(err, "change %s", spec->name ? spec->name : "an instance");
-	event_write(host, &(struct event){.kind = EVENT_UPDATE, .name = spec->name, .fleet = spec->fleet});
 	return 0;
 }
 

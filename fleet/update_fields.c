@@ -47,6 +47,13 @@ static int decode_portion(
 	return decode_integer(decoder, node, least, PORTION_MAX, &out->value, err);
 }
 
+#define PORTION_SHAPE                                                                                                  \
+	{                                                                                                              \
+		.forms = FORM_STRING | FORM_NUMBER, .words = "a number of instances, or a part such as \"10%\"",       \
+		.pattern = "^[0-9]{1,3}%$"                                                                             \
+	}
+static const struct value_shape decode_parallel_shape = PORTION_SHAPE, decode_canary_shape = PORTION_SHAPE;
+
 static int decode_parallel(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	return decode_portion(decoder, node, 1, member, err);
@@ -60,7 +67,7 @@ static int decode_canary(const struct decoder *decoder, const struct json *node,
 #define ROW(c_type, key_, member_, decode_)                                                                            \
 	{                                                                                                              \
 		.key = key_, .kind = FIELD_CUSTOM, .offset = CHECKED_OFFSET(struct update_spec, member_, c_type),      \
-		.decode = decode_                                                                                      \
+		.decode = decode_, .shape = &decode_##_shape                                                           \
 	}
 
 const struct field update_fields[] = {

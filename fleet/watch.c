@@ -70,7 +70,7 @@ static void discard(int fd)
 /* True when there may be more. */
 static bool output_take(struct monitor *monitor, int stream)
 {
-	if (monitor->log.dir >= 0)
+	if (log_is_open(&monitor->log))
 		return log_drain(&monitor->log, (enum log_stream_index)stream, monitor->output[stream]);
 	discard(monitor->output[stream]);
 	return false;
@@ -95,7 +95,7 @@ static void output_take_last(struct monitor *monitor)
 	for (int i = 0; i < LOG_STREAMS; i++)
 		for (int rounds = 0; rounds < 16 && monitor->output[i] >= 0 && output_take(monitor, i); rounds++)
 			;
-	if (monitor->log.dir >= 0)
+	if (log_is_open(&monitor->log))
 		log_flush(&monitor->log);
 	monitor_record_drops(monitor);
 }
@@ -125,7 +125,7 @@ int monitor_watch(struct monitor *monitor)
 		}
 		monitor_health_turn(monitor, probe->revents != 0);
 		monitor_record_drops(monitor);
-		if (monitor->log.dir >= 0)
+		if (log_is_open(&monitor->log))
 			log_rest(&monitor->log);
 	}
 }

@@ -7,7 +7,10 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 #define DUMP_ATTEMPTS 20
 
@@ -220,6 +223,39 @@ int element_find(struct netlink *netlink, struct element *element, struct error 
 	if (request_exchange(netlink, &request, parse_message, &parse, err) == 0)
 		return 1;
 	return request.errnum == ENOENT ? 0 : -1;
+}
+
+struct wanted {
+	struct element *items;
+	size_t count;
+};
+
+static void elements_keep(const struct element *element, void *context)
+{
+	struct wanted *wanted = context;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		element_keep(element, &wanted->items[i]);
+}
+
+int elements_find(struct netlink *netlink, struct element *elements, size_t count, struct error *err)
+{
+	size_t size = (count + 2) * REQUEST_MESSAGE_MAX;
+	auto_free void *buffer = malloc(size);
+	struct wanted wanted = {elements, count};
+	struct parse parse = {elements[0].set, elements_keep, &wanted};
+	struct request request;
+
+	if (!buffer)
+		return fail_errno(err, "look nftables elements up");
+	request_begin(&request, netlink, buffer, size);
+	for (size_t i = 0; i < count; i++)
+		put_element(put_set_message(
+				    &request, NFT_MSG_GETSETELEM, 0, elements[i].set, "look an nftables element up"),
+			&elements[i], false);
+	if (request_exchange(netlink, &request, parse_message, &parse, err) == 0 || request.errnum == ENOENT)
+		return 0;
+	return -1;
 }
 
 int elements_dump(struct netlink *netlink, const char *set, element_handler *handler, void *context, struct error *err)

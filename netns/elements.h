@@ -38,6 +38,8 @@ void batch_end(struct request *request);
 
 /* Looks one element up by its key and fills in its data. 1: there; 0: not; -1. */
 MUST_CHECK int element_find(struct netlink *netlink, struct element *element, struct error *err);
+/* The same for several of one map in one send; those that are not there keep their data. */
+MUST_CHECK int elements_find(struct netlink *netlink, struct element *elements, size_t count, struct error *err);
 /* All elements of a set, each to handler(). Repeats the dump when the set changed meanwhile, so handler() may see an
  * element twice. */
 typedef void element_handler(const struct element *element, void *context);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "netns/address.h"
+#include "netns/balance_record.h"
 #include "netns/before.h"
 #include "netns/ipv6.h"
 #include "netns/leases.h"
@@ -150,9 +151,10 @@ static int host_unmake(const struct net_state *state, struct error *err)
 		return -1;
 	if (remembered && !before.had_gateway && gateway_change(RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;
-	if (hosts_forget(state, NULL, err) < 0 || addresses_forget_unused(state, err) < 0 ||
-		net_host_republished(state, err) < 0 || before_forget(state, err) < 0 ||
-		file_leftovers_remove(state->run, err) < 0 || file_leftovers_remove(state->records, err) < 0)
+	if (hosts_forget(state, NULL, err) < 0 || balance_records_forget(state, err) < 0 ||
+		addresses_forget_unused(state, err) < 0 || net_host_republished(state, err) < 0 ||
+		before_forget(state, err) < 0 || file_leftovers_remove(state->run, err) < 0 ||
+		file_leftovers_remove(state->records, err) < 0)
 		return -1;
 	return slots_forget(state, err);
 }

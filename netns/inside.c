@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "netns/address.h"
 #include "netns/link.h"
+#include "netns/rates.h"
 
 #define INSIDE_MESSAGES 10
 
@@ -29,6 +30,7 @@ static void put_eth0(struct request *request, const struct endpoint *endpoint)
 	put_way_out(request, &address);
 	if (endpoint_has_ipv6(endpoint))
 		put_way_out(request, &address6);
+	put_rate(request, INSIDE_INDEX, endpoint->rates.egress_bits);
 }
 
 int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "netns/address.h"
+#include "netns/rates.h"
 #include "netns/session.h"
 
 #define ATTACH_MESSAGES 7
@@ -154,6 +155,7 @@ static int attach_once(struct netlink *netlink, const struct endpoint *endpoint,
 	put_way_in(request, index, &address, mac);
 	if (endpoint_has_ipv6(endpoint))
 		put_way_in(request, index, &address6, mac);
+	put_rate(request, index, endpoint->rates.ingress_bits);
 	return request_exchange(netlink, request, NULL, NULL, err);
 }
 

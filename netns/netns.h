@@ -211,6 +211,14 @@ MUST_CHECK int endpoint_attach(
 MUST_CHECK int endpoint_detach(struct net_session *session, unsigned slot, struct error *err);
 bool endpoint_exists(struct net_session *session, unsigned slot);
 
+/* Makes the rates of a running instance what the endpoint says; its namespace must have its eth0. The process is in
+ * that namespace for a moment, so it has one thread. */
+MUST_CHECK int endpoint_rates_set(
+	struct net_session *session, const struct endpoint *endpoint, int netns, struct error *err);
+/* What the kernel has. */
+MUST_CHECK int endpoint_rates_read(
+	struct net_session *session, unsigned slot, int netns, struct link_rates *rates, struct error *err);
+
 /* Child side, inside the namespace with CAP_NET_ADMIN over it: one socket, one send: lo up, eth0 up with its address,
  * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
 MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
@@ -304,6 +312,52 @@ MUST_CHECK int ports_switch(struct net_session *session, const struct endpoint *
 /* ERROR_BUSY when an instance publishes one of them by the table, which binding would not show. */
 MUST_CHECK int ports_refuse_published(
 	struct net_session *session, const struct port *ports, size_t count, struct error *err);
+/* --- shared ports ------------------------------------------------------------------------------------------------- */
+
+/* One published port of several instances. Each connection goes to one of the 64 slots the port has in the kernel, the
+ * next one or (sticky) the one that the client's address hashes to; the members that are in have the slots among them,
+ * by weight. Connections that are established stay where they are whatever changes. A port belongs to its members: the
+ * first to join takes it, the last to leave gives it back. Each of these functions is one transaction, serialised by a
+ * lock; a member that is changed, or is there already, or is not there, is fine. */
+#define BALANCE_MEMBERS_MAX 64
+#define BALANCE_WEIGHT_MAX 100
+enum balance_entry { BALANCE_OUT, BALANCE_IN, BALANCE_AS_BEFORE /* not there before: in */ };
+
+/* ERROR_BUSY: the port belongs to somebody who does not share it, or is shared in another way. weight: 1 …
+ * BALANCE_WEIGHT_MAX. */
+MUST_CHECK int balance_join(const struct net_state *state, struct net_session *session, const struct port *port,
+	const struct endpoint *endpoint, unsigned weight, enum balance_entry entry, struct error *err);
+/* in false: new connections go to the others. With none of them in, they are refused. */
+MUST_CHECK int balance_turn(const struct net_state *state, struct net_session *session, const struct port *port,
+	const struct endpoint *endpoint, bool in, struct error *err);
+/* Flows of UDP and SCTP to it are forgotten. */
+MUST_CHECK int balance_leave(const struct net_state *state, struct net_session *session, const struct port *port,
+	const struct endpoint *endpoint, struct error *err);
+/* Of every port it is a member of: for cleaning up after a kill. */
+MUST_CHECK int balance_leave_all(
+	const struct net_state *state, struct net_session *session, const struct endpoint *endpoint, struct error *err);
+/* `to` takes the place and the slots of `from`, with its weight, and is in. */
+MUST_CHECK int balance_switch(const struct net_state *state, struct net_session *session, const struct port *port,
+	const struct endpoint *from, const struct endpoint *to, struct error *err);
+
+struct balance_member {
+	struct in_addr address;
+	struct in6_addr address6;
+	uint16_t target;
+	unsigned weight;
+	bool in;
+};
+struct balance {
+	struct port port; /* the members' target is their own */
+	struct balance_member members[BALANCE_MEMBERS_MAX];
+	size_t count;
+};
+/* Count 0: nobody shares it. */
+MUST_CHECK int balance_read(
+	const struct net_state *state, const struct port *port, struct balance *out, struct error *err);
+
+/* --- connections -------------------------------------------------------------------------------------------------- */
+
 /* How many TCP connections to published ports of the instance the kernel knows as established. */
 MUST_CHECK int flows_established(
 	struct net_session *session, const struct endpoint *endpoint, size_t *count, struct error *err);

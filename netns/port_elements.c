@@ -134,6 +134,31 @@ bool claim_is_narrow(const struct element *claim, const struct port *port, uint1
 	       memcmp(claim->key, any.key, address) != 0;
 }
 
+static void put_passing(struct request *request, const struct element *element)
+{
+	batch_add(request, element, true);
+	batch_delete(request, element);
+}
+
+/* Any address: nobody may have it on one. One address: nobody may have it on any, and the mark for the other way round.
+ */
+void batch_claim(
+	struct request *request, const struct port *port, uint16_t offset, const struct endpoint *holder, bool unmark)
+{
+	struct element claim = port_claim(port, offset, holder), any = port_claim_any(port, offset, holder);
+	struct element narrow = port_narrow(port, offset);
+
+	if (port_is_any(port)) {
+		if (unmark)
+			batch_delete(request, &narrow);
+		put_passing(request, &narrow);
+	} else {
+		put_passing(request, &any);
+		batch_add(request, &narrow, false);
+	}
+	batch_add(request, &claim, true);
+}
+
 /* --- where they lead ---------------------------------------------------------------------------------------------- */
 
 static void add_address(struct element *element, const struct port *port, bool last)

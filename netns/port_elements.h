@@ -41,6 +41,10 @@ bool elements_lead_to_same(const struct element *a, const struct element *b);
 /* Where an element of a port leads to; false: not of a form of ours. */
 bool element_leads_to(const struct element *element, const struct endpoint *endpoint);
 
+/* The messages that claim the number for the holder, or fail with EEXIST. unmark: the mark in `narrow` is known to
+ * stand for nobody. */
+void batch_claim(
+	struct request *request, const struct port *port, uint16_t offset, const struct endpoint *holder, bool unmark);
 /* Those that are gone already are passed over. */
 MUST_CHECK int elements_delete(
 	struct netlink *netlink, const struct element *elements, size_t count, struct error *err);

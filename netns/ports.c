@@ -199,39 +199,13 @@ static void work_allocate(struct work *work, struct arena *arena)
 
 /* --- one transaction ---------------------------------------------------------------------------------------------- */
 
-static void put_passing(struct request *request, const struct element *element)
-{
-	batch_add(request, element, true);
-	batch_delete(request, element);
-}
-
-/* Any address: nobody may have it on one. One address: nobody may have it on any, and the mark for the other way round.
- */
-static void put_claim(struct request *request, const struct work *work, const struct row *row)
-{
-	const struct port *port = &work->all->ports[row->port];
-	struct element claim = port_claim(port, row->offset, work->all->endpoint);
-	struct element narrow = port_narrow(port, row->offset);
-	struct element any = port_claim_any(port, row->offset, work->all->endpoint);
-
-	if (port_is_any(port)) {
-		if (row->unmark)
-			batch_delete(request, &narrow);
-		put_passing(request, &narrow);
-	} else {
-		put_passing(request, &any);
-		batch_add(request, &narrow, false);
-	}
-	batch_add(request, &claim, true);
-}
-
 static void put_row(struct work *work, struct request *request, size_t row, size_t first)
 {
 	const struct row *it = &work->rows[row];
 	const struct port *port = &work->all->ports[it->port];
 	unsigned before = request->count;
 
-	put_claim(request, work, it);
+	batch_claim(request, port, it->offset, work->all->endpoint, it->unmark);
 	if (port_has_element(port, it->offset)) {
 		struct element element = port_element(port, it->offset, work->all->endpoint);
 		batch_add(request, &element, false);

@@ -14,7 +14,8 @@
  *    inside, in the host's network: its mark gives it away.
  *
  * Maps of slots are said to be of `numgen` also where a hash is looked up: both are numbers of 32 bits, and nft 1.0.6
- * dies listing a map of the type of a hash. */
+ * dies listing a map of the type of a hash. Their data is `th dport`: with `tcp dport` nft would make the rule hold for
+ * TCP alone, without a word. */
 #include "netns/table_text.h"
 
 #include "base/cleanup.h"
@@ -66,7 +67,7 @@ static void write_port_map(struct text *text, const struct port_map *map, const 
 {
 	text_appendf(text, "	map %s%s { ", map->name, family->suffix);
 	if (map->slot)
-		text_appendf(text, "typeof %s%smeta l4proto . th dport . " NEXT_SLOT " : %s daddr . tcp dport; }\n",
+		text_appendf(text, "typeof %s%smeta l4proto . th dport . " NEXT_SLOT " : %s daddr . th dport; }\n",
 			map->by_address ? family->ip : "", map->by_address ? " daddr . " : "", family->ip);
 	else
 		text_appendf(text, "type %s%sinet_proto . inet_service : %s%s; }\n",

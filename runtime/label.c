@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "runtime/runtime.h"
 #include "runtime/schedule.h"
 
 #define SELINUX_MAGIC 0xf97cff8c
@@ -27,6 +28,11 @@ bool label_has_selinux(void)
 	struct statfs status;
 
 	return statfs("/sys/fs/selinux", &status) == 0 && (unsigned)status.f_type == SELINUX_MAGIC;
+}
+
+bool kernel_labels_programs(void)
+{
+	return label_has_apparmor() || label_has_selinux();
 }
 
 static int open_first(const char *const *files, struct error *err)

@@ -134,6 +134,8 @@ void oci_process_fit(struct spec_process *process, bool own_user_namespace);
 /* The same two as process.apparmorProfile and selinuxLabel, from a command line; NULL and "" leave what is there. */
 MUST_CHECK int oci_process_label(
 	struct spec_process *process, const char *apparmor, const char *selinux, struct error *err);
+/* Whether this kernel has a security module that labels programs: AppArmor or SELinux. */
+bool kernel_labels_programs(void);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
 

@@ -128,6 +128,37 @@ TEST(socket_mode, a_port_that_is_taken_is_refused_before_anything_runs, .fini = 
 		"sleep", "1000");
 }
 
+/* A port that the table translates has no socket that binding would meet. */
+TEST(socket_mode, and_a_published_port_refuse_each_other, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+
+	WARREN_OK(&here, "run", "-d", "--name", "one", "-p", "0.0.0.0:18080:80", "host", "--", "sleep", "1000");
+	auto_run socket = WARREN(&here, "run", "-d", "--name", "two", "--network", "none", "-p", "18080:80/tcp+socket",
+		"host", "--", "sleep", "1000");
+	cr_assert(socket.status == 4 && strstr(socket.err, "is published by the instance at 10.88."), "%d %s",
+		socket.status, socket.err);
+	WARREN_OK(&here, "run", "-d", "--name", "three", "--network", "none", "-p", "18081:80/tcp+socket", "host", "--",
+		"sleep", "1000");
+	auto_run other =
+		WARREN(&here, "run", "-d", "--name", "four", "-p", "0.0.0.0:18081:80", "host", "--", "sleep", "1000");
+	cr_assert(other.status == 4 && strstr(other.err, "is taken by a process of this host"), "%d %s", other.status,
+		other.err);
+}
+
+TEST(socket_mode, goes_beside_ports_that_are_translated, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	char answer[64];
+
+	run_passed(
+		&here, "web", WORDS("-p", "18079:79", "-p", "18080:80/tcp+socket", "-p", "18081:81"), WORDS("serve"));
+	instance_await_log(&here, "web", "serving\n");
+	expect_answer("127.0.0.1", 18080, "80\n");
+	auto_fd fd = dial("127.0.0.1", 18081);
+	cr_assert(fd < 0 && errno == ECONNREFUSED, "%s", answer_of(fd, answer));
+}
+
 TEST(socket_mode, what_no_network_cannot_have_is_refused, .fini = playground_rescue)
 {
 	auto_playground here = playground_new();

@@ -276,3 +276,46 @@ TEST(monitor, leaves_the_session_and_the_cgroup_of_its_caller)
 	cr_assert(strstr(text, "/_monitors\n"), "%s", text);
 	test_host_close(&test);
 }
+
+TEST(monitor, changes_what_becomes_of_the_log_while_it_runs)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec =
+		test_spec(&test, "web", "trap 'echo hup' HUP; echo up; while :; do sleep 0.05; done");
+
+	test_run(&test, &spec);
+	test_await_log(&test, "web", "up\n");
+	pid_t monitor = test_status(&test, "web").monitor;
+
+	spec.logging.driver = LOG_DRIVER_NONE;
+	ASSERT_OK(instance_update(&test.host, &spec, &err));
+	cr_assert(kill(monitor, SIGTERM) == 0);
+	/* It has no log any more, but reads on: a server that writes much is never held up. */
+	auto_fd dir = openat(test.host.log, "web", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct exec_options flood = {0};
+	int status;
+
+	strings_add(&test.arena, &flood.args, "/bin/sh");
+	strings_add(&test.arena, &flood.args, "-c");
+	strings_add(&test.arena, &flood.args, "yes | head -c 2000000 > /proc/1/fd/1");
+	ASSERT_OK(instance_exec(&test.host, "web", &flood, &status, &err));
+	cr_assert(status == 0);
+	spec.logging.driver = LOG_DRIVER_FILE;
+	spec.logging.max_size_bytes = 8192;
+	spec.logging.max_files = 1;
+	ASSERT_OK(instance_update(&test.host, &spec, &err));
+	cr_assert(kill(monitor, SIGTERM) == 0);
+	int64_t deadline = clock_ms() + TEST_TIMEOUT_MS;
+
+	do {
+		cr_assert(clock_ms() < deadline);
+		ASSERT_OK(instance_kill(&test.host, "web", SIGHUP, &err));
+		usleep(10000);
+	} while (!strstr(test_logs(&test, "web"), "hup\n"));
+	cr_assert(test_status(&test, "web").monitor == monitor);
+	fd_drop(&dir);
+	test_host_close(&test);
+}

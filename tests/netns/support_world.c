@@ -261,9 +261,8 @@ int udp_in(struct world *world, int netns, const char *address, uint16_t port)
 }
 
 /* 0: established; an errno; ETIMEDOUT: nothing happened in that time. */
-static int try_connect(struct world *world, int from, const struct ip_address *address, uint16_t port, int timeout_ms)
+static int await_connected(int fd, const struct ip_address *address, uint16_t port, int timeout_ms)
 {
-	auto_fd fd = socket_in(world, from, address->family, SOCK_STREAM);
 	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
 	union socket_address to;
 	socklen_t to_length = socket_address(&to, address, port), length = sizeof(int);
@@ -277,6 +276,24 @@ static int try_connect(struct world *world, int from, const struct ip_address *a
 		return ETIMEDOUT;
 	cr_assert(getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) == 0);
 	return failed;
+}
+
+static int try_connect(struct world *world, int from, const struct ip_address *address, uint16_t port, int timeout_ms)
+{
+	auto_fd fd = socket_in(world, from, address->family, SOCK_STREAM);
+
+	return await_connected(fd, address, port, timeout_ms);
+}
+
+int connection_from(struct world *world, int from, const char *source, const char *address, uint16_t port)
+{
+	const struct ip_address to = either(address);
+	int fd =
+		source ? bound_in(world, from, SOCK_STREAM, source, 0) : socket_in(world, from, to.family, SOCK_STREAM);
+
+	if (await_connected(fd, &to, port, REACH_MS) != 0)
+		fd_drop(&fd);
+	return fd;
 }
 
 bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port)

@@ -54,6 +54,8 @@ int udp_in(struct world *world, int netns, const char *address, uint16_t port);
 bool connects(struct world *world, int from, const char *address, uint16_t port);
 bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port);
 bool connects_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port);
+/* An established connection, to be closed; -1: none came about. source NULL: any address. */
+int connection_from(struct world *world, int from, const char *source, const char *address, uint16_t port);
 /* True when a connection from there is neither established nor refused for a moment: its packets are dropped. */
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port);
 bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16_t port);

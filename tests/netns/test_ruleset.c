@@ -528,3 +528,54 @@ TEST(ruleset, a_single_link_that_forwarded_before_goes_on_doing_so)
 	guest_close(&world, &guest);
 	world_close(&world);
 }
+
+/* Whether a connection from a socket of the host's with that mark is established. */
+static bool marked_connects(uint32_t mark, const char *address)
+{
+	bool is_six = strchr(address, ':');
+	auto_fd fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(3306)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(3306)};
+	struct pollfd established = {.fd = fd, .events = POLLOUT};
+
+	cr_assert(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0);
+	cr_assert(inet_pton(is_six ? AF_INET6 : AF_INET, address,
+			  is_six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) == 1);
+	connect(fd, is_six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_six ? sizeof(v6) : sizeof(v4));
+	return poll(&established, 1, mark ? 250 : 4000) == 1 && !(established.revents & POLLERR);
+}
+
+TEST(ruleset, a_socket_that_was_handed_over_begins_no_connection)
+{
+	NEEDS_ROOT();
+	static const char *const addresses[] = {"127.0.0.1", WAN_HOST, "::1", WAN6_HOST};
+	struct scene s;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.host, "0.0.0.0", 3306);
+	auto_fd server6 = net_has_ipv6() ? listen_in(&s.world, s.world.host, "::", 3306) : -1;
+
+	for (size_t i = 0; i < (server6 < 0 ? 2 : ARRAY_SIZE(addresses)); i++) {
+		cr_assert(marked_connects(0, addresses[i]), "%s without the mark", addresses[i]);
+		cr_assert(!marked_connects(NET_SOCKET_MARK, addresses[i]), "%s", addresses[i]);
+	}
+	fd_drop(&server);
+	fd_drop(&server6);
+	scene_close(&s);
+}
+
+/* What it accepts carries its mark, and answers. */
+TEST(ruleset, a_socket_that_was_handed_over_serves)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	const uint32_t mark = NET_SOCKET_MARK;
+	scene_open(&s);
+	auto_fd server = listen_in(&s.world, s.world.host, "0.0.0.0", 8080);
+
+	cr_assert(setsockopt(server, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0);
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 8080), "from outside");
+	cr_assert(accepted_from(server).s_addr == ip(WAN_OUTSIDE).s_addr);
+	cr_assert(connects(&s.world, s.world.host, "127.0.0.1", 8080), "from the host");
+	fd_drop(&server);
+	scene_close(&s);
+}

@@ -1,0 +1,514 @@
+/* Ports that several instances share: where connections really go. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "netns/balance_slots.h"
+#include "netns/elements.h"
+#include "netns/ruleset.h"
+#include "netns/session.h"
+#include "tests/netns/support_world.h"
+
+#define GUESTS 3
+#define ACCEPT_MS 4000
+#define DATAGRAM_MS 200
+
+struct scene {
+	struct world world;
+	struct arena arena;
+	struct guest guests[GUESTS];
+	int listeners[GUESTS]; /* on port 80 of each, of both families */
+};
+
+static int listen_both(struct scene *scene, const struct guest *guest)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
+
+	if (!net_has_ipv6())
+		return listen_in(&scene->world, guest->netns, "0.0.0.0", 80);
+	netns_enter(guest->netns);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	netns_enter(scene->world.host);
+	cr_assert(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 256) == 0);
+	return fd;
+}
+
+static void scene_open(struct scene *scene)
+{
+	*scene = (struct scene){0};
+	world_open(&scene->world);
+	outside_open(&scene->world);
+	struct network network =
+		network_of(&scene->world, "default", NETWORK_DEFAULT_SUBNET, true, true, &scene->arena);
+	for (int i = 0; i < GUESTS; i++) {
+		guest_open(&scene->world, &network, &scene->guests[i]);
+		scene->listeners[i] = listen_both(scene, &scene->guests[i]);
+	}
+}
+
+static void count_one(const struct element *element, void *context)
+{
+	(void)element;
+	++*(size_t *)context;
+}
+
+static size_t elements_in(struct scene *scene, const char *set)
+{
+	size_t count = 0;
+	struct error err;
+
+	ASSERT_OK(elements_dump(&scene->world.session->filter, set, count_one, &count, &err));
+	return count;
+}
+
+static size_t slots_in_use(struct scene *scene)
+{
+	static const char *const maps[] = {SET_BALANCED, SET_BALANCED_ANY, SET_STICKY, SET_STICKY_ANY, SET_BALANCED6,
+		SET_BALANCED_ANY6, SET_STICKY6, SET_STICKY_ANY6};
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		count += elements_in(scene, maps[i]);
+	return count;
+}
+
+static void scene_close(struct scene *scene)
+{
+	struct error err;
+
+	for (int i = 0; i < GUESTS; i++) {
+		ASSERT_OK(
+			balance_leave_all(&scene->world.state, scene->world.session, &scene->guests[i].endpoint, &err));
+		close(scene->listeners[i]);
+		guest_close(&scene->world, &scene->guests[i]);
+	}
+	cr_assert(slots_in_use(scene) == 0 && elements_in(scene, SET_CLAIMS) == 0, "slots or claims are left");
+	world_close(&scene->world);
+	arena_drop(&scene->arena);
+}
+
+static struct port port_of(const char *text)
+{
+	struct port port;
+	struct error err;
+
+	ASSERT_OK(port_parse(text, &port, &err));
+	return port;
+}
+
+static int join_with(struct scene *scene, int guest, const char *text, unsigned weight, struct error *err)
+{
+	struct port port = port_of(text);
+
+	return balance_join(&scene->world.state, scene->world.session, &port, &scene->guests[guest].endpoint, weight,
+		BALANCE_IN, err);
+}
+
+static void join(struct scene *scene, int guest, const char *text, unsigned weight)
+{
+	struct error err;
+
+	ASSERT_OK(join_with(scene, guest, text, weight, &err));
+}
+
+static void turn(struct scene *scene, int guest, const char *text, bool in)
+{
+	struct port port = port_of(text);
+	struct error err;
+
+	ASSERT_OK(balance_turn(
+		&scene->world.state, scene->world.session, &port, &scene->guests[guest].endpoint, in, &err));
+}
+
+static void leave(struct scene *scene, int guest, const char *text)
+{
+	struct port port = port_of(text);
+	struct error err;
+
+	ASSERT_OK(
+		balance_leave(&scene->world.state, scene->world.session, &port, &scene->guests[guest].endpoint, &err));
+}
+
+/* The guest that has the connection, and both ends of it. */
+struct connection {
+	int client, server, guest;
+};
+
+static struct connection connect_to(
+	struct scene *scene, int from, const char *source, const char *address, uint16_t port)
+{
+	struct connection connection = {
+		.client = connection_from(&scene->world, from, source, address, port), .server = -1, .guest = -1};
+	struct pollfd fds[GUESTS];
+
+	if (connection.client < 0)
+		return connection;
+	for (int i = 0; i < GUESTS; i++)
+		fds[i] = (struct pollfd){.fd = scene->listeners[i], .events = POLLIN};
+	cr_assert(poll(fds, GUESTS, ACCEPT_MS) == 1, "not exactly one has the connection");
+	for (int i = 0; i < GUESTS; i++)
+		if (fds[i].revents)
+			connection.guest = i;
+	connection.server = accept4(scene->listeners[connection.guest], NULL, NULL, SOCK_CLOEXEC);
+	cr_assert(connection.server >= 0);
+	return connection;
+}
+
+static void disconnect(struct connection *connection)
+{
+	fd_drop(&connection->client);
+	fd_drop(&connection->server);
+}
+
+static int guest_of(struct scene *scene, int from, const char *source, const char *address, uint16_t port)
+{
+	struct connection connection = connect_to(scene, from, source, address, port);
+
+	disconnect(&connection);
+	return connection.guest;
+}
+
+static bool carries(const struct connection *connection)
+{
+	struct pollfd arrives = {.fd = connection->server, .events = POLLIN};
+	char byte;
+
+	return send(connection->client, "x", 1, MSG_NOSIGNAL) == 1 && poll(&arrives, 1, ACCEPT_MS) == 1 &&
+	       recv(connection->server, &byte, 1, 0) == 1;
+}
+
+/* --- sharing ------------------------------------------------------------------------------------------------------ */
+
+TEST(balance, connections_are_shared_by_weight)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	int got[GUESTS] = {0};
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 3);
+	for (int i = 0; i < 64; i++)
+		got[guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080)]++;
+	cr_assert(got[0] == 16 && got[1] == 48, "%d and %d", got[0], got[1]);
+	scene_close(&s);
+}
+
+TEST(balance, ipv6_and_single_addresses_are_shared_alike)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	int got[GUESTS] = {0};
+	scene_open(&s);
+
+	for (int i = 0; i < GUESTS; i++) {
+		join(&s, i, "[::]:8080:80/tcp+balanced", 1);
+		join(&s, i, "[" WAN6_HOST "]:8081:80/tcp+sticky", 1);
+		join(&s, i, WAN_HOST ":8081:80/tcp+balanced", 1);
+	}
+	for (int i = 0; i < 64; i++)
+		got[guest_of(&s, s.world.outside, NULL, WAN6_HOST, 8080)]++;
+	cr_assert(got[0] + got[1] + got[2] == 64 && got[0] >= 21 && got[1] >= 21 && got[2] >= 21, "%d, %d, %d", got[0],
+		got[1], got[2]);
+	int first = guest_of(&s, s.world.outside, NULL, WAN6_HOST, 8081);
+	for (int i = 0; i < 8; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN6_HOST, 8081) == first);
+	memset(got, 0, sizeof(got));
+	for (int i = 0; i < 64; i++)
+		got[guest_of(&s, s.world.outside, NULL, WAN_HOST, 8081)]++;
+	cr_assert(got[0] >= 21 && got[1] >= 21 && got[2] >= 21, "%d, %d, %d", got[0], got[1], got[2]);
+	scene_close(&s);
+}
+
+TEST(balance, it_works_for_the_host_for_instances_and_by_loopback)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	for (int i = 0; i < 4; i++) {
+		cr_assert(guest_of(&s, s.world.host, NULL, WAN_HOST, 8080) >= 0, "the host by its own address");
+		cr_assert(guest_of(&s, s.world.host, NULL, "127.0.0.1", 8080) >= 0, "the host by loopback");
+		cr_assert(guest_of(&s, s.guests[0].netns, NULL, WAN_HOST, 8080) >= 0, "a member, perhaps itself");
+		cr_assert(guest_of(&s, s.guests[2].netns, NULL, WAN_HOST, 8080) >= 0, "another instance");
+	}
+	scene_close(&s);
+}
+
+TEST(balance, a_client_that_sticks_stays_with_its_member_and_moves_only_when_it_must)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	int before[32], moved = 0, had[GUESTS] = {0};
+	scene_open(&s);
+
+	for (int i = 0; i < GUESTS; i++)
+		join(&s, i, "8080:80/tcp+sticky", 1);
+	for (int c = 0; c < 32; c++) {
+		auto_free char *client = text_format("127.0.3.%d", c + 1);
+
+		before[c] = guest_of(&s, s.world.host, client, "127.0.0.1", 8080);
+		had[before[c]]++;
+		cr_assert(guest_of(&s, s.world.host, client, "127.0.0.1", 8080) == before[c]);
+	}
+	cr_assert(had[0] && had[1] && had[2], "32 clients are with %d, %d, %d", had[0], had[1], had[2]);
+	leave(&s, 1, "8080:80/tcp+sticky");
+	for (int c = 0; c < 32; c++) {
+		auto_free char *client = text_format("127.0.3.%d", c + 1);
+		int now = guest_of(&s, s.world.host, client, "127.0.0.1", 8080);
+
+		cr_assert(now == 0 || now == 2);
+		moved += now != before[c];
+	}
+	cr_assert(moved == had[1], "%d moved, %d had to", moved, had[1]);
+	scene_close(&s);
+}
+
+/* --- out and in --------------------------------------------------------------------------------------------------- */
+
+TEST(balance, a_member_that_is_out_keeps_its_connections_and_gets_no_new_ones)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct connection kept[8];
+	int of_first = 0;
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	for (int i = 0; i < 8; i++) {
+		kept[i] = connect_to(&s, s.world.outside, NULL, WAN_HOST, 8080);
+		of_first += kept[i].guest == 0;
+	}
+	cr_assert(of_first > 0);
+	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", false);
+	for (int i = 0; i < 20; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 1);
+	for (int i = 0; i < 8; i++)
+		cr_assert(carries(&kept[i]), "an established connection was lost");
+	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", true);
+	int again = 0;
+	for (int i = 0; i < 64; i++)
+		again += guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 0;
+	cr_assert(again == 32, "%d", again);
+	for (int i = 0; i < 8; i++)
+		disconnect(&kept[i]);
+	scene_close(&s);
+}
+
+TEST(balance, with_nobody_in_connections_are_refused_and_the_port_stays_taken)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port plain = port_of("0.0.0.0:8080:80");
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", false);
+	cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == -1);
+	ASSERT_FAILS(ports_publish(s.world.session, &s.guests[1].endpoint, &plain, 1, &err), ERROR_BUSY,
+		"port 0.0.0.0:8080/tcp is shared by other instances");
+	leave(&s, 0, "0.0.0.0:8080:80/tcp+balanced");
+	ASSERT_OK(ports_publish(s.world.session, &s.guests[1].endpoint, &plain, 1, &err));
+	scene_close(&s);
+}
+
+TEST(balance, one_takes_the_place_of_another)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port port = port_of("0.0.0.0:8080:80/tcp+balanced");
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	struct connection kept = connect_to(&s, s.world.outside, NULL, WAN_HOST, 8080);
+	ASSERT_OK(balance_switch(
+		&s.world.state, s.world.session, &port, &s.guests[kept.guest].endpoint, &s.guests[2].endpoint, &err));
+	int got[GUESTS] = {0};
+	for (int i = 0; i < 64; i++)
+		got[guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080)]++;
+	cr_assert(got[kept.guest] == 0 && got[!kept.guest] == 32 && got[2] == 32);
+	cr_assert(carries(&kept));
+	disconnect(&kept);
+	scene_close(&s);
+}
+
+static int datagram_at(struct scene *s, int client, const int *servers)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5300), .sin_addr = ip(WAN_HOST)};
+	struct pollfd fds[GUESTS];
+	char byte;
+
+	(void)s;
+	cr_assert(sendto(client, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	for (int i = 0; i < GUESTS; i++)
+		fds[i] = (struct pollfd){.fd = servers[i], .events = POLLIN};
+	if (poll(fds, GUESTS, DATAGRAM_MS) != 1)
+		return -1;
+	for (int i = 0; i < GUESTS; i++)
+		if (fds[i].revents && recv(servers[i], &byte, 1, 0) == 1)
+			return i;
+	return -1;
+}
+
+TEST(balance, a_udp_client_that_goes_on_sending_comes_to_another_when_its_member_leaves)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	int servers[GUESTS];
+	scene_open(&s);
+	auto_fd client = udp_in(&s.world, s.world.outside, "0.0.0.0", 4000);
+
+	for (int i = 0; i < GUESTS; i++) {
+		servers[i] = udp_in(&s.world, s.guests[i].netns, "0.0.0.0", 53);
+		join(&s, i, "0.0.0.0:5300:53/udp+balanced", 1);
+	}
+	int first = -1;
+	/* A link that has just come up drops what it is given first. */
+	for (int tries = 0; tries < 20 && first < 0; tries++)
+		first = datagram_at(&s, client, servers);
+	cr_assert(first >= 0);
+	for (int i = 0; i < 4; i++)
+		cr_assert(datagram_at(&s, client, servers) == first, "a flow stays");
+	leave(&s, first, "0.0.0.0:5300:53/udp+balanced");
+	int second = datagram_at(&s, client, servers);
+	cr_assert(second >= 0 && second != first);
+	for (int i = 0; i < GUESTS; i++)
+		close(servers[i]);
+	fd_drop(&client);
+	scene_close(&s);
+}
+
+/* --- who may ------------------------------------------------------------------------------------------------------ */
+
+TEST(balance, a_port_that_somebody_has_alone_or_shares_otherwise_is_refused)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port plain = port_of("8080:80");
+	scene_open(&s);
+	auto_fd listener = listen_in(&s.world, s.world.host, "127.0.0.1", 8081);
+
+	ASSERT_OK(ports_publish(s.world.session, &s.guests[0].endpoint, &plain, 1, &err));
+	ASSERT_FAILS(join_with(&s, 1, "8080:80/tcp+balanced", 1, &err), ERROR_BUSY,
+		"shared port 127.0.0.1:8080/tcp: port 127.0.0.1:8080/tcp is published by the instance at 10.88.0.1");
+	ASSERT_FAILS(join_with(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1, &err), ERROR_BUSY,
+		"is published by the instance at 10.88.0.1");
+	ASSERT_FAILS(
+		join_with(&s, 1, "8081:80/tcp+balanced", 1, &err), ERROR_BUSY, "is taken by a process of this host");
+	join(&s, 1, "8082:80/tcp+balanced", 1);
+	ASSERT_FAILS(join_with(&s, 2, "8082:80/tcp+sticky", 1, &err), ERROR_BUSY,
+		"shared port 127.0.0.1:8082/tcp: is balanced for those who have it already");
+	cr_assert(slots_in_use(&s) == BALANCE_SLOTS, "a refused member left something");
+	fd_drop(&listener);
+	scene_close(&s);
+}
+
+/* The mark that a number is used on one address stays behind. */
+TEST(balance, a_number_that_was_once_used_on_one_address_can_be_shared_on_any)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port plain = port_of("8080:80");
+	scene_open(&s);
+
+	ASSERT_OK(ports_publish(s.world.session, &s.guests[0].endpoint, &plain, 1, &err));
+	ASSERT_OK(ports_unpublish(s.world.session, &s.guests[0].endpoint, &plain, 1, &err));
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 1);
+	scene_close(&s);
+}
+
+/* As after `nft flush ruleset`: the table is new, the record is not. */
+TEST(balance, members_find_their_slots_again_in_a_new_table)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port port = port_of("0.0.0.0:8080:80/tcp+balanced");
+	scene_open(&s);
+
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	turn(&s, 1, "0.0.0.0:8080:80/tcp+balanced", false);
+	command("/usr/sbin/nft flush ruleset");
+	cr_assert(net_host_up(&s.world.state, &err) == 1);
+	for (int i = 0; i < 2; i++)
+		ASSERT_OK(balance_join(
+			&s.world.state, s.world.session, &port, &s.guests[i].endpoint, 1, BALANCE_AS_BEFORE, &err));
+	for (int i = 0; i < 4; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 0, "who was out is out");
+	scene_close(&s);
+}
+
+/* --- slots -------------------------------------------------------------------------------------------------------- */
+
+static void expect_quotas(struct balance *balance, const int before[BALANCE_SLOTS], const unsigned *quotas, int kept)
+{
+	int after[BALANCE_SLOTS], same = 0;
+	unsigned had[BALANCE_MEMBERS_MAX] = {0};
+
+	slots_share(balance, before, after);
+	for (int i = 0; i < BALANCE_SLOTS; i++) {
+		cr_assert(after[i] >= 0 && after[i] < (int)balance->count, "slot %d is nobody's", i);
+		had[after[i]]++;
+		same += after[i] == before[i];
+	}
+	for (size_t i = 0; i < balance->count; i++)
+		cr_assert(had[i] == quotas[i], "member %zu has %u, not %u", i, had[i], quotas[i]);
+	cr_assert(same == kept, "%d of 64 kept, not %d", same, kept);
+}
+
+TEST(balance, slots_are_shared_by_weight_and_moved_as_little_as_can_be)
+{
+	struct balance balance = {.port.published = 80,
+		.count = 3,
+		.members = {{.weight = 2, .in = true}, {.weight = 1, .in = true}, {.weight = 1, .in = true}}};
+	int before[BALANCE_SLOTS], now[BALANCE_SLOTS];
+
+	for (int i = 0; i < BALANCE_SLOTS; i++)
+		before[i] = NO_MEMBER;
+	expect_quotas(&balance, before, (unsigned[]){32, 16, 16}, 0);
+	slots_share(&balance, before, now);
+	balance.members[2].in = false;
+	balance.members[0].weight = 1;
+	expect_quotas(&balance, now, (unsigned[]){32, 32, 0}, 48);
+	balance.members[2].in = true;
+	balance.members[2].weight = 100;
+	expect_quotas(&balance, now, (unsigned[]){1, 1, 62}, 18);
+}
+
+TEST(balance, every_member_has_a_slot_however_many_and_however_light)
+{
+	struct balance balance = {.port.published = 80, .count = BALANCE_MEMBERS_MAX};
+	int before[BALANCE_SLOTS];
+	unsigned quotas[BALANCE_MEMBERS_MAX];
+
+	for (int i = 0; i < BALANCE_SLOTS; i++) {
+		before[i] = NO_MEMBER;
+		balance.members[i] = (struct balance_member){.weight = i ? 1 : 100, .in = true};
+		quotas[i] = 1;
+	}
+	expect_quotas(&balance, before, quotas, 0);
+}
+
+TEST(balance, with_nobody_in_all_slots_are_nobodys)
+{
+	struct balance balance = {.count = 1, .members = {{.weight = 1}}};
+	int before[BALANCE_SLOTS] = {0}, after[BALANCE_SLOTS];
+
+	slots_share(&balance, before, after);
+	for (int i = 0; i < BALANCE_SLOTS; i++)
+		cr_assert(after[i] == NO_MEMBER);
+}
