@@ -194,6 +194,10 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 
 		if (instance_status_read(&cli->arena, &cli->host, names.items[i], &status, err) < 0)
 			return -1;
+		struct end_list ends;
+
+		if (instance_ends_read(&cli->arena, &cli->host, names.items[i], &ends, &ignored) == 0)
+			status.ends = &ends;
 		bool have = is_up(&status) &&
 			    instance_limits_read(&cli->arena, &cli->host, &status, &limits, &ignored) == 0;
 		instance_status_encode(encoder, &status, have ? &limits : NULL);

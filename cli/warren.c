@@ -61,6 +61,7 @@ static const struct command *const order[] = {
 	&events_command,
 	&usage_command,
 	&healthcheck_command,
+	&why_command,
 	&wait_command,
 	&set_command,
 	&rename_command,

@@ -69,6 +69,7 @@ struct exit_record end_judge(const struct end *end)
 			  : end->wait_status < 0 ? 128 + SIGKILL
 						 : shell_status(end->wait_status),
 		.at_ms = clock_real_ms(),
+		.oom_kills = end->oom_kills > 0 ? end->oom_kills : 0,
 	};
 }
 
@@ -177,6 +178,7 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 			*err = record_err;
 		released = -1;
 	}
+	ends_note(instance, run, &with_count);
 	instance_event_end(instance, &with_count);
 	/* A cgroup that would not go is tried again by the next start or remove, which look for it. */
 	killed_forget(instance->live);

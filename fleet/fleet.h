@@ -81,6 +81,22 @@ struct exit_record {
 	int64_t at_ms;	    /* CLOCK_REALTIME; 0: never ran */
 	int64_t restarts;   /* by the restart policy before this end */
 	const char *detail; /* one line, e.g. the start's error; may be NULL */
+	int64_t oom_kills;  /* during the run; not kept in exit.json */
+};
+
+/* One end as `why` tells it: at most ten are kept, over restarts and stops. */
+struct end_report {
+	enum end_reason reason;
+	int status;
+	int64_t at_ms, lived_ms; /* at: CLOCK_REALTIME */
+	int64_t oom_kills;	 /* processes of it that the kernel killed for want of memory, in that run */
+	int64_t restarts;	 /* by the restart policy, before this end */
+	const char *detail;
+	struct strings log; /* its last lines before, when nobody asked for the end: "time stderr text" */
+};
+struct end_list {
+	struct end_report *items; /* the oldest first */
+	size_t count;
 };
 
 /* What the health check of a running instance says; HEALTH_NONE: nothing is asked, or it does not run. */
@@ -122,7 +138,8 @@ struct instance_status {
 	int64_t log_dropped_bytes;
 	struct exit_record last;
 	struct health_status health;
-	const char *damage; /* why it is damaged */
+	const struct end_list *ends; /* for inspect; NULL: not asked for */
+	const char *damage;	     /* why it is damaged */
 };
 
 /* Makes the instance: claims the name, takes slot and address, prepares its root. On failure nothing is left.
@@ -245,6 +262,9 @@ MUST_CHECK int instance_exec(
 
 MUST_CHECK int instance_status_read(
 	struct arena *arena, struct host *host, const char *name, struct instance_status *out, struct error *err);
+/* The last ends; none when it has never run. */
+MUST_CHECK int instance_ends_read(
+	struct arena *arena, struct host *host, const char *name, struct end_list *out, struct error *err);
 struct instance_list {
 	struct instance_status *items; /* sorted by name, digits by value: site-2 before site-10 */
 	size_t count;
@@ -257,6 +277,7 @@ MUST_CHECK int instance_select(struct arena *arena, struct host *host, const str
 /* The `inspect` document. */
 void instance_status_encode(
 	struct encoder *encoder, const struct instance_status *status, const struct cgroup_limits *in_kernel);
+void instance_ends_encode(struct encoder *encoder, const char *key, const struct end_list *ends);
 /* What the kernel has as limits, for inspect; fails when it does not run. */
 MUST_CHECK int instance_limits_read(struct arena *arena, struct host *host, const struct instance_status *status,
 	struct cgroup_limits *out, struct error *err);

@@ -76,6 +76,8 @@ struct health {
 void health_begin(struct health *health, const struct health_check *check, int64_t now_ms, int64_t real_ms);
 /* True when the state has changed. now_ms and real_ms: when the answer was there. */
 bool health_take(struct health *health, const struct health_answer *answer, int64_t now_ms, int64_t real_ms);
+/* What the last answer said; NULL: nothing yet. Valid until the next is taken. */
+const char *health_last_words(const struct health *health);
 /* No answer counts for now (it is paused): asks again after the interval. */
 void health_put_off(struct health *health, int64_t now_ms);
 

@@ -70,6 +70,13 @@ void health_put_off(struct health *health, int64_t now_ms)
 	health->due_ms = now_ms + health->check.interval_ms;
 }
 
+const char *health_last_words(const struct health *health)
+{
+	if (!health->note_count)
+		return NULL;
+	return health->notes[(health->note_count - 1) % HEALTH_RESULTS_MAX].answer.output;
+}
+
 static void note_add(struct health *health, const struct health_answer *answer, int64_t real_ms)
 {
 	struct health_note *note = &health->notes[health->note_count++ % HEALTH_RESULTS_MAX];

@@ -102,6 +102,29 @@ static void encode_health_status(struct encoder *encoder, const struct health_st
 	encode_object_end(encoder);
 }
 
+static void encode_end(struct encoder *encoder, const struct end_report *end)
+{
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "reason", end_reason_names[end->reason]);
+	encode_integer(encoder, "status", end->status);
+	encode_time(encoder, "at", end->at_ms);
+	encode_integer(encoder, "lived_ms", end->lived_ms);
+	if (end->oom_kills)
+		encode_integer(encoder, "oom_kills", end->oom_kills);
+	encode_integer(encoder, "restarts", end->restarts);
+	encode_string(encoder, "detail", end->detail);
+	encode_strings(encoder, "log", &end->log);
+	encode_object_end(encoder);
+}
+
+void instance_ends_encode(struct encoder *encoder, const char *key, const struct end_list *ends)
+{
+	encode_array_begin(encoder, key);
+	for (size_t i = 0; i < ends->count; i++)
+		encode_end(encoder, &ends->items[i]);
+	encode_array_end(encoder);
+}
+
 static void encode_limits(struct encoder *encoder, const struct cgroup_limits *limits)
 {
 	const struct {
@@ -163,6 +186,8 @@ void instance_status_encode(
 	encode_integer(encoder, "log_dropped_bytes", status->log_dropped_bytes);
 	encode_health_status(encoder, &status->health);
 	encode_last(encoder, &status->last);
+	if (status->ends)
+		instance_ends_encode(encoder, "ends", status->ends);
 	if (in_kernel)
 		encode_limits(encoder, in_kernel);
 	if (status->spec)

@@ -129,6 +129,8 @@ MUST_CHECK int run_release(struct instance *instance, const struct run *run, str
 /* run_release(), then the exit record, then run.json is gone. monitor.lock is held or nobody can take it. */
 MUST_CHECK int run_finish(
 	struct instance *instance, const struct run *run, const struct exit_record *exit, struct error *err);
+/* ends.c: adds it to the ends that are kept. Never fails: what cannot be written is lost. */
+void ends_note(struct instance *instance, const struct run *run, const struct exit_record *exit);
 /* Why it ended. status as waitpid(2), or -1: unknown (it was nobody's child). oom_kills: since the run began. */
 struct end {
 	int wait_status;

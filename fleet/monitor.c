@@ -95,6 +95,8 @@ static struct exit_record run_judge(struct monitor *monitor)
 		end.wait_status = -1;
 	fd_drop(&monitor->launched.pidfd);
 	exit = end_judge(&end);
+	if (exit.reason == END_UNHEALTHY)
+		exit.detail = health_last_words(&monitor->health);
 	/* Switched off from inside: nobody shall start it again but who says so. */
 	if (exit.reason == END_STOPPED && end.desired != DESIRED_STOPPED &&
 		desired_write(monitor->instance.dir, DESIRED_STOPPED, &ignored) < 0)
@@ -180,6 +182,7 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 		usage_note(&monitor->instance, &monitor->run, false);
 		if (exit_write(monitor->instance.dir, exit, &ignored) < 0)
 			log_debug("%s", ignored.text);
+		ends_note(&monitor->instance, &monitor->run, exit);
 		instance_event_end(&monitor->instance, exit);
 		runs = turn_await(monitor, delay_ms);
 		if (runs)

@@ -4,6 +4,7 @@
  *                                  again only when a stopped one changes its network.
  *   instances/<name>/desired       what its owner wants: "running", "stopped", "paused". Written by commands.
  *   instances/<name>/exit.json     how its last run ended. Written by whoever holds monitor.lock.
+ *   instances/<name>/ends.log      the last ends, with what the log said before (ends.c). Written with exit.json.
  *   instances/<name>/exit.last.json  the same, put aside when the next run begins.
  *   live/<name>/run.json           the present run; on tmpfs. Exists exactly while there is something to clean up.
  *   live/<name>/health.json        what its health check says (health.h). Written by whoever holds monitor.lock.

@@ -60,9 +60,8 @@ static void run_break_off(struct monitor *monitor)
 static void state_announce(struct monitor *monitor)
 {
 	const struct health *health = &monitor->health;
-	const struct health_note *last = &health->notes[(health->note_count - 1) % HEALTH_RESULTS_MAX];
 
-	instance_event(&monitor->instance, EVENT_HEALTH, health_state_names[health->state], last->answer.output);
+	instance_event(&monitor->instance, EVENT_HEALTH, health_state_names[health->state], health_last_words(health));
 }
 
 static bool is_paused(const struct monitor *monitor)

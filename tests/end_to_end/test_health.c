@@ -61,6 +61,28 @@ TEST(health, flags_make_a_check_and_its_state_is_shown, .fini = playground_rescu
 	WARREN_OK(&here, "rm", "-f", "blog");
 }
 
+TEST(health, why_tells_of_the_ends, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	auto_run refused = WARREN(&here, "why", "nonesuch");
+
+	cr_assert(refused.status == 3, "%s", refused.err);
+	auto_run crash = WARREN(&here, "run", "--name", "job", "host", "--", "sh", "-c", "echo no disk >&2; exit 9");
+
+	cr_assert(crash.status == 9, "%s", crash.err);
+	auto_run why = WARREN(&here, "why", "job");
+
+	cr_assert(strstr(why.out, "job: stopped\n  20") == why.out, "%s%s", why.out, why.err);
+	cr_assert(strstr(why.out, "  exited, exit 9, after ") && strstr(why.out, "Z stderr no disk\n"), "%s", why.out);
+	const struct json *ends = json_get(instance_inspect(&here, "job"), "ends");
+
+	cr_assert(ends && ends->count == 1);
+	cr_assert_str_eq(json_get(ends->first, "status")->text, "9");
+	auto_run json = WARREN(&here, "why", "--json", "job");
+
+	cr_assert(strstr(json.out, "\"job\": [") && strstr(json.out, "\"reason\": \"exited\""), "%s", json.out);
+}
+
 TEST(health, wrong_flags_are_refused, .fini = playground_rescue)
 {
 	auto_playground here = playground_new();
