@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,6 +15,7 @@
 /* How long the record of an end may take. */
 #define RECORD_WAIT_MS 2000
 #define RECORD_LOOK_MS 10
+#define WORDS_MAX 200
 /* A check comes to an answer by itself: its start period, then so many failures. This only bounds odd ones. */
 #define HEALTH_TIMEOUT_MS (15 * 60 * 1000)
 
@@ -54,16 +56,35 @@ static bool was_its_work(const struct watched *watched, const struct exit_record
 	       (spec->restart.policy == RESTART_NO || spec->restart.policy == RESTART_ON_FAILURE);
 }
 
+/* The last line of its log, which mostly says why; "" when it said nothing. */
+static const char *last_words(struct gate *gate, const char *name)
+{
+	const struct logs_options options = {.tail = {true, 1}};
+	auto_fd file = memfd_create("last-words", MFD_CLOEXEC);
+	char *line = arena_new_array(&gate->arena, WORDS_MAX, char);
+	struct error ignored;
+	ssize_t length;
+
+	if (file < 0 || instance_logs(gate->wave->steps->host, name, &options, file, file, &ignored) < 0)
+		return "";
+	length = pread(file, line, WORDS_MAX - 1, 0);
+	line[length > 0 ? length : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
 static void watched_ended(struct gate *gate, struct watched *watched)
 {
 	struct exit_record end = end_read(gate, watched->name);
+	const char *words;
 	struct error why;
 
 	fd_drop(&watched->pidfd);
 	if (was_its_work(watched, &end))
 		return;
-	fail(&why, ERROR_SYSTEM, "%s ended right after its start (%s, status %d); see `warren logs %s`", watched->name,
-		end_reason_names[end.reason], end.status, watched->name);
+	words = last_words(gate, watched->name);
+	fail(&why, ERROR_SYSTEM, "%s ended right after its start (%s, status %d)%s%s", watched->name,
+		end_reason_names[end.reason], end.status, *words ? ": " : "", words);
 	member_fail(watched->member, &why);
 }
 
