@@ -7,15 +7,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "netns/address.h"
 #include "netns/rates.h"
@@ -249,6 +252,18 @@ static int attach_refuse(const struct endpoint *endpoint, const struct request *
 	return fail(err, ERROR_BUSY, "attach %s: address %s is routed to another link", name, address);
 }
 
+/* The table drops what an instance says as a router, but a table can be flushed, and a link like this one would believe
+ * it. There is no message for that, so a file: absent without IPv6. */
+static void link_ignore_routers(unsigned slot)
+{
+	struct error ignored = {0};
+	char name[IFNAMSIZ], path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", link_name(slot, name));
+	if (file_write(AT_FDCWD, path, "0", &ignored) < 0)
+		return;
+}
+
 int endpoint_attach(
 	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err)
 {
@@ -273,6 +288,7 @@ int endpoint_attach(
 		if (events < 0)
 			return -1;
 	}
+	link_ignore_routers(endpoint->slot);
 	return 0;
 }
 

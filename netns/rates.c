@@ -115,7 +115,8 @@ static int rate_look(struct netlink *netlink, int index, uint64_t *bits, struct 
 
 	*bits = 0;
 	request_begin(&request, netlink, buffer, sizeof(buffer));
-	put_qdisc(&request, RTM_GETQDISC, 0, index, "read the rate of the link");
+	/* Without the flag only listeners to notifications hear it. */
+	put_qdisc(&request, RTM_GETQDISC, NLM_F_ECHO, index, "read the rate of the link");
 	if (request_exchange(netlink, &request, rate_note, bits, err) < 0 && request.errnum != ENOENT)
 		return -1;
 	return 0;

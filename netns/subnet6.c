@@ -89,8 +89,7 @@ static const struct {
 	struct subnet6 range;
 	const char *what;
 } reserved[] = {
-	{{{{{0}}}, 8}, "reserved, loopback and IPv4 in disguise"},
-	{{{{{0, 0x64, 0xff, 0x9b}}}, 96}, "translation to IPv4"},
+	{{{{{0}}}, 8}, "loopback, and IPv4 in disguise"},
 	{{{{{0xfe, 0x80}}}, 10}, "link-local"},
 	{{{{{0xff}}}, 8}, "multicast"},
 };

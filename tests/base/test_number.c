@@ -25,6 +25,45 @@ TEST(number, refuses_whatever_is_not_digits_alone)
 	ASSERT_FAILS(number_parse(" 1", 0, 9, &value, &err), ERROR_USAGE, "\" 1\" is not a whole number");
 }
 
+TEST(number, rates_count_in_powers_of_a_thousand)
+{
+	static const struct {
+		const char *text, *shown;
+		int64_t bits;
+	} right[] = {
+		{"64000", "64K", 64000}, {"64k", "64K", 64000}, {"100M", "100M", 100000000},
+		{"100mbit", "100M", 100000000}, {"1.5G", "1.500G", 1500000000}, {"2.5Gbit", "2.500G", 2500000000},
+		{"1T", "1T", 1000000000000}, {"64001", "64K", 64000}, /* whole bytes */
+	};
+	static const struct {
+		const char *text, *expected;
+	} wrong[] = {
+		{"", "is not a rate such as 100M or 1.5G (bits per second)"},
+		{"fast", "\"fast\" is not a rate"},
+		{"100MB", "\"100MB\" is not a rate"},
+		{"100Mib", "\"100Mib\" is not a rate"},
+		{"1.5", "\"1.5\" is not a rate"},
+		{"-1M", "\"-1M\" is not a rate"},
+		{"100 M", "\"100 M\" is not a rate"},
+		{"100", "100 is less than 64K bits per second; 100M are so many megabits"},
+		{"63.999K", "63.999K is less than 64K bits per second"},
+		{"0", "0 is less than 64K bits per second"},
+		{"1001G", "1001G is more than 1T bits per second"},
+		{"99999999999999999999T", "is more than 1T bits per second"},
+	};
+	struct error err;
+	char buffer[24];
+	int64_t bits;
+
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		ASSERT_OK(bitrate_parse(right[i].text, &bits, &err));
+		cr_assert(bits == right[i].bits, "%s: %jd", right[i].text, (intmax_t)bits);
+		cr_assert_str_eq(bitrate_format(bits, buffer), right[i].shown);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ASSERT_FAILS(bitrate_parse(wrong[i].text, &bits, &err), ERROR_USAGE, wrong[i].expected);
+}
+
 TEST(number, says_value_and_range)
 {
 	struct error err;

@@ -328,7 +328,9 @@ bool is_unreachable(struct world *world, int from, const char *address, uint16_t
 {
 	const struct ip_address to = either(address);
 
-	return try_connect(world, from, &to, port, REACH_MS) == EHOSTUNREACH;
+	/* Which ICMPv6 says in another word: no route. */
+	int failed = try_connect(world, from, &to, port, REACH_MS);
+	return failed == EHOSTUNREACH || (to.family == AF_INET6 && failed == ENETUNREACH);
 }
 
 bool is_dropped(struct world *world, int from, const char *address, uint16_t port)

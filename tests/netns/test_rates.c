@@ -1,0 +1,188 @@
+/* Rates, by what really goes through. */
+#include "netns/rates.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "tests/netns/support_world.h"
+
+#define MEGABIT UINT64_C(1000000)
+#define MEASURE_MS 600
+
+/* A connection between the host and an instance: both ends, not blocking. */
+struct wire {
+	int host, inside;
+};
+
+static void wire_open(struct world *world, struct guest *guest, struct wire *wire)
+{
+	auto_fd listener = listen_in(world, guest->netns, "0.0.0.0", 80);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = guest->endpoint.address, .sin_port = htons(80)};
+	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
+
+	wire->host = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cr_assert(connect(wire->host, (struct sockaddr *)&to, sizeof(to)) == 0 || errno == EINPROGRESS);
+	cr_assert(poll(&poll_fd, 1, SLOWLY(4000)) == 1);
+	wire->inside = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	cr_assert(wire->inside >= 0);
+}
+
+static void wire_close(struct wire *wire)
+{
+	close(wire->host);
+	close(wire->inside);
+}
+
+/* Megabits per second that arrive while the sender always has more. */
+static double throughput(int from, int to)
+{
+	static char piece[65536];
+	int64_t start = clock_ms(), now = start;
+	uint64_t bytes = 0;
+	ssize_t length;
+
+	for (; now - start < SLOWLY(MEASURE_MS); now = clock_ms()) {
+		struct pollfd poll_fds[] = {{.fd = to, .events = POLLIN}, {.fd = from, .events = POLLOUT}};
+
+		poll(poll_fds, 2, 20);
+		for (int i = 0; i < 16 && send(from, piece, sizeof(piece), MSG_NOSIGNAL) > 0; i++)
+			continue;
+		while ((length = recv(to, piece, sizeof(piece), 0)) > 0)
+			bytes += (uint64_t)length;
+	}
+	return (double)bytes * 8 / 1000 / (double)(now - start);
+}
+
+static void expect_about(const char *what, double measured, double megabits)
+{
+	cr_assert(measured > 0.6 * megabits && measured < 1.5 * megabits, "%s: %.1f Mbit/s instead of %.1f", what,
+		measured, megabits);
+}
+
+struct scene {
+	struct world world;
+	struct arena arena;
+	struct guest guest;
+};
+
+static void scene_open(struct scene *scene)
+{
+	*scene = (struct scene){0};
+	world_open(&scene->world);
+	struct network network = network_of(&scene->world, "shop", "10.44.0.0/16", false, true, &scene->arena);
+	guest_open(&scene->world, &network, &scene->guest);
+}
+
+static void scene_close(struct scene *scene)
+{
+	guest_close(&scene->world, &scene->guest);
+	world_close(&scene->world);
+	arena_drop(&scene->arena);
+}
+
+static void rates_are(struct scene *scene, uint64_t egress, uint64_t ingress)
+{
+	struct link_rates rates;
+	struct error err;
+
+	ASSERT_OK(endpoint_rates_read(
+		scene->world.session, scene->guest.endpoint.slot, scene->guest.netns, &rates, &err));
+	cr_assert(rates.egress_bits == egress && rates.ingress_bits == ingress, "egress %ju, ingress %ju",
+		(uintmax_t)rates.egress_bits, (uintmax_t)rates.ingress_bits);
+}
+
+static void set(struct scene *scene, uint64_t egress, uint64_t ingress)
+{
+	struct error err;
+
+	scene->guest.endpoint.rates = (struct link_rates){egress, ingress};
+	ASSERT_OK(endpoint_rates_set(scene->world.session, &scene->guest.endpoint, scene->guest.netns, &err));
+	rates_are(scene, egress, ingress);
+}
+
+TEST(rates, both_directions_are_limited_apart_and_changed_while_a_connection_lasts)
+{
+	NEEDS_ROOT();
+	struct scene scene;
+	struct wire wire;
+	scene_open(&scene);
+	wire_open(&scene.world, &scene.guest, &wire);
+
+	rates_are(&scene, 0, 0);
+	double free_out = throughput(wire.inside, wire.host);
+	set(&scene, 8 * MEGABIT, 24 * MEGABIT);
+	throughput(wire.inside, wire.host); /* what is under way */
+	expect_about("egress", throughput(wire.inside, wire.host), 8);
+	throughput(wire.host, wire.inside);
+	expect_about("ingress", throughput(wire.host, wire.inside), 24);
+	set(&scene, 32 * MEGABIT, 24 * MEGABIT);
+	throughput(wire.inside, wire.host);
+	expect_about("a higher egress", throughput(wire.inside, wire.host), 32);
+	set(&scene, 0, 24 * MEGABIT);
+	throughput(wire.inside, wire.host);
+	double lifted = throughput(wire.inside, wire.host);
+	cr_assert(free_out > 100 && lifted > 100, "without a limit %.1f and %.1f Mbit/s", free_out, lifted);
+	set(&scene, 0, 0);
+	wire_close(&wire);
+	scene_close(&scene);
+}
+
+TEST(rates, an_instance_has_them_from_its_first_packet)
+{
+	NEEDS_ROOT();
+	AUTO(arena_drop) struct arena arena = {0};
+	struct world world;
+	struct guest guest = {.endpoint = {.slot = 9, .network_number = 1, .rates = {MEGABIT, 10000 * MEGABIT}}};
+	struct link_rates rates;
+	struct error err;
+	world_open(&world);
+	guest.endpoint.address = ip("10.44.0.9");
+	guest.netns = netns_new();
+
+	ASSERT_OK(endpoint_attach(world.session, &guest.endpoint, guest.netns, 1000, &err));
+	netns_enter(guest.netns);
+	ASSERT_OK(endpoint_configure_inside(&guest.endpoint, &err));
+	netns_enter(world.host);
+	ASSERT_OK(endpoint_rates_read(world.session, 9, guest.netns, &rates, &err));
+	cr_assert(rates.egress_bits == MEGABIT);
+	cr_assert(rates.ingress_bits == 10000 * MEGABIT, "%ju", (uintmax_t)rates.ingress_bits);
+	close(guest.netns);
+	await_gone(&world, 9);
+	world_close(&world);
+}
+
+/* More than 32 bits of bytes per second, and a value at either end. */
+TEST(rates, are_what_was_said_from_the_least_to_the_most)
+{
+	NEEDS_ROOT();
+	static const uint64_t values[] = {BITRATE_MIN, 100 * MEGABIT, 40000 * MEGABIT, BITRATE_MAX};
+	struct scene scene;
+	scene_open(&scene);
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		set(&scene, values[i], values[ARRAY_SIZE(values) - 1 - i]);
+	scene_close(&scene);
+}
+
+TEST(rates, a_namespace_without_eth0_is_refused_and_the_process_is_where_it_was)
+{
+	NEEDS_ROOT();
+	struct scene scene;
+	struct endpoint endpoint;
+	struct error err;
+	scene_open(&scene);
+	auto_fd empty = netns_new();
+
+	endpoint = scene.guest.endpoint;
+	endpoint.rates.egress_bits = MEGABIT;
+	ASSERT_FAILS(endpoint_rates_set(scene.world.session, &endpoint, empty, &err), ERROR_SYSTEM,
+		"limit the rate of the link");
+	rates_are(&scene, 0, 0);
+	cr_assert(endpoint_exists(scene.world.session, endpoint.slot));
+	fd_drop(&empty);
+	scene_close(&scene);
+}
