@@ -57,10 +57,19 @@ static double throughput(int from, int to)
 	return (double)bytes * 8 / 1000 / (double)(now - start);
 }
 
-static void expect_about(const char *what, double measured, double megabits)
+/* Never above the rate; close to it sooner or later, for others use the machine as well. The first measurement is of
+ * what was under way before. */
+static void expect_about(const char *what, int from, int to, double megabits)
 {
-	cr_assert(measured > 0.6 * megabits && measured < 1.5 * megabits, "%s: %.1f Mbit/s instead of %.1f", what,
-		measured, megabits);
+	double measured = throughput(from, to);
+
+	for (int attempt = 0; attempt < 8; attempt++) {
+		measured = throughput(from, to);
+		cr_assert(measured < 1.5 * megabits, "%s: %.1f Mbit/s, above %.1f", what, measured, megabits);
+		if (measured > 0.6 * megabits)
+			return;
+	}
+	cr_assert(false, "%s: %.1f Mbit/s, far below %.1f", what, measured, megabits);
 }
 
 struct scene {
@@ -115,13 +124,10 @@ TEST(rates, both_directions_are_limited_apart_and_changed_while_a_connection_las
 	rates_are(&scene, 0, 0);
 	double free_out = throughput(wire.inside, wire.host);
 	set(&scene, 8 * MEGABIT, 24 * MEGABIT);
-	throughput(wire.inside, wire.host); /* what is under way */
-	expect_about("egress", throughput(wire.inside, wire.host), 8);
-	throughput(wire.host, wire.inside);
-	expect_about("ingress", throughput(wire.host, wire.inside), 24);
+	expect_about("egress", wire.inside, wire.host, 8);
+	expect_about("ingress", wire.host, wire.inside, 24);
 	set(&scene, 32 * MEGABIT, 24 * MEGABIT);
-	throughput(wire.inside, wire.host);
-	expect_about("a higher egress", throughput(wire.inside, wire.host), 32);
+	expect_about("a higher egress", wire.inside, wire.host, 32);
 	set(&scene, 0, 24 * MEGABIT);
 	throughput(wire.inside, wire.host);
 	double lifted = throughput(wire.inside, wire.host);
