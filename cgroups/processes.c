@@ -281,8 +281,12 @@ static int freeze_v1(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, str
 		   : cgroup_extend(cgroup, CGROUP_FREEZER, err) < 0)
 		return -1;
 	do {
-		if (knob_write(cgroup->hierarchy[CGROUP_FREEZER], "freezer.state", wanted) < 0)
+		if (knob_write(cgroup->hierarchy[CGROUP_FREEZER], "freezer.state", wanted) < 0) {
+			/* Removed meanwhile: nobody in it is frozen any more. */
+			if (!frozen && (errno == ENOENT || errno == ENODEV))
+				return 0;
 			return fail_errno(err, "write %s to freezer.state", wanted);
+		}
 		if (strcmp(freezer_state(cgroup, text), wanted) == 0)
 			return 0;
 	} while (patience_wait(&patience));

@@ -135,5 +135,7 @@ TEST(figures, check_says_nothing_when_nothing_is_wrong, .fini = playground_rescu
 
 	cr_assert(repaired.status == 0, "%s", repaired.out);
 	cr_assert_str_eq(repaired.out, "web yes\n");
-	cr_assert_str_eq(instance_fact(&here, "web", "monitored"), "true");
+	auto_run monitored = WARREN(&here, "list", "--format", "{{.monitored}}");
+
+	cr_assert_str_eq(monitored.out, "yes\n");
 }
