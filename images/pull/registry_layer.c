@@ -35,7 +35,9 @@ static int keeper_write(struct sink *sink, const void *bytes, size_t length, str
 		return -1;
 	if (keeper->file >= 0 && length && write_all(keeper->file, bytes, length) < 0) {
 		log_warn("what is fetched of a layer cannot be kept to go on from later: %s", strerror(errno));
-		(void)ftruncate(keeper->file, 0); /* the room may be what the unpacking lacks */
+		/* The room may be what the unpacking lacks. */
+		if (ftruncate(keeper->file, 0) < 0)
+			log_debug("what was kept of a layer stays: %s", strerror(errno));
 		keeper->file = -1;
 	}
 	return 0;
