@@ -64,20 +64,11 @@ static int fail_unknown_key(
 
 /* --- repeated keys ------------------------------------------------------------------------------------------------ */
 
-static size_t line_of(const struct json_doc *doc, size_t offset)
-{
-	size_t line = 1;
-
-	for (size_t i = 0; i < offset; i++)
-		line += doc->text[i] == '\n';
-	return line;
-}
-
 static int fail_repeated(
 	const struct decoder *decoder, const struct json *first, const struct json *again, struct error *err)
 {
 	return json_fail_key(decoder->doc, again, err, "repeated key \"%s\" (first at line %zu)", again->key,
-		line_of(decoder->doc, first->key_offset));
+		json_line(decoder->doc, first->key_offset));
 }
 
 static int compare_members(const void *a, const void *b)

@@ -60,7 +60,36 @@ const struct json *json_get(const struct json *object, const char *key)
 	return NULL;
 }
 
+void json_member_add(struct arena *arena, struct json *object, const char *key, const struct json *member)
+{
+	struct json *copy = arena_new(arena, struct json);
+
+	*copy = *member;
+	copy->key = key;
+	copy->next = NULL;
+	*(object->last ? &object->last->next : &object->first) = copy;
+	object->last = copy;
+	object->count++;
+}
+
 /* --- positions ---------------------------------------------------------------------------------------------------- */
+
+const struct json_doc *json_part(const struct json_doc *doc, size_t offset)
+{
+	while (doc->more && offset >= doc->more->base)
+		doc = doc->more;
+	return doc;
+}
+
+size_t json_line(const struct json_doc *doc, size_t offset)
+{
+	const struct json_doc *part = json_part(doc, offset);
+	size_t line = 1;
+
+	for (size_t i = 0; i < offset - part->base && i < part->length; i++)
+		line += part->text[i] == '\n';
+	return line;
+}
 
 static int PRINTF(4, 0)
 	failv_at(const struct json_doc *doc, size_t offset, struct error *err, const char *format, va_list args)
@@ -68,6 +97,8 @@ static int PRINTF(4, 0)
 	struct text what AUTO(text_drop) = {0};
 	size_t line = 1, start = 0;
 
+	doc = json_part(doc, offset);
+	offset -= doc->base;
 	for (size_t i = 0; i < offset && i < doc->length; i++) {
 		if (doc->text[i] == '\n') {
 			line++;
@@ -389,6 +420,34 @@ int json_parse(struct arena *arena, const char *name, const char *text, size_t l
 	if (utf8_check(doc, err) < 0)
 		return -1;
 	return tree_build(&builder);
+}
+
+static void tree_move(struct json *node, uint32_t by)
+{
+	node->offset += by;
+	if (node->key)
+		node->key_offset += by;
+	for (struct json *member = node->first; member; member = member->next)
+		tree_move(member, by);
+}
+
+const struct json_doc *json_parse_more(struct arena *arena, struct json_doc *doc, const char *name, const char *text,
+	size_t length, enum json_flags flags, struct error *err)
+{
+	struct json_doc *part = arena_new(arena, struct json_doc), *last = doc;
+
+	if (json_parse(arena, name, text, length, flags, part, err) < 0)
+		return NULL;
+	while (last->more)
+		last = (struct json_doc *)last->more;
+	if (last->base + last->length + 1 > UINT32_MAX - TEXT_MAX) {
+		fail(err, ERROR_USAGE, "%s: too many texts", name);
+		return NULL;
+	}
+	part->base = last->base + (uint32_t)last->length + 1;
+	tree_move(part->root, part->base);
+	last->more = part;
+	return part;
 }
 
 int json_read(

@@ -30,6 +30,8 @@ struct json_doc {
 	const char *text;
 	size_t length;
 	struct json *root;
+	uint32_t base;		     /* offsets of the nodes of this text begin here */
+	const struct json_doc *more; /* further texts, behind this one: json_parse_more() */
 };
 
 enum json_flags { JSON_PLAIN = 0, JSON_COMMENTS = 1 }; /* comments: // to the end of the line, and slash-star */
@@ -41,6 +43,17 @@ MUST_CHECK int json_parse(struct arena *arena, const char *name, const char *tex
 /* file_read() and json_parse(). */
 MUST_CHECK int json_read(
 	struct arena *arena, int dir, const char *path, enum json_flags flags, struct json_doc *doc, struct error *err);
+
+/* A further text whose tree is used together with doc's: positions in errors about its nodes are in it, under its name.
+ * The tree is the part's root. NULL: failed. */
+const struct json_doc *json_parse_more(struct arena *arena, struct json_doc *doc, const char *name, const char *text,
+	size_t length, enum json_flags flags, struct error *err);
+/* The one of doc's texts that holds an offset of one of its nodes, and the line there, from 1. */
+const struct json_doc *json_part(const struct json_doc *doc, size_t offset);
+size_t json_line(const struct json_doc *doc, size_t offset);
+
+/* Adds a copy of a node (its members are shared) to an object, under that key. */
+void json_member_add(struct arena *arena, struct json *object, const char *key, const struct json *member);
 
 const struct json *json_get(const struct json *object, const char *key); /* NULL: absent or not an object */
 const char *json_kind_name(enum json_kind kind);			 /* "a string", "an object" … */

@@ -20,7 +20,6 @@
 #include "fleet/order.h"
 #include "fleet/source.h"
 
-#define FILE_MAX_BYTES ((size_t)1 << 20)
 #define FILE_VERSION 1
 #define INSTANCES_MAX SLOT_MAX
 #define EXPANDED_MAX_BYTES                                                                                             \
@@ -72,7 +71,7 @@ const struct field file_fields[] = {
 	{.key = "networks", .kind = FIELD_CUSTOM, .decode = decode_networks},
 	{.key = "volumes", .kind = FIELD_CUSTOM, .decode = decode_volume_names},
 	TREE("instances", instances, REQUIRED),
-	NOT_BUILT("include"),
+	STRINGS("include", struct file_top, include, 0), /* used up before: see file_include.c */
 	END_OF_FIELDS,
 };
 
@@ -276,18 +275,43 @@ static int fail_at_fault(const struct reader *reader, const struct place *place,
 	return json_fail(&reader->doc, node, reader->err, "\"%s\": %s", key, reason.text);
 }
 
-static const char *path_join(const struct reader *reader, const char *path)
+static const char *directory_of(struct arena *arena, const char *path)
 {
-	if (*path == '/')
-		return path;
-	return arena_format(reader->arena, "%s/%s", reader->directory, path);
+	const char *slash = strrchr(path, '/');
+	const char *directory = slash == path ? "/" : slash ? arena_bytes(arena, path, (size_t)(slash - path)) : ".";
+	auto_free char *whole = realpath(directory, NULL);
+
+	return whole ? arena_string(arena, whole) : directory;
+}
+
+const char *node_directory(const struct reader *reader, const struct json *node)
+{
+	const struct json_doc *part = json_part(&reader->doc, node->offset);
+
+	return part == &reader->doc ? reader->directory : directory_of(reader->arena, part->name);
+}
+
+/* Of an item of a list: relative to the file that it was written in. */
+static const char *item_directory(const struct reader *reader, const struct place *place, const char *key, size_t index)
+{
+	const char *ignored;
+	const struct spec_fault fault = {key, NULL, index};
+	const struct json *node = fault_node(place->merged, &fault, &ignored);
+
+	return node ? node_directory(reader, node) : reader->directory;
+}
+
+static const char *path_join(const struct reader *reader, const char *directory, const char *path)
+{
+	return *path == '/' ? path : arena_format(reader->arena, "%s/%s", directory, path);
 }
 
 /* Binds of "./…" lie beside the file. */
 static int volumes_anchor(const struct reader *reader, const struct place *place, struct instance_spec *spec)
 {
 	for (size_t i = 0; i < spec->volumes.count; i++)
-		if (volume_anchor(reader->arena, reader->directory, &spec->volumes.items[i], reader->err) < 0)
+		if (volume_anchor(reader->arena, item_directory(reader, place, "volumes", i), &spec->volumes.items[i],
+			    reader->err) < 0)
 			return fail_at_fault(reader, place, &(struct spec_fault){"volumes", NULL, i});
 	return 0;
 }
@@ -296,7 +320,8 @@ static int volumes_anchor(const struct reader *reader, const struct place *place
 static int sources_resolve(const struct reader *reader, const struct place *place, struct instance_spec *spec)
 {
 	for (size_t i = 0; i < spec->env_file.count; i++) {
-		spec->env_file.items[i] = path_join(reader, spec->env_file.items[i]);
+		spec->env_file.items[i] =
+			path_join(reader, item_directory(reader, place, "env_file", i), spec->env_file.items[i]);
 		if (reader->check_sources && source_check(spec->env_file.items[i], reader->err) < 0)
 			return fail_at_fault(reader, place, &(struct spec_fault){"env_file", NULL, i});
 	}
@@ -305,7 +330,7 @@ static int sources_resolve(const struct reader *reader, const struct place *plac
 
 		if (!config->source)
 			continue;
-		config->source = path_join(reader, config->source);
+		config->source = path_join(reader, item_directory(reader, place, "configs", i), config->source);
 		if (reader->check_sources && source_check(config->source, reader->err) < 0)
 			return fail_at_fault(reader, place, &(struct spec_fault){"configs", NULL, i});
 	}
@@ -460,15 +485,6 @@ static int instances_sort(struct reader *reader)
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
-static const char *directory_of(struct arena *arena, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *directory = slash == path ? "/" : slash ? arena_bytes(arena, path, (size_t)(slash - path)) : ".";
-	auto_free char *whole = realpath(directory, NULL);
-
-	return whole ? arena_string(arena, whole) : directory;
-}
-
 static int file_decode(struct reader *reader, const char *name, const char *text, size_t length)
 {
 	const struct decoder decoder = {.arena = reader->arena, .doc = &reader->doc, .mode = DECODE_STRICT};
@@ -479,6 +495,7 @@ static int file_decode(struct reader *reader, const char *name, const char *text
 	*file = (struct fleet_file){.path = arena_string(reader->arena, name)};
 	reader->directory = directory_of(reader->arena, name);
 	if (json_parse(reader->arena, name, text, length, JSON_COMMENTS, &reader->doc, reader->err) < 0 ||
+		includes_merge(reader) < 0 ||
 		decode_object(&decoder, reader->doc.root, file_fields, &reader->top, reader->err) < 0)
 		return -1;
 	file->name = reader->top.name;
@@ -488,7 +505,7 @@ static int file_decode(struct reader *reader, const char *name, const char *text
 	file->networks.items = reader->top.networks.items;
 	file->networks.count = reader->top.networks.count;
 	if (check_top(reader) < 0 || check_networks(reader) < 0 || check_layers(reader) < 0 ||
-		instances_expand(reader) < 0 || check_across(reader) < 0)
+		instances_expand(reader) < 0 || check_across(reader) < 0 || check_trust(reader) < 0)
 		return -1;
 	warnings_collect(reader);
 	return instances_sort(reader);
@@ -502,35 +519,13 @@ int fleet_file_decode(struct arena *arena, const char *name, const char *text, s
 	return file_decode(&reader, name, text, length);
 }
 
-/* What is in the file runs as root here: a file that anybody may write is anybody's way to root. */
-static int trust_check(int fd, const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return fail_errno(err, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return fail(err, ERROR_USAGE, "%s: not a regular file", path);
-	if (st.st_mode & S_IWOTH)
-		return fail(err, ERROR_USAGE, "%s: everybody may write it (mode %04o); run: chmod o-w %s", path,
-			st.st_mode & 07777, path);
-	return 0;
-}
-
 int fleet_file_read(struct arena *arena, const char *path, struct fleet_file *out, struct error *err)
 {
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct reader reader = {.arena = arena, .file = out, .err = err, .check_sources = true};
 	const char *text;
 	size_t length;
 
-	if (fd < 0 && errno == ENOENT)
-		return fail(err, ERROR_MISSING, "%s: no such file", path);
-	if (fd < 0)
-		return fail_errno(err, "%s", path);
-	if (trust_check(fd, path, err) < 0)
+	if (file_text_read(&reader, path, &text, &length) < 0)
 		return -1;
-	if (fd_read_all(arena, fd, FILE_MAX_BYTES, &text, &length, err) < 0)
-		return blame(err, "%s", path);
 	return file_decode(&reader, path, text, length);
 }

@@ -3,6 +3,8 @@
 #ifndef WARREN_FLEET_FILE_READER_H
 #define WARREN_FLEET_FILE_READER_H
 
+#include <sys/types.h>
+
 #include "base/decode.h"
 #include "fleet/spec.h"
 #include "fleet/spec_fields.h"
@@ -13,7 +15,16 @@ struct file_top {
 	const char *name;
 	const struct json *defaults, *profiles, *instances, *networks_node;
 	LIST_OF(struct network_spec) networks;
-	struct strings volumes;
+	struct strings volumes, include;
+};
+
+/* A file that was read: who may have written it. */
+struct read_file {
+	const char *path;
+	dev_t device;
+	ino_t inode;
+	uid_t owner;
+	mode_t mode;
 };
 
 /* Where an instance stands in the file, beside fleet_file.instances until they are sorted. */
@@ -27,6 +38,7 @@ struct reader {
 	struct json_doc doc;
 	const char *directory; /* of the file: where relative sources begin */
 	bool check_sources;
+	LIST_OF(struct read_file) files; /* the fleet file first, then what it includes */
 	struct file_top top;
 	struct fleet_file *file;
 	struct place *places;
@@ -48,6 +60,26 @@ int fail_unknown(const struct reader *reader, const struct json *node, const cha
 
 /* The object as it is, its keys checked; for what is merged before it is decoded. */
 MUST_CHECK int decode_tree(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+
+/* The directory of the file that a node was written in: where its relative paths begin. */
+const char *node_directory(const struct reader *reader, const struct json *node);
+
+/* --- file_trust.c ------------------------------------------------------------------------------------------------- */
+
+#define FILE_MAX_BYTES ((size_t)1 << 20)
+#define FILES_MAX 1024
+
+/* Opens, checks and reads a file through one descriptor, and notes whose it is. What is in it runs as root here, so one
+ * that everybody may write is refused. A file that was read before: ERROR_USAGE. */
+MUST_CHECK int file_text_read(struct reader *reader, const char *path, const char **text, size_t *length);
+/* What runs programs on the host, or goes past the checks of the other keys, is taken only from files that nobody but
+ * root, or the user behind sudo, can have written. */
+MUST_CHECK int check_trust(const struct reader *reader);
+
+/* --- file_include.c ----------------------------------------------------------------------------------------------- */
+
+/* Puts what the file includes into its tree: reader->doc.root. */
+MUST_CHECK int includes_merge(struct reader *reader);
 
 /* --- file_networks.c ---------------------------------------------------------------------------------------------- */
 
