@@ -226,7 +226,7 @@ int includes_merge(struct reader *reader)
 
 	if (!list || list->kind == JSON_NULL)
 		return 0;
-	if (!reader->check_sources)
+	if (!reader->check_sources && list->first)
 		return json_fail_key(&reader->doc, list, reader->err,
 			"\"include\": this text is no file, so there is nothing beside it");
 	if (decode_keys_check(&decoder, root, reader->err) < 0 || list_include(&joining, list) < 0 ||
