@@ -47,6 +47,7 @@ static const struct key_row {
 	{"healthcheck.start_period", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"healthcheck.start_interval", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"ports", CHANGE_LIVE, LIVE_PORTS, UNIT_NONE},
+	{"weight", CHANGE_LIVE, LIVE_PORTS, UNIT_NONE},
 	{"aliases", CHANGE_LIVE, LIVE_NAMES, UNIT_NONE},
 	{"resources", CHANGE_LIVE, LIVE_LIMITS, UNIT_NONE},
 	{"resources.cpus", CHANGE_LIVE, LIVE_LIMITS, UNIT_DECIMAL},

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "fleet/file_reader.h"
 #include "fleet/network_mode.h"
 
@@ -185,7 +186,7 @@ static int check_references(const struct reader *reader)
 }
 
 struct claim {
-	const struct port *port;
+	struct port *port;
 	size_t instance, index;
 };
 
@@ -201,9 +202,43 @@ static int compare_claims(const void *a, const void *b)
 	return order ? order : (one->index > other->index) - (one->index < other->index);
 }
 
-static bool claims_collide(const struct claim *a, const struct claim *b)
+/* Replicas of one entry that publish the same port share it, in turn when it does not say how; so do those of several
+ * entries that both say so. */
+static bool claims_share(const struct instance_spec *items, const struct claim *a, const struct claim *b)
 {
-	return ports_collide(a->port, b->port);
+	struct port *ports[] = {a->port, b->port};
+	const struct instance_spec *one = &items[a->instance], *other = &items[b->instance];
+	bool replicas = one->index && other->index && text_equal(one->base_name, other->base_name);
+	enum port_balance balance = a->port->balance ? a->port->balance : b->port->balance;
+
+	if (!ip_equal(&a->port->host_ip, &b->port->host_ip) || a->port->following || b->port->following)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		if (ports[i]->mode != PORT_NAT || (ports[i]->balance == PORT_ALONE && !replicas))
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+		if (ports[i]->balance == PORT_ALONE)
+			ports[i]->balance = balance ? balance : PORT_BALANCED;
+		if (balance && ports[i]->balance != balance)
+			return false;
+	}
+	return true;
+}
+
+static bool claims_collide(const struct instance_spec *items, const struct claim *a, const struct claim *b)
+{
+	return ports_collide(a->port, b->port) && !claims_share(items, a, b);
+}
+
+/* How far before a port a range may begin that reaches it. */
+static unsigned longest_range(const struct claim *claims, size_t count)
+{
+	unsigned longest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (claims[i].port->following > longest)
+			longest = claims[i].port->following;
+	return longest;
 }
 
 static int fail_claimed(const struct reader *reader, const struct claim *claim, const struct claim *by)
@@ -229,10 +264,10 @@ static int check_published(const struct reader *reader)
 			if (items[i].ports.items[j].published)
 				claims[count++] = (struct claim){&items[i].ports.items[j], i, j};
 	qsort(claims, count, sizeof(*claims), compare_claims);
+	unsigned longest = longest_range(claims, count);
 	for (size_t i = 1; i < count; i++)
-		for (size_t j = i; j-- > 0 && claims[j].port->published == claims[i].port->published &&
-				   claims[j].port->protocol == claims[i].port->protocol;)
-			if (claims_collide(&claims[i], &claims[j]))
+		for (size_t j = i; j-- > 0 && claims[j].port->published + longest >= claims[i].port->published;)
+			if (claims_collide(items, &claims[i], &claims[j]))
 				return fail_claimed(reader, &claims[i], &claims[j]);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/health.h"
+#include "fleet/published.h"
 #include "fleet/sharing.h"
 #include "fleet/usage.h"
 #include "images/images.h"
@@ -137,7 +138,13 @@ static void network_release(struct instance *instance, const struct run *run, st
 		AUTO(net_session_drop) struct net_session *own = NULL;
 		struct net_session *session = host_network(instance->host, &own, &err);
 
-		if (!session || ports_unpublish(session, &endpoint, now.ports, now.port_count, &err) < 0)
+		const struct published published = {.host = instance->host,
+			.session = session,
+			.endpoint = &endpoint,
+			.ports = now.ports,
+			.count = now.port_count};
+
+		if (!session || published_close(&published, &err) < 0)
 			keep_first(first, &err);
 	}
 	if (hosts_remove(&instance->host->net, record.network, &endpoint, &err) < 0)

@@ -22,6 +22,7 @@
 #include "fleet/front.h"
 #include "fleet/identity.h"
 #include "fleet/monitor.h"
+#include "fleet/published.h"
 #include "fleet/stand_in.h"
 #include "images/images.h"
 
@@ -576,7 +577,15 @@ static int ports_publish_first(struct start *start, size_t count, struct error *
 	listeners_tell(&monitor->listeners, ports, count);
 	if (are_held || !start->record.network)
 		return 0;
-	return ports_publish(start->net, &start->endpoint, ports, count, err);
+	const struct published published = {.host = start->host,
+		.session = start->net,
+		.endpoint = &start->endpoint,
+		.ports = ports,
+		.count = count,
+		.weight = (unsigned)start->wanted.weight};
+
+	/* One whose health is asked for serves when it is known to be well: watch_health.c. */
+	return published_open(&published, instance_has_check(&start->wanted, NULL) ? BALANCE_OUT : BALANCE_IN, err);
 }
 
 static int ports_open(struct start *start, struct error *err)
@@ -588,8 +597,12 @@ static int ports_open(struct start *start, struct error *err)
 	if (!start->again && count && ports_publish_first(start, count, err) < 0)
 		return -1;
 	monitor->run.port_count = count;
-	if (start->again)
+	if (start->again) {
 		ports_take_changed(monitor);
+		if (!instance_has_check(&start->wanted, NULL) &&
+			instance_traffic(&monitor->instance, &monitor->run, true, err) < 0)
+			return -1;
+	}
 	if (start->again || !start->record.network || !shares_hosts(start))
 		return 0;
 	const struct strings names = instance_host_names(&start->arena, &start->wanted, monitor->instance.name);

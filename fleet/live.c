@@ -10,6 +10,7 @@
 #include "fleet/attachment.h"
 #include "fleet/monitor.h"
 #include "fleet/plan.h"
+#include "fleet/published.h"
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */
 
@@ -179,7 +180,13 @@ static int ports_apply(struct instance *instance, const struct instance_spec *to
 	if (count)
 		memcpy(ports, to->ports.items, count * sizeof(ports[0]));
 	ports_keep_numbers(&run, ports, count);
-	if (ports_change(session, &endpoint, run.ports, run.port_count, ports, count, err) < 0)
+	const struct published published = {.host = instance->host,
+		.session = session,
+		.endpoint = &endpoint,
+		.ports = ports,
+		.count = count,
+		.weight = (unsigned)to->weight};
+	if (published_change(&published, run.ports, run.port_count, err) < 0)
 		return -1;
 	return run_ports_write(instance->live, ports, count, err);
 }

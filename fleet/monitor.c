@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events.h"
+#include "fleet/published.h"
 #include "fleet/usage.h"
 
 #define LOCK_RETRY_MS 200
@@ -166,6 +167,15 @@ static bool run_again(struct monitor *monitor, struct exit_record *exit, char *d
 }
 
 /* One that could not be started counts as one that ended at once. True: it runs. */
+/* The ports it shares lead to the others until it runs again. */
+static void traffic_stop(struct monitor *monitor)
+{
+	struct error err;
+
+	if (instance_traffic(&monitor->instance, &monitor->run, false, &err) < 0)
+		log_warn("%s: %s", monitor->instance.name, err.text);
+}
+
 static bool restart_try(struct monitor *monitor, struct exit_record *exit, char *detail, size_t size)
 {
 	int64_t delay_ms;
@@ -178,6 +188,7 @@ static bool restart_try(struct monitor *monitor, struct exit_record *exit, char 
 
 		if (!restart_decide(&monitor->restart, &monitor->backoff, exit, desired, well, &delay_ms))
 			return false;
+		traffic_stop(monitor);
 		exit->restarts = monitor->run.restarts;
 		usage_note(&monitor->instance, &monitor->run, false);
 		if (exit_write(monitor->instance.dir, exit, &ignored) < 0)
@@ -218,6 +229,9 @@ static void monitor_reload(struct monitor *monitor)
 	health_check_make(&spec, &record, &check);
 	if (!health_checks_equal(&check, &monitor->health.check) && !monitor->unwell)
 		monitor_health_begin(monitor, &check);
+	if (monitor->health.state == HEALTH_NONE && !monitor->unwell &&
+		instance_traffic(instance, &monitor->run, true, &err) < 0)
+		log_warn("%s: %s", instance->name, err.text);
 	arena_drop(&arena);
 	monitor_shrink(NULL);
 }

@@ -54,6 +54,8 @@ static void claims_release(struct host *host, const struct record *record, struc
 		/* ENOENT: there is no table, because nothing with a network has been started yet. */
 		if ((!session || ports_unpublish_all(session, &endpoint, &err) < 0) && err.errnum != ENOENT)
 			keep_first(first, &err);
+		if (session && balance_leave_all(&host->net, session, &endpoint, &err) < 0)
+			keep_first(first, &err);
 		if (hosts_remove(&host->net, record->network, &endpoint, &err) < 0)
 			keep_first(first, &err);
 		if (addresses_release(host, record, NULL, &err) < 0)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/monitor.h"
+#include "fleet/published.h"
 
 #define INSTANCES_MAX 65536
 
@@ -23,7 +24,14 @@ static void ports_publish_again(struct host *host, struct net_session *session, 
 		return;
 	struct endpoint endpoint = record_endpoint(&record);
 
-	if (ports_publish(session, &endpoint, running.run.ports, running.run.port_count, &err) < 0)
+	const struct published published = {.host = host,
+		.session = session,
+		.endpoint = &endpoint,
+		.ports = running.run.ports,
+		.count = running.run.port_count,
+		.weight = published_weight(&instance)};
+
+	if (published_open(&published, BALANCE_AS_BEFORE, &err) < 0)
 		log_warn("%s: its ports could not be published again: %s", name, err.text);
 }
 

@@ -132,6 +132,7 @@ struct instance_spec {
 	struct in_addr gateway; /* this and the prefix: in the host's own network only (macvlan, bridge) */
 	struct strings aliases; /* further names for others in its network */
 	LIST_OF(struct port) ports;
+	int64_t weight; /* among those who share a port with it; 1 */
 
 	/* Binds, named ones and tmpfs. Every instance also has a tmpfs on /tmp and on /run unless one of these has that
 	 * target; those two are not in this list. */

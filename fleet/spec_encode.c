@@ -30,6 +30,7 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 			.max_delay_ms = RESTART_MAX_DELAY_MS},
 		.update = update_default,
 		.stop_grace_ms = STOP_GRACE_MS,
+		.weight = 1,
 		.logging = {.driver = "file", .max_size_bytes = LOG_SIZE_BYTES, .max_files = LOG_FILES},
 		.no_new_privileges = true,
 		.seccomp = "default",
@@ -384,6 +385,8 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 		encode_address(encoder, "gateway", spec->gateway);
 	encode_strings(encoder, "aliases", &spec->aliases);
 	encode_ports(encoder, spec);
+	if (spec->weight != 1)
+		encode_integer(encoder, "weight", spec->weight);
 	encode_volumes(encoder, "volumes", spec, false);
 	encode_volumes(encoder, "tmpfs", spec, true);
 	encode_bool(encoder, "read_only", spec->read_only);

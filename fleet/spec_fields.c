@@ -875,6 +875,7 @@ const struct field instance_fields[] = {
 	STRINGS("aliases", struct instance_spec, aliases, 0),
 	ROW_AS(struct in6_addr, "address6", struct instance_spec, address6, decode_address6),
 	INTO_SPEC("ports", decode_ports),
+	INTEGER("weight", struct instance_spec, weight, 1, BALANCE_WEIGHT_MAX, 0),
 	INTO_SPEC("volumes", decode_volumes),
 	INTO_SPEC("tmpfs", decode_tmpfs_list),
 	BOOL("read_only", struct instance_spec, read_only, 0),

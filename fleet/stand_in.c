@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "fleet/instance.h"
 #include "fleet/monitor.h"
+#include "fleet/published.h"
 
 #define NAME_LENGTH_MAX 63
 
@@ -178,7 +179,13 @@ static int ports_lead(struct steps *steps, const struct endpoint *from, const st
 	if (!run->port_count)
 		return 0;
 	session = host_network(steps->host, &own, err);
-	return session ? ports_switch(session, from, to, run->ports, run->port_count, err) : -1;
+	const struct published published = {.host = steps->host,
+		.session = session,
+		.endpoint = from,
+		.ports = run->ports,
+		.count = run->port_count};
+
+	return session ? published_switch(&published, to, err) : -1;
 }
 
 int stand_in_take_ports(struct steps *steps, struct member *member, struct error *err)

@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "fleet/events.h"
 #include "fleet/monitor.h"
+#include "fleet/published.h"
 #include "fleet/sharing.h"
 
 #define DEFAULT_GRACE_MS 10000
@@ -42,7 +43,13 @@ static void unpublish(struct instance *instance, const struct run *run)
 	AUTO(net_session_drop) struct net_session *own = NULL;
 	struct net_session *session = host_network(instance->host, &own, &err);
 	/* Its end does it again; refusing to stop for this would help nobody. */
-	if (!session || ports_unpublish(session, &endpoint, run->ports, run->port_count, &err) < 0)
+	const struct published published = {.host = instance->host,
+		.session = session,
+		.endpoint = &endpoint,
+		.ports = run->ports,
+		.count = run->port_count};
+
+	if (!session || published_close(&published, &err) < 0)
 		log_warn("%s: %s", instance->name, err.text);
 }
 

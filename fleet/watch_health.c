@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "fleet/events.h"
 #include "fleet/monitor.h"
+#include "fleet/published.h"
 #include "fleet/stop.h"
 
 static const char *name_of(const struct monitor *monitor)
@@ -60,8 +61,11 @@ static void run_break_off(struct monitor *monitor)
 static void state_announce(struct monitor *monitor)
 {
 	const struct health *health = &monitor->health;
+	struct error err;
 
 	instance_event(&monitor->instance, EVENT_HEALTH, health_state_names[health->state], health_last_words(health));
+	if (instance_traffic(&monitor->instance, &monitor->run, health->state == HEALTH_HEALTHY, &err) < 0)
+		log_warn("%s: %s", name_of(monitor), err.text);
 }
 
 static bool is_paused(const struct monitor *monitor)

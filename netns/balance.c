@@ -151,8 +151,8 @@ static int blame_port(struct error *err, const struct port *port)
 	return blame(err, "shared port %s", port_where(port, 0, where));
 }
 
-static int join_admit(
-	const struct balance *balance, const struct port *port, const struct endpoint *endpoint, struct error *err)
+static int join_admit(const struct balance *balance, const struct port *port, const struct endpoint *endpoint,
+	bool is_member, struct error *err)
 {
 	int errnum;
 
@@ -160,7 +160,7 @@ static int join_admit(
 		return -1;
 	if (!endpoint_serves(endpoint, port))
 		return fail(err, ERROR_USAGE, "the instance has no IPv%d address", port_is_six(port) ? 6 : 4);
-	if (balance->count && balance->port.balance != port->balance)
+	if (balance->count && balance->port.balance != port->balance && !is_member)
 		return fail(err, ERROR_BUSY, "is %s for those who have it already",
 			port_balance_names[balance->port.balance]);
 	errnum = balance->count ? 0 : port_try_bind(port, 0);
@@ -196,12 +196,26 @@ static int loopback_open(
 	return ports_open_loopback(session, endpoint, &alone, 1, err);
 }
 
+/* A member that shares it in another way from now on takes the others along: the slots of the old way go. */
+static int convert(
+	struct net_session *session, const struct balance *balance, const struct port *port, struct error *err)
+{
+	struct balance nobodys = *balance;
+
+	if (!balance->count || balance->port.balance == port->balance)
+		return 0;
+	nobodys.count = 0;
+	return balance_sync(session, &nobodys, err);
+}
+
 static int join(int directory, struct net_session *session, const struct port *port, const struct endpoint *endpoint,
 	unsigned weight, enum balance_entry entry, struct error *err)
 {
 	struct balance before, after;
 
-	if (balance_record_read(directory, port, &before, err) < 0 || join_admit(&before, port, endpoint, err) < 0)
+	if (balance_record_read(directory, port, &before, err) < 0 ||
+		join_admit(&before, port, endpoint, member_find(&before, endpoint), err) < 0 ||
+		convert(session, &before, port, err) < 0)
 		return -1;
 	after = before;
 	after.port = *port;
@@ -329,6 +343,8 @@ int balance_leave_all(
 	AUTO(arena_drop) struct arena arena = {0};
 	struct port_list ports;
 
+	if (!balance_records_exist(state))
+		return 0;
 	if (balance_records_open(state, &records, err) < 0 ||
 		balance_records_list(&arena, records.directory, &ports, err) < 0)
 		return blame(err, "leave shared ports");

@@ -59,6 +59,11 @@ int balance_records_open(const struct net_state *state, struct balance_records *
 	return 0;
 }
 
+bool balance_records_exist(const struct net_state *state)
+{
+	return faccessat(state->run, DIRECTORY, F_OK, 0) == 0;
+}
+
 void balance_records_drop(struct balance_records *records)
 {
 	fd_drop(&records->directory);

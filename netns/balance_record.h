@@ -10,6 +10,8 @@ struct balance_records {
 	int directory, lock;
 };
 MUST_CHECK int balance_records_open(const struct net_state *state, struct balance_records *out, struct error *err);
+/* Nothing was ever shared, or not since the table is there: false. */
+bool balance_records_exist(const struct net_state *state);
 void balance_records_drop(struct balance_records *records);
 /* The port's record; count 0: there is none. */
 MUST_CHECK int balance_record_read(int directory, const struct port *port, struct balance *out, struct error *err);

@@ -163,8 +163,16 @@ static const struct wrong whole_files[] = {
 	 "\"b\": {\"image\": \"host\", \"command\": \"x\", \"ports\": [\"81:81\", \"0.0.0.0:80:8080\"]}}}",
 		"3:59: \"ports\": 0.0.0.0:80->8080/tcp of b: port 80 is published by a already"},
 	{"{\"version\": 1, \"name\": \"f\", \"instances\": {\n"
-	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"replicas\": 2, \"ports\": [\"80:80\"]}}}",
-		"2:65: \"ports\": 127.0.0.1:80->80/tcp of a-2: port 80 is published by a-1 already"},
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"replicas\": 2, \"ports\": [\"80-81:80-81\"]}}}",
+		"2:65: \"ports\": 127.0.0.1:80-81->80-81/tcp of a-2: port 80 is published by a-1 already"},
+	{"{\"version\": 1, \"name\": \"f\", \"instances\": {\n"
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"ports\": [\"80-89:80-89\"]},\n"
+	 "\"b\": {\"image\": \"host\", \"command\": \"x\", \"ports\": [\"85:85\"]}}}",
+		"3:50: \"ports\": 127.0.0.1:85->85/tcp of b: port 85 is published by a already"},
+	{"{\"version\": 1, \"name\": \"f\", \"instances\": {\n"
+	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"ports\": [\"80:80/tcp+sticky\"]},\n"
+	 "\"b\": {\"image\": \"host\", \"command\": \"x\", \"ports\": [\"80:80/tcp+balanced\"]}}}",
+		"3:50: \"ports\": 127.0.0.1:80->80/tcp+balanced of b: port 80 is published by a already"},
 	{"{\"version\": 1, \"name\": \"f\", \"instances\": {\n"
 	 "\"a\": {\"image\": \"host\", \"command\": \"x\", \"address\": \"10.88.0.9\"},\n"
 	 "\"b\": {\"image\": \"host\", \"command\": \"x\", \"address\": \"10.88.0.9\"}}}",
@@ -692,6 +700,31 @@ TEST(fleet_file, numbers_replicas_from_one_even_when_there_is_one)
 	cr_assert_str_eq(pairs_get(&named(&file, "b-3")->environment, "WHO"), "b-3 is 3, not ${index}");
 	cr_assert(named(&file, "b-2")->ports.items[0].published == 8082);
 	cr_assert(named(&file, "c")->index == 0);
+}
+
+static enum port_balance balance_of(const struct fleet_file *file, const char *name, size_t port)
+{
+	return named(file, name)->ports.items[port].balance;
+}
+
+TEST(fleet_file, replicas_that_publish_the_same_port_share_it)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file file = decoded(&arena,
+		"{\"version\": 1, \"name\": \"f\", \"defaults\": {\"image\": \"host\", \"command\": \"x\"}, "
+		"\"instances\": {"
+		"\"a\": {\"replicas\": 3, \"weight\": 5, \"ports\": [\"80:80\", \"81${index}:81\", "
+		"\"82:82/udp+sticky\"]},"
+		"\"one\": {\"replicas\": 1, \"ports\": [\"90:90\"]},"
+		"\"b\": {\"ports\": [\"91:91/tcp+balanced\"]}, \"c\": {\"ports\": [\"91:91/tcp+balanced\"]}}}");
+
+	for (size_t i = 0; i < 3; i++) {
+		auto_free char *name = text_format("a-%zu", i + 1);
+
+		cr_assert(balance_of(&file, name, 0) == PORT_BALANCED && balance_of(&file, name, 1) == PORT_ALONE);
+		cr_assert(balance_of(&file, name, 2) == PORT_STICKY && named(&file, name)->weight == 5);
+	}
+	cr_assert(balance_of(&file, "b", 0) == PORT_BALANCED && named(&file, "b")->weight == 1);
 }
 
 TEST(fleet_file, sorts_by_dependency_then_priority_then_as_written)
