@@ -81,6 +81,7 @@ static const struct command *const order[] = {
 	&volume_command,
 	&image_command,
 	&doctor_command,
+	&capacity_command,
 	&boot_command,
 	&check_command,
 	&schema_command,

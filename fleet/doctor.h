@@ -40,6 +40,14 @@ enum finding_state trial_state(const struct examination *examination, int result
 /* The nearest directory on the way up that exists: where a directory of ours would be made. */
 const char *nearest_directory(struct examination *examination, const char *path);
 
+/* The sysctls that many instances share, by number; false behind the last. enough: for so many instances, by the
+ * formulae of examine_limits(); -1: it is not there, or does not depend on their number. */
+struct limit_room {
+	const char *name;
+	int64_t value, base, each, enough;
+};
+bool limit_room_read(size_t i, struct limit_room *out);
+
 void examine_kernel(struct examination *examination);
 void examine_rights(struct examination *examination);
 void examine_cgroups(struct examination *examination);

@@ -113,6 +113,23 @@ static void examine_limit(struct examination *examination, const struct limit_ro
 		set_remedy(examination, finding, row->name, generous(wanted));
 }
 
+bool limit_room_read(size_t i, struct limit_room *out)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct examination examination = {.arena = &arena};
+
+	if (i >= ARRAY_SIZE(limit_rows))
+		return false;
+	const struct limit_row *row = &limit_rows[i];
+	struct optional value = knob_value(&examination, sysctl_path(&examination, row->name));
+
+	*out = (struct limit_room){
+		.name = row->name, .value = value.value, .base = row->base, .each = row->each, .enough = -1};
+	if (value.set && row->each)
+		out->enough = value.value > row->base ? (value.value - row->base) / row->each : 0;
+	return true;
+}
+
 /* --- settings that make a host harder to attack ------------------------------------------------------------------- */
 
 static const struct {

@@ -452,6 +452,41 @@ struct check_report {
 MUST_CHECK int host_check(
 	struct arena *arena, struct host *host, bool repair, struct check_report *out, struct error *err);
 
+/* --- capacity ----------------------------------------------------------------------------------------------------- */
+
+struct capacity_request {
+	const char *like; /* an instance; NULL: the average of those that run */
+	struct optional memory_bytes, cpus_milli, pids, disk_bytes; /* what one more takes, instead */
+};
+
+/* One thing that instances share. */
+struct capacity_bound {
+	const char *resource;	   /* "memory in use", "memory limits", "kernel.pid_max" … */
+	int64_t have, taken, each; /* in `unit` */
+	const char *unit;	   /* "bytes", "milli" (of a processor), "" */
+	int64_t fits;		   /* so many more; -1: any number */
+	bool promised; /* reckoned by limits: what happens when all fill theirs; the others by what is really used */
+};
+/* An instance whose limit is far above what it ever used. */
+struct capacity_waste {
+	const char *name;
+	int64_t limit_bytes, used_bytes, peak_bytes, suggested_bytes; /* peak 0: not known */
+};
+struct capacity {
+	const char *like; /* what one more is like */
+	size_t running;
+	int64_t processors_milli, memory_bytes;
+	LIST_OF(struct capacity_bound) bounds;
+	/* The least of those by use, and of all; and which one that is. */
+	int64_t fits, fits_promised;
+	const char *first, *first_promised;
+	LIST_OF(struct capacity_waste) waste;
+	int64_t waste_bytes; /* limits above the suggested ones, in all */
+};
+/* ERROR_MISSING: no such instance; ERROR_BUSY: it does not run, or none does and nothing is said of what one takes. */
+MUST_CHECK int host_capacity(struct arena *arena, struct host *host, const struct capacity_request *request,
+	struct capacity *out, struct error *err);
+
 /* --- usage -------------------------------------------------------------------------------------------------------- */
 
 /* What an instance has used in one month (UTC), over all its runs; kept after its removal, under its name. Written down
