@@ -1,0 +1,232 @@
+/* Attaching and detaching one instance with one published port while N others are there, beside the peers', in one run:
+ * in each round every contestant has its turn, so that a machine whose speed drifts is fair to all.
+ *
+ *   attach [--rounds R] [--alone] [--ipv4] [--ports] N…
+ *
+ * Each contestant has a host of its own, a network namespace. Instances are network namespaces with nothing in them,
+ * made before the clock starts. Prints medians in milliseconds. --alone: without the peers. --ipv4:
+ * ours without IPv6, which the peers do without as well. --ports: ours alone, one more port published and taken back,
+ * in microseconds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "bench/attach.h"
+
+#define ROUNDS_MAX 200
+#define CONTESTANTS 4
+
+char scratch[64] = "/tmp/bench-attach-XXXXXX";
+
+struct state {
+	struct contestant who;
+	bool takes_part;
+	unsigned count; /* attached */
+	int netns[ATTACH_MAX + 1];
+	double attach_ms[ROUNDS_MAX], detach_ms[ROUNDS_MAX];
+};
+
+static struct state states[CONTESTANTS];
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "attach: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int netns_new(void)
+{
+	int fd;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		die("make a network namespace");
+	fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? (die("open a network namespace"), -1) : fd;
+}
+
+static void enter(int netns)
+{
+	if (setns(netns, CLONE_NEWNET) < 0)
+		die("enter a network namespace");
+}
+
+static bool state_open(struct state *state, const struct contestant *who, int host)
+{
+	state->who = *who;
+	state->who.host = host >= 0 ? host : netns_new();
+	enter(state->who.host);
+	if (host < 0 && system("/usr/sbin/ip link set lo up") != 0)
+		return false;
+	return state->who.open();
+}
+
+/* The namespace first, which is nobody's merit. */
+static double one_attach(struct state *state, unsigned number)
+{
+	state->netns[number] = netns_new();
+	enter(state->who.host);
+	double begin = now_ms();
+
+	if (!state->who.attach(number, state->netns[number])) {
+		fprintf(stderr, "attach: %s failed at %u\n", state->who.name, number);
+		exit(1);
+	}
+	return now_ms() - begin;
+}
+
+static double one_detach(struct state *state, unsigned number)
+{
+	enter(state->who.host);
+	double begin = now_ms();
+	bool done = state->who.detach(number, state->netns[number]);
+
+	close(state->netns[number]);
+	if (!done) {
+		fprintf(stderr, "attach: %s failed to detach %u\n", state->who.name, number);
+		exit(1);
+	}
+	return now_ms() - begin;
+}
+
+static void grow(struct state *state, unsigned to)
+{
+	while (state->count < to) {
+		state->count++;
+		one_attach(state, state->count);
+	}
+}
+
+static int ms_order(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof(*values), ms_order);
+	return values[count / 2];
+}
+
+/* Behind the N that are there; one goes before the next comes, so that N stays. */
+static void measure(unsigned n, unsigned rounds)
+{
+	for (unsigned round = 0; round < rounds; round++)
+		for (size_t i = 0; i < CONTESTANTS; i++) {
+			struct state *state = &states[i];
+
+			if (!state->takes_part)
+				continue;
+			state->attach_ms[round] = one_attach(state, ATTACH_MAX - round);
+			state->detach_ms[round] = one_detach(state, ATTACH_MAX - round);
+		}
+	double attach_ms = median(states[0].attach_ms, rounds), detach_ms = median(states[0].detach_ms, rounds);
+
+	for (size_t i = 0; i < CONTESTANTS; i++) {
+		struct state *state = &states[i];
+
+		if (!state->takes_part)
+			continue;
+		double attach = median(state->attach_ms, rounds), detach = median(state->detach_ms, rounds);
+		printf("N=%-5u %-24s attach %8.3f ms (%6.1f x)   detach %8.3f ms (%6.1f x)\n", n, state->who.name,
+			attach, attach / attach_ms, detach, detach / detach_ms);
+	}
+	fflush(stdout);
+}
+
+/* All published, then all taken back: a transaction behind a removal waits for the kernel to finish that. */
+static void measure_ports(unsigned n, unsigned rounds)
+{
+	struct state *state = &states[0];
+
+	enter(state->who.host);
+	for (unsigned round = 0; round < 2 * rounds; round++) {
+		double begin = now_ms(), *values = round < rounds ? state->attach_ms : state->detach_ms;
+
+		if (!warren_publish(round % rounds, round >= rounds))
+			exit(1);
+		values[round % rounds] = (now_ms() - begin) * 1000;
+	}
+	printf("N=%-5u %-24s publish %8.1f us   take back %8.1f us\n", n, state->who.name,
+		median(state->attach_ms, rounds), median(state->detach_ms, rounds));
+	fflush(stdout);
+}
+
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void contestants_open(bool alone)
+{
+	const struct contestant *const all[CONTESTANTS] = {&warren_inside, &warren_process, &netavark, &cni};
+
+	for (size_t i = 0; i < CONTESTANTS; i++) {
+		if (alone && i >= 2)
+			return;
+		states[i].takes_part = state_open(&states[i], all[i], i == 1 ? states[0].who.host : -1);
+		if (!states[i].takes_part)
+			fprintf(stderr, "attach: %s does not take part\n", all[i]->name);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned rounds = 21;
+	bool alone = false, ports = false;
+	struct error ignored;
+
+	if (argc >= 4 && (!strcmp(argv[1], "--attach") || !strcmp(argv[1], "--detach")))
+		return warren_main(argv + 1) ? 0 : 1;
+	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+		if (!strcmp(argv[1], "--rounds") && argc > 2) {
+			rounds = (unsigned)strtoul(argv[2], NULL, 10);
+			argc--, argv++;
+		} else {
+			ports |= !strcmp(argv[1], "--ports");
+			alone |= ports || !strcmp(argv[1], "--alone");
+			ipv4_only |= !strcmp(argv[1], "--ipv4");
+		}
+	}
+	if (argc < 2 || !rounds || rounds > ROUNDS_MAX || !mkdtemp(scratch))
+		return 2;
+	descriptors_raise();
+	contestants_open(alone);
+	for (int i = 1; i < argc; i++) {
+		unsigned n = (unsigned)strtoul(argv[i], NULL, 10);
+
+		if (n > ATTACH_MAX - ROUNDS_MAX)
+			return 2;
+		/* The program of its own works on the first one's host. */
+		for (size_t k = 0; k < CONTESTANTS; k++)
+			if (states[k].takes_part && k != 1)
+				grow(&states[k], ports ? n : n - 1);
+		if (ports)
+			measure_ports(n, rounds);
+		else
+			measure(n, rounds);
+	}
+	return tree_remove(AT_FDCWD, scratch, &ignored) < 0;
+}
