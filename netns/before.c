@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "netns/address.h"
+#include "netns/bridges.h"
 
 #define SAVED_FILE "sysctls"
 #define SAVED_SIZE_MAX (4 << 20)
@@ -26,6 +27,8 @@
 #define ACCEPT_REDIRECTS "ipv4/conf/all/accept_redirects"
 #define CONF_DIR "ipv4/conf"
 #define GATEWAY_KEY "gateway"
+#define BRIDGES_KEY "bridges" /* how many names follow as BRIDGE_KEY; not in what an older version wrote */
+#define BRIDGE_KEY "bridge"
 #define IPV6_KEY "ipv6" /* looked at too: not so in what an older version wrote */
 
 int sysctls_open(struct error *err)
@@ -93,8 +96,9 @@ static int before_look(struct arena *arena, struct before *before, struct error 
 
 	if (dir < 0 || sysctl_read(arena, dir, IP_FORWARD, &forward, err) < 0 ||
 		sysctl_read(arena, dir, ACCEPT_REDIRECTS, &redirects, err) < 0 ||
-		gateway_find(&before->had_gateway, err) < 0)
+		gateway_find(&before->had_gateway, err) < 0 || bridges_list(arena, &before->bridges, err) < 0)
 		return -1;
+	before->knows_bridges = true;
 	if (!text_equal(forward, "0"))
 		return 0;
 	pairs_set(arena, &before->sysctls, IP_FORWARD, "0");
@@ -109,15 +113,26 @@ static int before_save(const struct net_state *state, const struct before *befor
 	AUTO(text_drop) struct text text = {0};
 
 	text_appendf(&text, GATEWAY_KEY " %d\n" IPV6_KEY " %d\n", before->had_gateway, before->has_ipv6);
+	if (before->knows_bridges)
+		text_appendf(&text, BRIDGES_KEY " %zu\n", before->bridges.count);
+	for (size_t i = 0; i < before->bridges.count; i++)
+		text_appendf(&text, BRIDGE_KEY " %s\n", before->bridges.items[i]);
 	for (size_t i = 0; i < before->sysctls.count; i++)
 		text_appendf(&text, "%s %s\n", before->sysctls.items[i].name, before->sysctls.items[i].value);
 	return file_replace(state->run, SAVED_FILE, 0600, FILE_VOLATILE, text_string(&text), text.length, err);
 }
 
-/* "ipv4/conf/NAME/forwarding" → NAME, if it may stand in the table's text. */
-static const char *router_name(struct arena *arena, const char *conf, const char *sysctl)
+/* May stand in the table's text. */
+static bool name_is_plain(const char *name)
 {
 	static const char *const good = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
+
+	return *name && !name[strspn(name, good)];
+}
+
+/* "ipv4/conf/NAME/forwarding" → NAME, if it is plain. */
+static const char *router_name(struct arena *arena, const char *conf, const char *sysctl)
+{
 	const char *name = sysctl + strlen(conf);
 	size_t length;
 
@@ -125,7 +140,7 @@ static const char *router_name(struct arena *arena, const char *conf, const char
 		return NULL;
 	length = strcspn(name, "/");
 	name = arena_bytes(arena, name, length);
-	return length > 0 && strspn(name, good) == length && !text_equal(name, "default") ? name : NULL;
+	return name_is_plain(name) && !text_equal(name, "default") ? name : NULL;
 }
 
 static void before_take_sysctl(struct arena *arena, struct before *before, const char *name, const char *value)
@@ -161,6 +176,15 @@ static int before_take_line(struct arena *arena, struct before *before, const ch
 	if (text_equal(name, IPV6_KEY)) {
 		before->looked6 = true;
 		before->has_ipv6 = text_equal(space + 1, "1");
+		return 0;
+	}
+	if (text_equal(name, BRIDGES_KEY)) {
+		before->knows_bridges = true;
+		return 0;
+	}
+	if (text_equal(name, BRIDGE_KEY)) {
+		before->knows_bridges &= name_is_plain(space + 1);
+		strings_add(arena, &before->bridges, arena_string(arena, space + 1));
 		return 0;
 	}
 	if (!text_starts_with(name, "ipv4/") && !text_starts_with(name, "ipv6/"))
@@ -199,15 +223,33 @@ int before_remember(struct arena *arena, const struct net_state *state, struct b
 	return before_load(arena, state, before, err) < 0 ? -1 : 0;
 }
 
+bool before_has_new_bridge(const struct before *before)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings now;
+	struct error ignored;
+
+	if (!before->knows_bridges || bridges_list(&arena, &now, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < now.count; i++)
+		if (!strings_contain(&before->bridges, now.items[i]))
+			return true;
+	return false;
+}
+
 int before_restore(const struct before *before, struct error *err)
 {
 	auto_fd dir = sysctls_open(err);
+	bool forwarding_stays = before_has_new_bridge(before);
 
 	if (dir < 0)
 		return -1;
 	for (size_t i = 0; i < before->sysctls.count; i++) {
 		const struct pair *sysctl = &before->sysctls.items[i];
 
+		if (forwarding_stays &&
+			(text_equal(sysctl->name, IP_FORWARD) || text_starts_with(sysctl->name, "ipv6/")))
+			continue;
 		if (file_write(dir, sysctl->name, sysctl->value, err) < 0 && err->errnum != ENOENT &&
 			err->kind != ERROR_MISSING)
 			return blame(err, "restore the host's network settings");

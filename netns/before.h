@@ -9,7 +9,9 @@ struct before {
 	bool looked6, has_ipv6;		  /* IPv6 was looked at, and the host has it */
 	bool forwarded, forwarded6;	  /* ip_forward was 1; the same of IPv6 */
 	struct strings routers, routers6; /* links that forwarded although it was 0 */
-	struct pairs sysctls;		  /* below /proc/sys/net, in the order to restore them */
+	bool knows_bridges;		  /* all of them are in `bridges` */
+	struct strings bridges;
+	struct pairs sysctls; /* below /proc/sys/net, in the order to restore them */
 };
 
 /* What <run>/sysctls says, written first when there is none. */
@@ -18,7 +20,10 @@ MUST_CHECK int before_remember(
 /* 1 read, 0 nothing was remembered, -1. */
 MUST_CHECK int before_load(
 	struct arena *arena, const struct net_state *state, struct before *before, struct error *err);
-/* Writes the sysctls back; those that vanished with their link are passed over. */
+/* True when there is a bridge that was not there before us: whoever made it may count on forwarding. */
+bool before_has_new_bridge(const struct before *before);
+/* Writes the sysctls back, but for forwarding when such a bridge is there; those that vanished with their link are
+ * passed over. */
 MUST_CHECK int before_restore(const struct before *before, struct error *err);
 MUST_CHECK int before_forget(const struct net_state *state, struct error *err);
 /* Switches forwarding on, if it is off. */

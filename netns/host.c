@@ -71,7 +71,8 @@ static int table_build(
 		.forward_foreign = before->forwarded,
 		.routers = &before->routers,
 		.forward_foreign6 = before->forwarded6,
-		.routers6 = &before->routers6};
+		.routers6 = &before->routers6,
+		.bridges = before->knows_bridges ? &before->bridges : NULL};
 
 	if (ruleset_refuse_foreign(netlink, err) < 0)
 		return -1;

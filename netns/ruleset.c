@@ -203,18 +203,34 @@ static void write_subnets(struct text *text, const struct network *network)
 			subnet6_format(&network->subnet6, subnet6));
 }
 
-static void write_routers(struct text *text, const char *family, const struct strings *routers, bool forwarded)
+/* Whoever makes a bridge for containers or machines routes for it and has rules of his own. */
+static void write_bridges(struct text *text, const char *family, const struct strings *bridges)
+{
+	static const char *const directions[] = {"iif", "oif"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
+		text_appendf(text, "		meta nfproto %s meta %skind \"bridge\"", family, directions[i]);
+		for (size_t k = 0; k < bridges->count; k++)
+			text_appendf(text, " %sname != \"%s\"", directions[i], bridges->items[k]);
+		text_append(text, " accept\n");
+	}
+}
+
+static void write_routers(struct text *text, const char *family, const struct ruleset *ruleset,
+	const struct strings *routers, bool forwarded)
 {
 	for (size_t i = 0; routers && i < routers->count; i++)
 		text_appendf(text, "		meta nfproto %s iifname \"%s\" accept\n", family, routers->items[i]);
+	if (!forwarded && ruleset->bridges)
+		write_bridges(text, family, ruleset->bridges);
 	text_appendf(text, "		meta nfproto %s %s\n", family, forwarded ? "accept" : "drop");
 }
 
 static void write_foreign(struct text *text, const struct ruleset *ruleset)
 {
 	text_append(text, "	chain foreign {\n");
-	write_routers(text, "ipv4", ruleset->routers, ruleset->forward_foreign);
-	write_routers(text, "ipv6", ruleset->routers6, ruleset->forward_foreign6);
+	write_routers(text, "ipv4", ruleset, ruleset->routers, ruleset->forward_foreign);
+	write_routers(text, "ipv6", ruleset, ruleset->routers6, ruleset->forward_foreign6);
 	text_append(text, "	}\n");
 }
 

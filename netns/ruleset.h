@@ -12,6 +12,8 @@ struct ruleset {
 	const struct strings *routers;	/* else only what comes in by these links, which forwarded before */
 	bool forward_foreign6;		/* the same for IPv6 */
 	const struct strings *routers6; /* NULL: none */
+	/* And what comes from or goes to bridges but these: other engines', made since. NULL: no bridge passes. */
+	const struct strings *bridges;
 };
 /* Replaces the table (or makes it) in one transaction, by nft(8). */
 MUST_CHECK int ruleset_load(const struct ruleset *ruleset, struct error *err);
