@@ -12,6 +12,8 @@
 #include "fleet/order.h"
 #include "fleet/select.h"
 
+#define HEALTHY_TIMEOUT_MS 120000
+
 /* --- what should run ---------------------------------------------------------------------------------------------- */
 
 static bool is_up(const struct instance_status *status)
@@ -151,6 +153,35 @@ static void pause_again(struct round *round, const struct places *places, size_t
 			log_warn("%s", err.text);
 }
 
+/* Some later one depends on its health. */
+static bool health_is_awaited(const struct places *places, size_t from, const struct instance_spec *spec)
+{
+	for (size_t i = from; i < places->count; i++) {
+		const struct instance_spec *later = places->items[i].status->spec;
+
+		for (size_t k = 0; k < later->depends_on.count; k++)
+			if (text_equal(later->depends_on.items[k].name, spec->base_name) &&
+				text_equal(later->depends_on.items[k].condition, "healthy"))
+				return true;
+	}
+	return false;
+}
+
+/* One that does not become healthy holds nobody up for ever: the host shall come up. */
+static void health_await(
+	struct arena *arena, const struct round *round, const struct places *places, size_t from, size_t end)
+{
+	struct strings names = {0};
+	struct error err;
+
+	for (size_t i = from; i < end && !round->request->dry_run; i++)
+		if (places->items[i].status->desired != DESIRED_PAUSED &&
+			health_is_awaited(places, end, places->items[i].status->spec))
+			strings_add(arena, &names, places->items[i].status->name);
+	if (names.count && instances_wait_healthy(round->host, &names, HEALTHY_TIMEOUT_MS, NULL, NULL, &err) != 0)
+		log_warn("%s; what depends on it is started all the same", err.text);
+}
+
 static size_t level_end(const struct places *places, size_t from)
 {
 	size_t end = from;
@@ -200,6 +231,7 @@ int host_boot(struct host *host, const struct boot_request *request, struct erro
 		struct strings names = names_of(arena, &places, from, end);
 
 		round_do(&round, &names);
+		health_await(arena, &round, &places, from, end);
 		pause_again(&round, &places, from, end);
 	}
 	return round.failures;

@@ -164,3 +164,30 @@ TEST(boot, after_a_power_cut_all_that_ran_runs_again)
 	fd_drop(&directory);
 	test_host_close(&test);
 }
+
+TEST(boot, waits_for_the_health_that_others_depend_on)
+{
+	struct test_host test;
+
+	test_host_open(&test);
+	struct instance_spec db = test_spec(&test, "db", "sleep 0.4; : >/tmp/up; exec sleep 1000");
+	struct dependency on = {.name = "db", .condition = "healthy"};
+
+	strings_add(&test.arena, &db.health.test, "CMD-SHELL");
+	strings_add(&test.arena, &db.health.test, "test -e /tmp/up");
+	db.health.interval_ms = db.health.start_interval_ms = (struct optional){true, 1000};
+	db.health.start_period_ms = (struct optional){true, 10000};
+	test_run(&test, &db);
+	struct instance_spec app = sleeper(&test, "app");
+
+	app.depends_on.items = &on;
+	app.depends_on.count = 1;
+	test_run(&test, &app);
+	expect_halt(&test, "app db ");
+	expect_boot(&test, false, "db app ");
+	int64_t between_ms = test_status(&test, "app").started_ms - test_status(&test, "db").started_ms;
+
+	cr_assert(between_ms >= 350, "%lld ms", (long long)between_ms);
+	cr_assert(test_status(&test, "db").health.state == HEALTH_HEALTHY);
+	test_host_close(&test);
+}
