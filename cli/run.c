@@ -10,9 +10,10 @@
 #include "base/path.h"
 #include "cli/cli.h"
 #include "cli/health.h"
+#include "images/collection.h"
 
 struct run_options {
-	bool detach, interactive, terminal, remove, read_only, ephemeral;
+	bool detach, interactive, terminal, remove, read_only, ephemeral, publish_all;
 	const char *name, *hostname, *user, *working_dir, *network, *address, *gateway, *address6, *entrypoint, *rootfs,
 		*restart, *stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
 	struct strings aliases, publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits,
@@ -41,6 +42,9 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			profiles),                                                                                     \
 		OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/udp]", "publish a port (on 127.0.0.1 unless told)",      \
 			struct run_options, publish),                                                                  \
+		OPTION_FLAG("publish-all", 'P',                                                                        \
+			"publish each port that the image exposes, on a free one of 127.0.0.1", struct run_options,    \
+			publish_all),                                                                                  \
 		OPTION_TEXTS("volume", 'v', "SOURCE:TARGET[:ro]", "show a host directory or a named volume inside",    \
 			struct run_options, volumes),                                                                  \
 		OPTION_TEXTS(                                                                                          \
@@ -557,6 +561,40 @@ static int create_unnamed(struct cli *cli, struct instance_spec *spec, struct er
 	return -1;
 }
 
+static bool port_is_there(const struct instance_spec *spec, const struct port *port)
+{
+	for (size_t i = 0; i < spec->ports.count; i++)
+		if (spec->ports.items[i].target == port->target && spec->ports.items[i].protocol == port->protocol)
+			return true;
+	return false;
+}
+
+/* What the image exposes and nobody has published by name: "80/tcp" is read as `-p 80/tcp` is. */
+static int exposed_publish(struct cli *cli, struct instance_spec *spec, struct error *err)
+{
+	struct image_about about;
+	struct port *ports;
+
+	if (!spec->image || !strcmp(spec->image, IMAGE_HOST))
+		return fail(err, ERROR_USAGE,
+			"--publish-all: only an image says which ports it exposes; name them: -p 8080:80");
+	if (cli_open(cli, err) < 0 || image_look(cli->host.lib, spec->image, &cli->arena, &about, err) < 0)
+		return -1;
+	ports = arena_new_array(&cli->arena, spec->ports.count + about.config.exposed_ports.count, struct port);
+	if (spec->ports.count)
+		memcpy(ports, spec->ports.items, spec->ports.count * sizeof(*ports));
+	spec->ports.items = ports;
+	for (size_t i = 0; i < about.config.exposed_ports.count; i++) {
+		struct port *port = &ports[spec->ports.count];
+
+		if (port_parse(about.config.exposed_ports.items[i], port, err) < 0)
+			return blame(err, "the image's exposed port");
+		if (!port_is_there(spec, port))
+			spec->ports.count++;
+	}
+	return 0;
+}
+
 static int create(struct cli *cli, const struct run_options *options, size_t count, char **operands,
 	struct instance_spec *spec, struct error *err)
 {
@@ -568,7 +606,8 @@ static int create(struct cli *cli, const struct run_options *options, size_t cou
 		return -1;
 	if (spec->image)
 		strings_add(&cli->arena, &images, spec->image);
-	if (images_fetch(cli, &images, policy, err) < 0)
+	if (images_fetch(cli, &images, policy, err) < 0 ||
+		(options->publish_all && exposed_publish(cli, spec, err) < 0))
 		return -1;
 	return options->name ? create_named(cli, spec, options->name, err) : create_unnamed(cli, spec, err);
 }

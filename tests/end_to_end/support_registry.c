@@ -48,7 +48,7 @@ static const char make[] =
 	"umoci insert --image images:four first /www\n"
 	"umoci insert --image images:four --whiteout /www/old\n"
 	"umoci insert --image images:four --opaque last /www/keep\n"
-	"umoci config --image images:four --config.env GREETING=hello --config.workingdir /www \\\n"
+	"umoci config --image images:four --config.exposedports 8080 --config.env GREETING=hello --config.workingdir /www \\\n"
 	"    --config.cmd /bin/busybox --config.cmd httpd --config.cmd -f --config.cmd -p --config.cmd 8080\n"
 	"umoci new --image images:other\n"
 	"umoci config --image images:other --architecture s390x\n"
