@@ -78,6 +78,7 @@ static const struct command *const order[] = {
 	&commit_command,
 	&export_command,
 	&copy_command,
+	&network_command,
 	&volume_command,
 	&image_command,
 	&doctor_command,

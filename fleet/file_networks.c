@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "fleet/file_reader.h"
+#include "fleet/network_mode.h"
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
@@ -90,11 +91,6 @@ bool subnets_overlap(const struct subnet *a, const struct subnet *b)
 	uint32_t mask = prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
 
 	return (ntohl(a->base.s_addr) & mask) == (ntohl(b->base.s_addr) & mask);
-}
-
-bool network_is_built_in(const char *name)
-{
-	return !strcmp(name, NETWORK_DEFAULT) || !strcmp(name, "host") || !strcmp(name, "none");
 }
 
 /* Where subnet number i stands: the item of "subnets", or "subnet". */

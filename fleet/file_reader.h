@@ -87,7 +87,6 @@ MUST_CHECK int includes_merge(struct reader *reader);
 MUST_CHECK int decode_networks(const struct decoder *decoder, const struct json *node, void *into, struct error *err);
 /* The networks that the file names, before any instance is looked at. */
 MUST_CHECK int check_networks(const struct reader *reader);
-bool network_is_built_in(const char *name);
 bool subnets_overlap(const struct subnet *a, const struct subnet *b);
 
 /* --- file_check.c ------------------------------------------------------------------------------------------------- */

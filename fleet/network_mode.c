@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "netns/netns.h"
 
 static int check_nothing(const char *of, struct error *err)
 {
@@ -90,6 +91,11 @@ int network_mode_check(const char *network, struct error *err)
 	if (strchr(network, ':'))
 		return fail_form(network, err);
 	return name_check("network", network, err);
+}
+
+bool network_is_built_in(const char *name)
+{
+	return text_equal(name, NETWORK_DEFAULT) || text_equal(name, "host") || text_equal(name, "none");
 }
 
 bool network_is_routed(const char *network)

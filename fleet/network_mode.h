@@ -25,6 +25,8 @@ struct network_mode network_mode(const char *network);
 /* The form only. ERROR_USAGE with a guess. */
 int network_mode_check(const char *network, struct error *err) __attribute__((warn_unused_result));
 
+/* Names that nobody can give to a network of his own. */
+bool network_is_built_in(const char *name);
 bool network_is_routed(const char *network);
 /* In the host's own network, with an address that the user chooses: macvlan and bridge. */
 bool network_is_lan(const char *network);
