@@ -22,7 +22,8 @@
 struct watched {
 	struct member *member;
 	const char *name;
-	int pidfd; /* -1: not watched (any more) */
+	int pidfd;    /* -1: not watched (any more) */
+	bool checked; /* its health check says how it is */
 };
 
 struct gate {
@@ -90,14 +91,19 @@ static void watched_ended(struct gate *gate, struct watched *watched)
 
 /* --- watching ----------------------------------------------------------------------------------------------------- */
 
-static void watched_add(struct gate *gate, struct member *member, const char *name)
+static void watched_add(struct gate *gate, struct member *member, const char *name, int64_t moment_ms)
 {
+	struct host *host = gate->wave->steps->host;
 	struct watched *watched = &gate->items[gate->count++];
 	struct instance_status status;
 	struct error err;
 
 	*watched = (struct watched){.member = member, .name = name, .pidfd = -1};
-	if (instance_status_read(&gate->arena, gate->wave->steps->host, name, &status, &err) < 0) {
+	watched->checked = instance_check_exists(host, name, &err) > 0;
+	/* Its health is waited for anyway: no moment besides. */
+	if (watched->checked && moment_ms == GATE_MOMENT_MS)
+		return;
+	if (instance_status_read(&gate->arena, host, name, &status, &err) < 0) {
 		member_fail(member, &err);
 		return;
 	}
@@ -152,7 +158,7 @@ static void gate_await_health(struct gate *gate)
 	struct error ignored;
 
 	for (size_t i = 0; i < gate->count; i++)
-		if (!gate->items[i].member->failed && instance_check_exists(host, gate->items[i].name, &ignored) > 0)
+		if (!gate->items[i].member->failed && gate->items[i].checked)
 			strings_add(&gate->arena, &names, gate->items[i].name);
 	if (names.count && instances_wait_healthy(host, &names, HEALTH_TIMEOUT_MS, health_note, gate, &ignored) < 0)
 		health_note(gate, "", &ignored);
@@ -167,7 +173,7 @@ void members_await(struct wave *wave, enum whose whose, member_filter *filter, i
 	for (size_t i = 0; i < wave->count; i++)
 		if (filter(&wave->members[i]))
 			watched_add(&gate, &wave->members[i],
-				whose == THEIR_OWN ? wave->members[i].name : wave->members[i].stand_in);
+				whose == THEIR_OWN ? wave->members[i].name : wave->members[i].stand_in, moment_ms);
 	gate_watch(&gate, moment_ms);
 	gate_await_health(&gate);
 	for (size_t i = 0; i < gate.count; i++)

@@ -41,7 +41,7 @@ static void obstacle_tell(const struct member *member, const char *obstacle)
 	const struct instance_spec *spec = member->to;
 
 	if (spec->index <= 1)
-		log_info("%s is stopped before it starts anew: %s", spec->base_name, obstacle);
+		log_warn("%s is stopped before it starts anew: %s", spec->base_name, obstacle);
 }
 
 static void stand_in_choose(struct wave *wave, struct member *member)
