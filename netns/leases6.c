@@ -23,25 +23,10 @@ static int take_wanted(
 	return bitmap_put(bitmap, address6_number(wanted), true, err);
 }
 
-/* Counted through the network's IPv4 subnets in their order; 0: of none of them. */
-static uint32_t host_number(const struct network *network, struct in_addr address)
-{
-	uint64_t before = 0;
-
-	for (size_t i = 0; i < network_subnet_count(network) && before < UINT32_MAX; i++) {
-		const struct subnet *subnet = network_subnet(network, i);
-
-		if (subnet_usable(subnet, address))
-			return (uint32_t)before + ntohl(address.s_addr) - subnet_first(subnet);
-		before += subnet_size(subnet);
-	}
-	return 0;
-}
-
 struct in6_addr address6_beside(const struct network *network, struct in_addr address)
 {
 	const struct subnet6 *subnet = &network->subnet6;
-	uint32_t number = host_number(network, address);
+	uint32_t number = network_host_number(network, address);
 
 	if (subnet->prefix == 0 || number == 0 || number > subnet6_last(subnet) - subnet6_first(subnet) + 1)
 		return in6addr_any;

@@ -207,6 +207,7 @@ static int network_check(const struct network *network, struct error *err)
 {
 	char subnet[20];
 	struct subnet parsed;
+	uint64_t size = 0;
 
 	if (name_check("network", network->name, err) < 0 || line_check("owner", owner_of(network), err) < 0 ||
 		names_check("allow", &network->allow, err) < 0 || names_check("links", &network->links, err) < 0 ||
@@ -215,9 +216,14 @@ static int network_check(const struct network *network, struct error *err)
 	if (network_subnet_count(network) > NETWORK_SUBNETS_MAX)
 		return fail(err, ERROR_USAGE, "%zu subnets; a network has at most %d", network_subnet_count(network),
 			NETWORK_SUBNETS_MAX);
-	for (size_t i = 0; i < network_subnet_count(network); i++)
+	for (size_t i = 0; i < network_subnet_count(network); i++) {
 		if (subnet_parse(subnet_format(network_subnet(network, i), subnet), &parsed, err) < 0)
 			return -1;
+		size += subnet_size(&parsed);
+	}
+	if (size > HOST_NUMBERS_MAX)
+		return fail(err, ERROR_USAGE, "its subnets have %llu addresses together; at most %u, as one /8 has",
+			(unsigned long long)size, HOST_NUMBERS_MAX);
 	if (network->metadata && !network->egress)
 		return fail(err, ERROR_USAGE,
 			"metadata without egress: the metadata service lies outside; allow egress, or leave metadata "

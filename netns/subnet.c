@@ -32,6 +32,20 @@ bool subnet_usable(const struct subnet *subnet, struct in_addr address)
 	return number > 0 && number < subnet_size(subnet) - 1;
 }
 
+uint32_t network_host_number(const struct network *network, struct in_addr address)
+{
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < network_subnet_count(network) && before < UINT32_MAX; i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+
+		if (subnet_usable(subnet, address))
+			return (uint32_t)before + ntohl(address.s_addr) - subnet_first(subnet);
+		before += subnet_size(subnet);
+	}
+	return 0;
+}
+
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b)
 {
 	uint32_t mask = subnet_mask(a->prefix < b->prefix ? a->prefix : b->prefix);

@@ -7,11 +7,17 @@
 
 #include "netns/netns.h"
 
+/* Of one network, in all its subnets: those of a /8. */
+#define HOST_NUMBERS_MAX (1u << 24)
+
 uint32_t subnet_mask(unsigned prefix);
 uint32_t subnet_first(const struct subnet *subnet);
 uint32_t subnet_size(const struct subnet *subnet);
 /* In the subnet and neither its base nor its broadcast address. */
 bool subnet_usable(const struct subnet *subnet, struct in_addr address);
+/* The number of an instance's address in its network: its place in its subnet, counted on through the subnets in their
+ * order; 0: of none of them. */
+uint32_t network_host_number(const struct network *network, struct in_addr address);
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
 
 bool subnets6_equal(const struct subnet6 *a, const struct subnet6 *b);

@@ -71,6 +71,63 @@ TEST(leases, an_address_given_back_is_used_again_last)
 	scene_close(&s);
 }
 
+static void add_subnet(struct scene *s, struct network *network, const char *subnet)
+{
+	struct subnet *items = arena_new_array(&s->arena, network->more.count + 1, struct subnet);
+	struct error err;
+
+	for (size_t i = 0; i < network->more.count; i++)
+		items[i] = network->more.items[i];
+	ASSERT_OK(subnet_parse(subnet, &items[network->more.count++], &err));
+	network->more.items = items;
+	ASSERT_OK(network_define(&s->world.state, network, &err));
+}
+
+TEST(leases, a_full_subnet_is_followed_by_the_next)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct in_addr none = {0}, address;
+	struct error err;
+	scene_open(&s);
+
+	for (int i = 1; i <= 6; i++)
+		take(&s, &s.small);
+	add_subnet(&s, &s.small, "10.9.9.0/30");
+	cr_assert_str_eq(take(&s, &s.small), "10.9.9.1");
+	cr_assert_str_eq(take(&s, &s.small), "10.9.9.2");
+	ASSERT_FAILS(address_take(&s.world.state, &s.small, none, &address, &err), ERROR_BUSY,
+		"all 8 addresses of network small are taken");
+	/* What is given back belongs to its own subnet, and is found again after a reboot. */
+	ASSERT_OK(address_release(&s.world.state, "small", ip("10.9.9.2"), &err));
+	ASSERT_OK(address_mark(&s.world.state, "small", ip("10.9.9.2"), &err));
+	ASSERT_FAILS(address_take(&s.world.state, &s.small, ip("10.9.9.2"), &address, &err), ERROR_BUSY,
+		"address 10.9.9.2 of network small is taken");
+	ASSERT_OK(address_release(&s.world.state, "small", ip("10.1.1.4"), &err));
+	cr_assert_str_eq(take(&s, &s.small), "10.1.1.4");
+	ASSERT_FAILS(address_take(&s.world.state, &s.small, ip("10.9.9.3"), &address, &err), ERROR_USAGE,
+		"address 10.9.9.3 is not one for instances of network small (10.1.1.0/29 and further subnets)");
+	ASSERT_FAILS(address_release(&s.world.state, "small", ip("10.1.1.9"), &err), ERROR_USAGE,
+		"address 10.1.1.9 is not one of network small");
+	scene_close(&s);
+}
+
+TEST(leases, the_subnets_of_a_network_have_as_many_addresses_as_can_be_counted)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct subnet more;
+	struct error err;
+	scene_open(&s);
+
+	ASSERT_OK(subnet_parse("12.0.0.0/30", &more, &err));
+	s.large.more.items = &more;
+	s.large.more.count = 1;
+	ASSERT_FAILS(network_define(&s.world.state, &s.large, &err), ERROR_USAGE,
+		"define network large: its subnets have 16777220 addresses together");
+	scene_close(&s);
+}
+
 TEST(leases, a_wanted_address_is_given_once_and_only_inside)
 {
 	NEEDS_ROOT();
