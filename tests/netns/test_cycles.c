@@ -18,7 +18,7 @@
 
 #define CYCLES (200 / WARREN_TEST_SLOW)
 #define CYCLES_ALL (10000 / WARREN_TEST_SLOW)
-#define KILL_AFTER_US SLOWLY(40000)
+#define KILL_AFTER_CYCLES 8 /* at most; in the time that one takes undisturbed */
 #define LEAK_MAX_KIB (64 * 1024)
 #define GONE_MS SLOWLY(30000)
 
@@ -36,6 +36,7 @@ struct scene {
 	struct arena arena;
 	struct network network;
 	struct note *note;
+	int64_t cycle_us; /* what an undisturbed one takes */
 	unsigned kills;
 };
 
@@ -157,8 +158,8 @@ static void clear_up(struct scene *scene)
 	note->stage = IDLE;
 }
 
-/* One maker's life. */
-static void makers_turn(struct scene *scene, unsigned cycles)
+/* One maker's life; not_killed: to its natural end. */
+static void makers_turn(struct scene *scene, unsigned cycles, bool not_killed)
 {
 	auto_fd pidfd = -1;
 	pid_t pid = process_clone(0, -1, &pidfd);
@@ -168,8 +169,10 @@ static void makers_turn(struct scene *scene, unsigned cycles)
 	cr_assert(pid >= 0);
 	if (pid == 0)
 		maker_main(scene, cycles);
-	usleep((useconds_t)(rand() % KILL_AFTER_US));
-	ASSERT_OK(process_signal(pidfd, SIGKILL, &err));
+	if (!not_killed) {
+		usleep((useconds_t)(rand() % (KILL_AFTER_CYCLES * scene->cycle_us)));
+		ASSERT_OK(process_signal(pidfd, SIGKILL, &err));
+	}
 	ASSERT_OK(process_reap(pidfd, &status, &err));
 	cr_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "the maker ended by itself: %x", status);
 	scene->kills += WIFSIGNALED(status) && scene->note->stage != IDLE;
@@ -265,18 +268,18 @@ TEST(cycles, whatever_is_killed_in_between_nothing_is_left_and_the_kernels_memor
 	NEEDS_ROOT();
 	const unsigned all = getenv("WARREN_TEST_ALL_POINTS") ? CYCLES_ALL : CYCLES, warm = all / 10;
 	struct scene scene;
-	int64_t before_kib = 0;
+	int64_t before_kib;
 
 	scene_open(&scene);
 	srand(7);
-	for (unsigned cycles = warm;; cycles = all) {
-		while (scene.note->cycles < cycles)
-			makers_turn(&scene, cycles);
-		await_no_link(&scene);
-		if (cycles == all)
-			break;
-		before_kib = kernel_memory_kib();
-	}
+	int64_t start_ms = clock_ms();
+	makers_turn(&scene, warm, true);
+	scene.cycle_us = 1 + (clock_ms() - start_ms) * 1000 / warm;
+	await_no_link(&scene);
+	before_kib = kernel_memory_kib();
+	while (scene.note->cycles < all)
+		makers_turn(&scene, all, false);
+	await_no_link(&scene);
 	int64_t grown_kib = kernel_memory_kib() - before_kib;
 
 	fprintf(stderr, "%u cycles, %u kills within one, %jd KiB of kernel memory more\n", all, scene.kills,
