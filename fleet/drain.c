@@ -40,8 +40,9 @@ static size_t drained_collect(struct wave *wave, enum whose whose, struct draine
 
 	for (size_t i = 0; i < wave->count; i++) {
 		const struct member *member = &wave->members[i];
-		bool left = whose == THEIR_OWN ? member->at_stand_in && member->up && !member->failed
-					       : member->stand_in && !member->at_stand_in;
+		bool left = whose == THEIR_OWN
+				    ? (member->at_stand_in || member->turned_away) && member->up && !member->failed
+				    : member->stand_in && !member->at_stand_in;
 
 		if (!left || !member->to->update.drain_ms ||
 			!endpoint_read(

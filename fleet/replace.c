@@ -35,12 +35,14 @@ static struct member member_of(struct step_state *state)
 	};
 }
 
-/* Said once for all replicas of an entry. */
+/* Said once for all replicas of an entry; not of those that serve for one another. */
 static void obstacle_tell(const struct member *member, const char *obstacle)
 {
 	const struct instance_spec *spec = member->to;
 
-	if (spec->index <= 1)
+	bool others = spec->index && spec->ports.count && spec->ports.items[0].balance != PORT_ALONE;
+
+	if (spec->index <= 1 && !others)
 		log_warn("%s is stopped before it starts anew: %s", spec->base_name, obstacle);
 }
 

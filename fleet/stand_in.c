@@ -69,8 +69,6 @@ static const char *port_obstacle(const struct instance_spec *from, const struct 
 
 		if (port->mode == PORT_SOCKET)
 			return "a socket cannot be in two places";
-		if (port->balance)
-			return "its port is balanced over others, which serve meanwhile";
 		if (!port->published && !port_find(port, from->ports.items, from->ports.count))
 			return "the number of its port is not chosen yet";
 	}
@@ -244,6 +242,33 @@ int stand_in_give_back(struct steps *steps, struct member *member, struct error 
 	if (ports_lead(steps, &ends.other_end, &ends.own_end, &ends.running.run, err) < 0)
 		return blame(err, "lead the ports of %s back to it", member->name);
 	member->at_stand_in = false;
+	return 0;
+}
+
+/* --- without one -------------------------------------------------------------------------------------------------- */
+
+static bool shares_a_port(const struct run *run)
+{
+	for (size_t i = 0; i < run->port_count; i++)
+		if (run->ports[i].balance != PORT_ALONE)
+			return true;
+	return false;
+}
+
+int member_turn_away(struct steps *steps, struct member *member, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_instance instance = INSTANCE_EMPTY;
+	struct running running;
+
+	if (instance_find(steps->host, member->name, &instance, err) < 0 ||
+		instance_running_read(&arena, &instance, &running, err) < 0)
+		return -1;
+	if (!shares_a_port(&running.run))
+		return 0;
+	if (instance_traffic(&instance, &running.run, false, err) < 0)
+		return -1;
+	member->turned_away = true;
 	return 0;
 }
 

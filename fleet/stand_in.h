@@ -32,6 +32,8 @@ MUST_CHECK int stand_in_give_back(struct steps *steps, struct member *member, st
 /* Before the other starts as spec says: its ports are not there. */
 MUST_CHECK int stand_in_hold(
 	struct steps *steps, const struct member *member, const struct instance_spec *spec, struct error *err);
+/* One that has none: its share of the ports that it has with others goes to those, what is connected stays. */
+MUST_CHECK int member_turn_away(struct steps *steps, struct member *member, struct error *err);
 /* Stopped and removed, whatever state it is in. */
 MUST_CHECK int stand_in_remove(struct steps *steps, struct member *member, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "fleet/drain.h"
 #include "fleet/front.h"
+#include "fleet/instance.h"
 #include "fleet/stand_in.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
@@ -116,9 +117,24 @@ static bool member_hands_over(const struct member *member)
 	return member_has_stand_in(member) && member->up && !member->at_stand_in;
 }
 
+static bool member_goes_alone(const struct member *member)
+{
+	return !member->failed && member->up && !member->stand_in;
+}
+
+/* That the others do not get its share is no reason not to go on: its stop gives it to them. */
+static int member_turn_away_if_so(struct steps *steps, struct member *member, struct error *err)
+{
+	if (member_turn_away(steps, member, err) == 0)
+		return 0;
+	log_warn("%s: %s", member->name, err->text);
+	return forgive(err);
+}
+
 static void ports_hand_over(struct wave *wave)
 {
 	members_each(wave, member_hands_over, stand_in_take_ports);
+	members_each(wave, member_goes_alone, member_turn_away_if_so);
 	front_write(wave->steps, wave);
 	front_reload(wave->steps, wave);
 	drain_await(wave, THEIR_OWN);

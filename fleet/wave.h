@@ -19,6 +19,7 @@ struct member {
 	const char *stand_in; /* the name of the one that serves meanwhile; NULL: it is stopped first */
 	bool stand_in_ready;  /* that one is there already: from a killed apply */
 	bool at_stand_in;     /* its ports are there */
+	bool turned_away;     /* others have its share of their common ports */
 	struct port *bound;   /* its ports, as they were published before they went there */
 	size_t bound_count;
 	bool failed, former; /* former: after the failure `from` serves again, or still */

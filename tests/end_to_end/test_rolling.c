@@ -17,10 +17,12 @@
 	"worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\nevents { worker_connections 256; }\n"       \
 	"http { access_log off; server { listen 80; location / { return 200 \"%s\"; } } }\n"
 
-#define SITE                                                                                                           \
-	"\"image\": \"host\", \"read_only\": true, \"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], "              \
+#define PLAIN_SITE                                                                                                     \
+	"\"image\": \"host\", \"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], "                                   \
 	"\"command\": [\"nginx\", \"-g\", \"daemon off;\"], "                                                          \
 	"\"configs\": [{\"source\": \"site.conf\", \"target\": \"/etc/nginx/nginx.conf\"}]"
+
+#define SITE PLAIN_SITE ", \"read_only\": true"
 
 #define SLEEPER "\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"], \"stop_grace_period\": 0"
 
@@ -221,6 +223,27 @@ TEST(rolling, goes_back_when_a_later_one_fails, .fini = playground_rescue, .time
 		cr_assert_str_eq(variable(&playground, name), "1\n");
 	}
 	cr_assert_str_eq(instance_fact(&playground, "s-4", "pid"), pid);
+	WARREN_OK(&playground, "down", "roll");
+}
+
+/* What they write stays, so each is stopped first; the others have its visitors meanwhile. */
+TEST(rolling, loses_no_request_of_replicas_that_share_a_port, .fini = playground_rescue, .timeout = SLOWLY(300))
+{
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	static const char instances[] = "\"site\": {" PLAIN_SITE ", \"replicas\": 3, \"update\": {\"parallel\": 1}, "
+					"\"healthcheck\": {\"tcp\": 80}, "
+					"\"environment\": {\"A\": \"%s\"}, \"ports\": [\"18082:80\"]}";
+	auto_playground playground = playground_new();
+
+	WARREN_OK(&playground, "apply", fleet_write(&playground, instances, "1"));
+	struct load load = load_begin(18082, "x");
+	auto_run run = WARREN(&playground, "apply", fleet_write(&playground, instances, "2"));
+
+	cr_assert(run.status == 0, "%s%s", run.out, run.err);
+	cr_assert_str_eq(
+		run.out, "site-1 restarted\nsite-2 restarted\nsite-3 restarted\nroll: 3 restarted\n", "%s", run.out);
+	load_end(&load, 50);
+	cr_assert_str_eq(variable(&playground, "site-3"), "2\n");
 	WARREN_OK(&playground, "down", "roll");
 }
 
