@@ -1,5 +1,6 @@
 /* The network: a link and the table's rules, tried in a network namespace of their own, and the host's settings. */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/doctor.h"
+#include "images/images.h"
 
 #define NFT_PROGRAM "/usr/sbin/nft"
 #define LOAD_IT "load it to see what the kernel says: modprobe "
@@ -114,35 +116,119 @@ static void examine_reverse_path(struct examination *examination)
 		->why = "any value will do: warren's own table checks where instances' packets come from";
 }
 
-/* A policy of drop may have rules before it that accept ours; whether it has, only packets can tell. */
-static void examine_firewalls(struct examination *examination)
+/* iptables of old has no list that could be read without its program. */
+static const char *drops_text(struct examination *examination, enum packet_way way, struct error *err)
 {
 	const char *legacy = knob_text(examination, "/proc/net/ip_tables_names");
-	AUTO(text_drop) struct text words = {0};
+	const char *text = "";
 	struct strings chains;
+
+	if (net_foreign_drops(examination->arena, way, &chains, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < chains.count; i++)
+		text = arena_format(examination->arena, "%s%s%s", text, i ? ", " : "", chains.items[i]);
+	if (way == WAY_FORWARD && legacy && strstr(legacy, "filter"))
+		text = arena_format(examination->arena, "%s%siptables of old", text, *text ? ", " : "");
+	return text;
+}
+
+/* A chain that drops may have rules before that accept ours; whether it has, only packets can tell. */
+static void examine_firewall(struct examination *examination, enum packet_way way, const char *name, const char *none,
+	const char *why, const char *remedy)
+{
 	struct error err = {0};
+	const char *found = drops_text(examination, way, &err);
+	enum finding_state drops = way == WAY_FORWARD ? FINDING_WARNING : FINDING_NOTE;
 	struct finding *finding;
 
-	if (net_foreign_drops(examination->arena, &chains, &err) < 0) {
-		finding_add(examination, FINDING_UNKNOWN, "other firewalls", arena_string(examination->arena, err.text),
-			NULL);
+	if (!found) {
+		finding_add(examination, FINDING_UNKNOWN, name, arena_string(examination->arena, err.text), NULL);
 		return;
 	}
-	for (size_t i = 0; i < chains.count; i++)
-		text_appendf(&words, "%s%s", i ? ", " : "", chains.items[i]);
-	if (legacy && strstr(legacy, "filter"))
-		text_appendf(&words, "%siptables of old", words.length ? ", " : "");
-	finding = finding_add(examination, words.length ? FINDING_WARNING : FINDING_OK, "other firewalls",
-		words.length ? arena_string(examination->arena, text_string(&words)) : "none drops what is forwarded",
-		NULL);
-	if (!words.length)
+	finding = finding_add(examination, *found ? drops : FINDING_OK, name, *found ? found : none, NULL);
+	if (!*found)
 		return;
-	finding->why = "what they drop is dropped, whatever warren's own table accepts: instances get no answers and "
-		       "published ports give none";
-	finding->remedy =
+	finding->why = why;
+	finding->remedy = remedy;
+}
+
+static void examine_firewalls(struct examination *examination)
+{
+	examine_firewall(examination, WAY_FORWARD, "other firewalls", "none drops what is forwarded",
+		"what they drop is dropped, whatever warren's own table accepts: instances get no answers and "
+		"published ports give none",
 		"let them accept what belongs to instances (links of the groups 30465-34559): nft insert rule "
 		"TABLE CHAIN iifgroup 30465-34559 accept, and the same with oifgroup; docker has the chain "
-		"DOCKER-USER for it";
+		"DOCKER-USER for it");
+	examine_firewall(examination, WAY_INPUT, "other firewalls, for the host", "none drops what comes to the host",
+		"only networks with \"services\" need it: what they drop of it is dropped",
+		"for such a network: nft insert rule TABLE CHAIN iifgroup 30465-34559 accept; warren's own table lets "
+		"only "
+		"those services pass");
+}
+
+/* --- names -------------------------------------------------------------------------------------------------------- */
+
+static bool is_own_address(const char *text)
+{
+	struct ip_address wanted, address;
+	struct ifaddrs *list = NULL;
+	struct error ignored;
+	bool own = false;
+
+	if (ip_parse(text, &wanted, &ignored) < 0 || getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *item = list; item && !own; item = item->ifa_next) {
+		if (item->ifa_addr && item->ifa_addr->sa_family == AF_INET)
+			address = ip_from_v4(((const struct sockaddr_in *)(const void *)item->ifa_addr)->sin_addr);
+		else if (item->ifa_addr && item->ifa_addr->sa_family == AF_INET6)
+			address = ip_from_v6(&((const struct sockaddr_in6 *)(const void *)item->ifa_addr)->sin6_addr);
+		else
+			continue;
+		own = ip_equal(&wanted, &address);
+	}
+	freeifaddrs(list);
+	return own;
+}
+
+/* Instances get the host's, at each start. */
+static void examine_name_servers(struct examination *examination)
+{
+	struct strings servers;
+	struct finding *finding;
+	const char *text = "", *own = NULL;
+
+	host_name_servers(examination->arena, &servers);
+	for (size_t i = 0; i < servers.count; i++) {
+		text = arena_format(examination->arena, "%s%s%s", text, i ? ", " : "", servers.items[i]);
+		own = is_own_address(servers.items[i]) ? servers.items[i] : own;
+	}
+	finding = finding_add(examination, servers.count && !own ? FINDING_OK : FINDING_WARNING, "name servers",
+		servers.count ? text : "none that an instance can reach", NULL);
+	finding->why = "of /etc/resolv.conf, or those behind systemd-resolved; one on a loopback address is the "
+		       "instance's own "
+		       "inside, and is left out";
+	if (!servers.count)
+		finding->remedy = "name one in /etc/resolv.conf that is reached over the network";
+	else if (own)
+		finding->remedy = arena_format(examination->arena,
+			"%s is this host: let networks reach it, \"services\": [\"udp/53\", \"tcp/53\"], or warren "
+			"network "
+			"set NETWORK --service udp/53 --service tcp/53",
+			own);
+}
+
+/* --- IPv6 --------------------------------------------------------------------------------------------------------- */
+
+static void examine_ipv6(struct examination *examination)
+{
+	bool has = net_has_ipv6();
+	struct finding *finding = finding_add(examination, has ? FINDING_OK : FINDING_NOTE, "IPv6",
+		has ? "instances have addresses of it" : "this host has none; instances have IPv4 alone", NULL);
+
+	finding->why =
+		"networks that are made while the host has it get a range of their own; net.ipv6.conf.all.disable_ipv6 "
+		"and the kernel decide";
 }
 
 void examine_network(struct examination *examination)
@@ -153,4 +239,6 @@ void examine_network(struct examination *examination)
 	examine_forwarding(examination);
 	examine_reverse_path(examination);
 	examine_firewalls(examination);
+	examine_ipv6(examination);
+	examine_name_servers(examination);
 }

@@ -170,6 +170,8 @@ MUST_CHECK int root_file_write(int instance, const char *path, mode_t mode, uid_
 	size_t length, struct error *err);
 MUST_CHECK int root_link_write(int instance, const char *path, const char *target, struct error *err);
 
+/* The host's name servers that instances can reach: none on its loopback addresses. */
+void host_name_servers(struct arena *arena, struct strings *out);
 /* Before a start: /etc/resolv.conf says what the host's says now, unless somebody inside has changed it. own_loopback:
  * the instance's loopback addresses are its own, so name servers there are left out. */
 MUST_CHECK int root_resolver_refresh(int instance, bool own_loopback, struct error *err);

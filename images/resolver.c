@@ -81,3 +81,22 @@ void resolver_whole(struct arena *arena, int host, struct text *out)
 {
 	text_append(out, resolver_read(arena, host, RESOLVER));
 }
+
+void host_name_servers(struct arena *arena, struct strings *out)
+{
+	AUTO(text_drop) struct text text = {0};
+	auto_fd host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct strings lines;
+
+	*out = (struct strings){0};
+	if (host < 0)
+		return;
+	resolver_text(arena, host, &text);
+	lines = strings_split(arena, text_string(&text), '\n');
+	for (size_t i = 0; i < lines.count; i++) {
+		const char *server = line_value(arena, lines.items[i], "nameserver");
+
+		if (server)
+			strings_add(arena, out, server);
+	}
+}

@@ -220,7 +220,7 @@ TEST(coexistence, docker_cuts_us_off_until_it_is_told_and_goes_on_working)
 	engine_open(&s, "docker0", docker_rules);
 	expect_engine_works(&s);
 	cr_assert(is_dropped(&s.world, s.world.outside, WAN_HOST, 8080));
-	ASSERT_OK(net_foreign_drops(&s.arena, &chains, &err));
+	ASSERT_OK(net_foreign_drops(&s.arena, WAY_FORWARD, &chains, &err));
 	cr_assert(strings_contain(&chains, "ip filter FORWARD"));
 	ASSERT_OK(ruleset_text_load("insert rule ip filter FORWARD iifgroup 30465-34559 accept\n"
 				    "insert rule ip filter FORWARD oifgroup 30465-34559 accept\n",

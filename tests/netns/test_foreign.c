@@ -8,6 +8,15 @@
 #define CHAIN(table, name, hook, policy)                                                                               \
 	"table " table " {\nchain " name " {\ntype filter hook " hook " priority 0; policy " policy ";\n}\n}\n"
 
+static struct strings drops(struct arena *arena, enum packet_way way)
+{
+	struct strings chains;
+	struct error err;
+
+	ASSERT_OK(net_foreign_drops(arena, way, &chains, &err));
+	return chains;
+}
+
 TEST(foreign, finds_chains_that_drop_what_is_forwarded_and_no_others)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -16,19 +25,45 @@ TEST(foreign, finds_chains_that_drop_what_is_forwarded_and_no_others)
 
 	NEEDS_ROOT();
 	cr_assert(unshare(CLONE_NEWNET) == 0);
-	ASSERT_OK(net_foreign_drops(&arena, &chains, &err));
-	cr_assert(chains.count == 0);
+	cr_assert(drops(&arena, WAY_FORWARD).count == 0);
 	ASSERT_OK(ruleset_text_load(CHAIN("ip filter", "FORWARD", "forward", "drop") CHAIN("inet wall", "f", "forward",
 					    "drop") CHAIN("inet wall", "g", "forward", "accept") CHAIN("ip filter",
 					    "INPUT", "input", "drop") CHAIN("ip6 filter", "FORWARD", "forward", "drop")
 					    CHAIN("inet warren", "forward", "forward", "drop"),
 		&err));
-	ASSERT_OK(net_foreign_drops(&arena, &chains, &err));
-	cr_assert(chains.count == 2 && strings_contain(&chains, "ip filter FORWARD") &&
-			  strings_contain(&chains, "inet wall f"),
+	chains = drops(&arena, WAY_FORWARD);
+	cr_assert(chains.count == 3 && strings_contain(&chains, "ip filter FORWARD") &&
+			  strings_contain(&chains, "inet wall f") && strings_contain(&chains, "ip6 filter FORWARD"),
 		"%zu chains", chains.count);
+	chains = drops(&arena, WAY_INPUT);
+	cr_assert(chains.count == 1 && strings_contain(&chains, "ip filter INPUT"));
 	/* What the doctor advises is a rule that nft takes. */
 	ASSERT_OK(ruleset_text_load("insert rule ip filter FORWARD iifgroup 30465-34559 accept\n"
 				    "insert rule inet wall f oifgroup 30465-34559 accept\n",
 		&err));
+}
+
+/* As firewalld ends its chains; a rule with a condition says nothing about instances. */
+TEST(foreign, finds_chains_that_drop_by_a_rule_without_a_condition)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings chains;
+	struct error err;
+	static const char *const rules[] = {"counter drop", "log prefix \"x\" drop",
+		"reject with icmpx admin-prohibited", "ip saddr 192.0.2.1 drop", "accept",
+		"ct state invalid counter drop", "iifname \"lo\" accept"};
+
+	NEEDS_ROOT();
+	cr_assert(unshare(CLONE_NEWNET) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		const char *text = arena_format(&arena,
+			"table inet t%zu {\nchain c {\ntype filter hook forward priority 0; policy accept;\n%s\n}\n}\n",
+			i, rules[i]);
+
+		ASSERT_OK(ruleset_text_load(text, &err));
+	}
+	chains = drops(&arena, WAY_FORWARD);
+	cr_assert(chains.count == 3 && strings_contain(&chains, "inet t0 c") && strings_contain(&chains, "inet t1 c") &&
+			  strings_contain(&chains, "inet t2 c"),
+		"%zu chains", chains.count);
 }
