@@ -1,0 +1,141 @@
+/* One port of several replicas while each of them is replaced: new connections find another at once, and one that is
+ * open goes on. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/process.h"
+#include "base/text.h"
+#include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_load.h"
+#include "tests/test.h"
+
+#define PORT 18080
+#define REPLICAS 3
+#define CONNECTIONS 64
+#define ANSWER_MS SLOWLY(10000)
+
+#define NGINX_CONF                                                                                                     \
+	"worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\nevents { worker_connections 256; }\n"       \
+	"http { access_log off; keepalive_timeout 600; server { listen 80; location / { return 200 \"%s\\n\"; } } }\n"
+
+/* QUIT: nginx ends what it is answering first. */
+#define FLEET                                                                                                          \
+	"{\"version\": 1, \"name\": \"balanced\", \"networks\": {\"n\": {}}, \"instances\": {\"site\": {"              \
+	"\"image\": \"host\", \"network\": \"n\", \"replicas\": 3, \"read_only\": true, "                              \
+	"\"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], \"command\": [\"nginx\", \"-g\", \"daemon off;\"], "     \
+	"\"stop_signal\": \"QUIT\", \"environment\": {\"A\": \"%s\"}, \"ports\": [\"18080:80\"], "                     \
+	"\"update\": {\"parallel\": 1, \"monitor\": 0, \"drain\": \"2s\"}, "                                           \
+	"\"healthcheck\": {\"http\": \"http://:80/\", \"interval\": \"1s\"}, "                                         \
+	"\"configs\": [{\"source\": \"site.conf\", \"target\": \"/etc/nginx/nginx.conf\"}]}}}\n"
+
+static const char *fleet_write(struct playground *playground, const char *variable)
+{
+	auto_free char *text = text_format(FLEET, variable), *conf = text_format(NGINX_CONF, "here");
+
+	run_write_file(playground->directory.path, "site.conf", 0644, conf);
+	run_write_file(playground->directory.path, "fleet.json", 0600, text);
+	return arena_format(&playground->arena, "%s/fleet.json", playground->directory.path);
+}
+
+static int dial(void)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "%s", strerror(errno));
+	return fd;
+}
+
+/* One request over a connection that stays open. */
+static bool is_answered(int fd)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	char answer[1024];
+
+	return send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request) &&
+	       poll(&readable, 1, ANSWER_MS) == 1 && recv(fd, answer, sizeof(answer), 0) > 0 &&
+	       strncmp(answer, "HTTP/1.1 200", 12) == 0;
+}
+
+static bool is_healthy(struct playground *playground, const char *name)
+{
+	const struct json *health = json_get(instance_inspect(playground, name), "health");
+	const struct json *state = health ? json_get(health, "state") : NULL;
+
+	return state && !strcmp(state->text, "healthy");
+}
+
+static void await_healthy(struct playground *playground, int replica)
+{
+	auto_free char *name = text_format("site-%d", replica);
+	struct pollfd nothing = {.fd = -1};
+	int64_t deadline = clock_ms() + ANSWER_MS;
+
+	while (!is_healthy(playground, name)) {
+		cr_assert(clock_ms() < deadline, "%s does not become healthy", name);
+		poll(&nothing, 1, 20);
+	}
+}
+
+static void fleet_open(struct playground *playground)
+{
+	WARREN_OK(playground, "apply", fleet_write(playground, "1"));
+	for (int i = 1; i <= REPLICAS; i++)
+		await_healthy(playground, i);
+}
+
+TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = playground_rescue,
+	.timeout = SLOWLY(180))
+{
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	auto_playground playground = playground_new();
+
+	fleet_open(&playground);
+	struct load load = load_begin(PORT, "x");
+
+	WARREN_OK(&playground, "apply", fleet_write(&playground, "2"));
+	load_end(&load, 50);
+	for (int i = 1; i <= REPLICAS; i++) {
+		auto_free char *name = text_format("site-%d", i);
+		auto_run run = WARREN(&playground, "exec", name, "sh", "-c", "echo $A");
+
+		cr_assert_str_eq(run.out, "2\n", "%s: %s%s", name, run.out, run.err);
+	}
+	WARREN_OK(&playground, "down", "balanced");
+}
+
+/* Connections at all of them; only those of the one that is stopped end. */
+TEST(balanced, a_long_connection_stays_while_another_replica_is_swapped, .fini = playground_rescue,
+	.timeout = SLOWLY(180))
+{
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	auto_playground playground = playground_new();
+	int fds[CONNECTIONS], kept = 0;
+
+	fleet_open(&playground);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		fds[i] = dial();
+		cr_assert(is_answered(fds[i]));
+	}
+	WARREN_OK(&playground, "stop", "site-2");
+	struct load load = load_begin(PORT, "x");
+
+	for (int i = 0; i < CONNECTIONS; i++)
+		kept += is_answered(fds[i]);
+	/* Each had a third of the port's 64 slots. */
+	cr_assert(kept >= CONNECTIONS - 22 && kept <= CONNECTIONS - 21, "%d of %d connections are left", kept,
+		CONNECTIONS);
+	WARREN_OK(&playground, "start", "site-2");
+	await_healthy(&playground, 2);
+	load_end(&load, 10);
+	for (int i = 0; i < CONNECTIONS; i++)
+		close(fds[i]);
+	WARREN_OK(&playground, "down", "balanced");
+}
