@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "fleet/network_mode.h"
 
 #define STATUS_MAX 65536
 #define MOUNTS_MAX_BYTES (1 << 20)
@@ -93,6 +94,8 @@ int audit_facts_compile(struct arena *arena, const struct instance_spec *spec, u
 	if (out->uid == 0 && spec->user && strcmp(spec->user, "root") && *spec->user != '0')
 		out->uid = (uid_t)-1;
 	memcpy(out->own, compiled->namespaces.create, sizeof(out->own));
+	/* Another's, but not the host's. */
+	out->own[NS_NET] |= network_is_joined(spec->network);
 	writable_compile(arena, compiled, spec, &out->writable);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "fleet/network_mode.h"
 
 #define RETRIES_CAREFUL 5 /* the benchmark's own number */
 
@@ -241,6 +242,39 @@ static void port(struct auditor *a, const struct port *port)
 			"on every address of the host; name the one that is meant: \"host_ip\"");
 }
 
+/* By enum network_kind; what stands behind the colon comes between before and after. */
+static const struct {
+	const char *before, *after, *why;
+} other_networks[] = {
+	[NETWORK_SHARED] = {"the network of ", ", its loopback link too",
+		"what listens there for itself alone is reached: share it only with what belongs together"},
+	[NETWORK_MACVLAN] = {"the network behind the host's link ", "",
+		"its neighbours there reach every port of it, and it theirs: no rule of ours is in between"},
+	[NETWORK_BRIDGE] = {"the network of the host's bridge ", "",
+		"its neighbours there reach every port of it, and it theirs: no rule of ours is in between"},
+	[NETWORK_BY_PATH] = {"the namespace ", "", "who made it decides who reaches it"},
+};
+
+static void others(struct auditor *a)
+{
+	struct network_mode mode = network_mode(a->facts.wanted->network);
+
+	if (mode.kind == NETWORK_HOST)
+		return; /* told by its namespace */
+	if (mode.kind != NETWORK_ROUTED && mode.kind != NETWORK_NONE)
+		audit_add(a, "2.2 5.30", "other instances", AUDIT_WEAK,
+			arena_format(a->arena, "%s%s%s", other_networks[mode.kind].before, mode.of,
+				other_networks[mode.kind].after),
+			other_networks[mode.kind].why);
+	else if (a->facts.alone)
+		audit_add(a, "2.2 5.30", "other instances", AUDIT_OK,
+			arena_format(a->arena, "not seen on the network %s", a->facts.wanted->network), NULL);
+	else
+		audit_add(a, "2.2 5.30", "other instances", AUDIT_WEAK,
+			arena_format(a->arena, "those of the network %s", a->facts.wanted->network),
+			"it reaches every port of theirs and they its: \"isolated\": true in the network");
+}
+
 static void network(struct auditor *a)
 {
 	const struct instance_spec *wanted = a->facts.wanted;
@@ -250,15 +284,7 @@ static void network(struct auditor *a)
 	if (!wanted->ports.count)
 		audit_add(a, "5.8 5.14", "published ports", AUDIT_OK, "none", NULL);
 	audit_add(a, "2.16", "program between port and instance", AUDIT_OK, "none", NULL);
-	if (!strcmp(wanted->network, "host"))
-		return; /* told by its namespace */
-	if (a->facts.alone)
-		audit_add(a, "2.2 5.30", "other instances", AUDIT_OK,
-			arena_format(a->arena, "not seen on the network %s", wanted->network), NULL);
-	else
-		audit_add(a, "2.2 5.30", "other instances", AUDIT_WEAK,
-			arena_format(a->arena, "those of the network %s", wanted->network),
-			"it reaches every port of theirs and they its: \"isolated\": true in the network");
+	others(a);
 }
 
 static void entering(struct auditor *a)

@@ -140,8 +140,13 @@ TEST(audit, tells_who_else_is_on_the_network)
 		"{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {\"isolated\": true}}, \"instances\": {\"a\": "
 		"{\"image\": \"host\", \"command\": \"x\", \"network\": \"n\"}}}");
 	struct audit none = audited(&arena, "\"network\": \"none\"");
+	struct audit lan = audited(&arena, "\"network\": \"macvlan:eth0\"");
+	struct audit joined = audited(&arena, "\"network\": \"ns:/run/netns/blue\"");
 
 	assert_row(&open, "other instances", "those of the network n", AUDIT_WEAK);
+	assert_row(&lan, "other instances", "the network behind the host's link eth0", AUDIT_WEAK);
+	assert_row(&joined, "other instances", "the namespace /run/netns/blue", AUDIT_WEAK);
+	assert_row(&joined, "network namespace", "its own", AUDIT_OK);
 	assert_row(&isolated, "other instances", "not seen on the network n", AUDIT_OK);
 	assert_row(&none, "other instances", "not seen on the network none", AUDIT_OK);
 }
