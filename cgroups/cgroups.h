@@ -226,9 +226,10 @@ struct cgroup_stats {
 		io_pressure_10s; /* v2: "some" share in hundredths of a percent */
 };
 MUST_CHECK int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err);
-/* Of the one of that name directly below this one, which is cheaper than opening it: for thousands. ERROR_MISSING. */
+/* Of the one of that name directly below this one, which is cheaper than opening it: for thousands. Without details:
+ * processor time and limit, memory in use, its limit and cache, processes, transfers, pressure. ERROR_MISSING. */
 MUST_CHECK int cgroup_stats_read_below(
-	const struct cgroup *cgroup, const char *name, struct cgroup_stats *out, struct error *err);
+	const struct cgroup *cgroup, const char *name, bool details, struct cgroup_stats *out, struct error *err);
 /* Kills by out of memory since creation; cheap, one file. 0 where the kernel does not say. */
 int64_t cgroup_oom_kills(const struct cgroup *cgroup);
 

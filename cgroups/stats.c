@@ -33,17 +33,23 @@ struct figure {
 	int64_t divisor;
 };
 
-/* A file and the figures that are in it. */
+/* A file and the figures that are in it. detail: not read when thousands are asked for what a table shows. */
 struct source {
 	enum cgroup_controller controller;
 	const char *file;
 	const struct figure *figures;
 	size_t count;
+	bool detail;
 };
 
 #define FIGURE(member, ...)                                                                                            \
 	{                                                                                                              \
 		offsetof(struct cgroup_stats, member), __VA_ARGS__                                                     \
+	}
+#define DETAIL(controller_, file_, ...)                                                                                \
+	{                                                                                                              \
+		.controller = controller_, .file = file_, .figures = (const struct figure[]){__VA_ARGS__},             \
+		.count = sizeof((const struct figure[]){__VA_ARGS__}) / sizeof(struct figure), .detail = true          \
 	}
 #define SOURCE(controller_, file_, ...)                                                                                \
 	{                                                                                                              \
@@ -53,13 +59,13 @@ struct source {
 
 static const struct source v2_sources[] = {
 	SOURCE(CGROUP_MEMORY, "memory.current", FIGURE(memory_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.peak", FIGURE(memory_peak_bytes, NULL, 1)),
+	DETAIL(CGROUP_MEMORY, "memory.peak", FIGURE(memory_peak_bytes, NULL, 1)),
 	SOURCE(CGROUP_MEMORY, "memory.max", FIGURE(memory_limit_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.swap.current", FIGURE(swap_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.events", FIGURE(oom_kills, "oom_kill", 1)),
+	DETAIL(CGROUP_MEMORY, "memory.swap.current", FIGURE(swap_bytes, NULL, 1)),
+	DETAIL(CGROUP_MEMORY, "memory.events", FIGURE(oom_kills, "oom_kill", 1)),
 	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
-	SOURCE(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
-	SOURCE(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
+	DETAIL(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
+	DETAIL(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
 	SOURCE(CGROUP_CPU, "cpu.stat", FIGURE(cpu_us, "usage_usec", 1), FIGURE(cpu_user_us, "user_usec", 1),
 		FIGURE(cpu_system_us, "system_usec", 1), FIGURE(cpu_periods, "nr_periods", 1),
 		FIGURE(cpu_throttled_periods, "nr_throttled", 1), FIGURE(cpu_throttled_us, "throttled_usec", 1)),
@@ -67,15 +73,15 @@ static const struct source v2_sources[] = {
 
 static const struct source v1_sources[] = {
 	SOURCE(CGROUP_MEMORY, "memory.usage_in_bytes", FIGURE(memory_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.max_usage_in_bytes", FIGURE(memory_peak_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.oom_control", FIGURE(oom_kills, "oom_kill", 1)),
+	DETAIL(CGROUP_MEMORY, "memory.max_usage_in_bytes", FIGURE(memory_peak_bytes, NULL, 1)),
+	DETAIL(CGROUP_MEMORY, "memory.oom_control", FIGURE(oom_kills, "oom_kill", 1)),
 	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
-	SOURCE(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
-	SOURCE(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
+	DETAIL(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
+	DETAIL(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
 	SOURCE(CGROUP_CPUACCT, "cpuacct.usage", FIGURE(cpu_us, NULL, NANOSECONDS_PER_US)),
-	SOURCE(CGROUP_CPUACCT, "cpuacct.usage_user", FIGURE(cpu_user_us, NULL, NANOSECONDS_PER_US)),
-	SOURCE(CGROUP_CPUACCT, "cpuacct.usage_sys", FIGURE(cpu_system_us, NULL, NANOSECONDS_PER_US)),
-	SOURCE(CGROUP_CPU, "cpu.stat", FIGURE(cpu_periods, "nr_periods", 1),
+	DETAIL(CGROUP_CPUACCT, "cpuacct.usage_user", FIGURE(cpu_user_us, NULL, NANOSECONDS_PER_US)),
+	DETAIL(CGROUP_CPUACCT, "cpuacct.usage_sys", FIGURE(cpu_system_us, NULL, NANOSECONDS_PER_US)),
+	DETAIL(CGROUP_CPU, "cpu.stat", FIGURE(cpu_periods, "nr_periods", 1),
 		FIGURE(cpu_throttled_periods, "nr_throttled", 1),
 		FIGURE(cpu_throttled_us, "throttled_time", NANOSECONDS_PER_US)),
 };
@@ -93,6 +99,7 @@ static void figure_take(const struct figure *figure, const char *text, struct cg
 struct place {
 	const struct cgroup *cgroup;
 	const char *below; /* NULL: the cgroup itself */
+	bool details;
 };
 
 static ssize_t place_read(
@@ -122,6 +129,8 @@ static size_t sources_read(
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		if (sources[i].detail && !place->details)
+			continue;
 		if (place_read(place, sources[i].controller, sources[i].file, text, sizeof(text)) < 0)
 			continue;
 		found++;
@@ -268,14 +277,15 @@ static int place_stats(const struct place *place, struct cgroup_stats *out, stru
 
 int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
 {
-	const struct place place = {.cgroup = cgroup};
+	const struct place place = {.cgroup = cgroup, .details = true};
 
 	return place_stats(&place, out, err);
 }
 
-int cgroup_stats_read_below(const struct cgroup *cgroup, const char *name, struct cgroup_stats *out, struct error *err)
+int cgroup_stats_read_below(
+	const struct cgroup *cgroup, const char *name, bool details, struct cgroup_stats *out, struct error *err)
 {
-	const struct place place = {.cgroup = cgroup, .below = name};
+	const struct place place = {.cgroup = cgroup, .below = name, .details = details};
 
 	return place_stats(&place, out, err);
 }

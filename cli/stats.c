@@ -177,7 +177,7 @@ static int prometheus_print(struct cli *cli, const struct strings *names, struct
 	struct stats_sample sample;
 	struct instance_list others;
 
-	if (instance_stats_read(&cli->arena, &cli->host, names, NULL, &sample, err) < 0 ||
+	if (instance_stats_read(&cli->arena, &cli->host, names, STATS_DETAILS, NULL, &sample, err) < 0 ||
 		others_list(cli, names, &sample, &others, err) < 0)
 		return -1;
 	stats_prometheus(&text, &sample, &others);
@@ -190,9 +190,11 @@ static int sample_print(struct cli *cli, struct arena *arena, const struct stats
 	const struct strings *names, const struct stats_sample *before, struct stats_sample *sample, bool print,
 	struct error *err)
 {
+	/* Only scripts see the rest. */
+	enum stats_depth depth = chosen->table.json || chosen->table.format ? STATS_DETAILS : STATS_PLAIN;
 	struct table table;
 
-	if (instance_stats_read(arena, &cli->host, names, before, sample, err) < 0)
+	if (instance_stats_read(arena, &cli->host, names, depth, before, sample, err) < 0)
 		return -1;
 	if (!print)
 		return 0;

@@ -65,7 +65,7 @@ static int sample_next(struct samples *samples, struct error *err)
 		return 0;
 	}
 	return instance_stats_read(
-		arena, &samples->cli->host, &names, &samples->items[!next], &samples->items[next], err);
+		arena, &samples->cli->host, &names, STATS_PLAIN, &samples->items[!next], &samples->items[next], err);
 }
 
 /* --- the host ----------------------------------------------------------------------------------------------------- */

@@ -237,7 +237,7 @@ int host_capacity(struct arena *arena, struct host *host, const struct capacity_
 			return -1;
 	}
 	if (instance_names(arena, host, &names, err) < 0 ||
-		instance_stats_read(arena, host, &(struct strings){0}, NULL, &sample, err) < 0)
+		instance_stats_read(arena, host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, err) < 0)
 		return -1;
 	sum = need_sum(&sample);
 	if (need_find(&sample, &sum, request, &need, err) < 0)

@@ -378,9 +378,11 @@ struct stats_sample {
 	size_t count;
 };
 /* Of all running instances among names (all when empty). before: an earlier sample, for what is reckoned by the second;
- * may be NULL. */
+ * may be NULL. Without details a sample takes half the time: peak, swap, kills, refusals, throttling, limits of
+ * processes and `monitored` are left out. */
+enum stats_depth { STATS_PLAIN, STATS_DETAILS };
 MUST_CHECK int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
-	const struct stats_sample *before, struct stats_sample *out, struct error *err);
+	enum stats_depth depth, const struct stats_sample *before, struct stats_sample *out, struct error *err);
 /* Used and charged memory: without what the kernel would give back at once. */
 struct optional stats_memory_used(const struct instance_stats *stats);
 struct optional stats_memory_cache(const struct instance_stats *stats);

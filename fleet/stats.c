@@ -66,7 +66,7 @@ static void rates_fill(const struct instance_stats *before, struct instance_stat
 struct survey {
 	struct host *host;
 	const struct link_counters *links; /* by slot; NULL where there is no network of ours at all */
-	bool counts_disk;
+	bool counts_disk, details;
 	struct cgroup parent; /* of all instances' cgroups */
 };
 
@@ -75,7 +75,7 @@ static int stats_take(struct arena *scratch, const struct survey *survey, const 
 	struct error *err)
 {
 	auto_instance instance = INSTANCE_EMPTY;
-	struct running running;
+	struct run run;
 	struct record record;
 	struct health_status health;
 	struct error ignored;
@@ -83,13 +83,14 @@ static int stats_take(struct arena *scratch, const struct survey *survey, const 
 	*out = (struct instance_stats){.name = name, .at_ms = clock_ms()};
 	if (instance_find(survey->host, name, &instance, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	if (instance_running_read(scratch, &instance, &running, err) < 0)
-		return err->kind == ERROR_BUSY ? forgive(err) : -1;
-	if (cgroup_stats_read_below(&survey->parent, name, &out->cgroup, err) < 0)
+	/* What cannot be read is a damaged one's: `list` says so. */
+	if (instance.live < 0 || run_read(scratch, instance.live, &run, &ignored) < 0 || !run_is_alive(&run))
+		return 0;
+	if (cgroup_stats_read_below(&survey->parent, name, survey->details, &out->cgroup, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	out->started_ms = running.run.started_ms;
-	out->restarts = running.run.restarts;
-	out->monitored = running.monitored;
+	out->started_ms = run.started_ms;
+	out->restarts = run.restarts;
+	out->monitored = survey->details && instance_is_monitored(&instance);
 	out->paused = desired_read(instance.dir) == DESIRED_PAUSED;
 	if (survey->links && record_read(scratch, instance.dir, &record, &ignored) == 0)
 		out->link = survey->links[record.slot];
@@ -160,13 +161,14 @@ static int sample_take(struct arena *arena, struct arena *scratch, const struct 
 	return 0;
 }
 
-int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names,
+int instance_stats_read(struct arena *arena, struct host *host, const struct strings *names, enum stats_depth depth,
 	const struct stats_sample *before, struct stats_sample *out, struct error *err)
 {
 	AUTO(arena_drop) struct arena scratch = {0};
 	struct survey survey = {.host = host,
 		.links = links_read(&scratch),
-		.counts_disk = disk_quota_state(host->lib) == DISK_QUOTA_ON};
+		.counts_disk = disk_quota_state(host->lib) == DISK_QUOTA_ON,
+		.details = depth == STATS_DETAILS};
 	struct strings all = *names;
 	int result;
 

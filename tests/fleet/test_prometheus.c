@@ -115,16 +115,16 @@ TEST(prometheus, the_text_is_exactly_the_format)
 	stats_prometheus(&text, &sample, &list);
 	parse(&arena, &text);
 	static const char *const expected[] = {
-		"# HELP warren_instance_cpu_seconds_total Processor time used by the present run.\n"
-		"# TYPE warren_instance_cpu_seconds_total counter\n"
-		"warren_instance_cpu_seconds_total{name=\"site-1\",fleet=\"shop\"} 1.500042\n"
+		"# HELP warren_instance_cpu_seconds_total Processor time used by the present run.\n",
+		"# TYPE warren_instance_cpu_seconds_total counter\n",
+		"warren_instance_cpu_seconds_total{name=\"site-1\",fleet=\"shop\"} 1.500042\n",
 		"warren_instance_cpu_seconds_total{name=\"odd\\\"\\\\\\nname\",fleet=\"\"} 2\n",
 		"warren_instance_cpu_limit_processors{name=\"site-1\",fleet=\"shop\"} 0.25\n",
 		"warren_instance_cpu_pressure_ratio{name=\"site-1\",fleet=\"shop\"} 0.1234\n",
 		"warren_instance_start_time_seconds{name=\"site-1\",fleet=\"shop\"} 1700000000.007\n",
 		"warren_instance_restarts_total{name=\"site-1\",fleet=\"shop\"} 2\n",
 		"warren_instance_network_receive_bytes_total{name=\"site-1\",fleet=\"shop\"} 7\n",
-		"warren_instance_healthy{name=\"site-1\",fleet=\"shop\"} 1\n"
+		"warren_instance_healthy{name=\"site-1\",fleet=\"shop\"} 1\n",
 		"warren_instance_healthy{name=\"odd\\\"\\\\\\nname\",fleet=\"\"} 0\n",
 		"warren_instance_state{name=\"off\",fleet=\"\",state=\"stopped\"} 1\n",
 	};
@@ -147,7 +147,7 @@ TEST(prometheus, of_a_running_host_parses)
 
 	spec.resources.cpus_milli = (struct optional){true, 250};
 	test_run(&test, &spec);
-	ASSERT_OK(instance_stats_read(&test.arena, &test.host, &(struct strings){0}, NULL, &sample, &err));
+	ASSERT_OK(instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, &err));
 	stats_prometheus(&text, &sample, &list);
 	cr_assert(parse(&test.arena, &text).samples > 8);
 	if (test.host.cgroups.available[CGROUP_CPU])

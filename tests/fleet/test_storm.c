@@ -199,7 +199,7 @@ static int throw_look(struct thrower *thrower, struct error *err)
 		return usage_read(&arena, &thrower->host, &(struct strings){0}, NULL, &usage, err);
 	if (dice(thrower, 2))
 		return instance_list_read(&arena, &thrower->host, &list, err);
-	return instance_stats_read(&arena, &thrower->host, &(struct strings){0}, NULL, &sample, err);
+	return instance_stats_read(&arena, &thrower->host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, err);
 }
 
 /* Somebody's kill -9 of a monitor. */
