@@ -50,7 +50,7 @@ struct optional {
  */
 enum value_form { FORM_STRING = 1, FORM_NUMBER = 2, FORM_LIST = 4, FORM_OBJECT = 8 };
 struct value_shape {
-	unsigned forms;
+	unsigned forms;			 /* enum value_form; 0: anything */
 	const char *words;		 /* for people: "a size such as \"64M\""; NULL: the forms say it all */
 	const char *pattern;		 /* of the string, ECMA-262; NULL: any */
 	const struct field *fields;	 /* of the object; NULL: any keys, each as `items` */

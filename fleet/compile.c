@@ -394,6 +394,14 @@ static void compile_sysctls(const struct compiler *c)
 		pairs_set(c->arena, &c->spec->sysctls, c->from->sysctls.items[i].name, c->from->sysctls.items[i].value);
 }
 
+/* Last, so that it has the last word; what it says is checked with the rest. */
+static int compile_oci(const struct compiler *c)
+{
+	static const struct json_doc nowhere = {.name = "oci", .text = ""};
+
+	return c->from->oci ? oci_spec_merge(c->arena, &nowhere, c->from->oci, c->spec, c->err) : 0;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 int instance_compile(struct arena *arena, const struct instance_spec *spec, const struct compile_facts *facts,
@@ -419,6 +427,7 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->cgroup_path = facts->cgroup_path;
 	out->root_read_only = spec->read_only;
 	out->process.terminal = spec->terminal || spec->boot; /* init's console */
+	out->hooks = spec->hooks;
 	resources_limits(&spec->resources, &out->limits);
 	compile_user(&c);
 	compile_mounts(&c);
@@ -426,6 +435,8 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	compile_sysctls(&c);
 	if (compile_security(&c) < 0 || compile_args(&c) < 0 || compile_environment(&c) < 0 ||
 		compile_capabilities(&c) < 0 || ulimits_compile(arena, spec, &out->process, err) < 0)
+		return -1;
+	if (compile_oci(&c) < 0)
 		return -1;
 	return spec_check(out, err);
 }

@@ -1,6 +1,7 @@
 /* Whose word is taken: a fleet file says what runs as root here.
  *
  * Each file is opened once; what is looked at and what is read are the same inode, whatever becomes of its name. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,11 +90,42 @@ static int files_trust(const struct reader *reader, const struct json *node, con
 	return 0;
 }
 
+/* A program that others can change is their program. */
+static int hook_trust(const struct reader *reader, const struct json *node, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return json_fail(&reader->doc, node, reader->err, "\"hooks\": %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return json_fail(&reader->doc, node, reader->err, "\"hooks\": %s is no program", path);
+	if (!may_speak(st.st_uid))
+		return fail_untrusted(
+			reader, node, "hooks", arena_format(reader->arena, "%s belongs to user %u", path, st.st_uid));
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return fail_untrusted(reader, node, "hooks",
+			arena_format(reader->arena, "others may write %s (mode %04o)", path, st.st_mode & 07777));
+	return 0;
+}
+
+static int hooks_trust(const struct reader *reader, size_t instance)
+{
+	const struct spec_hooks *hooks = &reader->file->instances.items[instance].hooks;
+	const struct json *node = json_get(reader->places[instance].merged, "hooks");
+
+	for (size_t i = 0; node && reader->check_sources && i < HOOK_KINDS; i++)
+		for (size_t k = 0; k < hooks->of[i].count; k++)
+			/* Those that run inside are the instance's own files. */
+			if (i != HOOK_START_CONTAINER && hook_trust(reader, node, hooks->of[i].items[k].path) < 0)
+				return -1;
+	return 0;
+}
+
 int check_trust(const struct reader *reader)
 {
 	static const char *const keys[] = {"hooks", "oci"};
 
-	for (size_t i = 0; i < reader->file->instances.count; i++)
+	for (size_t i = 0; i < reader->file->instances.count; i++) {
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 			const struct json *node = json_get(reader->places[i].merged, keys[k]);
 
@@ -101,5 +133,8 @@ int check_trust(const struct reader *reader)
 			if (node && files_trust(reader, node, keys[k]) < 0)
 				return -1;
 		}
+		if (hooks_trust(reader, i) < 0)
+			return -1;
+	}
 	return 0;
 }

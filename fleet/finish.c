@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/health.h"
+#include "fleet/hooks.h"
 #include "fleet/published.h"
 #include "fleet/sharing.h"
 #include "fleet/usage.h"
@@ -192,5 +193,6 @@ int run_finish(struct instance *instance, const struct run *run, const struct ex
 	health_forget(instance->live);
 	halted_forget(instance->live);
 	run_forget(instance->live);
+	instance_poststop_run(instance);
 	return released;
 }

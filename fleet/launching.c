@@ -20,6 +20,7 @@
 #include "fleet/attachment.h"
 #include "fleet/events.h"
 #include "fleet/front.h"
+#include "fleet/hooks.h"
 #include "fleet/identity.h"
 #include "fleet/monitor.h"
 #include "fleet/published.h"
@@ -40,6 +41,7 @@ struct start {
 	struct image_config image;
 	struct image_user user;
 	struct spec spec;
+	struct container_facts facts; /* for hooks */
 	struct config_file_list configs;
 	struct endpoint endpoint;
 	struct net_session *net; /* NULL: no network of its own */
@@ -184,6 +186,7 @@ static int spec_make(struct start *start, struct error *err)
 
 	if (instance_compile(&start->arena, &start->wanted, &facts, &start->spec, err) < 0)
 		return -1;
+	instance_hook_facts(&start->arena, &start->monitor->instance, &start->wanted, &start->facts);
 	listeners_announce(&start->arena, &start->monitor->listeners, &start->spec.process);
 	if (start->again) {
 		start->spec.namespaces.create[NS_USER] = false;
@@ -472,7 +475,8 @@ static int prepare(void *context, const struct launch_child *child, struct launc
 	struct start *start = context;
 
 	if (run_announce(start, child->pid, err) < 0 || parts_make(start, child->userns, err) < 0 ||
-		network_attach(start, child->netns, err) < 0)
+		network_attach(start, child->netns, err) < 0 ||
+		container_hooks_run(&start->spec.hooks, &start->facts, HOOK_CREATE_RUNTIME, child->pid, err) < 0)
 		return -1;
 	if (start->parts.count > room)
 		return fail(err, ERROR_USAGE, "%zu mounts are more than the %zu there is room for", start->parts.count,
@@ -506,8 +510,10 @@ static int configure_network(void *context, struct error *err)
 static int process_start(struct start *start, bool *exec_failed, struct error *err)
 {
 	struct launched *kept = &start->monitor->launched;
+	const struct launch_hooks inside = {&start->facts};
 	struct launched made;
 	struct launch launch = {
+		.hooks = hooks_are_inside(&start->spec.hooks) ? &inside : NULL,
 		.spec = &start->spec,
 		.entrance = &start->entrance,
 		.seccomp = start->seccomp,
@@ -706,7 +712,8 @@ int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err
 	start_init(&start, monitor);
 	if (start_prepare(&start, err) < 0 || process_start(&start, exec_failed, err) < 0)
 		return -1;
-	if (run_record(&start, err) == 0)
+	if (run_record(&start, err) == 0 &&
+		container_hooks_run(&start.spec.hooks, &start.facts, HOOK_POSTSTART, monitor->launched.pid, err) == 0)
 		return 0;
 	process_undo(monitor);
 	return -1;

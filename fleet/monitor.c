@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events.h"
+#include "fleet/hooks.h"
 #include "fleet/published.h"
 #include "fleet/usage.h"
 
@@ -151,6 +152,7 @@ static bool run_again(struct monitor *monitor, struct exit_record *exit, char *d
 
 	if (!monitor->foreground)
 		monitor_unprotect(monitor);
+	instance_poststop_run(&monitor->instance);
 	monitor->run.restarts++;
 	monitor->adopted = false;
 	result = monitor_launch(monitor, &exec_failed, &err);

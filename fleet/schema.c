@@ -77,6 +77,10 @@ static void shape_encode(struct encoder *encoder, const char *key, const struct 
 {
 	encode_object_begin(encoder, key);
 	encode_string(encoder, "description", shape->words);
+	if (!shape->forms) { /* anything */
+		encode_object_end(encoder);
+		return;
+	}
 	encode_array_begin(encoder, "anyOf");
 	if (shape->forms & FORM_STRING)
 		string_encode(encoder, NULL, shape->pattern);

@@ -154,9 +154,11 @@ struct instance_spec {
 
 	struct strings cap_add, cap_drop;
 	bool no_new_privileges;
-	const char *seccomp; /* "default" or "unconfined" */
+	const char *seccomp;		/* "default" or "unconfined" */
 	const char *apparmor, *selinux; /* a loaded profile, a context; NULL: none */
 	struct pairs sysctls, labels;
+	struct spec_hooks hooks;
+	const struct json *oci; /* keys of a config.json, merged over what all the others come to; NULL: none */
 	const char *description;
 	bool protect;
 	bool terminal, interactive, remove; /* run -t -i --rm */
@@ -221,8 +223,8 @@ MUST_CHECK int fleet_file_read(struct arena *arena, const char *path, struct fle
 MUST_CHECK int fleet_file_decode(struct arena *arena, const char *name, const char *text, size_t length,
 	struct fleet_file *out, struct error *err);
 
-/* The fleet file's JSON schema (draft 2020-12), for editors: from the tables that decode it. What spans keys it does not
- * know. */
+/* The fleet file's JSON schema (draft 2020-12), for editors: from the tables that decode it. What spans keys it does
+ * not know. */
 void fleet_schema_encode(struct encoder *encoder);
 
 /* Instance spec + image's own configuration → the runtime's spec, in memory. `facts` are what the record holds. Nothing

@@ -683,6 +683,27 @@ static int check_description(const struct instance_spec *spec, size_t *index, st
 	return line_check("text", spec->description, err);
 }
 
+static int check_hook_list(const struct spec_hook *hooks, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (path_check_absolute("path", hooks[i].path, err) < 0)
+			return -1;
+		for (size_t k = 0; k < hooks[i].env.count; k++)
+			if (!strchr(hooks[i].env.items[k], '='))
+				return fail(err, ERROR_USAGE, "env \"%s\": expected NAME=VALUE", hooks[i].env.items[k]);
+	}
+	return 0;
+}
+
+static int check_hooks(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	for (size_t i = 0; i < HOOK_KINDS; i++)
+		if (check_hook_list(spec->hooks.of[i].items, spec->hooks.of[i].count, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 /* member: the key inside the object that the key is. */
@@ -742,6 +763,7 @@ static const struct {
 	{"sysctls", NULL, check_sysctls},
 	{"labels", NULL, check_labels},
 	{"description", NULL, check_description},
+	{"hooks", NULL, check_hooks},
 };
 
 int instance_spec_find_fault(const struct instance_spec *spec, struct spec_fault *fault, struct error *err)

@@ -336,6 +336,15 @@ static void encode_flag(struct encoder *encoder, const char *key, bool value)
 		encode_bool(encoder, key, true);
 }
 
+static void encode_hooks(struct encoder *encoder, const struct spec_hooks *hooks)
+{
+	for (size_t i = 0; i < HOOK_KINDS; i++)
+		if (hooks->of[i].count) {
+			encode_object(encoder, "hooks", spec_hooks_fields, hooks);
+			return;
+		}
+}
+
 static void encode_identity(struct encoder *encoder, const struct instance_spec *spec)
 {
 	encode_integer(encoder, "version", SPEC_VERSION);
@@ -418,6 +427,9 @@ static void encode_life_and_rights(struct encoder *encoder, const struct instanc
 	encode_pairs(encoder, "labels", &spec->labels);
 	encode_string(encoder, "description", spec->description);
 	encode_bool(encoder, "protect", spec->protect);
+	encode_hooks(encoder, &spec->hooks);
+	if (spec->oci)
+		encode_json(encoder, "oci", spec->oci);
 }
 
 void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec)

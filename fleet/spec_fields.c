@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "fleet/words.h"
+#include "runtime/runtime.h"
 
 const char *const desired_state_names[] = {"running", "stopped", "paused", NULL};
 const char *const restart_policy_names[] = {"no", "on-failure", "always", "unless-stopped", NULL};
@@ -847,6 +848,44 @@ static int decode_nothing(const struct decoder *decoder, const struct json *node
 }
 static const struct value_shape profiles_shape = {.forms = FORM_LIST}, replicas_shape = {.forms = FORM_NUMBER};
 
+/* --- what runs on the host, and what no key says -------------------------------------------------------------------
+ */
+
+static const struct field hook_fields[] = {
+	STRING("path", struct spec_hook, path, REQUIRED),
+	STRINGS("args", struct spec_hook, args, 0),
+	STRINGS("env", struct spec_hook, env, 0),
+	OPTIONAL("timeout", struct spec_hook, timeout_s, 1, 3600, 0),
+	END_OF_FIELDS,
+};
+
+const struct field spec_hooks_fields[] = {
+	LIST("create_runtime", struct spec_hooks, of[HOOK_CREATE_RUNTIME], hook_fields, 0),
+	LIST("create_container", struct spec_hooks, of[HOOK_CREATE_CONTAINER], hook_fields, 0),
+	LIST("start_container", struct spec_hooks, of[HOOK_START_CONTAINER], hook_fields, 0),
+	LIST("poststart", struct spec_hooks, of[HOOK_POSTSTART], hook_fields, 0),
+	LIST("poststop", struct spec_hooks, of[HOOK_POSTSTOP], hook_fields, 0),
+	END_OF_FIELDS,
+};
+
+static const struct value_shape anything;
+static const struct value_shape decode_oci_shape = {.forms = FORM_OBJECT, .items = &anything};
+
+/* Kept as it is written; tried here on a specification of defaults, so that a mistake is found where it stands. */
+static int decode_oci(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *scratch = arena_new(decoder->arena, struct spec);
+
+	if (node->kind != JSON_OBJECT)
+		return decode_fail(decoder, node, err, "expected an object, found %s", json_kind_name(node->kind));
+	spec_init(scratch);
+	spec_set_defaults(decoder->arena, scratch, 0);
+	if (oci_spec_merge(decoder->arena, decoder->doc, node, scratch, err) < 0)
+		return -1;
+	*(const struct json **)member = node->count ? node : NULL;
+	return 0;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 const struct field instance_fields[] = {
@@ -898,11 +937,11 @@ const struct field instance_fields[] = {
 	INTO_SPEC("security", decode_security),
 	NAMED_VALUES("sysctls", struct instance_spec, sysctls),
 	NOT_BUILT("devices"),
-	NOT_BUILT("hooks"),
+	OBJECT("hooks", struct instance_spec, hooks, spec_hooks_fields, 0),
 	NAMED_VALUES("labels", struct instance_spec, labels),
 	STRING("description", struct instance_spec, description, 0),
 	BOOL("protect", struct instance_spec, protect, 0),
-	NOT_BUILT("oci"),
+	ROW_AS(const struct json *, "oci", struct instance_spec, oci, decode_oci),
 	END_OF_FIELDS,
 };
 

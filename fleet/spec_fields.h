@@ -40,6 +40,8 @@ MUST_CHECK int check_health_interval(const struct instance_spec *spec, size_t *i
 MUST_CHECK int check_health_start_interval(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_timeout(const struct instance_spec *spec, size_t *index, struct error *err);
 
+extern const struct field spec_hooks_fields[];
+
 /* For the rows of other tables of the fleet file. */
 #define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")
 

@@ -19,7 +19,6 @@
 #include "base/socket.h"
 #include "cgroups/systemd.h"
 #include "runtime/container.h"
-#include "runtime/container_hooks.h"
 #include "runtime/container_scope.h"
 #include "runtime/guard.h"
 #include "runtime/listener.h"

@@ -9,7 +9,6 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime/container.h"
-#include "runtime/container_hooks.h"
 #include "runtime/container_scope.h"
 #include "runtime/resctrl.h"
 #include "runtime/state.h"

@@ -1,5 +1,5 @@
 /* The state in the form that the specification gives it, made only where there are hooks to read it. */
-#include "runtime/container_hooks.h"
+#include "runtime/hooks.h"
 
 #include "base/cleanup.h"
 #include "runtime/state.h"

@@ -14,7 +14,6 @@
 #include "base/socket.h"
 #include "base/text.h"
 #include "runtime/container.h"
-#include "runtime/container_hooks.h"
 #include "runtime/notify.h"
 #include "runtime/state.h"
 

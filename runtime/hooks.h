@@ -6,11 +6,6 @@
 #include "runtime/runtime.h"
 #include "runtime/spec.h"
 
-/* What launch_start() needs to run the two kinds that belong inside the container. */
-struct launch_hooks {
-	const struct container_facts *facts; /* of which the state is made */
-};
-
 /* Runs all hooks of one kind in their order, each with the state on its stdin and exactly the environment that its
  * config.json gives it: without `env` the caller's, but startContainer's, inside, an empty one. The first that fails
  * ends it: "hook NAME: exit status 3: its last words". */

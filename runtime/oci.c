@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -395,6 +396,170 @@ int oci_spec_decode(
 	if (spec_check(spec, err) < 0)
 		return blame(err, "%s", doc->name);
 	return 0;
+}
+
+/* --- over a specification that is there --------------------------------------------------------------------------- */
+
+#define MERGED_FIELDS_MAX 32
+
+/* What is there need not be said again. */
+static void fields_relax(const struct field *from, struct field out[MERGED_FIELDS_MAX])
+{
+	size_t count = 0;
+
+	do {
+		assert(count < MERGED_FIELDS_MAX);
+		out[count] = from[count];
+		out[count].flags &= ~(unsigned)REQUIRED;
+	} while (from[count++].kind != FIELD_END);
+}
+
+static struct strings capabilities_name(struct arena *arena, uint64_t set)
+{
+	struct strings names = {0};
+	char buffer[32];
+
+	for (; set; set &= set - 1)
+		strings_add(
+			arena, &names, arena_string(arena, capability_name((unsigned)__builtin_ctzll(set), buffer)));
+	return names;
+}
+
+/* The inverse of process_convert(). */
+static void process_unconvert(struct arena *arena, const struct spec_process *from, struct oci_process *out)
+{
+	char name[24];
+
+	*out = (struct oci_process){.direct = *from,
+		.terminal = from->terminal,
+		.console = {from->console_height, from->console_width},
+		.user = {.uid = from->uid, .gid = from->gid, .umask = from->umask},
+		.args = from->args,
+		.env = from->env,
+		.cwd = from->cwd,
+		.no_new_privileges = from->no_new_privileges,
+		.oom_score_adj = from->oom_score_adj};
+	out->user.groups.items = from->groups.items;
+	out->user.groups.count = from->groups.count;
+	for (size_t set = 0; set < CAPS_SETS; set++)
+		out->capabilities.of[set] = capabilities_name(arena, from->capabilities[set]);
+	out->rlimits.items = arena_new_array(arena, from->rlimits.count, struct oci_rlimit);
+	out->rlimits.count = from->rlimits.count;
+	for (size_t i = 0; i < from->rlimits.count; i++)
+		out->rlimits.items[i] = (struct oci_rlimit){
+			.type = arena_string(arena, rlimit_name(from->rlimits.items[i].resource, name)),
+			.soft = from->rlimits.items[i].limit.rlim_cur,
+			.hard = from->rlimits.items[i].limit.rlim_max};
+}
+
+static int process_merge(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct field fields[MERGED_FIELDS_MAX];
+	struct oci_process process;
+
+	fields_relax(process_fields, fields);
+	process_unconvert(decoder->arena, member, &process);
+	if (decode_object(decoder, node, fields, &process, err) < 0)
+		return -1;
+	return process_convert(decoder->arena, &process, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
+}
+
+static bool mounts_have(const struct spec_mount *mounts, size_t count, const char *destination)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(mounts[i].destination, destination))
+			return true;
+	return false;
+}
+
+/* Further ones; one on a place that is taken takes it. */
+static int mounts_merge(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *spec = (struct spec *)((char *)member - offsetof(struct spec, mounts));
+	struct spec_mount *old = spec->mounts.items, *all;
+	size_t old_count = spec->mounts.count, count = 0;
+
+	spec->mounts.count = 0;
+	if (oci_decode_mounts(decoder, node, member, err) < 0)
+		return -1;
+	all = arena_new_array(decoder->arena, old_count + spec->mounts.count, struct spec_mount);
+	for (size_t i = 0; i < old_count; i++)
+		if (!mounts_have(spec->mounts.items, spec->mounts.count, old[i].destination))
+			all[count++] = old[i];
+	for (size_t i = 0; i < spec->mounts.count; i++)
+		all[count++] = spec->mounts.items[i];
+	spec->mounts.items = all;
+	spec->mounts.count = count;
+	return 0;
+}
+
+static void pairs_overlay(struct arena *arena, const struct pairs *old, struct pairs *pairs)
+{
+	struct pairs all = {0};
+
+	for (size_t i = 0; i < old->count; i++)
+		pairs_set(arena, &all, old->items[i].name, old->items[i].value);
+	for (size_t i = 0; i < pairs->count; i++)
+		pairs_set(arena, &all, pairs->items[i].name, pairs->items[i].value);
+	*pairs = all;
+}
+
+/* What the caller makes himself, and what can be said in one way only. */
+static const struct {
+	const char *object, *key, *why;
+} merge_refused[] = {
+	{NULL, "namespaces", "they are the instance's own"},
+	{NULL, "uidMappings", "the range of ids is the instance's own"},
+	{NULL, "gidMappings", "the range of ids is the instance's own"},
+	{NULL, "cgroupsPath", "the control group is the instance's own"},
+	{"resources", "memory", "\"resources\" of the instance says it"},
+	{"resources", "cpu", "\"resources\" of the instance says it"},
+	{"resources", "pids", "\"resources\" of the instance says it"},
+	{"resources", "blockIO", "\"resources\" of the instance says it"},
+};
+
+static int linux_merge(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
+{
+	struct spec *spec = member;
+	struct pairs sysctls = spec->sysctls;
+
+	for (size_t i = 0; i < ARRAY_SIZE(merge_refused); i++) {
+		const struct json *object = merge_refused[i].object ? json_get(node, merge_refused[i].object) : node;
+		const struct json *found = object ? json_get(object, merge_refused[i].key) : NULL;
+
+		if (found)
+			return json_fail_key(decoder->doc, found, err, "\"%s\": %s", found->key, merge_refused[i].why);
+	}
+	/* Lists are read behind what is there. */
+	if (json_get(node, "devices"))
+		spec->devices.count = 0;
+	if (json_get(node, "netDevices"))
+		spec->net_devices.count = 0;
+	if (decode_object(decoder, node, oci_linux_fields, spec, err) < 0)
+		return -1;
+	pairs_overlay(decoder->arena, &sysctls, &spec->sysctls);
+	return 0;
+}
+
+static const struct field merge_fields[] = {
+	STRING("hostname", struct spec, hostname, 0),
+	STRING("domainname", struct spec, domainname, 0),
+	CUSTOM("process", struct spec, process, process_merge, 0),
+	CUSTOM("mounts", struct spec, mounts, mounts_merge, 0),
+	PAIRS("annotations", struct spec, annotations, 0),
+	{.key = "linux", .kind = FIELD_CUSTOM, .decode = linux_merge},
+	REFUSED("hooks", "the key \"hooks\" of the instance says it"),
+	REFUSED("root", "the root is the instance's own"),
+	REFUSED("ociVersion", "this is no whole specification"),
+	END_OF_FIELDS,
+};
+
+int oci_spec_merge(
+	struct arena *arena, const struct json_doc *doc, const struct json *node, struct spec *spec, struct error *err)
+{
+	const struct decoder decoder = {.arena = arena, .doc = doc, .mode = DECODE_STRICT};
+
+	return decode_object(&decoder, node, merge_fields, spec, err);
 }
 
 int oci_spec_read(struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err)

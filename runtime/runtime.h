@@ -44,7 +44,11 @@ struct launch_callbacks {
 	int (*configure_network)(void *context, struct error *err);
 };
 
-struct launch_hooks;
+struct container_facts;
+/* What launch_start() needs to run the two kinds of hooks that belong inside the container. */
+struct launch_hooks {
+	const struct container_facts *facts; /* of which the state is made */
+};
 struct listener;
 
 #define LAUNCH_SOCKETS_MAX 64
@@ -62,12 +66,11 @@ struct launch {
 	size_t socket_count;
 	int hold;      /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock; /* descriptor whose OFD lock the child keeps until exec; -1: none */
-	const char *program;	   /* argv[0] for errors; NULL: spec->process.args */
-	bool no_namespace_fds;	   /* launched.userns and .netns are not wanted */
-	bool keep_keyring;	   /* do not give it a session keyring of its own */
-	struct listener *listener; /* of a filter with SCMP_ACT_NOTIFY (runtime/listener.h); NULL: refused */
-	const struct launch_hooks
-		*hooks; /* for hooks that run inside the container (runtime/hooks.h); NULL: none run */
+	const char *program;		  /* argv[0] for errors; NULL: spec->process.args */
+	bool no_namespace_fds;		  /* launched.userns and .netns are not wanted */
+	bool keep_keyring;		  /* do not give it a session keyring of its own */
+	struct listener *listener;	  /* of a filter with SCMP_ACT_NOTIFY (runtime/listener.h); NULL: refused */
+	const struct launch_hooks *hooks; /* for hooks that run inside the container; NULL: none run */
 
 	/* No step of the child may take longer, but for hooks; 0: 45 s. */
 	unsigned step_limit_s;
@@ -128,6 +131,11 @@ MUST_CHECK int oci_spec_read(
 	struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err);
 /* The same from a decoded tree: for the manager's `oci` key and for exec --process. */
 MUST_CHECK int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err);
+/* Decodes an object of a config.json's keys over a specification that is there, strictly: objects member by member,
+ * lists in place of what was there, but mounts, which are added. What the caller makes himself (root, namespaces, id
+ * maps, control group) is refused by its name. The checks are the caller's: spec_check(). */
+MUST_CHECK int oci_spec_merge(
+	struct arena *arena, const struct json_doc *doc, const struct json *node, struct spec *spec, struct error *err);
 /* Leaves out, with a warning, capabilities that the process could not get: what is not permitted, and without a user
  * namespace of its own also what we lack ourselves. oci_spec_read() has done it already. */
 void oci_process_fit(struct spec_process *process, bool own_user_namespace);
@@ -138,6 +146,13 @@ MUST_CHECK int oci_process_label(
 bool kernel_labels_programs(void);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
+
+/* Hooks of one kind, one after the other, with the container's state on their standard input; the first failure ends
+ * it. pid: of the first process. */
+MUST_CHECK int container_hooks_run(const struct spec_hooks *hooks, const struct container_facts *facts,
+	enum hook_kind kind, pid_t pid, struct error *err);
+/* Those after the end. What fails is warned of and keeps nothing from going on. */
+void container_poststop_run(const struct spec_hooks *hooks, const struct container_facts *facts);
 
 /* --- OCI: life cycle
  * -------------------------------------------------------------------------------------------------------- */
