@@ -70,6 +70,7 @@ TEST(help, of_the_program_leaves_out_hidden_commands)
 			  "  list, ps  show the instances\n"
 			  "  stop      stop instances\n"
 			  "  apply     make it so\n"
+			  "  image     images of instances\n"
 			  "\n"
 			  "Options:\n"
 			  "      --root DIR  directory of the state\n"
