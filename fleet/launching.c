@@ -454,7 +454,14 @@ static int parts_make(struct start *start, int userns, struct error *err)
 
 static int network_attach(struct start *start, int netns, struct error *err)
 {
-	return start->again ? 0 : attachment_make(start->net, &start->attachment, netns, err);
+	if (start->again)
+		return 0;
+	if (attachment_make(start->net, &start->attachment, netns, err) < 0)
+		return -1;
+	if (!start->record.network)
+		return 0;
+	return endpoint_police(
+		&start->host->net, start->net, start->endpoint.slot, resources_policed(&start->wanted), err);
 }
 
 static int run_announce(struct start *start, pid_t pid, struct error *err)

@@ -54,7 +54,8 @@ int live_rates_apply(struct instance *instance, const struct instance_spec *to, 
 	struct endpoint endpoint = record_endpoint(&record);
 	endpoint.rates = resources_rates(&to->resources);
 	session = net_session_open(err);
-	if (!session || endpoint_rates_set(session, &endpoint, netns, err) < 0)
+	if (!session || endpoint_rates_set(session, &endpoint, netns, err) < 0 ||
+		endpoint_police(&instance->host->net, session, record.slot, resources_policed(to), err) < 0)
 		return -1;
 	return rates_verify(session, &endpoint, netns, err);
 }

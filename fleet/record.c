@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,6 +193,18 @@ struct link_rates resources_rates(const struct resources_spec *resources)
 		.egress_bits = resources->egress_bits.set ? (uint64_t)resources->egress_bits.value : 0,
 		.ingress_bits = resources->ingress_bits.set ? (uint64_t)resources->ingress_bits.value : 0,
 	};
+}
+
+uint64_t resources_policed(const struct instance_spec *spec)
+{
+	struct error ignored;
+	unsigned given;
+
+	for (size_t i = 0; i < spec->cap_add.count; i++)
+		if (!strcasecmp(spec->cap_add.items[i], "ALL") ||
+			(capability_parse(spec->cap_add.items[i], &given, &ignored) == 0 && given == CAP_NET_ADMIN))
+			return resources_rates(&spec->resources).egress_bits;
+	return 0;
 }
 
 struct endpoint record_endpoint(const struct record *record)

@@ -51,6 +51,8 @@ static inline bool record_has_ipv6(const struct record *record)
 	return record->network && !IN6_IS_ADDR_UNSPECIFIED(&record->address6);
 }
 struct link_rates resources_rates(const struct resources_spec *resources);
+/* What it may send, if it has a right to lift the limit at its end; else 0. */
+uint64_t resources_policed(const struct instance_spec *spec);
 struct endpoint record_endpoint(const struct record *record);
 
 MUST_CHECK int desired_write(int dir, enum desired_state state, struct error *err);

@@ -340,6 +340,26 @@ static int check_io_limit(const struct cgroup_io_max *limit, struct error *err)
 	return 0;
 }
 
+static int check_rate(const struct instance_spec *spec, const struct optional *rate, struct error *err)
+{
+	if (rate->set && !network_is_routed(spec->network))
+		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no link of its own to limit",
+			spec->network);
+	return 0;
+}
+
+static int check_egress(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return check_rate(spec, &spec->resources.egress_bits, err);
+}
+
+static int check_ingress(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	return check_rate(spec, &spec->resources.ingress_bits, err);
+}
+
 static int check_io_max(const struct instance_spec *spec, size_t *index, struct error *err)
 {
 	const struct resources_spec *resources = &spec->resources;
@@ -732,6 +752,8 @@ static const struct {
 	{"resources", "disk", check_disk},
 	{"resources", "swap", check_swap},
 	{"resources", "io_max", check_io_max},
+	{"resources", "egress", check_egress},
+	{"resources", "ingress", check_ingress},
 	{"ulimits", NULL, check_ulimits},
 	{"network", NULL, spec_network_check},
 	{"address", NULL, spec_address_check},

@@ -85,6 +85,8 @@ static void put_element(struct nlmsghdr *message, const struct element *element,
 		put_value(message, NFTA_SET_ELEM_KEY_END, element->end, element->end_length);
 	if (with_data && element->data_length)
 		put_value(message, NFTA_SET_ELEM_DATA, element->data, element->data_length);
+	if (with_data && element->object[0])
+		mnl_attr_put_strz(message, NFTA_SET_ELEM_OBJREF, element->object);
 	mnl_attr_nest_end(message, item);
 	mnl_attr_nest_end(message, list);
 }
@@ -110,6 +112,11 @@ void batch_delete(struct request *request, const struct element *element)
 		put_set_message(request, NFT_MSG_DELSETELEM, 0, element->set, "delete an nftables element");
 
 	put_element(message, element, false);
+}
+
+struct nlmsghdr *batch_message(struct request *request, uint16_t type, uint16_t flags, const char *name)
+{
+	return put_message(request, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_INET, 0, name);
 }
 
 void batch_flush(struct request *request, const char *set)

@@ -21,6 +21,7 @@ struct element {
 	uint8_t key[ELEMENT_KEY_MAX], end[ELEMENT_KEY_MAX], data[ELEMENT_DATA_MAX];
 	uint8_t key_length, end_length, data_length; /* data_length 0: a set; end_length 0: no range */
 	bool interval_end;			     /* of a range in a set of single values */
+	char object[16]; /* a map of objects leads to the one of this name; "": other maps */
 };
 
 void element_add_key(struct element *element, const void *bytes, uint8_t length);
@@ -32,6 +33,8 @@ void element_add_data(struct element *element, const void *bytes, uint8_t length
 void batch_begin(struct request *request, const struct netlink *netlink, void *buffer, size_t size);
 void batch_add(struct request *request, const struct element *element, bool exclusive);
 void batch_delete(struct request *request, const struct element *element);
+/* Any other message to the table's family; NFTA_…_TABLE is the caller's to put. */
+struct nlmsghdr *batch_message(struct request *request, uint16_t type, uint16_t flags, const char *name);
 void batch_flush(struct request *request, const char *set);
 void batch_delete_table(struct request *request);
 void batch_end(struct request *request);

@@ -17,6 +17,7 @@
 #include "netns/leases.h"
 #include "netns/names.h"
 #include "netns/networks.h"
+#include "netns/police.h"
 #include "netns/ruleset.h"
 #include "netns/slots.h"
 #include "netns/unreachable.h"
@@ -94,7 +95,8 @@ static int host_make(const struct net_state *state, struct netlink *netlink, str
 		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
-	if (current < 0 || (current == 0 && table_build(netlink, &networks, &before, err) < 0))
+	if (current < 0 || (current == 0 && (table_build(netlink, &networks, &before, err) < 0 ||
+						    police_again(state, netlink, err) < 0)))
 		return -1;
 	return forwarding_enable(err) < 0 ? -1 : forwarding6_enable(&before, err);
 }
@@ -152,10 +154,10 @@ static int host_unmake(const struct net_state *state, struct error *err)
 		return -1;
 	if (remembered && !before.had_gateway && gateway_change(RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;
-	if (hosts_forget(state, NULL, err) < 0 || balance_records_forget(state, err) < 0 ||
-		addresses_forget_unused(state, err) < 0 || net_host_republished(state, err) < 0 ||
-		before_forget(state, err) < 0 || file_leftovers_remove(state->run, err) < 0 ||
-		file_leftovers_remove(state->records, err) < 0)
+	if (hosts_forget(state, NULL, err) < 0 || police_forget(state, err) < 0 ||
+		balance_records_forget(state, err) < 0 || addresses_forget_unused(state, err) < 0 ||
+		net_host_republished(state, err) < 0 || before_forget(state, err) < 0 ||
+		file_leftovers_remove(state->run, err) < 0 || file_leftovers_remove(state->records, err) < 0)
 		return -1;
 	return slots_forget(state, err);
 }

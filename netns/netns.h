@@ -219,6 +219,12 @@ MUST_CHECK int endpoint_rates_set(
 MUST_CHECK int endpoint_rates_read(
 	struct net_session *session, unsigned slot, int netns, struct link_rates *rates, struct error *err);
 
+/* For an instance that has CAP_NET_ADMIN over its network and could lift the limit at its own end: what it sends above
+ * so many bits per second is dropped at the host's. 0: nothing is, not even for one that had the slot before. Needs the
+ * host's part. */
+MUST_CHECK int endpoint_police(
+	const struct net_state *state, struct net_session *session, unsigned slot, uint64_t bits, struct error *err);
+
 /* Child side, inside the namespace with CAP_NET_ADMIN over it: one socket, one send: lo up, eth0 up with its address,
  * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
 MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);

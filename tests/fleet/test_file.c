@@ -324,6 +324,8 @@ static const struct wrong instance_keys[] = {
 		"2:25: \"egress\": \"10X\" is not a rate such as 100M or 1.5G (bits per second)"},
 	{"\"resources\": {\"ingress\": 100}",
 		"2:26: \"ingress\": 100 is less than 64K bits per second; 100M are so many megabits"},
+	{"\"network\": \"host\", \"resources\": {\"ingress\": \"2M\"}",
+		"2:45: \"ingress\": with the network \"host\" there is no link of its own to limit"},
 	{"\"resources\": {\"ingress\": \"2T\"}", "2:26: \"ingress\": 2T is more than 1T bits per second"},
 	{"\"resources\": []", "2:14: \"resources\": expected an object, found an array"},
 	{"\"ulimits\": {\"nofiles\": 5}",
