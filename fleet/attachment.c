@@ -195,6 +195,8 @@ struct strings instance_host_names(struct arena *arena, const struct instance_sp
 	strings_add(arena, &names, name);
 	if (spec->index && spec->base_name && !strings_contain(&names, spec->base_name))
 		strings_add(arena, &names, spec->base_name);
+	if (spec->stands_in_for && !strings_contain(&names, spec->stands_in_for))
+		strings_add(arena, &names, spec->stands_in_for);
 	for (size_t i = 0; i < spec->aliases.count; i++)
 		if (!strings_contain(&names, spec->aliases.items[i]))
 			strings_add(arena, &names, spec->aliases.items[i]);

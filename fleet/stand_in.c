@@ -104,6 +104,7 @@ static struct instance_spec stand_in_spec(const struct member *member)
 	spec.stands_in_for = member->name;
 	spec.index = 0;
 	spec.address.s_addr = 0;
+	spec.address6 = in6addr_any;
 	spec.ports.count = 0;
 	spec.hosts.count = 0;
 	spec.depends_on.count = 0;
