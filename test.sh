@@ -168,6 +168,7 @@ machines() {
 	children="$children $one"
 	# shellcheck disable=SC2086
 	aside 10 machine-tool tests/vm/test.sh $tool_words
+	[ $full != yes ] || aside 10 machine-power tests/vm/power_cut.sh build/vm/warren 50
 	machine machine-systemd systemd -i systemd -- on-systemd
 	machine machine-disabled disabled --append cgroup_disable=memory -- on-disabled
 	# shellcheck disable=SC2086

@@ -50,15 +50,14 @@ static struct cell amount(struct arena *arena, const struct capacity_bound *boun
 
 static bool is_worth_a_line(const struct capacity_bound *bound, bool all)
 {
-	bool is_sysctl = strchr(bound->resource, '.') != NULL;
-
-	return all || !is_sysctl || (bound->fits >= 0 && bound->fits < SYSCTLS_SHOWN);
+	return all || (bound->fits >= 0 && bound->fits < SYSCTLS_SHOWN);
 }
 
-static int bounds_print(struct arena *arena, const struct capacity *capacity, bool all, struct error *err)
+static int bounds_print(
+	struct arena *arena, const struct capacity *capacity, bool settings, bool all, struct error *err)
 {
-	static const struct column columns[] = {
-		{.title = "RESOURCE", .key = ""},
+	const struct column columns[] = {
+		{.title = settings ? "SETTING" : "RESOURCE", .key = ""},
 		{.title = "HAVE", .key = "", .kind = COLUMN_NUMBER},
 		{.title = "TAKEN", .key = "", .kind = COLUMN_NUMBER},
 		{.title = "ONE-MORE", .key = "", .kind = COLUMN_NUMBER},
@@ -70,7 +69,7 @@ static int bounds_print(struct arena *arena, const struct capacity *capacity, bo
 	for (size_t i = 0; i < capacity->bounds.count; i++) {
 		const struct capacity_bound *bound = &capacity->bounds.items[i];
 
-		if (!is_worth_a_line(bound, all))
+		if ((bound->basis == CAPACITY_SETTING) != settings || (settings && !is_worth_a_line(bound, all)))
 			continue;
 		struct cell *row = table_row(&table);
 
@@ -80,17 +79,28 @@ static int bounds_print(struct arena *arena, const struct capacity *capacity, bo
 		row[3] = amount(arena, bound, bound->each);
 		row[4].text = bound->fits < 0 ? "any" : arena_format(arena, "%lld", (long long)bound->fits);
 	}
+	if (!table.row_count)
+		return 0;
+	if (settings)
+		printf("\nSettings to raise for more busy instances (warren doctor says how):\n");
 	return table_print(&table, &(struct table_options){0}, stdout, err);
 }
 
-static void fits_print(const struct capacity *capacity)
+static const char *count_text(struct arena *arena, int64_t fits)
 {
-	printf("\nLike %s, %lld more fit by what is used (first short: %s)",
-		capacity->like ? capacity->like : "the average", (long long)capacity->fits,
-		capacity->first ? capacity->first : "nothing");
-	if (capacity->fits_promised != capacity->fits)
-		printf(", and %lld if all fill their limits (%s)", (long long)capacity->fits_promised,
-			capacity->first_promised);
+	return fits < 0 ? "any number" : arena_format(arena, "%lld", (long long)fits);
+}
+
+static void fits_print(struct arena *arena, const struct capacity *capacity)
+{
+	int64_t used = capacity->fits[CAPACITY_USED], promised = capacity->fits[CAPACITY_PROMISED];
+
+	printf("\nLike %s, %s more fit by what is used (first short: %s)",
+		capacity->like ? capacity->like : "the average", count_text(arena, used),
+		capacity->first[CAPACITY_USED]);
+	if (promised >= 0 && promised < used)
+		printf(", and %s if all fill their limits (%s)", count_text(arena, promised),
+			capacity->first[CAPACITY_PROMISED]);
 	printf(".\n");
 }
 
@@ -134,6 +144,22 @@ static int waste_print(struct arena *arena, const struct capacity *capacity, str
 
 /* --- for scripts -------------------------------------------------------------------------------------------------- */
 
+static const char *const basis_names[] = {
+	[CAPACITY_USED] = "used", [CAPACITY_PROMISED] = "promised", [CAPACITY_SETTING] = "settings"};
+
+static void fits_encode(struct encoder *encoder, const struct capacity *capacity)
+{
+	encode_object_begin(encoder, "fits");
+	for (int basis = 0; basis <= CAPACITY_SETTING; basis++)
+		if (capacity->fits[basis] >= 0)
+			encode_integer(encoder, basis_names[basis], capacity->fits[basis]);
+	encode_object_end(encoder);
+	encode_object_begin(encoder, "first_short");
+	for (int basis = 0; basis <= CAPACITY_SETTING; basis++)
+		encode_string(encoder, basis_names[basis], capacity->first[basis]);
+	encode_object_end(encoder);
+}
+
 static void bounds_encode(struct encoder *encoder, const struct capacity *capacity)
 {
 	encode_array_begin(encoder, "bounds");
@@ -148,7 +174,7 @@ static void bounds_encode(struct encoder *encoder, const struct capacity *capaci
 		encode_integer(encoder, "each", bound->each);
 		if (bound->fits >= 0)
 			encode_integer(encoder, "fits", bound->fits);
-		encode_bool(encoder, "promised", bound->promised);
+		encode_string(encoder, "basis", basis_names[bound->basis]);
 		encode_object_end(encoder);
 	}
 	encode_array_end(encoder);
@@ -180,12 +206,7 @@ static void capacity_json(const struct capacity *capacity)
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "like", capacity->like);
 	encode_integer(encoder, "running", (int64_t)capacity->running);
-	if (capacity->fits >= 0)
-		encode_integer(encoder, "fits", capacity->fits);
-	encode_string(encoder, "first_short", capacity->first);
-	if (capacity->fits_promised >= 0)
-		encode_integer(encoder, "fits_promised", capacity->fits_promised);
-	encode_string(encoder, "first_short_promised", capacity->first_promised);
+	fits_encode(encoder, capacity);
 	bounds_encode(encoder, capacity);
 	waste_encode(encoder, capacity);
 	encode_integer(encoder, "overprovisioned_bytes", capacity->waste_bytes);
@@ -214,9 +235,11 @@ static int capacity_run(void *context, void *options, size_t count, char **opera
 		capacity_json(&capacity);
 		return 0;
 	}
-	if (bounds_print(&cli->arena, &capacity, chosen->all, err) < 0)
+	if (bounds_print(&cli->arena, &capacity, false, chosen->all, err) < 0)
 		return -1;
-	fits_print(&capacity);
+	fits_print(&cli->arena, &capacity);
+	if (bounds_print(&cli->arena, &capacity, true, chosen->all, err) < 0)
+		return -1;
 	return waste_print(&cli->arena, &capacity, err);
 }
 

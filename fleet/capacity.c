@@ -195,6 +195,7 @@ static void sysctl_bounds(struct arena *arena, int64_t instances, struct capacit
 				.taken = room.base + room.each * instances,
 				.each = room.each,
 				.unit = "",
+				.basis = CAPACITY_SETTING,
 				.fits = room.enough > instances ? room.enough - instances : 0});
 	}
 }

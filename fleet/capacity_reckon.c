@@ -36,20 +36,20 @@ void capacity_reckon(
 	int64_t memory_limit = optional_or_zero(need->memory_limit_bytes);
 	const struct capacity_bound rows[] = {
 		{"memory in use", facts->memory_bytes, facts->memory_bytes - facts->memory_free_bytes,
-			need->memory_bytes + OWN_MEMORY_BYTES, "bytes", 0, false},
+			need->memory_bytes + OWN_MEMORY_BYTES, "bytes", 0, CAPACITY_USED},
 		{"processors in use", facts->processors_milli, facts->cpu_used_milli, need->cpu_milli, "milli", 0,
 			false},
 		{"disk in use", facts->disk_bytes, facts->disk_bytes - facts->disk_free_bytes, need->disk_bytes,
-			"bytes", 0, false},
-		{"processes", facts->pid_max, facts->pids_now, need->pids, "", 0, false},
-		{"slots", SLOT_MAX, facts->slots_taken, 1, "", 0, false},
-		{"open files", facts->files_max, facts->files_open, 256, "", 0, false},
+			"bytes", 0, CAPACITY_USED},
+		{"processes", facts->pid_max, facts->pids_now, need->pids, "", 0, CAPACITY_USED},
+		{"slots", SLOT_MAX, facts->slots_taken, 1, "", 0, CAPACITY_USED},
+		{"open files", facts->files_max, facts->files_open, 256, "", 0, CAPACITY_USED},
 		{"memory limits", facts->memory_bytes, facts->memory_promised_bytes,
-			memory_limit ? memory_limit + OWN_MEMORY_BYTES : 0, "bytes", 0, true},
+			memory_limit ? memory_limit + OWN_MEMORY_BYTES : 0, "bytes", 0, CAPACITY_PROMISED},
 		{"processor limits", facts->processors_milli, facts->cpu_promised_milli,
-			optional_or_zero(need->cpu_limit_milli), "milli", 0, true},
+			optional_or_zero(need->cpu_limit_milli), "milli", 0, CAPACITY_PROMISED},
 		{"disk limits", facts->disk_bytes, facts->disk_bytes - facts->disk_free_bytes,
-			optional_or_zero(need->disk_limit_bytes), "bytes", 0, true},
+			optional_or_zero(need->disk_limit_bytes), "bytes", 0, CAPACITY_PROMISED},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -62,20 +62,16 @@ void capacity_reckon(
 
 void capacity_conclude(struct capacity *capacity)
 {
-	capacity->fits = capacity->fits_promised = -1;
+	for (int basis = 0; basis <= CAPACITY_SETTING; basis++)
+		capacity->fits[basis] = -1;
 	for (size_t i = 0; i < capacity->bounds.count; i++) {
 		const struct capacity_bound *bound = &capacity->bounds.items[i];
+		int64_t *least = &capacity->fits[bound->basis];
 
-		if (bound->fits < 0)
+		if (bound->fits < 0 || (*least >= 0 && bound->fits >= *least))
 			continue;
-		if (!bound->promised && (capacity->fits < 0 || bound->fits < capacity->fits)) {
-			capacity->fits = bound->fits;
-			capacity->first = bound->resource;
-		}
-		if (capacity->fits_promised < 0 || bound->fits < capacity->fits_promised) {
-			capacity->fits_promised = bound->fits;
-			capacity->first_promised = bound->resource;
-		}
+		*least = bound->fits;
+		capacity->first[bound->basis] = bound->resource;
 	}
 }
 

@@ -479,13 +479,19 @@ struct capacity_request {
 	struct optional memory_bytes, cpus_milli, pids, disk_bytes; /* what one more takes, instead */
 };
 
+enum capacity_basis {
+	CAPACITY_USED,	   /* by what is really used */
+	CAPACITY_PROMISED, /* by limits: what happens when all fill theirs */
+	CAPACITY_SETTING, /* a setting of the kernel, by the formulae of host_examine(), which suppose busy instances */
+};
+
 /* One thing that instances share. */
 struct capacity_bound {
 	const char *resource;	   /* "memory in use", "memory limits", "kernel.pid_max" … */
 	int64_t have, taken, each; /* in `unit` */
 	const char *unit;	   /* "bytes", "milli" (of a processor), "" */
 	int64_t fits;		   /* so many more; -1: any number */
-	bool promised; /* reckoned by limits: what happens when all fill theirs; the others by what is really used */
+	enum capacity_basis basis;
 };
 /* An instance whose limit is far above what it ever used. */
 struct capacity_waste {
@@ -497,9 +503,9 @@ struct capacity {
 	size_t running;
 	int64_t processors_milli, memory_bytes;
 	LIST_OF(struct capacity_bound) bounds;
-	/* The least of those by use, and of all; and which one that is. */
-	int64_t fits, fits_promised;
-	const char *first, *first_promised;
+	/* The least of each basis, and which one that is; -1 and NULL: none bounds anything. */
+	int64_t fits[CAPACITY_SETTING + 1];
+	const char *first[CAPACITY_SETTING + 1];
 	LIST_OF(struct capacity_waste) waste;
 	int64_t waste_bytes; /* limits above the suggested ones, in all */
 };

@@ -50,8 +50,11 @@ TEST(capacity, is_reckoned_by_use_and_by_what_is_promised)
 	cr_assert(bound_of(&capacity, "processes")->fits == 8000);
 	cr_assert(bound_of(&capacity, "slots")->fits == 4000);
 	cr_assert(bound_of(&capacity, "disk in use")->fits == -1, "takes none: any number");
-	cr_assert(capacity.fits == 64 && text_equal(capacity.first, "memory in use"));
-	cr_assert(capacity.fits_promised == 0 && text_equal(capacity.first_promised, "processor limits"));
+	cr_assert(capacity.fits[CAPACITY_USED] == 64);
+	cr_assert_str_eq(capacity.first[CAPACITY_USED], "memory in use");
+	cr_assert(capacity.fits[CAPACITY_PROMISED] == 0);
+	cr_assert_str_eq(capacity.first[CAPACITY_PROMISED], "processor limits");
+	cr_assert(capacity.fits[CAPACITY_SETTING] == -1 && !capacity.first[CAPACITY_SETTING]);
 }
 
 TEST(capacity, suggests_smaller_limits_only_where_that_is_safe)
@@ -84,7 +87,7 @@ TEST(capacity, of_a_host_names_who_could_do_with_less)
 	ASSERT_FAILS(host_capacity(&test.arena, &test.host, &like, &capacity, &err), ERROR_BUSY, "web does not run");
 	ASSERT_OK(instance_start(&test.host, "web", &(struct start_options){0}, &err));
 	ASSERT_OK(host_capacity(&test.arena, &test.host, &like, &capacity, &err));
-	cr_assert(capacity.running == 1 && capacity.fits >= 0);
+	cr_assert(capacity.running == 1 && capacity.fits[CAPACITY_USED] >= 0);
 	cr_assert(bound_of(&capacity, "slots")->taken == 1);
 	if (test.host.cgroups.available[CGROUP_MEMORY]) {
 		cr_assert(bound_of(&capacity, "memory limits")->each == 256 * MIB + OWN);
@@ -95,6 +98,7 @@ TEST(capacity, of_a_host_names_who_could_do_with_less)
 	struct capacity_request own = {.memory_bytes = {true, 1LL << 40}};
 
 	ASSERT_OK(host_capacity(&test.arena, &test.host, &own, &capacity, &err));
-	cr_assert(capacity.fits == 0 && text_equal(capacity.first, "memory in use"));
+	cr_assert(capacity.fits[CAPACITY_USED] == 0);
+	cr_assert_str_eq(capacity.first[CAPACITY_USED], "memory in use");
 	test_host_close(&test);
 }

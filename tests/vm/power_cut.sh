@@ -14,7 +14,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir "$work/ro"
 cp "$warren" "$work/ro/warren"
-cp init/warren.init.in "$work/ro/warren.init"
+cp cli/boot/warren.init.in "$work/ro/warren.init"
 
 cat >"$work/ro/fleet.json" <<FLEET
 {
