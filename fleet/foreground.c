@@ -50,7 +50,7 @@ static int adopt_instead(struct instance *instance, const struct start_options *
 
 int foreground_start(struct instance *instance, const struct start_options *options, struct error *err)
 {
-	struct monitor monitor;
+	AUTO(monitor_drop) struct monitor *monitor = NULL;
 	struct exit_record exit;
 	bool exec_failed = false;
 	int adopt = start_admit(instance, err);
@@ -59,11 +59,12 @@ int foreground_start(struct instance *instance, const struct start_options *opti
 		return blame(err, "start %s", instance->name);
 	if (adopt)
 		return adopt_instead(instance, options, err);
-	monitor_init(&monitor, instance);
-	monitor.instance.lock = -1; /* stays the caller's until the start is over */
-	monitor.foreground = true;
-	if (monitor_begin(&monitor, false, &exec_failed, err) < 0) {
-		monitor_drop(&monitor);
+	monitor = monitor_new(instance, err);
+	if (!monitor)
+		return -1;
+	monitor->instance.lock = -1; /* stays the caller's until the start is over */
+	monitor->foreground = true;
+	if (monitor_begin(monitor, false, &exec_failed, err) < 0) {
 		if (options->exec_failed)
 			*options->exec_failed = exec_failed;
 		return blame(err, "start %s", instance->name);
@@ -71,14 +72,13 @@ int foreground_start(struct instance *instance, const struct start_options *opti
 	fd_drop(&instance->lock);
 	/* Whoever sits in front of it sees it end, and decides: an interrupt that is passed on must not bring it back.
 	 */
-	monitor.restart.policy = RESTART_NO;
-	exit = monitor_stay(&monitor, relay_watch);
+	monitor->restart.policy = RESTART_NO;
+	exit = monitor_stay(monitor, relay_watch);
 	if (options->status)
 		*options->status = exit.status;
 	if (options->reason)
 		*options->reason = exit.reason;
-	if (monitor.remove)
-		monitor_remove_instance(&monitor);
-	monitor_drop(&monitor);
+	if (monitor->remove)
+		monitor_remove_instance(monitor);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,24 +22,38 @@
 
 #define LOCK_RETRY_MS 200
 
-void monitor_init(struct monitor *monitor, const struct instance *instance)
+/* Pages of their own, and only what is not zero is written: what an instance has none of (ports, a health check) costs
+ * its monitor no memory. */
+struct monitor *monitor_new(const struct instance *instance, struct error *err)
 {
-	*monitor = (struct monitor){
-		.instance = *instance,
-		.lock = -1,
-		.log = LOG_CLOSED,
-		.output = {-1, -1},
-		.console_peer = -1,
-		.input = -1,
-		.launched = {.pidfd = -1, .userns = -1, .netns = -1, .console = -1},
-		.probe = PROBE_IDLE,
-	};
+	struct monitor *monitor =
+		mmap(NULL, sizeof(*monitor), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (monitor == MAP_FAILED) {
+		fail_errno(err, "memory for a monitor");
+		return NULL;
+	}
+	monitor->instance = *instance;
+	monitor->lock = -1;
+	monitor->log = (struct log_writer)LOG_CLOSED;
+	for (int i = 0; i < LOG_STREAMS; i++)
+		monitor->output[i] = -1;
+	monitor->console_peer = -1;
+	monitor->input = -1;
+	monitor->launched = (struct launched){.pidfd = -1, .userns = -1, .netns = -1, .console = -1};
+	monitor->probe = (struct probe)PROBE_IDLE;
 	monitor->run.ports = monitor->ports;
+	return monitor;
 }
 
 /* The instance's own descriptors are the instance's holder's. */
-void monitor_drop(struct monitor *monitor)
+void monitor_drop(struct monitor **dropped)
 {
+	struct monitor *monitor = *dropped;
+
+	*dropped = NULL;
+	if (!monitor)
+		return;
 	probe_drop(&monitor->probe);
 	log_close(&monitor->log);
 	for (int i = 0; i < LOG_STREAMS; i++)
@@ -48,6 +63,7 @@ void monitor_drop(struct monitor *monitor)
 	listeners_close(&monitor->listeners);
 	launched_drop(&monitor->launched);
 	fd_drop(&monitor->lock);
+	munmap(monitor, sizeof(*monitor));
 }
 
 void monitor_kick(const struct run *run)

@@ -44,17 +44,19 @@ struct monitor {
 	int input;		 /* foreground, interactive without terminal: the process's stdin; else -1 */
 
 	struct launched launched;
-	struct run run; /* ports points to `ports` */
-	struct port ports[MONITOR_PORTS_MAX];
-	struct listeners listeners; /* count 0: none, or none yet */
-	int64_t began_ms;	    /* CLOCK_BOOTTIME */
-	int64_t oom_kills;	    /* of the cgroup, when the run began */
-	int64_t dropped_recorded;   /* log_dropped_bytes as run.json has it */
+	struct run run;		  /* ports points to `ports` */
+	int64_t began_ms;	  /* CLOCK_BOOTTIME */
+	int64_t oom_kills;	  /* of the cgroup, when the run began */
+	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
 
-	struct health health;
 	struct probe probe;
 	bool unwell;	   /* we end this run, because of its health */
 	int64_t ending_ms; /* then by force; 0: we do not; CLOCK_BOOTTIME */
+
+	/* Large, and untouched by an instance that has none of it: on pages of their own that are never made. */
+	struct health health;
+	struct listeners listeners; /* count 0: none, or none yet */
+	struct port ports[MONITOR_PORTS_MAX];
 };
 
 /* --- launching.c: one start --------------------------------------------------------------------------------------- */
@@ -127,8 +129,8 @@ bool monitor_was_well(const struct monitor *monitor, int64_t lived_ms);
 
 /* --- monitor.c ---------------------------------------------------------------------------------------------------- */
 
-void monitor_init(struct monitor *monitor, const struct instance *instance);
-void monitor_drop(struct monitor *monitor);
+struct monitor *monitor_new(const struct instance *instance, struct error *err); /* NULL on failure */
+void monitor_drop(struct monitor **monitor);
 /* After a successful start: watches, ends, restarts, until it is over. Gives the last run's exit record. */
 struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct monitor *monitor));
 /* Takes over a running instance whose monitor was killed. */

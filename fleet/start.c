@@ -119,46 +119,53 @@ void monitor_remove_instance(struct monitor *monitor)
 		log_debug("%s", err.text);
 }
 
-static void report_send(struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
+/* Nobody there: the command was killed; the start counts all the same. */
+static void report_send(const struct report *report, int fd)
 {
-	struct report report = {
-		.err = *err,
-		.exec_failed = exec_failed,
-		.listeners_lost = monitor->listeners.lost,
-		.port_count = monitor->run.port_count,
-	};
+	if (socket_send(fd, report, sizeof(*report), NULL, 0) < 0)
+		log_debug("nobody waits for the start");
+}
+
+/* Its start has failed, or could not be tried: everything is let go of before anybody knows. */
+static _Noreturn void monitor_fail(struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
+{
+	struct report report = {.err = *err, .exec_failed = exec_failed};
+
+	monitor_drop(&monitor);
+	report_send(&report, fd);
+	_exit(1);
+}
+
+static void monitor_tell(const struct monitor *monitor, int fd)
+{
+	struct report report = {.port_count = monitor->run.port_count};
 
 	memcpy(report.ports, monitor->ports, sizeof(report.ports));
-	/* Nobody there: the command was killed; the start counts all the same. */
-	if (socket_send(fd, &report, sizeof(report), NULL, 0) < 0)
-		log_debug("nobody waits for the start of %s", monitor->instance.name);
+	report_send(&report, fd);
 }
 
 static _Noreturn void monitor_main(struct instance *instance, bool adopt, int report)
 {
 	struct host *host = instance->host;
-	struct monitor monitor;
+	struct monitor *monitor;
 	struct error err = {0};
-	bool exec_failed;
+	bool exec_failed = false;
 
 	leave_caller(host, instance, report);
 	monitor_signals_setup();
-	monitor_init(&monitor, instance);
-	if (monitor_begin(&monitor, adopt, &exec_failed, &err) < 0) {
-		monitor_drop(&monitor);
-		report_send(&monitor, report, exec_failed, &err);
-		_exit(1);
-	}
+	monitor = monitor_new(instance, &err);
+	if (!monitor || monitor_begin(monitor, adopt, &exec_failed, &err) < 0)
+		monitor_fail(monitor, report, exec_failed, &err);
 	/* The lock first: whoever acts on the report finds it free. */
-	fd_drop(&monitor.instance.lock);
-	report_send(&monitor, report, false, &(struct error){0});
+	fd_drop(&monitor->instance.lock);
+	monitor_tell(monitor, report);
 	fd_drop(&report);
-	monitor_protect(&monitor);
+	monitor_protect(monitor);
 	monitor_shrink(host->caller_arena);
 	host->caller_arena = NULL;
-	monitor_stay(&monitor, monitor_watch);
-	if (monitor.remove)
-		monitor_remove_instance(&monitor);
+	monitor_stay(monitor, monitor_watch);
+	if (monitor->remove)
+		monitor_remove_instance(monitor);
 	_exit(0);
 }
 

@@ -131,9 +131,11 @@ void monitor_health_begin(struct monitor *monitor, const struct health_check *ch
 
 	monitor->unwell = false;
 	monitor->ending_ms = 0;
-	monitor->health.check = *check;
-	if (check->kind == HEALTH_KIND_NONE && !asks_already)
+	if (check->kind == HEALTH_KIND_NONE && !asks_already) {
+		if (monitor->health.check.kind != HEALTH_KIND_NONE) /* written only if it must be: see struct monitor */
+			monitor->health.check = *check;
 		return;
+	}
 	health_begin(&monitor->health, check, clock_ms(), clock_real_ms());
 	if (monitor->health.state == HEALTH_NONE)
 		health_forget(monitor->instance.live);

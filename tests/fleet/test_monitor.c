@@ -319,3 +319,44 @@ TEST(monitor, changes_what_becomes_of_the_log_while_it_runs)
 	fd_drop(&dir);
 	test_host_close(&test);
 }
+
+/* The sum of a file's lines "Name: NUMBER …" of these names. */
+static long proc_sum(struct test_host *test, pid_t pid, const char *file, const char *first, const char *second)
+{
+	const char *path = arena_format(&test->arena, "/proc/%d/%s", pid, file), *text;
+	const char *const names[] = {first, second};
+	struct error err;
+	long sum = 0;
+
+	ASSERT_OK(file_read(&test->arena, AT_FDCWD, path, 65536, &text, NULL, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *line = strstr(text, names[i]);
+
+		cr_assert(line, "%s: no %s", path, names[i]);
+		sum += strtol(line + strlen(names[i]), NULL, 10);
+	}
+	return sum;
+}
+
+TEST(monitor, is_not_woken_when_nothing_happens)
+{
+	static const char voluntary[] = "\nvoluntary_ctxt_switches:", others[] = "nonvoluntary_ctxt_switches:";
+	struct test_host test;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", "echo up; exec sleep 1000");
+
+	test_run(&test, &spec);
+	test_await_log(&test, "web", "up\n");
+	pid_t monitor = test_status(&test, "web").monitor;
+	long before = 0, after = -1;
+
+	/* The line that it has just written may still be on its way back to sleep. */
+	for (int rounds = 0; rounds < 3 && after != before; rounds++) {
+		before = proc_sum(&test, monitor, "status", voluntary, others);
+		usleep(300000);
+		after = proc_sum(&test, monitor, "status", voluntary, others);
+	}
+	cr_assert(after == before, "%ld wake-ups in 0.3 s", after - before);
+	test_host_close(&test);
+}

@@ -1,0 +1,67 @@
+/* What the monitors of a fleet cost: memory of their own, and nothing else while nothing happens. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "tests/end_to_end/support_instance.h"
+#include "tests/test.h"
+
+#define MANY 8
+#define LIMIT_KIB 100
+
+static const char fleet[] = "{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", "
+			    "\"replicas\": 8, \"network\": \"none\",\n"
+			    "\"command\": [\"sh\", \"-c\", \"while :; do echo line; sleep 1; done\"],\n"
+			    "\"healthcheck\": {\"test\": \"true\", \"interval\": \"1s\"}}}}\n";
+
+/* The sum of a file's lines "Name: NUMBER …" of these names. */
+static long proc_sum(struct playground *here, const char *pid, const char *file, const char *first, const char *second)
+{
+	const char *path = arena_format(&here->arena, "/proc/%s/%s", pid, file), *text;
+	const char *const names[] = {first, second};
+	struct error err;
+	long sum = 0;
+
+	ASSERT_OK(file_read(&here->arena, AT_FDCWD, path, 65536, &text, NULL, &err));
+	for (size_t i = 0; i < 2; i++) {
+		const char *line = strstr(text, names[i]);
+
+		cr_assert(line, "%s: no %s", path, names[i]);
+		sum += strtol(line + strlen(names[i]), NULL, 10);
+	}
+	return sum;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const long *)a < *(const long *)b ? -1 : *(const long *)a > *(const long *)b;
+}
+
+TEST(monitors, of_a_fleet_have_at_most_a_hundred_kibibytes_each, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	long kib[MANY];
+
+#ifdef __SANITIZE_ADDRESS__
+	cr_skip_test("needs a build without sanitizers (preset release)");
+#endif
+	const char *path = arena_format(&here.arena, "%s/f.json", here.directory.path);
+
+	run_write_file(here.directory.path, "f.json", 0600, fleet);
+	WARREN_OK(&here, "apply", path);
+	/* Each has asked at least once. */
+	for (int i = 0; i < MANY; i++) {
+		const char *name = arena_format(&here.arena, "a-%d", i + 1);
+
+		while (strcmp(json_get(json_get(instance_inspect(&here, name), "health"), "state")->text, "healthy") !=
+			0)
+			usleep(50000);
+		kib[i] = proc_sum(&here, instance_fact(&here, name, "monitor_pid"), "smaps_rollup",
+			"Private_Dirty:", "Private_Clean:");
+	}
+	qsort(kib, MANY, sizeof(kib[0]), compare);
+	cr_assert(kib[MANY / 2] <= LIMIT_KIB, "median %ld KiB, largest %ld", kib[MANY / 2], kib[MANY - 1]);
+	WARREN_OK(&here, "down", "f");
+}
