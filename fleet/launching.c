@@ -22,10 +22,13 @@
 #include "fleet/front.h"
 #include "fleet/hooks.h"
 #include "fleet/identity.h"
+#include "fleet/listening.h"
 #include "fleet/monitor.h"
 #include "fleet/published.h"
 #include "fleet/stand_in.h"
 #include "images/images.h"
+
+#define LISTENING_MS 3000 /* for which clients of a shared port are kept from one that does not listen yet */
 
 /* What one start needs; all of it ends with the start. */
 struct start {
@@ -597,8 +600,20 @@ static int ports_publish_first(struct start *start, size_t count, struct error *
 		.count = count,
 		.weight = (unsigned)start->wanted.weight};
 
-	/* One whose health is asked for serves when it is known to be well: watch_health.c. */
-	return published_open(&published, instance_has_check(&start->wanted, NULL) ? BALANCE_OUT : BALANCE_IN, err);
+	return published_open(&published, BALANCE_OUT, err);
+}
+
+/* Ports that it shares lead here as soon as it takes connections; one whose health is asked for has to be well first:
+ * watch_health.c. */
+static int traffic_begin(struct start *start, struct error *err)
+{
+	struct monitor *monitor = start->monitor;
+
+	if (instance_has_check(&start->wanted, NULL))
+		return 0;
+	listening_await(
+		monitor->launched.pid, monitor->launched.pidfd, monitor->ports, monitor->run.port_count, LISTENING_MS);
+	return instance_traffic(&monitor->instance, &monitor->run, true, err);
 }
 
 static int ports_open(struct start *start, struct error *err)
@@ -610,12 +625,10 @@ static int ports_open(struct start *start, struct error *err)
 	if (!start->again && count && ports_publish_first(start, count, err) < 0)
 		return -1;
 	monitor->run.port_count = count;
-	if (start->again) {
+	if (start->again)
 		ports_take_changed(monitor);
-		if (!instance_has_check(&start->wanted, NULL) &&
-			instance_traffic(&monitor->instance, &monitor->run, true, err) < 0)
-			return -1;
-	}
+	if (count && traffic_begin(start, err) < 0)
+		return -1;
 	if (start->again || !start->record.network || !shares_hosts(start))
 		return 0;
 	const struct strings names = instance_host_names(&start->arena, &start->wanted, monitor->instance.name);
