@@ -134,27 +134,6 @@ static int limits_apply(struct instance *instance, const struct instance_spec *t
 
 /* --- ports -------------------------------------------------------------------------------------------------------- */
 
-static bool ports_contain(const struct port *ports, size_t count, const struct port *port)
-{
-	for (size_t i = 0; i < count; i++)
-		if (ports_equal(&ports[i], port))
-			return true;
-	return false;
-}
-
-/* What is wanted, with the number that a port for which any would do has got already. */
-static void ports_keep_numbers(const struct run *run, struct port *ports, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; !ports[i].published && j < run->port_count; j++) {
-			struct port same = ports[i];
-
-			same.published = run->ports[j].published;
-			if (ports_equal(&same, &run->ports[j]) && !ports_contain(ports, count, &same))
-				ports[i] = same;
-		}
-}
-
 static int ports_apply(struct instance *instance, const struct instance_spec *to, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -179,7 +158,6 @@ static int ports_apply(struct instance *instance, const struct instance_spec *to
 		return -1;
 	if (count)
 		memcpy(ports, to->ports.items, count * sizeof(ports[0]));
-	ports_keep_numbers(&run, ports, count);
 	const struct published published = {.host = instance->host,
 		.session = session,
 		.endpoint = &endpoint,

@@ -27,6 +27,14 @@ static bool port_is_among(const struct port *port, const struct port *ports, siz
 	return false;
 }
 
+static bool collides_with_any(const struct port *port, const struct port *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ports_collide(port, &ports[i]))
+			return true;
+	return false;
+}
+
 /* A number that was chosen before stays. */
 static void number_keep(
 	struct port *port, const struct port *old, size_t old_count, const struct port *ports, size_t count)
@@ -35,7 +43,7 @@ static void number_keep(
 		struct port same = *port;
 
 		same.published = old[i].published;
-		if (ports_equal(&same, &old[i]) && !port_is_among(&same, ports, count))
+		if (ports_equal(&same, &old[i]) && !collides_with_any(&same, ports, count))
 			port->published = same.published;
 	}
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -349,5 +350,227 @@ TEST(ports, twenty_processes_at_once_have_one_winner)
 	}
 	cr_assert(winners == 1 && (size_t)winners == elements_of_all(&s), "%d winners, %zu elements", winners,
 		elements_of_all(&s));
+	scene_close(&s);
+}
+
+/* --- ranges, protocols and families ------------------------------------------------------------------------------- */
+
+TEST(ports, a_range_is_one_element_and_each_of_its_numbers_is_taken)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+
+	ASSERT_OK(publish(&s, &s.a, "8000-8099:8000-8099", &err));
+	cr_assert(elements_of_all(&s) == 1 && elements_in(&s, SET_CLAIMS) == 100);
+	ASSERT_FAILS(publish(&s, &s.b, "8050:80", &err), ERROR_BUSY,
+		"port 127.0.0.1:8050/tcp is published by the instance at 10.88.0.1");
+	ASSERT_FAILS(publish(&s, &s.b, "0.0.0.0:8099:80", &err), ERROR_BUSY, "published by the instance at 10.88.0.1");
+	ASSERT_FAILS(publish(&s, &s.b, "8090-8110:8090-8110", &err), ERROR_BUSY,
+		"port 127.0.0.1:8090/tcp is published by the instance at 10.88.0.1");
+	ASSERT_FAILS(publish(&s, &s.b, "0.0.0.0:7000-9000:7000-9000", &err), ERROR_BUSY, "published by the instance");
+	ASSERT_OK(publish(&s, &s.b, "8050:80/udp", &err));
+	ASSERT_OK(publish(&s, &s.b, "8100-8110:8100-8110", &err));
+	ASSERT_OK(publish(&s, &s.a, "8000-8099:8000-8099", &err));
+	cr_assert(elements_of_all(&s) == 3, "a refused range left something");
+	scene_close(&s);
+}
+
+TEST(ports, a_range_over_a_port_that_somebody_has_is_refused)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	auto_fd listener = listen_in(&s.world, s.world.host, "127.0.0.1", 9005);
+
+	ASSERT_OK(publish(&s, &s.a, "8005:80", &err));
+	ASSERT_FAILS(publish(&s, &s.b, "8000-8300:8000-8300", &err), ERROR_BUSY,
+		"port 127.0.0.1:8005/tcp is published by the instance at 10.88.0.1");
+	ASSERT_FAILS(publish(&s, &s.b, "9000-9010:9000-9010", &err), ERROR_BUSY,
+		"port 127.0.0.1:9005/tcp is taken by a process of this host");
+	cr_assert(elements_of_all(&s) == 1 && elements_in(&s, SET_CLAIMS) == 1);
+	fd_drop(&listener);
+	scene_close(&s);
+}
+
+TEST(ports, a_range_leads_each_of_its_numbers_to_the_same_one_and_a_shifted_one_to_its_own)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	outside_open(&s.world);
+	auto_fd first = listen_in(&s.world, s.a.netns, "0.0.0.0", 8000);
+	auto_fd last = listen_in(&s.world, s.a.netns, "0.0.0.0", 8010);
+	auto_fd shifted = listen_in(&s.world, s.a.netns, "0.0.0.0", 8110);
+
+	ASSERT_OK(publish(&s, &s.a, "0.0.0.0:8000-8010:8000-8010", &err));
+	ASSERT_OK(publish(&s, &s.a, "192.0.2.1:9000-9010:8100-8110", &err));
+	cr_assert(elements_of_all(&s) == 12);
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 8000));
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 8010));
+	cr_assert(connects(&s.world, s.world.host, "127.0.0.1", 8010));
+	cr_assert(!connects(&s.world, s.world.outside, WAN_HOST, 8011));
+	cr_assert(!connects(&s.world, s.world.outside, WAN_HOST, 7999));
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 9010));
+	fd_drop(&first);
+	fd_drop(&last);
+	fd_drop(&shifted);
+	scene_close(&s);
+}
+
+TEST(ports, families_and_protocols_do_not_collide_and_each_is_refused_twice)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	static const char *const forms[] = {"0.0.0.0:8090:80", "0.0.0.0:8090:80/udp", "0.0.0.0:8090:80/sctp",
+		"[::]:8090:80", "[::]:8090:80/udp", "[::]:8090:80/sctp", "[::]:8100-8110:8100-8110/udp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		ASSERT_OK(publish(&s, &s.a, forms[i], &err));
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		ASSERT_FAILS(publish(&s, &s.b, forms[i], &err), ERROR_BUSY, "published by the instance at 10.88.0.1");
+	ASSERT_FAILS(publish(&s, &s.b, "[fd00::99]:8090:80", &err), ERROR_USAGE, "this host has no such address");
+	cr_assert(elements_of_all(&s) == ARRAY_SIZE(forms));
+	scene_close(&s);
+}
+
+TEST(ports, refuses_an_ipv6_port_on_which_a_process_listens_or_that_the_instance_cannot_serve)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	auto_fd listener = listen_in(&s.world, s.world.host, "::1", 8090);
+	struct endpoint four = s.a.endpoint;
+	struct port port = port_of("[::]:8091:80");
+
+	ASSERT_FAILS(publish(&s, &s.a, "[::]:8090:80", &err), ERROR_BUSY,
+		"port [::]:8090/tcp is taken by a process of this host");
+	ASSERT_OK(publish(&s, &s.a, "8090:80", &err));
+	four.address6 = in6addr_any;
+	ASSERT_FAILS(ports_publish(s.world.session, &four, &port, 1, &err), ERROR_USAGE,
+		"port [::]:8091->80/tcp: the instance has no IPv6 address");
+	fd_drop(&listener);
+	scene_close(&s);
+}
+
+/* The mark that a number is used on a single address stays behind; see ports.c. */
+TEST(ports, a_number_that_was_once_used_on_one_address_is_free_for_any)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	struct port port = port_of("8090:80");
+	scene_open(&s);
+
+	ASSERT_OK(publish(&s, &s.a, "8090:80", &err));
+	ASSERT_OK(ports_unpublish(s.world.session, &s.a.endpoint, &port, 1, &err));
+	cr_assert(elements_in(&s, SET_NARROW) == 1);
+	ASSERT_OK(publish(&s, &s.b, "0.0.0.0:8090:80", &err));
+	ASSERT_FAILS(publish(&s, &s.a, "8090:80", &err), ERROR_BUSY, "published by the instance at 10.88.0.2");
+	scene_close(&s);
+}
+
+/* --- while it runs ------------------------------------------------------------------------------------------------ */
+
+TEST(ports, a_change_is_one_transaction_that_keeps_what_stays)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	struct port old[] = {port_of("8090:80"), port_of("8091:80"), port_of("80")};
+	struct port next[] = {port_of("8091:81"), port_of("0.0.0.0:8092:80"), port_of("80"), port_of("8090:80")};
+	struct port taken[] = {port_of("8099:1"), port_of("8093:80")};
+
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, old, 3, &err));
+	ASSERT_OK(ports_change(s.world.session, &s.a.endpoint, old, 3, next, 4, &err));
+	cr_assert(next[2].published == old[2].published, "a chosen number stays");
+	cr_assert(elements_of_all(&s) == 4);
+	struct port same[] = {port_of("8091:81")};
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, same, 1, &err));
+	ASSERT_OK(publish(&s, &s.b, "8093:80", &err));
+	ASSERT_FAILS(ports_change(s.world.session, &s.a.endpoint, next, 4, taken, 2, &err), ERROR_BUSY,
+		"change published ports: port 127.0.0.1:8093/tcp is published by the instance at 10.88.0.2");
+	cr_assert(elements_of_all(&s) == 5, "a refused change changed something");
+	ASSERT_OK(ports_change(s.world.session, &s.a.endpoint, next, 4, NULL, 0, &err));
+	cr_assert(elements_of_all(&s) == 1);
+	scene_close(&s);
+}
+
+TEST(ports, a_large_change_that_is_refused_leaves_everything_as_it_was)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	struct port old = port_of("9000-9999:8000-8999"), next[] = {port_of("9000-9999:7000-7999"), port_of("8093:80")};
+
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, &old, 1, &err));
+	ASSERT_OK(publish(&s, &s.b, "8093:80", &err));
+	ASSERT_FAILS(ports_change(s.world.session, &s.a.endpoint, &old, 1, next, 2, &err), ERROR_BUSY, "8093/tcp");
+	cr_assert(elements_of_all(&s) == 1001);
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, &old, 1, &err));
+	ASSERT_OK(ports_change(s.world.session, &s.a.endpoint, &old, 1, next, 1, &err));
+	cr_assert(elements_of_all(&s) == 1001);
+	scene_close(&s);
+}
+
+TEST(ports, a_switch_leads_new_connections_elsewhere_and_keeps_the_established)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	size_t established;
+	scene_open(&s);
+	outside_open(&s.world);
+	auto_fd first = listen_in(&s.world, s.a.netns, "0.0.0.0", 80);
+	auto_fd second = listen_in(&s.world, s.b.netns, "0.0.0.0", 80);
+	struct port ports[] = {port_of("0.0.0.0:8090:80"), port_of("8100-8110:8100-8110"), port_of("8095:80/udp")};
+
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, ports, 2, &err));
+	auto_fd kept = connection_from(&s.world, s.world.outside, NULL, WAN_HOST, 8090);
+	auto_fd served = accept4(first, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert(kept >= 0 && served >= 0);
+	ASSERT_OK(flows_established(s.world.session, &s.a.endpoint, &established, &err));
+	cr_assert(established == 1, "%zu", established);
+	ASSERT_OK(ports_switch(s.world.session, &s.a.endpoint, &s.b.endpoint, ports, 3, &err));
+	cr_assert(elements_of_all(&s) == 3);
+	cr_assert(connects(&s.world, s.world.outside, WAN_HOST, 8090));
+	cr_assert(accept4(first, NULL, NULL, SOCK_CLOEXEC) < 0, "the first one got a new connection");
+	cr_assert(accepted_from(second).s_addr == ip(WAN_OUTSIDE).s_addr);
+	struct pollfd arrives = {.fd = served, .events = POLLIN};
+	cr_assert(send(kept, "x", 1, 0) == 1 && poll(&arrives, 1, 3000) == 1, "the established one is lost");
+	ASSERT_OK(ports_switch(s.world.session, &s.a.endpoint, &s.b.endpoint, ports, 3, &err));
+	ASSERT_FAILS(publish(&s, &s.a, "0.0.0.0:8090:80", &err), ERROR_BUSY, "published by the instance at 10.88.0.2");
+	fd_drop(&kept);
+	fd_drop(&served);
+	fd_drop(&first);
+	fd_drop(&second);
+	scene_close(&s);
+}
+
+TEST(ports, a_table_of_our_name_that_is_not_ours_is_refused_and_an_emptied_one_of_ours_is_not)
+{
+	NEEDS_ROOT();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+
+	command("/usr/sbin/nft flush table inet warren");
+	cr_assert(net_host_up(&s.world.state, &err) == 1);
+	command("/usr/sbin/nft delete table inet warren");
+	command("/usr/sbin/nft add table inet warren");
+	ASSERT_FAILS(net_host_up(&s.world.state, &err), ERROR_BUSY,
+		"somebody else's nftables table \"inet warren\" is in the way");
+	command("/usr/sbin/nft delete table inet warren");
+	cr_assert(net_host_up(&s.world.state, &err) == 1);
 	scene_close(&s);
 }
