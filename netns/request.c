@@ -37,8 +37,11 @@ void netlink_close(struct netlink *netlink)
 
 void send_buffer_grow(int fd, size_t size)
 {
-	int wanted = size > INT32_MAX ? INT32_MAX : (int)size;
+	int wanted = size > INT32_MAX ? INT32_MAX : (int)size, now = 0;
+	socklen_t length = sizeof(now);
 
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &now, &length) == 0 && now / 2 >= wanted)
+		return; /* socket(7): what is asked for is doubled */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof(wanted)) < 0)
 		return; /* then send() says so */
 }
