@@ -37,7 +37,7 @@ if [ $full = yes ]; then
 else
 	# All that starts the built programs but the attacks, and the control groups: with the folders' own tests of what is inside it
 	# would be twenty minutes.
-	machine_jobs="sweeps walls oci life scale cgroups quickstart cli"
+	machine_jobs="sweeps walls oci life fleets network scale cgroups quickstart cli"
 	export WARREN_TEST_EVERYDAY=yes
 	fuzz_seconds=5 machine_seconds=1080 machine_words='-e WARREN_TEST_SCALE=80' tool_words=''
 fi
