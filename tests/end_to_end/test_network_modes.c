@@ -138,6 +138,8 @@ TEST(network_modes, a_macvlan_and_a_bridge_port_come_and_go, .fini = playground_
 	cr_assert(strstr(inside(&playground, "port", "ip neigh; ip -4 addr show eth0"), "198.51.100.7/24"));
 	auto_free char *link = text_format("w%s", instance_fact(&playground, "port", "slot"));
 	expect_links(link, true);
+	WARREN_OK(&playground, "check");
+	WARREN_OK(&playground, "stats", "--no-stream");
 
 	WARREN_OK(&playground, "restart", "-t", "0", "mac", "port");
 	cr_assert_str_eq(inside(&playground, "mac", "cat /sys/class/net/eth0/address"), mac);

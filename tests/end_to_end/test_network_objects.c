@@ -160,6 +160,30 @@ TEST(network_objects, are_changed_while_instances_run, .fini = playground_rescue
 	WARREN_OK(&playground, "network", "rm", "front", "back");
 }
 
+TEST(network_objects, of_several_subnets_are_one_network, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+
+	WARREN_OK(&playground, "network", "create", "shop", "--subnet", "10.44.0.0/30", "--subnet", "10.66.0.0/30");
+	WARREN_OK(&playground, "run", "-d", "--name", "a", "--network", "shop", "host", "busybox", "httpd", "-f", "-p",
+		"99");
+	WARREN_OK(&playground, "create", "--name", "b", "--network", "shop", "host", SLEEP);
+	WARREN_OK(&playground, "run", "-d", "--name", "c", "--network", "shop", "host", SLEEP);
+	const char *first = arena_string(&playground.arena, instance_fact(&playground, "a", "address"));
+	cr_assert(text_starts_with(first, "10.44.0."), "%s", first);
+	cr_assert(text_starts_with(instance_fact(&playground, "c", "address"), "10.66.0."));
+	cr_assert(inside_reaches(&playground, "c", first, "99"));
+	cr_assert(inside_reaches(&playground, "c", "a", "99"), "by name");
+	WARREN_OK(&playground, "run", "-d", "--name", "d", "--network", "shop", "host", SLEEP);
+	auto_run full = WARREN(&playground, "create", "--name", "e", "--network", "shop", "host", SLEEP);
+	expect_refused(&full, 4, "all 4 addresses of network shop are taken");
+	WARREN_OK(&playground, "network", "set", "shop", "--add-subnet", "10.67.0.0/24");
+	WARREN_OK(&playground, "create", "--name", "e", "--network", "shop", "host", SLEEP);
+	WARREN_OK(&playground, "check");
+	WARREN_OK(&playground, "rm", "-f", "a", "b", "c", "d", "e");
+	WARREN_OK(&playground, "network", "rm", "shop");
+}
+
 TEST(network_objects, let_in_to_services_of_the_host_that_are_named, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
