@@ -157,12 +157,16 @@ static void measure_ports(unsigned n, unsigned rounds)
 	struct state *state = &states[0];
 
 	enter(state->who.host);
-	for (unsigned round = 0; round < 2 * rounds; round++) {
-		double begin = now_ms(), *values = round < rounds ? state->attach_ms : state->detach_ms;
+	for (int take_back = 0; take_back < 2; take_back++) {
+		double *values = take_back ? state->detach_ms : state->attach_ms;
 
-		if (!warren_publish(round % rounds, round >= rounds))
-			exit(1);
-		values[round % rounds] = (now_ms() - begin) * 1000;
+		for (unsigned round = 0; round < rounds; round++) {
+			double begin = now_ms();
+
+			if (!warren_publish(round, take_back))
+				exit(1);
+			values[round] = (now_ms() - begin) * 1000;
+		}
 	}
 	printf("N=%-5u %-24s publish %8.1f us   take back %8.1f us\n", n, state->who.name,
 		median(state->attach_ms, rounds), median(state->detach_ms, rounds));

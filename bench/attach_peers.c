@@ -104,13 +104,13 @@ static bool cni_open(void)
 static bool plugin_run(
 	const char *plugin, const char *command, unsigned number, int netns, const char *conf, char answer[ANSWER_MAX])
 {
+	static char plugins[] = "CNI_PATH=" CNI_PLUGINS;
 	auto_free char *program = text_format(CNI_PLUGINS "/%s", plugin);
 	auto_free char *verb = text_format("CNI_COMMAND=%s", command);
 	auto_free char *id = text_format("CNI_CONTAINERID=c%u", number);
 	auto_free char *path = text_format("CNI_NETNS=/proc/%d/fd/%d", getpid(), netns);
 	char *words[] = {program, NULL};
-	char *environment[] = {
-		verb, id, path, "CNI_IFNAME=eth0", "CNI_PATH=" CNI_PLUGINS, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	char *environment[] = {verb, id, path, "CNI_IFNAME=eth0", plugins, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 	return program_run(words, environment, conf, answer);
 }
