@@ -68,9 +68,10 @@ static void state_announce(struct monitor *monitor)
 		log_warn("%s: %s", name_of(monitor), err.text);
 }
 
-static bool is_paused(const struct monitor *monitor)
+/* One that is paused cannot answer, and one that is being stopped need not. */
+static bool shall_answer(const struct monitor *monitor)
 {
-	return instance_desired(&monitor->instance) == DESIRED_PAUSED;
+	return instance_desired(&monitor->instance) == DESIRED_RUNNING;
 }
 
 static void answered(struct monitor *monitor, const struct health_answer *answer)
@@ -78,8 +79,8 @@ static void answered(struct monitor *monitor, const struct health_answer *answer
 	struct health *health = &monitor->health;
 	bool changed;
 
-	/* Frozen in the middle of the question. */
-	if (!answer->well && is_paused(monitor)) {
+	/* In the middle of the question. */
+	if (!answer->well && !shall_answer(monitor)) {
 		health_put_off(health, clock_ms());
 		return;
 	}
@@ -108,7 +109,7 @@ static void ask(struct monitor *monitor)
 	struct health_answer answer = {.status = -1};
 	struct error err;
 
-	if (instance_desired(instance) != DESIRED_RUNNING) {
+	if (!shall_answer(monitor)) {
 		health_put_off(&monitor->health, clock_ms());
 		return;
 	}
@@ -158,6 +159,7 @@ void monitor_health_adopt(struct monitor *monitor)
 	if (check.kind == HEALTH_KIND_NONE)
 		return;
 	health_begin(&monitor->health, &check, clock_ms(), clock_real_ms());
+	monitor->health.began_ms = monitor->began_ms;
 	health_resume(&monitor->health, &before);
 	record(monitor);
 }

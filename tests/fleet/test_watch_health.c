@@ -215,6 +215,28 @@ TEST(watch_health, waiting_ends_with_the_instance_and_with_the_time)
 	test_host_close(&test);
 }
 
+TEST(watch_health, what_it_says_while_it_is_stopped_does_not_count)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec =
+		checked(&test, "trap ': > /tmp/stopping; sleep 0.5; exit 0' TERM; while :; do sleep 0.05; done");
+
+	test_is(&test, &spec, "test ! -e /tmp/stopping");
+	spec.health.retries = (struct optional){true, 1};
+	spec.health.on_failure = HEALTH_RESTART;
+	test_run(&test, &spec);
+	ASSERT_OK(instance_wait_healthy(&test.host, "web", TEST_TIMEOUT_MS, &err));
+	ASSERT_OK(instance_stop(&test.host, "web", (struct optional){0}, &err));
+	struct instance_status after = test_status(&test, "web");
+
+	cr_assert(
+		after.last.reason == END_STOPPED && after.last.status == 0, "%s", end_reason_names[after.last.reason]);
+	test_host_close(&test);
+}
+
 TEST(watch_health, without_a_check_running_is_enough)
 {
 	struct test_host test;
