@@ -128,4 +128,8 @@ TEST(ipv6, rates_of_a_fleet_change_while_it_runs, .fini = playground_rescue, .ti
 	cr_assert_str_eq(instance_fact(&playground, "a", "pid"), pid, "the process is another");
 	WARREN_OK(&playground, "run", "-d", "--name", "hand", "--egress", "64K", "--ingress", "1.5G", "host", SLEEP);
 	cr_assert(strstr(qdisc_inside(&playground, "hand"), "rate 64Kbit"));
+	WARREN_OK(&playground, "set", "--egress", "1G", "hand");
+	cr_assert(strstr(qdisc_inside(&playground, "hand"), "rate 1Gbit"));
+	WARREN_OK(&playground, "set", "--egress", "none", "hand");
+	cr_assert(!strstr(qdisc_inside(&playground, "hand"), "rate"), "%s", qdisc_inside(&playground, "hand"));
 }

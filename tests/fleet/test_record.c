@@ -208,3 +208,19 @@ TEST(record, keeps_the_ports_that_are_elsewhere)
 	cr_assert(!held_read(&arena, dir, &run));
 	directory_drop();
 }
+
+TEST(record, only_a_sender_that_could_lift_its_limit_is_limited_at_the_hosts_end)
+{
+	const char *given[] = {"net_admin", "CAP_NET_ADMIN", "ALL", "SYS_PTRACE"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		struct instance_spec spec = {.resources.egress_bits = {true, 8000000}};
+
+		cr_assert(resources_policed(&spec) == 0);
+		spec.cap_add.items = given + i;
+		spec.cap_add.count = 1;
+		cr_assert((resources_policed(&spec) == 8000000) == (i < 3), "%s", given[i]);
+		spec.resources.egress_bits.set = false;
+		cr_assert(resources_policed(&spec) == 0);
+	}
+}

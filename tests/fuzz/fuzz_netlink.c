@@ -7,6 +7,7 @@
 #include "netns/elements.h"
 #include "netns/flows.h"
 #include "netns/overlap.h"
+#include "netns/rates.h"
 #include "netns/request.h"
 
 static void look(const struct element *element, void *context)
@@ -37,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		seen += counters_read_message(reply.message, &slot, &counters);
 		seen += route_read(reply.message, &range, &index);
 		seen += flow_read(reply.message, &address, &flow);
+		seen += rate_read(reply.message) > 0;
 		seen += address_read(reply.message, &range, &index);
 	}
 	FUZZ_ASSERT(seen <= 64 * size);
