@@ -20,7 +20,8 @@
 #define BURST_MIN (16 << 10) /* some packets of the usual size */
 #define BURST_MAX (8 << 20)
 #define BURSTS_PER_SECOND 100
-#define QUEUE_MS 50 /* longer waits only make senders believe in a longer line */
+#define QUEUE_MS 100	     /* longer waits only make senders believe in a longer line */
+#define QUEUE_MIN (96 << 10) /* has room for what TCP hands over at once, 64 KiB, and for others behind it */
 
 /* --- messages ----------------------------------------------------------------------------------------------------- */
 
@@ -47,7 +48,7 @@ void put_rate(struct request *request, int index, uint64_t bits)
 	uint32_t burst = between(bytes / BURSTS_PER_SECOND, BURST_MIN, BURST_MAX);
 	struct tc_tbf_qopt options = {
 		.rate = {.linklayer = TC_LINKLAYER_ETHERNET, .rate = between(bytes, 1, UINT32_MAX)},
-		.limit = between(bytes * QUEUE_MS / 1000 + burst, 2 * BURST_MIN, INT32_MAX),
+		.limit = between(bytes * QUEUE_MS / 1000 + burst, QUEUE_MIN, INT32_MAX),
 	};
 
 	if (bits == 0)
