@@ -71,7 +71,7 @@ static bool address_find(struct host *host, const char *name, struct in_addr *ou
 	return true;
 }
 
-static uint16_t port_of(const struct instance_spec *spec)
+uint16_t site_port(const struct instance_spec *spec)
 {
 	if (spec->front_port.set)
 		return (uint16_t)spec->front_port.value;
@@ -108,7 +108,7 @@ static void sites_collect(struct steps *steps, const struct wave *wave, struct a
 			continue;
 		for (size_t k = 0; k < spec->hosts.count; k++)
 			out->items[out->count++] = (struct front_site){
-				spec->hosts.items[k], spec->name, spec->base_name, address, port_of(spec)};
+				spec->hosts.items[k], spec->name, spec->base_name, address, site_port(spec)};
 	}
 	if (out->count)
 		qsort(out->items, out->count, sizeof(*out->items), compare_sites);

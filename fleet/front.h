@@ -23,6 +23,9 @@ void front_reload(struct steps *steps, const struct wave *wave);
 MUST_CHECK int front_directory_open(
 	const struct host *host, const struct instance_spec *spec, int store, struct error *err);
 
+/* Where a site is found: its front_port, the first target of its ports, or 80. */
+uint16_t site_port(const struct instance_spec *spec);
+
 /* The text of the map. sites: sorted by host name, then by name. Pure: for tests. */
 struct front_site {
 	const char *host, *name, *base_name;

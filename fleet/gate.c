@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "fleet/answers.h"
 #include "fleet/wave.h"
 
 /* How long the record of an end may take. */
@@ -176,6 +177,9 @@ void members_await(struct wave *wave, enum whose whose, member_filter *filter, i
 				whose == THEIR_OWN ? wave->members[i].name : wave->members[i].stand_in, moment_ms);
 	gate_watch(&gate, moment_ms);
 	gate_await_health(&gate);
+	for (size_t i = 0; i < gate.count; i++)
+		if (gate.items[i].member->stand_in && !gate.items[i].member->failed && !gate.items[i].checked)
+			answers_await(wave->steps->host, gate.items[i].member, whose);
 	for (size_t i = 0; i < gate.count; i++)
 		fd_drop(&gate.items[i].pidfd);
 	arena_drop(&gate.arena);

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/instance.h"
 #include "fleet/spec_fields.h"
 #include "fleet/stand_in.h"
 
@@ -94,11 +95,34 @@ static bool is_well(struct steps *steps, struct member *member)
 	return well;
 }
 
+/* The killed one may have left a start under way, whose monitor has the instance's lock until it is over. */
+static void start_await(struct steps *steps, struct member *member)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct plan_step *step = member->state->step;
+	struct instance_status status;
+	struct error ignored;
+
+	for (int i = 0; i < 2; i++) {
+		auto_instance instance = INSTANCE_EMPTY;
+
+		if (instance_take(steps->host, i ? member->stand_in : member->name, &instance, &ignored) < 0)
+			log_debug("%s", ignored.text);
+	}
+	member->up = instance_status_read(&arena, steps->host, member->name, &status, &ignored) == 0 &&
+		     status.state == INSTANCE_RUNNING;
+	if (step->up && !member->up && !(step->needs & PLAN_CREATE))
+		step->needs |= PLAN_START;
+	step->up = member->up;
+}
+
 /* True when it is to be replaced still, from where the killed one had come to. */
 static bool left_take(struct steps *steps, struct member *member)
 {
-	bool serves = stand_in_is_left(steps, member);
 	struct error err;
+
+	start_await(steps, member);
+	bool serves = stand_in_is_left(steps, member);
 
 	if (serves && (!member->up || is_replaced_anew(member->state->step) || !is_well(steps, member)))
 		return true;

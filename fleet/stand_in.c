@@ -187,20 +187,33 @@ static int ports_lead(struct steps *steps, const struct endpoint *from, const st
 	return session ? published_switch(&published, to, err) : -1;
 }
 
+/* It may have ended a moment ago: then its ports are those that it had to have. */
+static void bound_note(struct steps *steps, struct member *member, const struct run *run)
+{
+	const struct port *ports = run ? run->ports : member->from->ports.items;
+	size_t count = run ? run->port_count : member->from->ports.count;
+
+	member->bound_count = 0;
+	member->bound = arena_new_array(steps->arena, count, struct port);
+	for (size_t i = 0; i < count; i++)
+		if (ports[i].published)
+			member->bound[member->bound_count++] = ports[i];
+}
+
 int stand_in_take_ports(struct steps *steps, struct member *member, struct error *err)
 {
 	AUTO(ends_drop) struct pair_of_ends ends;
+	struct error ended = {0};
 
-	if (ends_read(steps, member, &ends, err) < 0)
+	if (ends_read(steps, member, &ends, &ended) < 0 && (ended.kind != ERROR_BUSY || !member->from)) {
+		*err = ended;
 		return -1;
-	const struct run *run = &ends.running.run;
+	}
+	bound_note(steps, member, ended.kind == ERROR_NONE ? &ends.running.run : NULL);
+	const struct run run = {.ports = member->bound, .port_count = member->bound_count};
 
-	member->bound_count = run->port_count;
-	member->bound = arena_new_array(steps->arena, run->port_count, struct port);
-	for (size_t i = 0; i < run->port_count; i++)
-		member->bound[i] = run->ports[i];
-	if (held_write(ends.own.live, run->ports, run->port_count, err) < 0 ||
-		ports_lead(steps, &ends.own_end, &ends.other_end, run, err) < 0)
+	if (held_write(ends.own.live, member->bound, member->bound_count, err) < 0 ||
+		ports_lead(steps, &ends.own_end, &ends.other_end, &run, err) < 0)
 		return blame(err, "lead the ports of %s to %s", member->name, member->stand_in);
 	member->at_stand_in = true;
 	return 0;

@@ -40,7 +40,7 @@ static void expect_apply(struct playground *playground, const char *file, int st
 {
 	auto_free char *line = text_format("\n%s\n", summary);
 	auto_run run = playground_warren(playground, (const char *const[]){"apply", file, NULL},
-		&(struct run_options){.timeout_ms = SLOWLY(600000)});
+		&(struct run_options){.timeout_ms = SLOWLY(200000)});
 	auto_free char *out = text_format("\n%s", run.out);
 
 	cr_assert(run.status == status, "status %d: %s%s", run.status, run.out, run.err);

@@ -26,7 +26,7 @@
 
 #define SLEEPER "\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"], \"stop_grace_period\": 0"
 
-static const char *fleet_write(struct playground *playground, const char *format, ...)
+static const char *PRINTF(2, 3) fleet_write(struct playground *playground, const char *format, ...)
 {
 	auto_free char *text = NULL, *instances = NULL, *conf = text_format(NGINX_CONF, "here\\n");
 	va_list arguments;
@@ -43,9 +43,25 @@ static const char *fleet_write(struct playground *playground, const char *format
 	return arena_format(&playground->arena, "%s/roll.json", playground->directory.path);
 }
 
+static struct run_result apply(struct playground *playground, const char *file)
+{
+	return playground_warren(playground, (const char *const[]){"apply", file, NULL},
+		&(struct run_options){.timeout_ms = SLOWLY(120000)});
+}
+
+/* Until the server listens; an apply without a health check is over when its program runs. */
+static void page_await(const char *port, const char *host)
+{
+	auto_free char *address = text_format("http://127.0.0.1:%s/", port), *header = text_format("Host: %s", host);
+	auto_run run = RUN("curl", "-s", "-f", "-o", "/dev/null", "--retry", "50", "--retry-all-errors",
+		"--retry-delay", "1", "-m", "50", "-H", header, address);
+
+	cr_assert(run.status == 0, "%s of %s does not answer: %d", address, host, run.status);
+}
+
 static void expect_apply(struct playground *playground, const char *file, const char *out)
 {
-	auto_run run = WARREN(playground, "apply", file);
+	auto_run run = apply(playground, file);
 
 	cr_assert(run.status == 0, "status %d: %s%s", run.status, run.out, run.err);
 	cr_assert_str_eq(run.out, out, "said %s%s", run.out, run.err);
@@ -56,6 +72,13 @@ static void expect_names(struct playground *playground, const char *names)
 	auto_run run = WARREN(playground, "list", "-r", "-q");
 
 	cr_assert_str_eq(run.out, names, "running: %s%s", run.out, run.err);
+}
+
+static void apply_ok(struct playground *playground, const char *file)
+{
+	auto_run run = apply(playground, file);
+
+	cr_assert(run.status == 0, "status %d: %s%s", run.status, run.out, run.err);
 }
 
 static const char *variable(struct playground *playground, const char *name)
@@ -91,6 +114,7 @@ TEST(rolling, loses_no_request_of_a_single_site_that_is_redeployed, .fini = play
 	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "1"), "site-1 started\nroll: 1 started\n");
 	const char *pid = arena_string(&playground.arena, instance_fact(&playground, "site-1", "pid"));
 	const char *address = arena_string(&playground.arena, instance_fact(&playground, "site-1", "address"));
+	page_await("18080", "x");
 	struct load load = load_begin(18080, "x");
 
 	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "2"), "site-1 restarted\nroll: 1 restarted\n");
@@ -109,8 +133,9 @@ TEST(rolling, leaves_what_serves_when_the_next_one_does_not_come_up, .fini = pla
 
 	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "1"), "site-1 started\nroll: 1 started\n");
 	const char *pid = arena_string(&playground.arena, instance_fact(&playground, "site-1", "pid"));
+	page_await("18080", "x");
 	struct load load = load_begin(18080, "x");
-	auto_run broken = WARREN(&playground, "apply",
+	auto_run broken = apply(&playground,
 		fleet_write(&playground, "\"site\": {" SITE ", \"replicas\": 1, \"entrypoint\": [\"nginx\", "
 					 "\"-g\", \"bogus;\"], \"ports\": [\"18080:80\"]}"));
 
@@ -147,13 +172,14 @@ TEST(rolling, goes_on_where_a_killed_one_was, .fini = playground_rescue, .timeou
 
 	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "0"), "site-1 started\nroll: 1 started\n");
 	const char *address = arena_string(&playground.arena, instance_fact(&playground, "site-1", "address"));
+	page_await("18080", "x");
 	struct load load = load_begin(18080, "x");
 	for (int round = 1; killed; round++) {
 		const char *number = arena_format(&playground.arena, "%d", round);
 		const char *file = fleet_write(&playground, ONE_SITE, number);
 
 		killed = apply_and_kill(&playground, file, first_ms + round * step_ms);
-		WARREN_OK(&playground, "apply", file);
+		apply_ok(&playground, file);
 		expect_names(&playground, "site-1\n");
 		cr_assert(atoi(variable(&playground, "site-1")) == round);
 		cr_assert_str_eq(instance_fact(&playground, "site-1", "address"), address);
@@ -186,9 +212,9 @@ TEST(rolling, never_has_more_away_than_allowed, .fini = playground_rescue, .time
 	size_t least = 6;
 	int status;
 
-	WARREN_OK(&playground, "apply", fleet_write(&playground, SIX, "1"));
-	pid_t apply = apply_begin(&playground, fleet_write(&playground, SIX, "2"));
-	while (waitpid(apply, &status, WNOHANG) == 0) {
+	apply_ok(&playground, fleet_write(&playground, SIX, "1"));
+	pid_t child = apply_begin(&playground, fleet_write(&playground, SIX, "2"));
+	while (waitpid(child, &status, WNOHANG) == 0) {
 		size_t count = running_count(&playground);
 
 		least = count < least ? count : least;
@@ -201,16 +227,16 @@ TEST(rolling, never_has_more_away_than_allowed, .fini = playground_rescue, .time
 
 TEST(rolling, goes_back_when_a_later_one_fails, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
-	static const char *const bad = "\"s\": {\"image\": \"host\", \"stop_grace_period\": 0, \"replicas\": 4, "
-				       "\"update\": {\"parallel\": 1}, \"environment\": {\"A\": \"2\"}, "
-				       "\"command\": [\"sh\", \"-c\", \"test ${index} != 3 && exec sleep infinity\"]}";
+	static const char bad[] = "\"s\": {\"image\": \"host\", \"stop_grace_period\": 0, \"replicas\": 4, "
+				  "\"update\": {\"parallel\": 1}, \"environment\": {\"A\": \"2\"}, "
+				  "\"command\": [\"sh\", \"-c\", \"test ${index} != 3 && exec sleep infinity\"]}";
 	auto_playground playground = playground_new();
 
-	WARREN_OK(&playground, "apply",
+	apply_ok(&playground,
 		fleet_write(&playground, "\"s\": {" SLEEPER ", \"replicas\": 4, \"update\": {\"parallel\": 1}, "
 					 "\"environment\": {\"A\": \"1\"}}"));
 	const char *pid = arena_string(&playground.arena, instance_fact(&playground, "s-4", "pid"));
-	auto_run run = WARREN(&playground, "apply", fleet_write(&playground, bad));
+	auto_run run = apply(&playground, fleet_write(&playground, bad));
 	cr_assert(run.status == 1, "%d %s", run.status, run.err);
 	cr_assert_str_eq(run.out,
 		"s-1 restarted\ns-2 restarted\ns-1 rolled back\ns-2 rolled back\ns-4 left as it was\n"
@@ -235,9 +261,10 @@ TEST(rolling, loses_no_request_of_replicas_that_share_a_port, .fini = playground
 					"\"environment\": {\"A\": \"%s\"}, \"ports\": [\"18082:80\"]}";
 	auto_playground playground = playground_new();
 
-	WARREN_OK(&playground, "apply", fleet_write(&playground, instances, "1"));
+	apply_ok(&playground, fleet_write(&playground, instances, "1"));
+	page_await("18082", "x");
 	struct load load = load_begin(18082, "x");
-	auto_run run = WARREN(&playground, "apply", fleet_write(&playground, instances, "2"));
+	auto_run run = apply(&playground, fleet_write(&playground, instances, "2"));
 
 	cr_assert(run.status == 0, "%s%s", run.out, run.err);
 	cr_assert_str_eq(
@@ -265,7 +292,7 @@ TEST(rolling, starts_what_wants_another_healthy_when_it_is, .fini = playground_r
 		"db started\nsite started\nroll: 2 started\n");
 	WARREN_OK(&playground, "exec", "db", "test", "-e", "/tmp/ready");
 	WARREN_OK(&playground, "down", "roll");
-	auto_run run = WARREN(&playground, "apply", fleet_write(&playground, instances, "never", 2));
+	auto_run run = apply(&playground, fleet_write(&playground, instances, "never", 2));
 	cr_assert(run.status == 1, "%d %s", run.status, run.out);
 	cr_assert(strstr(run.err, "site was not started: it wants db healthy, and"), "%s", run.err);
 	auto_run site = WARREN(&playground, "list", "-r", "-q", "site");
@@ -302,20 +329,21 @@ TEST(rolling, front_server_knows_every_site_and_loses_no_request, .fini = playgr
 	auto_playground playground = playground_new();
 
 	run_write_file(playground.directory.path, "front.conf", 0644, FRONT_CONF);
-	WARREN_OK(&playground, "apply", fleet_write(&playground, FRONT_AND_SITES, 2, "1"));
+	apply_ok(&playground, fleet_write(&playground, FRONT_AND_SITES, 2, "1"));
 	expect_status("s1.example", "200");
 	expect_status("S2.Example", "200");
 	expect_status("deep.s2.example", "200");
 	expect_status("s3.example", "404");
+	page_await("18081", "s2.example");
 	struct load load = load_begin(18081, "s2.example");
 
 	/* One more, and the others anew. */
-	WARREN_OK(&playground, "apply", fleet_write(&playground, FRONT_AND_SITES, 3, "2"));
+	apply_ok(&playground, fleet_write(&playground, FRONT_AND_SITES, 3, "2"));
 	expect_status("s3.example", "200");
-	WARREN_OK(&playground, "apply", fleet_write(&playground, FRONT_AND_SITES, 2, "2"));
+	apply_ok(&playground, fleet_write(&playground, FRONT_AND_SITES, 2, "2"));
 	load_end(&load, 50);
 	expect_status("s3.example", "404");
-	auto_run again = WARREN(&playground, "apply", fleet_write(&playground, FRONT_AND_SITES, 2, "2"));
+	auto_run again = apply(&playground, fleet_write(&playground, FRONT_AND_SITES, 2, "2"));
 	cr_assert_str_eq(again.out, "roll: 3 unchanged\n", "%s%s", again.out, again.err);
 	/* What is inside cannot be written from there. */
 	auto_run write = WARREN(&playground, "exec", "front", "touch", "/etc/warren/sites.conf");
