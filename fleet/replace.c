@@ -135,9 +135,19 @@ static bool left_take(struct steps *steps, struct member *member)
 
 /* --- reports ------------------------------------------------------------------------------------------------------ */
 
+static void rollback_tell(const struct steps *steps, const struct member *member, const char *why)
+{
+	event_write(steps->host,
+		&(struct event){
+			.kind = EVENT_ROLLBACK, .name = member->name, .fleet = member->to->fleet, .detail = why});
+}
+
 static void failure_report(struct steps *steps, const struct member *member)
 {
 	struct error why = member->why;
+
+	if (member->former)
+		rollback_tell(steps, member, member->why.text);
 
 	if (member->former)
 		fail(&why, member->why.kind, "%s; what was there before serves", member->why.text);
@@ -208,6 +218,16 @@ static struct wave wave_new(const struct group *group, size_t at, size_t count, 
 	return wave;
 }
 
+static void put_back_report(struct steps *steps, const struct member *member)
+{
+	if (member->failed) {
+		log_warn("%s could not be put back to what it was: %s", member->name, member->why.text);
+		return;
+	}
+	rollback_tell(steps, member, "another of its entry failed");
+	steps_report_as(steps, member->state, APPLY_ROLLED_BACK);
+}
+
 /* The first `done` of the group, those that are well, become what they were: the other way round. */
 static void group_roll_back(const struct group *group, size_t done)
 {
@@ -233,11 +253,7 @@ static void group_roll_back(const struct group *group, size_t done)
 
 		wave_do(&wave);
 		for (size_t i = 0; i < size; i++)
-			if (wave.members[i].failed)
-				log_warn("%s could not be put back to what it was: %s", wave.members[i].name,
-					wave.members[i].why.text);
-			else
-				steps_report_as(group->steps, wave.members[i].state, APPLY_ROLLED_BACK);
+			put_back_report(group->steps, &wave.members[i]);
 	}
 }
 
