@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -153,6 +154,30 @@ static bool value_read(const struct nlattr *nest, uint8_t *into, uint8_t *length
 	return true;
 }
 
+static uint64_t number_of(const struct nlattr *attribute)
+{
+	const void *bytes = attribute_exact(attribute, sizeof(uint64_t));
+	uint64_t number = 0;
+
+	if (bytes)
+		memcpy(&number, bytes, sizeof(number));
+	return be64toh(number);
+}
+
+static void count_read(const struct nlattr *expression, struct element *element)
+{
+	const struct nlattr *parts[NFTA_EXPR_DATA + 1], *counter[NFTA_COUNTER_PACKETS + 1];
+	const char *name;
+
+	attributes_of_nest(expression, parts, NFTA_EXPR_DATA);
+	name = attribute_text(parts[NFTA_EXPR_NAME]);
+	if (!name || strcmp(name, "counter") != 0)
+		return;
+	attributes_of_nest(parts[NFTA_EXPR_DATA], counter, NFTA_COUNTER_PACKETS);
+	element->bytes = number_of(counter[NFTA_COUNTER_BYTES]);
+	element->packets = number_of(counter[NFTA_COUNTER_PACKETS]);
+}
+
 static bool element_read(const struct nlattr *item, struct element *element)
 {
 	const struct nlattr *table[NFTA_SET_ELEM_KEY_END + 1];
@@ -167,6 +192,7 @@ static bool element_read(const struct nlattr *item, struct element *element)
 	if (table[NFTA_SET_ELEM_KEY_END] &&
 		!value_read(table[NFTA_SET_ELEM_KEY_END], element->end, &element->end_length, sizeof(element->end)))
 		return false;
+	count_read(table[NFTA_SET_ELEM_EXPR], element);
 	flags = attribute_exact(table[NFTA_SET_ELEM_FLAGS], sizeof(*flags));
 	element->interval_end = flags && ntohl(*flags) & NFT_SET_ELEM_INTERVAL_END;
 	return true;
@@ -216,6 +242,8 @@ static void element_keep(const struct element *element, void *context)
 	wanted->data_length = element->data_length;
 	memcpy(wanted->end, element->end, sizeof(wanted->end));
 	wanted->end_length = element->end_length;
+	wanted->bytes = element->bytes;
+	wanted->packets = element->packets;
 }
 
 int element_find(struct netlink *netlink, struct element *element, struct error *err)

@@ -21,6 +21,7 @@ struct element {
 	uint8_t key[ELEMENT_KEY_MAX], end[ELEMENT_KEY_MAX], data[ELEMENT_DATA_MAX];
 	uint8_t key_length, end_length, data_length; /* data_length 0: a set; end_length 0: no range */
 	bool interval_end;			     /* of a range in a set of single values */
+	uint64_t bytes, packets;		     /* what was counted, in a set that counts; read only */
 	char object[16]; /* a map of objects leads to the one of this name; "": other maps */
 };
 

@@ -409,6 +409,17 @@ MUST_CHECK int net_census_read(
 MUST_CHECK int net_addresses_count(
 	const struct net_state *state, const char *network, size_t *ipv4, size_t *ipv6, struct error *err);
 
+/* What an instance of a network with accounting has exchanged with what is neither an instance nor this host, over both
+ * families, since it was last taken (or its address was first seen). */
+struct traffic {
+	uint64_t sent_bytes, sent_packets, received_bytes, received_packets;
+};
+MUST_CHECK int traffic_read(
+	struct net_session *session, const struct endpoint *endpoint, struct traffic *out, struct error *err);
+/* The same, and counting begins anew: at the end of a run, before its address is somebody else's. */
+MUST_CHECK int traffic_take(
+	struct net_session *session, const struct endpoint *endpoint, struct traffic *out, struct error *err);
+
 /* --- what it needs of the kernel ---------------------------------------------------------------------------------- */
 
 /* Each tries the real thing in the caller's network namespace, which is thrown away afterwards (the last one leaves it
