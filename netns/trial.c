@@ -43,6 +43,24 @@ static const struct {
 		TABLE("map m { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
 		      "chain c {\ntype nat hook prerouting priority dstnat; policy accept;\n"
 		      "dnat ip to meta l4proto . th dport map @m\n}")},
+	{"ranges of published ports", "nf_tables",
+		TABLE("map m { type ipv4_addr . inet_proto . inet_service : ipv4_addr; flags interval; }\n"
+		      "chain c {\ntype nat hook prerouting priority dstnat; policy accept;\n"
+		      "dnat ip to ip daddr . meta l4proto . th dport map @m\n}")},
+	{"shared ports, in turn", "nft_numgen",
+		TABLE("map m { typeof meta l4proto . th dport . numgen inc mod 64 : ip daddr . th dport; }\n"
+		      "chain c {\ntype nat hook prerouting priority dstnat; policy accept;\n"
+		      "dnat ip to meta l4proto . th dport . numgen inc mod 64 map @m\n}")},
+	{"shared ports, by client", "nft_hash",
+		TABLE("map m { typeof meta l4proto . th dport . numgen inc mod 64 : ip daddr . th dport; }\n"
+		      "chain c {\ntype nat hook prerouting priority dstnat; policy accept;\n"
+		      "dnat ip to meta l4proto . th dport . jhash ip saddr mod 64 seed 0x77 map @m\n}")},
+	{"sets that count", "nf_tables",
+		TABLE("set s { type ipv4_addr; flags dynamic; size 65536; counter; }\n"
+		      "chain c {\ntype " FILTER "; policy accept;\nupdate @s { ip saddr }\n}")},
+	{"limits by link", "nft_limit and nft_objref",
+		TABLE("map m { type ifname : limit; }\n"
+		      "chain c {\ntype " FILTER "; policy accept;\nlimit name iifname map @m drop\n}")},
 	{"masquerading", "nft_masq", CHAIN("nat hook postrouting priority srcnat", "ip saddr 10.0.0.0/8 masquerade")},
 };
 
