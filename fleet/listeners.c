@@ -219,6 +219,8 @@ void listeners_tell(const struct listeners *listeners, struct port *ports, size_
 
 void listeners_close(struct listeners *listeners)
 {
+	if (!listeners->count)
+		return; /* its pages are not made for this */
 	for (size_t i = 0; i < listeners->count; i++)
 		fd_drop(&listeners->fds[i]);
 	*listeners = (struct listeners){0};
@@ -286,6 +288,8 @@ static int listener_take_back(int pidfd, int number, const struct port *port)
 
 void listeners_adopt(struct listeners *listeners, int pidfd, const struct port *ports, size_t count)
 {
+	if (!listeners_wanted(ports, count))
+		return;
 	*listeners = (struct listeners){0};
 	listeners_list(listeners, ports, count);
 	for (size_t i = 0; i < listeners->count; i++) {

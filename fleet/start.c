@@ -138,7 +138,7 @@ static _Noreturn void monitor_fail(struct monitor *monitor, int fd, bool exec_fa
 
 static void monitor_tell(const struct monitor *monitor, int fd)
 {
-	struct report report = {.port_count = monitor->run.port_count};
+	struct report report = {.listeners_lost = monitor->listeners.lost, .port_count = monitor->run.port_count};
 
 	memcpy(report.ports, monitor->ports, sizeof(report.ports));
 	report_send(&report, fd);

@@ -17,7 +17,6 @@
 #define PORT 18080
 #define HOST_ADDRESS "203.0.113.1"
 #define HOST_ADDRESS6 "2001:db8:1::1"
-#define SIX_PORT "[" HOST_ADDRESS6 "]:18082:8443/tcp+socket"
 #define ANSWER_MS SLOWLY(10000)
 
 static void run_passed(struct playground *here, const char *name, const char *const options[], const char *const verb[])
@@ -74,12 +73,13 @@ static void expect_answer(const char *address, int port, const char *expected)
 
 TEST(socket_mode, serves_without_any_network, .fini = playground_rescue)
 {
+	static const char six_port[] = "[" HOST_ADDRESS6 "]:18082:8443/tcp+socket";
 	auto_playground here = playground_new();
 
 	host_ip("addr add " HOST_ADDRESS6 "/64 dev lo nodad");
 	run_passed(&here, "web",
 		WORDS("--network", "none", "-p", "127.0.0.1:18080:80/tcp+socket", "-p", "[::1]:18081:443/tcp+socket",
-			"-p", SIX_PORT),
+			"-p", six_port),
 		WORDS("serve"));
 	instance_await_log(&here, "web", "serving\n");
 	expect_answer("127.0.0.1", 18080, "80\n");
