@@ -251,12 +251,21 @@ static void batch_remove(struct steps *steps, const struct batch *batch)
 	batch_do(steps, batch, PLAN_REMOVE, VERB_REMOVE_FORCE, FAILURES_COUNT);
 }
 
+static bool batch_needs(const struct batch *batch, unsigned needs)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->items[i]->step->needs & needs)
+			return true;
+	return false;
+}
+
 void batch_carry_out(struct steps *steps, const struct batch *batch)
 {
 	batch_remove(steps, batch);
 	batch_each(steps, batch, PLAN_CREATE, step_create);
 	/* Addresses are known now, and no front server has been started yet. */
-	front_write(steps, NULL);
+	if (batch_needs(batch, PLAN_CREATE))
+		front_write(steps, NULL);
 	batch_do(steps, batch, PLAN_STOP, VERB_STOP, FAILURES_COUNT);
 	batch_each(steps, batch, PLAN_UPDATE | PLAN_LIVE, step_change);
 	batch_do(steps, batch, PLAN_RESTART, VERB_RESTART, FAILURES_COUNT);
@@ -368,7 +377,8 @@ void steps_do_wanted(struct steps *steps)
 		dependents_fail(steps, &batch, &failed);
 		dependencies_await(steps, &batch);
 		level_do(steps, &batch);
-		front_write(steps, NULL);
+		if (batch_needs(&batch, ~0u) || level + 1 == steps->plan.levels)
+			front_write(steps, NULL);
 		front_reload(steps, NULL);
 		failed_collect(steps, &batch, &failed);
 	}
