@@ -40,7 +40,7 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 		OPTION_TEXTS("profile", 0, "NAME",                                                                     \
 			"built-in profile: \"system\" boots the init of the root (systemd)", struct run_options,       \
 			profiles),                                                                                     \
-		OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/udp]", "publish a port (on 127.0.0.1 unless told)",      \
+		OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/PROTOCOL]", "publish a port (on 127.0.0.1 unless told)",      \
 			struct run_options, publish),                                                                  \
 		OPTION_FLAG("publish-all", 'P',                                                                        \
 			"publish each port that the image exposes, on a free one of 127.0.0.1", struct run_options,    \

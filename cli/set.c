@@ -34,7 +34,7 @@ static const struct option set_table[] = {
 	SET_TEXT("disk", 0, "SIZE", "what it may write into its root, as in 2G", disk),
 	SET_TEXT("egress", 0, "RATE", "how fast it may send, as in 100M bits a second", egress),
 	SET_TEXT("ingress", 0, "RATE", "how fast it may receive", ingress),
-	OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/udp]", "publish another port", struct set_options, publish),
+	OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/PROTOCOL]", "publish another port", struct set_options, publish),
 	OPTION_TEXTS("publish-rm", 0, "PORT[/udp]", "publish this port no more", struct set_options, unpublish),
 	OPTION_TEXTS("label-add", 0, "KEY=VALUE", "add a label, or change it", struct set_options, labels),
 	OPTION_TEXTS("label-rm", 0, "KEY", "remove a label", struct set_options, labels_gone),
