@@ -134,6 +134,7 @@ struct instance_status {
 	struct port *ports; /* as bound */
 	size_t port_count;
 	int64_t created_ms, started_ms; /* CLOCK_REALTIME */
+	uint64_t sources;		/* of the files it read when it started; 0: it read none */
 	int64_t restarts;
 	int64_t log_dropped_bytes;
 	struct exit_record last;

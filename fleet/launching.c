@@ -25,6 +25,7 @@
 #include "fleet/listening.h"
 #include "fleet/monitor.h"
 #include "fleet/published.h"
+#include "fleet/source.h"
 #include "fleet/stand_in.h"
 #include "images/images.h"
 
@@ -190,6 +191,7 @@ static int spec_make(struct start *start, struct error *err)
 	if (instance_compile(&start->arena, &start->wanted, &facts, &start->spec, err) < 0)
 		return -1;
 	instance_hook_facts(&start->arena, &start->monitor->instance, &start->wanted, &start->facts);
+	start->monitor->run.sources = sources_digest(&start->wanted);
 	listeners_announce(&start->arena, &start->monitor->listeners, &start->spec.process);
 	if (start->again) {
 		start->spec.namespaces.create[NS_USER] = false;

@@ -118,6 +118,10 @@ static int step_of_existing(struct arena *arena, const struct plan_request *requ
 	step->up = state_is_up(actual->state);
 	step_compare(arena, actual, step);
 	step->why = drift_reason(arena, actual, step->wanted);
+	if (actual->stale && step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED) {
+		step->change = CHANGE_RESTART;
+		step->why = "a file that it reads when it starts has changed";
+	}
 	if (step->change < CHANGE_RECREATE) {
 		step->needs = needs_of_change(step, actual->state);
 		if (step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED)

@@ -39,6 +39,7 @@ struct run_file {
 	bool started;
 	struct process_id init, monitor;
 	int64_t started_ms, restarts, log_dropped_bytes;
+	uint64_t sources;
 	LIST_OF(struct port_row) ports;
 };
 struct exit_file {
@@ -86,6 +87,7 @@ static const struct field run_fields[] = {
 	INTEGER("started_ms", struct run_file, started_ms, 0, INT64_MAX, 0),
 	INTEGER("restarts", struct run_file, restarts, 0, INT64_MAX, 0),
 	INTEGER("log_dropped_bytes", struct run_file, log_dropped_bytes, 0, INT64_MAX, 0),
+	UINT64("sources", struct run_file, sources, 0),
 	LIST("ports", struct run_file, ports, port_fields, 0),
 	END_OF_FIELDS,
 };
@@ -257,6 +259,7 @@ static int run_write_to(int live, const char *name, const struct run *run, struc
 		.started_ms = run->started_ms,
 		.restarts = run->restarts,
 		.log_dropped_bytes = run->log_dropped_bytes,
+		.sources = run->sources,
 	};
 
 	file.ports.items = rows;
@@ -337,6 +340,7 @@ int run_read(struct arena *arena, int live, struct run *out, struct error *err)
 		.started_ms = file.started_ms,
 		.restarts = file.restarts,
 		.log_dropped_bytes = file.log_dropped_bytes,
+		.sources = file.sources,
 		.other_boot = !text_equal(file.boot, boot_id()),
 	};
 	return run_ports_read(arena, live, out) ? 0 : ports_from_rows(arena, &file, out, err);

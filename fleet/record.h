@@ -65,6 +65,7 @@ struct run {
 	int64_t started_ms; /* CLOCK_REALTIME */
 	int64_t restarts;   /* by the restart policy, since the start command */
 	int64_t log_dropped_bytes;
+	uint64_t sources;   /* sources_digest() of what it read when it started */
 	struct port *ports; /* as bound */
 	size_t port_count;
 	bool other_boot; /* read only: written before the last reboot */

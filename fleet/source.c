@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "fleet/spec.h"
 
 static int source_open(const char *path, struct error *err)
 {
@@ -75,4 +76,44 @@ int env_file_read(struct arena *arena, const char *path, struct pairs *out, stru
 			return -1;
 	}
 	return 0;
+}
+
+/* FNV-1a: nobody gains by a collision, as who can write the files can say anything anyway. */
+static uint64_t digest_add(uint64_t digest, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		digest = (digest ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
+	return digest;
+}
+
+static bool file_add(struct arena *arena, const char *path, uint64_t *digest)
+{
+	struct error ignored;
+	const char *content;
+	size_t length;
+
+	if (source_read(arena, path, &content, &length, &ignored) < 0)
+		return false;
+	*digest = digest_add(*digest, (const char *)&length, sizeof(length));
+	*digest = digest_add(*digest, content, length);
+	return true;
+}
+
+uint64_t sources_digest(const struct instance_spec *spec)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	uint64_t digest = UINT64_C(14695981039346656037);
+	size_t files = 0;
+
+	for (size_t i = 0; i < spec->env_file.count; i++, files++)
+		if (!file_add(&arena, spec->env_file.items[i], &digest))
+			return 0;
+	for (size_t i = 0; i < spec->configs.count; i++) {
+		if (!spec->configs.items[i].source)
+			continue;
+		if (!file_add(&arena, spec->configs.items[i].source, &digest))
+			return 0;
+		files++;
+	}
+	return files ? digest : 0;
 }

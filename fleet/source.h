@@ -4,6 +4,7 @@
 #define WARREN_FLEET_SOURCE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -21,5 +22,10 @@ MUST_CHECK int source_check(const char *path, struct error *err);
  * value is everything after the first '=' (no quotes, no escapes), a line without "=" is refused. Errors say
  * "path:line: …". */
 MUST_CHECK int env_file_read(struct arena *arena, const char *path, struct pairs *out, struct error *err);
+
+/* A number that stands for what all files of a specification (configs, secrets, environment files) hold now: another
+ * one when any of them holds something else. 0: it names none, or one cannot be read. */
+struct instance_spec;
+uint64_t sources_digest(const struct instance_spec *spec);
 
 #endif

@@ -60,6 +60,7 @@ static void run_status(
 	out->started_ms = run.started_ms;
 	out->restarts = run.restarts;
 	out->log_dropped_bytes = run.log_dropped_bytes;
+	out->sources = run.sources;
 	if (out->monitored)
 		out->monitor = run.monitor.pid;
 	if (run_is_alive(&run)) {

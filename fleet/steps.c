@@ -9,6 +9,7 @@
 #include "fleet/dependencies.h"
 #include "fleet/front.h"
 #include "fleet/live.h"
+#include "fleet/source.h"
 
 /* Stopping is mostly waiting for programs to end. */
 #define STOP_PARALLEL 64
@@ -62,6 +63,14 @@ static const struct cgroup_limits *limits_look(struct steps *steps, const struct
 	return instance_limits_read(steps->arena, steps->host, status, limits, &ignored) < 0 ? NULL : limits;
 }
 
+/* One that cannot be read is no reason to end what runs with what it was. */
+static bool sources_are_stale(const struct instance_status *status)
+{
+	uint64_t now = status->init.pid && status->sources ? sources_digest(status->spec) : 0;
+
+	return now && now != status->sources;
+}
+
 static struct plan_actual *actual_list(
 	struct steps *steps, const char *fleet, const struct strings *ours, const struct instance_list *list)
 {
@@ -76,8 +85,10 @@ static struct plan_actual *actual_list(
 			.unwatched = status->state == INSTANCE_RUNNING && !status->monitored,
 			.ours = strings_contain(ours, status->name),
 			.status = status};
-		if (fleet && status->spec && text_equal(status->spec->fleet, fleet))
-			actual[i].in_kernel = limits_look(steps, status);
+		if (!fleet || !status->spec || !text_equal(status->spec->fleet, fleet))
+			continue;
+		actual[i].in_kernel = limits_look(steps, status);
+		actual[i].stale = sources_are_stale(status);
 	}
 	return actual;
 }

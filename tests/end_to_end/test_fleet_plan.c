@@ -175,6 +175,35 @@ TEST(fleet_plan, finds_limits_that_are_not_those_of_the_record, .fini = playgrou
 	down(&playground);
 }
 
+TEST(fleet_plan, knows_when_a_file_that_is_read_at_the_start_changes, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+	const char *file = fleet_write(&playground,
+		"\"a\": {" SLEEPER
+		", \"configs\": [{\"source\": \"conf\", \"target\": \"/etc/conf\", \"mode\": \"0444\"}]}, "
+		"\"b\": {" SLEEPER ", \"env_file\": [\"env\"]}, \"c\": {" SLEEPER "}");
+
+	run_write_file(playground.directory.path, "conf", 0600, "one\n");
+	run_write_file(playground.directory.path, "env", 0600, "A=1\n");
+	apply(&playground, file);
+	expect_plan(&playground, file, 0, "shop: generation 1\nnothing to do: the host is as the file says\n");
+	/* Written again with the same content: nothing. */
+	run_write_file(playground.directory.path, "conf", 0644, "one\n");
+	expect_plan(&playground, file, 0, "shop: generation 1\nnothing to do: the host is as the file says\n");
+	run_write_file(playground.directory.path, "conf", 0600, "two\n");
+	run_write_file(playground.directory.path, "env", 0600, "A=2\n");
+	expect_plan(&playground, file, 2,
+		"shop: generation 1\n"
+		"  ! a: restart: a file that it reads when it starts has changed\n"
+		"  ! b: restart: a file that it reads when it starts has changed\n"
+		"2 to restart, 1 unchanged\n");
+	apply(&playground, file);
+	auto_run config = WARREN(&playground, "exec", "a", "cat", "/etc/conf");
+	cr_assert_str_eq(config.out, "two\n", "%s%s", config.out, config.err);
+	expect_plan(&playground, file, 0, "shop: generation 1\nnothing to do: the host is as the file says\n");
+	down(&playground);
+}
+
 /* --- history ------------------------------------------------------------------------------------------------------ */
 
 TEST(fleet_history, rolls_back_to_what_was_applied, .fini = playground_rescue, .timeout = SLOWLY(120))
