@@ -56,6 +56,8 @@ static void claims_release(struct host *host, const struct record *record, struc
 			keep_first(first, &err);
 		if (session && balance_leave_all(&host->net, session, &endpoint, &err) < 0)
 			keep_first(first, &err);
+		if (session && endpoint_police(&host->net, session, record->slot, 0, &err) < 0)
+			keep_first(first, &err);
 		if (hosts_remove(&host->net, record->network, &endpoint, &err) < 0)
 			keep_first(first, &err);
 		if (addresses_release(host, record, NULL, &err) < 0)

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
 #include "tests/test.h"
@@ -114,6 +116,19 @@ static const char *qdisc_inside(struct playground *playground, const char *name)
 	return inside(playground, name, "tc qdisc show dev eth0 2>/dev/null || /usr/sbin/tc qdisc show dev eth0");
 }
 
+/* Whether the host's table limits somebody: only one that could lift its own limit. */
+static void expect_at_the_host(bool wanted)
+{
+	static const char *const argv[] = {"/usr/sbin/nft", "list", "map", "inet", "warren", "egress_limits", NULL};
+	AUTO(text_drop) struct text output = {0};
+	struct error err;
+	int status;
+
+	ASSERT_OK(process_run(&(struct helper){.argv = argv, .timeout_ms = SLOWLY(20000)}, &output, &status, &err));
+	cr_assert(status == 0 && (strstr(text_string(&output), "elements") != NULL) == wanted, "%s",
+		text_string(&output));
+}
+
 TEST(ipv6, rates_of_a_fleet_change_while_it_runs, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();
@@ -128,6 +143,12 @@ TEST(ipv6, rates_of_a_fleet_change_while_it_runs, .fini = playground_rescue, .ti
 	cr_assert_str_eq(instance_fact(&playground, "a", "pid"), pid, "the process is another");
 	WARREN_OK(&playground, "run", "-d", "--name", "hand", "--egress", "64K", "--ingress", "1.5G", "host", SLEEP);
 	cr_assert(strstr(qdisc_inside(&playground, "hand"), "rate 64Kbit"));
+	expect_at_the_host(false);
+	WARREN_OK(
+		&playground, "run", "-d", "--name", "admin", "--cap-add", "NET_ADMIN", "--egress", "5M", "host", SLEEP);
+	expect_at_the_host(true);
+	WARREN_OK(&playground, "rm", "-f", "admin");
+	expect_at_the_host(false);
 	WARREN_OK(&playground, "set", "--egress", "1G", "hand");
 	cr_assert(strstr(qdisc_inside(&playground, "hand"), "rate 1Gbit"));
 	WARREN_OK(&playground, "set", "--egress", "none", "hand");
