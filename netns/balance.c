@@ -4,7 +4,6 @@
  * Each change writes the record and then makes claim and slots what the record says, in one transaction: whoever is
  * killed in between leaves a record that the next change puts into effect. Only slots that change are touched. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -17,7 +16,8 @@
 #include "netns/publication.h"
 #include "netns/session.h"
 
-#define CLAIM_MESSAGES 8
+#define CLAIM_MESSAGES 16 /* with room for the last message of a request */
+#define MESSAGE_SIZE 160
 #define ATTEMPTS_MAX 8
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
@@ -90,16 +90,13 @@ static void put_claim_change(struct request *request, const struct balance *bala
 static int balance_send(
 	struct net_session *session, const struct balance *balance, bool claimed, bool unmark, struct error *err)
 {
-	size_t size = (2 * BALANCE_SLOTS + CLAIM_MESSAGES) * REQUEST_MESSAGE_MAX;
-	auto_free void *buffer = malloc(size);
+	uint64_t buffer[(2 * BALANCE_SLOTS + CLAIM_MESSAGES) * MESSAGE_SIZE / sizeof(uint64_t)];
 	struct element now[BALANCE_SLOTS];
 	struct request request;
 
-	if (!buffer)
-		return fail_errno(err, "change a shared port");
 	if (slots_read(&session->filter, &balance->port, now, err) < 0)
 		return -1;
-	batch_begin(&request, &session->filter, buffer, size);
+	batch_begin(&request, &session->filter, buffer, sizeof(buffer));
 	put_claim_change(&request, balance, claimed, unmark);
 	put_slots(&request, balance, now);
 	batch_end(&request);
