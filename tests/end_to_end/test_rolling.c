@@ -252,6 +252,28 @@ TEST(rolling, goes_back_when_a_later_one_fails, .fini = playground_rescue, .time
 	WARREN_OK(&playground, "down", "roll");
 }
 
+TEST(rolling, stops_or_goes_on_after_a_failure_as_it_was_told, .fini = playground_rescue, .timeout = SLOWLY(300))
+{
+	static const char three[] = "\"s\": {\"image\": \"host\", \"stop_grace_period\": 0, \"replicas\": 3, "
+				    "\"update\": {\"parallel\": 1, \"failure_action\": \"%s\"}, "
+				    "\"environment\": {\"A\": \"%s\"}, \"command\": "
+				    "[\"sh\", \"-c\", \"test ${name}$A != s-2%s && exec sleep infinity\"]}";
+	auto_playground playground = playground_new();
+
+	apply_ok(&playground, fleet_write(&playground, three, "pause", "1", "never"));
+	auto_run pause = apply(&playground, fleet_write(&playground, three, "pause", "2", "2"));
+	cr_assert(pause.status == 1, "%s%s", pause.out, pause.err);
+	cr_assert_str_eq(pause.out,
+		"s-1 restarted\ns-3 left as it was\nroll: 1 restarted, 1 left as it was, 1 failed\n", "%s%s", pause.out,
+		pause.err);
+	cr_assert_str_eq(variable(&playground, "s-3"), "1\n");
+	auto_run on = apply(&playground, fleet_write(&playground, three, "continue", "3", "3"));
+	cr_assert(on.status == 1, "%s%s", on.out, on.err);
+	cr_assert_str_eq(on.out, "s-1 restarted\ns-3 restarted\nroll: 2 restarted, 1 failed\n", "%s%s", on.out, on.err);
+	cr_assert_str_eq(variable(&playground, "s-3"), "3\n");
+	WARREN_OK(&playground, "down", "roll");
+}
+
 /* What they write stays, so each is stopped first; the others have its visitors meanwhile. */
 TEST(rolling, loses_no_request_of_replicas_that_share_a_port, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
