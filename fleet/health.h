@@ -35,6 +35,8 @@ struct health_check {
 	enum health_action on_failure; /* never HEALTH_UNSAID */
 	char request[HEALTH_URL_MAX + HEALTH_HOST_MAX + 96];
 };
+/* The port in socket mode that stands for this one of the program; NULL: none does. */
+const struct port *health_socket_port(const struct instance_spec *spec, int64_t number);
 /* spec has its image's check already, if it wants that: instance_image_health(). */
 void health_check_make(const struct instance_spec *spec, const struct record *record, struct health_check *out);
 bool health_checks_equal(const struct health_check *a, const struct health_check *b);

@@ -107,6 +107,27 @@ static int64_t value_or(const struct optional *value, int64_t otherwise)
 	return value->set ? value->value : otherwise;
 }
 
+const struct port *health_socket_port(const struct instance_spec *spec, int64_t number)
+{
+	for (size_t i = 0; i < spec->ports.count; i++)
+		if (spec->ports.items[i].mode == PORT_SOCKET && spec->ports.items[i].target == number)
+			return &spec->ports.items[i];
+	return NULL;
+}
+
+/* The program listens on the host, with the socket that it was given. */
+static void ask_at_socket(const struct port *port, struct health_check *out)
+{
+	struct in6_addr loopback6 = IN6ADDR_LOOPBACK_INIT;
+	struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
+
+	out->inside = false;
+	out->port = port->published;
+	out->address = port->host_ip;
+	if (ip_is_any(&port->host_ip))
+		out->address = port->host_ip.family == AF_INET6 ? ip_from_v6(&loopback6) : ip_from_v4(loopback);
+}
+
 void health_check_make(const struct instance_spec *spec, const struct record *record, struct health_check *out)
 {
 	const struct health_spec *health = &spec->health;
@@ -127,6 +148,9 @@ void health_check_make(const struct instance_spec *spec, const struct record *re
 		return;
 	if (health->http) {
 		ask_http(health->http, out);
+		const struct port *port = health_socket_port(spec, out->port);
+		if (port)
+			ask_at_socket(port, out);
 	} else if (health->tcp) {
 		out->kind = HEALTH_KIND_TCP;
 		out->port = (uint16_t)health->tcp;

@@ -129,10 +129,33 @@ int check_health_kind(const struct instance_spec *spec, size_t *index, struct er
 
 int check_health_http(const struct instance_spec *spec, size_t *index, struct error *err)
 {
+	const struct port *port;
 	struct health_url url;
 
 	(void)index;
-	return spec->health.http ? health_url_parse(spec->health.http, &url, err) : 0;
+	if (!spec->health.http)
+		return 0;
+	if (health_url_parse(spec->health.http, &url, err) < 0)
+		return -1;
+	port = health_socket_port(spec, url.port);
+	if (port && !port->published)
+		return fail(err, ERROR_USAGE,
+			"port %u is in socket mode, and can be asked only where it is published: "
+			"say at which number that is",
+			url.port);
+	return 0;
+}
+
+/* The kernel answers for a program that takes no connections, as long as the queue has room. */
+int check_health_tcp(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (health_socket_port(spec, spec->health.tcp))
+		return fail(err, ERROR_USAGE,
+			"port %lld is in socket mode, where connections come about without the "
+			"program: ask by \"http\" or \"test\"",
+			(long long)spec->health.tcp);
+	return 0;
 }
 
 int check_health_test(const struct instance_spec *spec, size_t *index, struct error *err)

@@ -766,6 +766,7 @@ static const struct {
 	{"configs", NULL, check_configs},
 	{"healthcheck", NULL, check_health_kind},
 	{"healthcheck", "http", check_health_http},
+	{"healthcheck", "tcp", check_health_tcp},
 	{"healthcheck", "test", check_health_test},
 	{"healthcheck", "interval", check_health_interval},
 	{"healthcheck", "start_interval", check_health_start_interval},

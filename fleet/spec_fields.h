@@ -35,6 +35,7 @@ MUST_CHECK int decode_health(const struct decoder *decoder, const struct json *n
 void encode_health(struct encoder *encoder, const struct health_spec *health);
 MUST_CHECK int check_health_kind(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_http(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_health_tcp(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_test(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_interval(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_start_interval(const struct instance_spec *spec, size_t *index, struct error *err);

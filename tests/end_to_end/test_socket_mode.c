@@ -373,8 +373,9 @@ TEST(socket_mode, nginx_takes_what_its_configuration_listens_on, .fini = playgro
 	run_write_file(here.directory.path, "nginx.conf", 0644, nginx_conf);
 	auto_free char *volume = text_format("%s/nginx.conf:/etc/nginx/nginx.conf:ro", here.directory.path);
 	WARREN_OK(&here, "run", "-d", "--name", "web", "--network", "none", "-p", "18080:80/tcp+socket", "-v", volume,
-		"host", "--", "nginx", "-g", "daemon off;");
+		"--health-http", "http://:80/", "host", "--", "nginx", "-g", "daemon off;");
 	auto_fd fd = dial("127.0.0.1", PORT);
 	cr_assert(fd >= 0 && send(fd, request, strlen(request), 0) > 0);
 	cr_assert(strstr(answer_of(fd, answer), "HTTP/1.1 200"), "%s", answer);
+	WARREN_OK(&here, "healthcheck", "run", "web");
 }

@@ -91,3 +91,37 @@ TEST(health_check, restarts_by_itself_in_a_fleet_alone)
 	spec.health.on_failure = HEALTH_STOP;
 	cr_assert(make(&spec, NULL).on_failure == HEALTH_STOP);
 }
+
+/* What is asked on port 80 of a program whose port 80 is a socket of the host's. */
+TEST(health_check, asks_a_port_in_socket_mode_where_the_host_listens)
+{
+	struct arena arena = {0};
+	struct instance_spec spec;
+	struct record record = {0};
+	struct port port;
+	struct health_check check;
+	struct error err;
+
+	instance_spec_init(&arena, &spec, true);
+	spec.name = "site";
+	spec.image = "host";
+	spec.network = "none";
+	strings_add(&arena, &spec.command, "server");
+	spec.health.http = "http://:80/";
+	ASSERT_OK(port_parse("0.0.0.0:18080:80/tcp+socket", &port, &err));
+	spec.ports.items = &port;
+	spec.ports.count = 1;
+	health_check_make(&spec, &record, &check);
+	cr_assert(!check.inside && check.port == 18080 && check.address.v4.s_addr == htonl(INADDR_LOOPBACK));
+	spec.health.http = "http://:81/";
+	health_check_make(&spec, &record, &check);
+	cr_assert(check.inside && check.port == 81);
+	spec.health.http = NULL;
+	spec.health.tcp = 80;
+	ASSERT_FAILS(instance_spec_check(&spec, &err), ERROR_USAGE, "where connections come about without the program");
+	spec.health.tcp = 0;
+	spec.health.http = "http://:80/";
+	port.published = 0;
+	ASSERT_FAILS(instance_spec_check(&spec, &err), ERROR_USAGE, "say at which number that is");
+	arena_drop(&arena);
+}
