@@ -49,21 +49,32 @@ TEST(foreign, finds_chains_that_drop_by_a_rule_without_a_condition)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings chains;
 	struct error err;
-	static const char *const rules[] = {"counter drop", "log prefix \"x\" drop",
-		"reject with icmpx admin-prohibited", "ip saddr 192.0.2.1 drop", "accept",
-		"ct state invalid counter drop", "iifname \"lo\" accept"};
+	static const struct {
+		const char *rule;
+		bool drops, optional; /* optional: kernels may lack its module */
+	} rows[] = {
+		{"counter drop", true, false},
+		{"log prefix \"x\" drop", true, true},
+		{"reject with icmpx admin-prohibited", true, true},
+		{"ip saddr 192.0.2.1 drop", false, false},
+		{"accept", false, false},
+		{"ct state invalid counter drop", false, false},
+		{"iifname \"lo\" accept", false, false},
+	};
 
 	NEEDS_ROOT();
 	cr_assert(unshare(CLONE_NEWNET) == 0);
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const char *text = arena_format(&arena,
 			"table inet t%zu {\nchain c {\ntype filter hook forward priority 0; policy accept;\n%s\n}\n}\n",
-			i, rules[i]);
+			i, rows[i].rule);
+		const char *chain = arena_format(&arena, "inet t%zu c", i);
 
-		ASSERT_OK(ruleset_text_load(text, &err));
+		if (ruleset_text_load(text, &err) < 0) {
+			cr_assert(rows[i].optional, "%s: %s", rows[i].rule, err.text);
+			continue;
+		}
+		chains = drops(&arena, WAY_FORWARD);
+		cr_assert(strings_contain(&chains, chain) == rows[i].drops, "%s", rows[i].rule);
 	}
-	chains = drops(&arena, WAY_FORWARD);
-	cr_assert(chains.count == 3 && strings_contain(&chains, "inet t0 c") && strings_contain(&chains, "inet t1 c") &&
-			  strings_contain(&chains, "inet t2 c"),
-		"%zu chains", chains.count);
 }
