@@ -3,6 +3,8 @@
  *
  * Each function stops at the first fault and says which item it was, so that a caller who has the file can point at it.
  */
+#include "fleet/spec_check.h"
+
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -10,24 +12,11 @@
 #include "base/process.h"
 #include "base/suggest.h"
 #include "fleet/network_mode.h"
-#include "fleet/spec_fields.h"
 
 #define HOSTNAME_MAX_LENGTH 63	 /* uname(2) holds 64, but the first label is also a DNS name */
 #define SITE_NAME_MAX_LENGTH 253 /* of a DNS name */
-#define MEMORY_LEAST_BYTES (INT64_C(1) << 20)
-#define DISK_LEAST_BYTES (INT64_C(1) << 20)
-#define CPUS_LEAST_MILLI 10 /* a quota below 1 ms in 100 ms is refused by the kernel */
 #define LOG_LEAST_BYTES 4096
 #define DESCRIPTION_MAX_LENGTH 1024
-
-/* Runs check_one for every item of a list; the index stays at the one that failed. */
-#define CHECK_ITEMS(list, index, check_one)                                                                            \
-	do {                                                                                                           \
-		for (*(index) = 0; *(index) < (list).count; ++*(index))                                                \
-			if (check_one < 0)                                                                             \
-				return -1;                                                                             \
-		return 0;                                                                                              \
-	} while (0)
 
 /* --- who it is and what it runs ----------------------------------------------------------------------------------- */
 
@@ -129,7 +118,7 @@ static int check_environment(const struct instance_spec *spec, size_t *index, st
 	CHECK_ITEMS(spec->environment, index, check_variable(spec->environment.items[*index].name, err));
 }
 
-static int check_source_file(const char *path, struct error *err)
+int check_source_file(const char *path, struct error *err)
 {
 	if (!*path)
 		return fail(err, ERROR_USAGE, "the path is empty");
@@ -257,144 +246,6 @@ static int check_boot(const struct instance_spec *spec, size_t *index, struct er
 	return 0;
 }
 
-/* --- resources and limits ----------------------------------------------------------------------------------------- */
-
-static int check_least(const struct optional *value, int64_t least, const char *least_text, struct error *err)
-{
-	if (value->set && value->value < least)
-		return fail(err, ERROR_USAGE, "less than %s", least_text);
-	return 0;
-}
-
-static int check_below_memory(const struct resources_spec *resources, const struct optional *value, struct error *err)
-{
-	const struct optional *memory = &resources->memory_bytes;
-	char part[24], whole[24];
-
-	if (!value->set || !memory->set || value->value <= memory->value)
-		return 0;
-	return fail(err, ERROR_USAGE, "%s is more than \"memory\", %s", size_format(value->value, part),
-		size_format(memory->value, whole));
-}
-
-static int check_cpus(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_least(&spec->resources.cpus_milli, CPUS_LEAST_MILLI, "0.01", err);
-}
-
-static int check_cpuset(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return spec->resources.cpuset ? cpulist_check(spec->resources.cpuset, err) : 0;
-}
-
-static int check_memory(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_least(&spec->resources.memory_bytes, MEMORY_LEAST_BYTES, "1M", err);
-}
-
-static int check_memory_high(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	const struct resources_spec *resources = &spec->resources;
-
-	(void)index;
-	if (check_least(&resources->memory_high_bytes, MEMORY_LEAST_BYTES, "1M", err) < 0)
-		return -1;
-	return check_below_memory(resources, &resources->memory_high_bytes, err);
-}
-
-static int check_disk(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_least(&spec->resources.disk_bytes, DISK_LEAST_BYTES, "1M", err);
-}
-
-static int check_memory_low(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_below_memory(&spec->resources, &spec->resources.memory_low_bytes, err);
-}
-
-static int check_swap(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	if (spec->resources.swap_bytes.set && !spec->resources.memory_bytes.set)
-		return fail(err, ERROR_USAGE, "swap comes on top of memory: set \"memory\" too");
-	return 0;
-}
-
-static bool is_zero(const struct optional *value)
-{
-	return value->set && !value->value;
-}
-
-static int check_io_limit(const struct cgroup_io_max *limit, struct error *err)
-{
-	if (!limit->rbps.set && !limit->wbps.set && !limit->riops.set && !limit->wiops.set)
-		return fail(err, ERROR_USAGE, "%u:%u is not limited: name rbps, wbps, riops or wiops", limit->major,
-			limit->minor);
-	if (is_zero(&limit->rbps) || is_zero(&limit->wbps))
-		return fail(err, ERROR_USAGE, "%u:%u: 0 bytes a second would stop it", limit->major, limit->minor);
-	return 0;
-}
-
-static int check_rate(const struct instance_spec *spec, const struct optional *rate, struct error *err)
-{
-	if (rate->set && !network_is_routed(spec->network))
-		return fail(err, ERROR_USAGE, "with the network \"%s\" there is no link of its own to limit",
-			spec->network);
-	return 0;
-}
-
-static int check_egress(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_rate(spec, &spec->resources.egress_bits, err);
-}
-
-static int check_ingress(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return check_rate(spec, &spec->resources.ingress_bits, err);
-}
-
-static int check_io_max(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	const struct resources_spec *resources = &spec->resources;
-
-	for (*index = 0; *index < resources->io_max.count; ++*index) {
-		const struct cgroup_io_max *limit = &resources->io_max.items[*index];
-
-		if (check_io_limit(limit, err) < 0)
-			return -1;
-		for (size_t i = 0; i < *index; i++)
-			if (resources->io_max.items[i].major == limit->major &&
-				resources->io_max.items[i].minor == limit->minor)
-				return fail(err, ERROR_USAGE, "%u:%u is limited twice", limit->major, limit->minor);
-	}
-	return 0;
-}
-
-static int check_ulimits(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	int resource, other;
-
-	for (*index = 0; *index < spec->ulimits.count; ++*index) {
-		const struct ulimit_spec *limit = &spec->ulimits.items[*index];
-
-		if (rlimit_parse(limit->name, &resource, err) < 0)
-			return -1;
-		if (limit->limit.rlim_cur > limit->limit.rlim_max)
-			return fail(err, ERROR_USAGE, "%s: the soft limit is above the hard one", limit->name);
-		for (size_t i = 0; i < *index; i++)
-			if (rlimit_parse(spec->ulimits.items[i].name, &other, err) == 0 && other == resource)
-				return fail(err, ERROR_USAGE, "%s is limited twice", limit->name);
-	}
-	return 0;
-}
-
 /* --- network ------------------------------------------------------------------------------------------------------ */
 
 /* A socket that is handed over needs no network. */
@@ -428,87 +279,6 @@ static int check_ports(const struct instance_spec *spec, size_t *index, struct e
 			if (ports_collide(port, &spec->ports.items[i]))
 				return fail(err, ERROR_USAGE, "%s: port %u is published twice",
 					port_format(port, buffer), port->published);
-	}
-	return 0;
-}
-
-/* --- file systems ------------------------------------------------------------------------------------------------- */
-
-/* Places that the runtime fills itself, and whose content the instance's safety rests on. */
-static const char *const targets_refused[] = {"/proc", "/sys", "/dev"};
-
-static int check_target(const char *target, struct error *err)
-{
-	if (path_check_absolute("target", target, err) < 0)
-		return -1;
-	if (!target[1])
-		return fail(err, ERROR_USAGE, "target \"/\": the root comes from \"image\" or \"rootfs\"");
-	for (size_t i = 0; i < ARRAY_SIZE(targets_refused); i++)
-		if (path_is_under(target, targets_refused[i]) && strcmp(target, "/dev/shm"))
-			return fail(err, ERROR_USAGE, "target \"%s\": %s belongs to the instance's kernel files",
-				target, targets_refused[i]);
-	return 0;
-}
-
-static int check_volume(const struct volume *volume, struct error *err)
-{
-	bool tmpfs = volume->type == VOLUME_TMPFS;
-
-	if (check_target(volume->target, err) < 0)
-		return -1;
-	if (tmpfs && volume->source)
-		return fail(err, ERROR_USAGE, "%s: a tmpfs has no source", volume->target);
-	if (!tmpfs && !volume->source)
-		return fail(err, ERROR_USAGE, "%s: missing \"source\"", volume->target);
-	if (!tmpfs && (volume->size_bytes || volume->mode))
-		return fail(err, ERROR_USAGE, "%s: only a tmpfs has a size and a mode", volume->target);
-	if (volume->type == VOLUME_BIND)
-		return path_check_absolute("source", volume->source, err);
-	return tmpfs ? 0 : name_check("volume", volume->source, err);
-}
-
-static int check_volumes(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	for (*index = 0; *index < spec->volumes.count; ++*index) {
-		const struct volume *volume = &spec->volumes.items[*index];
-
-		if (check_volume(volume, err) < 0)
-			return -1;
-		for (size_t i = 0; i < *index; i++)
-			if (!strcmp(spec->volumes.items[i].target, volume->target))
-				return fail(err, ERROR_USAGE, "target \"%s\" is used twice", volume->target);
-	}
-	return 0;
-}
-
-static int check_config(const struct config_spec *config, struct error *err)
-{
-	if (check_target(config->target, err) < 0)
-		return -1;
-	if (!config->source == !config->content)
-		return fail(
-			err, ERROR_USAGE, "%s: exactly one of \"source\" and \"content\" is required", config->target);
-	if (config->secret && config->content)
-		return fail(err, ERROR_USAGE, "%s: a secret comes from a file (\"source\")", config->target);
-	if (config->mode.set && config->mode.value > 0777)
-		return fail(err, ERROR_USAGE, "%s: mode 0%jo: set-id bits are not allowed", config->target,
-			(uintmax_t)config->mode.value);
-	return config->source ? check_source_file(config->source, err) : 0;
-}
-
-static int check_configs(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	for (*index = 0; *index < spec->configs.count; ++*index) {
-		const char *target = spec->configs.items[*index].target;
-
-		if (check_config(&spec->configs.items[*index], err) < 0)
-			return -1;
-		for (size_t i = 0; i < *index; i++)
-			if (!strcmp(spec->configs.items[i].target, target))
-				return fail(err, ERROR_USAGE, "target \"%s\" is used twice", target);
-		for (size_t i = 0; i < spec->volumes.count; i++)
-			if (!strcmp(spec->volumes.items[i].target, target))
-				return fail(err, ERROR_USAGE, "target \"%s\" is a volume's too", target);
 	}
 	return 0;
 }
@@ -594,94 +364,8 @@ static int check_log_files(const struct instance_spec *spec, size_t *index, stru
 	return 0;
 }
 
-/* --- rights ------------------------------------------------------------------------------------------------------- */
-
-static int check_capability(const char *name, struct error *err)
-{
-	unsigned number;
-
-	return !strcasecmp(name, "ALL") ? 0 : capability_parse(name, &number, err);
-}
-
-static int check_cap_add(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	for (*index = 0; *index < spec->cap_add.count; ++*index) {
-		const char *name = spec->cap_add.items[*index];
-
-		if (check_capability(name, err) < 0)
-			return -1;
-		if (strings_contain(&spec->cap_drop, name))
-			return fail(err, ERROR_USAGE, "\"%s\" is in \"cap_drop\" too", name);
-	}
-	return 0;
-}
-
-static int check_cap_drop(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	CHECK_ITEMS(spec->cap_drop, index, check_capability(spec->cap_drop.items[*index], err));
-}
-
-static int check_seccomp(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	if (strcmp(spec->seccomp, "default") && strcmp(spec->seccomp, "unconfined"))
-		return fail(err, ERROR_USAGE, "\"%s\" is not \"default\" or \"unconfined\"", spec->seccomp);
-	return 0;
-}
-
-static int check_apparmor(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return spec->apparmor ? line_check("AppArmor profile", spec->apparmor, err) : 0;
-}
-
-static int check_selinux(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	return spec->selinux ? line_check("SELinux context", spec->selinux, err) : 0;
-}
-
-/* Settings that belong to the instance's own namespaces; all others are the host's. */
-static const char *const sysctls_allowed[] = {"kernel.shmmax", "kernel.shmall", "kernel.shmmni",
-	"kernel.shm_rmid_forced", "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"};
-
-static bool sysctl_is_allowed(const char *name)
-{
-	if (text_starts_with(name, "net.") || text_starts_with(name, "fs.mqueue.") || text_starts_with(name, "user."))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(sysctls_allowed); i++)
-		if (!strcmp(name, sysctls_allowed[i]))
-			return true;
-	return false;
-}
-
-/* The name becomes a path below /proc/sys: dots are the slashes. */
-static bool sysctl_is_well_formed(const char *name)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	return *name && !name[strspn(name, letters)] && *name != '.' && !text_ends_with(name, ".") &&
-	       !strstr(name, "..");
-}
-
-static int check_sysctl(const struct instance_spec *spec, const struct pair *sysctl, struct error *err)
-{
-	if (!sysctl_is_well_formed(sysctl->name))
-		return fail(err, ERROR_USAGE, "\"%s\" is not the name of a sysctl such as net.core.somaxconn",
-			sysctl->name);
-	if (!sysctl_is_allowed(sysctl->name))
-		return fail(err, ERROR_USAGE, "%s belongs to the whole host, not to an instance", sysctl->name);
-	if (text_starts_with(sysctl->name, "net.") && !strcmp(spec->network, "host"))
-		return fail(err, ERROR_USAGE, "%s would be the host's: the network is \"host\"", sysctl->name);
-	if (text_starts_with(sysctl->name, "net.") && network_is_joined(spec->network))
-		return fail(err, ERROR_USAGE, "%s is set by who made the network \"%s\"", sysctl->name, spec->network);
-	return line_check("value", sysctl->value, err);
-}
-
-static int check_sysctls(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	CHECK_ITEMS(spec->sysctls, index, check_sysctl(spec, &spec->sysctls.items[*index], err));
-}
+/* --- what is said of it ---------------------------------------------------------------------------------------------
+ */
 
 static int check_label(const struct pair *label, struct error *err)
 {
@@ -701,27 +385,6 @@ static int check_description(const struct instance_spec *spec, size_t *index, st
 	if (strlen(spec->description) > DESCRIPTION_MAX_LENGTH)
 		return fail(err, ERROR_USAGE, "longer than %d bytes", DESCRIPTION_MAX_LENGTH);
 	return line_check("text", spec->description, err);
-}
-
-static int check_hook_list(const struct spec_hook *hooks, size_t count, struct error *err)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (path_check_absolute("path", hooks[i].path, err) < 0)
-			return -1;
-		for (size_t k = 0; k < hooks[i].env.count; k++)
-			if (!strchr(hooks[i].env.items[k], '='))
-				return fail(err, ERROR_USAGE, "env \"%s\": expected NAME=VALUE", hooks[i].env.items[k]);
-	}
-	return 0;
-}
-
-static int check_hooks(const struct instance_spec *spec, size_t *index, struct error *err)
-{
-	(void)index;
-	for (size_t i = 0; i < HOOK_KINDS; i++)
-		if (check_hook_list(spec->hooks.of[i].items, spec->hooks.of[i].count, err) < 0)
-			return -1;
-	return 0;
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
