@@ -201,12 +201,12 @@ static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint
 	if (request->errors[ATTACH_LINK] == 0) {
 		if (link_delete(netlink, endpoint->slot, &ignored) < 0)
 			return;
-		return;
+	} else {
+		if (request->errors[ATTACH_ROUTE] == 0)
+			stray_route_delete(netlink, endpoint->slot, &address);
+		if (endpoint_has_ipv6(endpoint) && request->errors[ATTACH_ROUTE6] == 0)
+			stray_route_delete(netlink, endpoint->slot, &address6);
 	}
-	if (request->errors[ATTACH_ROUTE] == 0)
-		stray_route_delete(netlink, endpoint->slot, &address);
-	if (endpoint_has_ipv6(endpoint) && request->errors[ATTACH_ROUTE6] == 0)
-		stray_route_delete(netlink, endpoint->slot, &address6);
 }
 
 /* --- waiting for an old link -------------------------------------------------------------------------------------- */

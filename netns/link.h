@@ -15,6 +15,7 @@ bool link_is_there(unsigned slot);
  * left_ms and never long: what vanishes without a message is looked for again by the caller. */
 MUST_CHECK int link_events_open(struct error *err);
 void link_events_await(int fd, int64_t left_ms);
+/* False: IPv4 alone. */
 bool endpoint_has_ipv6(const struct endpoint *endpoint);
 /* Lets packets from 127.0.0.1 leave by the slot's link, which publishing on the loopback address needs. */
 MUST_CHECK int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err);

@@ -1,7 +1,8 @@
 /* Network of instances: routed, one veth pair each, no bridge.
  *
- * Host side: link w<slot> in the device group of its network, a /32 route to the instance, a permanent neighbour.
- * Inside: eth0 with the /32, default route over 169.254.1.1 (which the host's loopback carries), a permanent neighbour.
+ * Host side: link w<slot> in the device group of its network, routes to the instance's addresses, a /32 and a /128, and
+ * permanent neighbours. Inside: eth0 with these addresses, default routes over 169.254.1.1 (which the host's loopback
+ * carries) and fe80::1 (which nobody has to), permanent neighbours.
  * One static nftables table, `inet warren`; an instance adds nothing to it, a published port one map element. Costs
  * stay flat to thousands. See docs/network.md for the packet's way. */
 #ifndef WARREN_NETNS_NETNS_H

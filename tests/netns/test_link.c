@@ -179,3 +179,55 @@ TEST(link, configuring_inside_without_eth0_says_which_step_failed)
 	ASSERT_FAILS(endpoint_configure_inside(&some, &err), ERROR_SYSTEM, "set up the network inside: bring eth0 up");
 	world_close(&world);
 }
+
+/* The link stays somebody else's, and neither route of the failed attempt remains on it. */
+TEST(link, a_failed_attempt_leaves_no_route_of_either_kind)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6 in the kernel");
+	static const char *const argv[] = {"/usr/sbin/ip", "-6", "route", "show", "dev", "w7", NULL};
+	AUTO(text_drop) struct text output = {0};
+	struct endpoint mine = some, other = some;
+	struct world world;
+	struct error err;
+	int status;
+	world_open(&world);
+	auto_fd first = netns_new();
+	auto_fd second = netns_new();
+
+	mine.address6 = ip6("fd01::5");
+	other.address = ip("10.88.0.6");
+	other.address6 = ip6("fd01::6");
+	ASSERT_OK(endpoint_attach(world.session, &mine, first, 1000, &err));
+	ASSERT_FAILS(endpoint_attach(world.session, &other, second, 100, &err), ERROR_BUSY,
+		"attach w7: the link of an earlier instance is still there");
+	ASSERT_OK(process_run(&(struct helper){.argv = argv, .timeout_ms = SLOWLY(5000)}, &output, &status, &err));
+	cr_assert(strstr(text_string(&output), "fd01::5 "), "%s", text_string(&output));
+	cr_assert(!strstr(text_string(&output), "fd01::6"), "%s", text_string(&output));
+	fd_drop(&first);
+	fd_drop(&second);
+	await_gone(&world, 7);
+	world_close(&world);
+}
+
+TEST(link, an_ipv6_address_that_is_routed_elsewhere_is_refused_by_name)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6 in the kernel");
+	struct endpoint mine = some, other = {.slot = 8, .network_number = 1};
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd first = netns_new();
+	auto_fd second = netns_new();
+
+	mine.address6 = other.address6 = ip6("fd01::5");
+	other.address = ip("10.88.0.6");
+	ASSERT_OK(endpoint_attach(world.session, &mine, first, 1000, &err));
+	ASSERT_FAILS(endpoint_attach(world.session, &other, second, 60, &err), ERROR_BUSY,
+		"attach w8: address fd01::5 is routed to another link");
+	cr_assert(!endpoint_exists(world.session, 8));
+	fd_drop(&first);
+	fd_drop(&second);
+	world_close(&world);
+}
