@@ -367,6 +367,7 @@ static const struct {
 	{"log", repair_log},
 	{"cgroup", repair_cgroup},
 	{"link", repair_link},
+	{"port", repair_port},
 	{"slot", repair_slot},
 	{"table", repair_table},
 };

@@ -1,4 +1,5 @@
 /* What instances have of the network, against what was given away and what the kernel has. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,15 +71,28 @@ static size_t owners_count(const struct check *check, const char *network)
 	return count;
 }
 
+static size_t owners6_count(const struct check *check, const char *network)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < check->count; i++)
+		count += check->instances[i].known && text_equal(check->instances[i].record.network, network) &&
+			 record_has_ipv6(&check->instances[i].record);
+	return count;
+}
+
 static int network_look(struct check *check, const char *network, struct error *err)
 {
-	size_t ipv4, ipv6, owners = owners_count(check, network);
+	size_t ipv4, ipv6, owners = owners_count(check, network), owners6 = owners6_count(check, network);
 
 	if (net_addresses_count(&check->host->net, network, &ipv4, &ipv6, err) < 0)
 		return -1;
 	if (ipv4 != owners && !check->staged.count)
 		check_add(check, "addresses", network, "%zu of its addresses are taken, and %zu instances have one",
 			ipv4, owners);
+	if (ipv6 != owners6 && !check->staged.count)
+		check_add(check, "addresses6", network,
+			"%zu of its IPv6 addresses are taken, and %zu instances have one", ipv6, owners6);
 	return 0;
 }
 
@@ -91,6 +105,29 @@ static int networks_look(struct check *check, struct error *err)
 	for (size_t i = 0; i < networks.count; i++)
 		if (network_look(check, networks.items[i].name, err) < 0)
 			return -1;
+	return 0;
+}
+
+static bool address_runs(const struct check *check, struct in_addr address)
+{
+	for (size_t i = 0; i < check->count; i++)
+		if (check->instances[i].known && check->instances[i].record.address.s_addr == address.s_addr &&
+			(check->instances[i].runs || check->instances[i].between || check->instances[i].monitored))
+			return true;
+	return false;
+}
+
+static int ports_look(struct check *check, struct net_session *session, struct error *err)
+{
+	struct net_holders holders;
+	char address[INET_ADDRSTRLEN];
+
+	if (net_holders_read(check->arena, session, &holders, err) < 0)
+		return -1;
+	for (size_t i = 0; i < holders.count; i++)
+		if (!address_runs(check, holders.items[i]))
+			check_add(check, "port", inet_ntop(AF_INET, &holders.items[i], address, sizeof(address)),
+				"ports of this address are published, and no instance that runs has it");
 	return 0;
 }
 
@@ -113,6 +150,8 @@ int check_network(struct check *check, struct error *err)
 	for (unsigned slot = 1; slot <= SLOT_MAX && !check->uncertain; slot++)
 		slot_look(check, census, slot);
 	addresses_look(check);
+	if (ports_look(check, session, err) < 0)
+		return -1;
 	if (!census->has_table && needs_table(check))
 		check_add(check, "table", "warren", "instances run, and the packet filter's table is not there");
 	return check->uncertain ? 0 : networks_look(check, err);
@@ -166,6 +205,24 @@ int repair_link(struct host *host, const char *name, struct error *err)
 		if (list.items[i].slot == slot_of(name) && list.items[i].init.pid)
 			return fail(err, ERROR_BUSY, "%s runs; restart it", list.items[i].name);
 	return endpoint_detach(session, slot_of(name), err);
+}
+
+/* Not when an instance has the address by now: then it is that one's matter. */
+int repair_port(struct host *host, const char *name, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(net_session_drop) struct net_session *session = net_session_open(err);
+	struct endpoint endpoint = {0};
+	struct instance_list list;
+
+	if (!session || instance_list_read(&arena, host, &list, err) < 0)
+		return -1;
+	if (inet_pton(AF_INET, name, &endpoint.address) != 1)
+		return fail(err, ERROR_USAGE, "\"%s\" is no IPv4 address", name);
+	for (size_t i = 0; i < list.count; i++)
+		if (list.items[i].address.s_addr == endpoint.address.s_addr && list.items[i].init.pid)
+			return fail(err, ERROR_BUSY, "%s has the address and runs", list.items[i].name);
+	return ports_unpublish_all(session, &endpoint, err);
 }
 
 int repair_table(struct host *host, const char *name, struct error *err)

@@ -1,9 +1,14 @@
 /* What this module has given away, and what of it the kernel has: for who compares it with the records of those who
  * should have it. Each list is read under its own lock; between two of them things change. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "netns/bitmap.h"
 #include "netns/leases.h"
+#include "netns/port_elements.h"
 #include "netns/ruleset.h"
 #include "netns/session.h"
 #include "netns/slots.h"
@@ -67,5 +72,57 @@ int net_addresses_count(
 			bitmap_count(&bitmap, rows[i].count, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* --- published ports ---------------------------------------------------------------------------------------------- */
+
+struct collection {
+	struct arena *arena;
+	struct net_holders *holders;
+	size_t room;
+};
+
+static void holder_note(const struct element *claim, void *context)
+{
+	struct collection *collection = context;
+	struct net_holders *holders = collection->holders;
+	struct in_addr holder = claim_holder(claim);
+
+	if (!holder.s_addr || (holders->count && holders->items[holders->count - 1].s_addr == holder.s_addr))
+		return;
+	if (holders->count == collection->room) {
+		size_t room = collection->room ? 2 * collection->room : 64;
+		struct in_addr *items = arena_new_array(collection->arena, room, struct in_addr);
+
+		if (holders->count)
+			memcpy(items, holders->items, holders->count * sizeof(*items));
+		holders->items = items;
+		collection->room = room;
+	}
+	holders->items[holders->count++] = holder;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct in_addr));
+}
+
+int net_holders_read(struct arena *arena, struct net_session *session, struct net_holders *out, struct error *err)
+{
+	struct collection collection = {.arena = arena, .holders = out};
+	size_t kept = 0;
+
+	*out = (struct net_holders){0};
+	/* No table: nothing is published. */
+	if (elements_dump(&session->filter, SET_CLAIMS, holder_note, &collection, err) < 0 && err->errnum != ENOENT)
+		return blame(err, "list the published ports");
+	*err = (struct error){0};
+	if (out->count)
+		qsort(out->items, out->count, sizeof(*out->items), compare_addresses);
+	for (size_t i = 0; i < out->count; i++)
+		if (!kept || out->items[kept - 1].s_addr != out->items[i].s_addr)
+			out->items[kept++] = out->items[i];
+	out->count = kept;
 	return 0;
 }

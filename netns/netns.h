@@ -406,6 +406,13 @@ struct net_census {
 };
 MUST_CHECK int net_census_read(
 	const struct net_state *state, struct net_session *session, struct net_census *out, struct error *err);
+/* Whose published ports are in the table: their IPv4 addresses, each once. Shared ports belong to nobody alone. */
+struct net_holders {
+	struct in_addr *items; /* sorted by their bytes */
+	size_t count;
+};
+MUST_CHECK int net_holders_read(
+	struct arena *arena, struct net_session *session, struct net_holders *out, struct error *err);
 /* How many addresses of a network are taken. */
 MUST_CHECK int net_addresses_count(
 	const struct net_state *state, const char *network, size_t *ipv4, size_t *ipv6, struct error *err);

@@ -1,7 +1,8 @@
 /* What does not fit is found, what can be put right is, and a host at work has nothing to be found. */
+#include <arpa/inet.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -157,15 +158,23 @@ TEST(check, leaves_processes_alone_that_no_instance_owns)
 
 	ASSERT_OK(cgroup_entrance_open(&cgroup, &entrance, &err));
 	cgroup_drop(&cgroup);
+	int ready[2];
+	char byte;
+
+	cr_assert(pipe2(ready, O_CLOEXEC) == 0);
 	pid_t pid = process_clone(0, entrance.into, NULL);
 
 	if (pid == 0) {
-		if (cgroup_enter(&entrance, &err) == 0)
-			for (;;)
-				pause();
-		_exit(1);
+		/* It goes with a test that fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cgroup_enter(&entrance, &err) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
 	}
-	usleep(20000);
+	close(ready[1]);
+	cr_assert(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
 	struct check_report report = checked(&test, true);
 
 	cr_assert(report.count == 1 && report.left == 1 && strstr(report.items[0].text, "with processes"));
@@ -200,5 +209,30 @@ TEST(check, finds_addresses_that_nobody_has_and_a_damaged_instance)
 	report = checked(&test, true);
 	cr_assert(report.count == 1 && report.left == 1);
 	cr_assert_str_eq(report.items[0].kind, "instance");
+	test_host_close(&test);
+}
+
+TEST(check, finds_published_ports_that_lead_to_nobody)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = networked(&test, "web");
+	struct port port;
+
+	ASSERT_OK(port_parse("127.0.0.1:18081:80", &port, &err));
+	spec.ports.items = &port;
+	spec.ports.count = 1;
+	test_run(&test, &spec);
+	cr_assert(checked(&test, false).count == 0);
+	AUTO(net_session_drop) struct net_session *session = net_session_open(&err);
+	struct endpoint nobody = {.slot = test_status(&test, "web").slot, .network_number = 1};
+	struct port lost;
+
+	cr_assert(session && inet_pton(AF_INET, "10.88.77.66", &nobody.address) == 1);
+	ASSERT_OK(port_parse("127.0.0.1:18082:80", &lost, &err));
+	ASSERT_OK(ports_publish(session, &nobody, &lost, 1, &err));
+	expect_repaired(&test, "port", "10.88.77.66");
 	test_host_close(&test);
 }
