@@ -28,6 +28,7 @@ struct note {
 	_Atomic enum stage stage;
 	unsigned slot;
 	struct in_addr address;
+	struct in6_addr address6; /* :: without IPv6 */
 	_Atomic unsigned cycles;
 };
 
@@ -70,8 +71,11 @@ static void claims_take(struct scene *scene)
 	note->stage = TAKING;
 	must(slot_take(state, 0, &note->slot, &err), &err);
 	note->address.s_addr = htonl(ntohl(scene->network.subnet.base.s_addr) + 100 + note->slot);
+	note->address6 = address6_beside(&scene->network, note->address);
 	note->stage = HOLDS;
 	must(address_take(state, &scene->network, note->address, &note->address, &err), &err);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&note->address6))
+		must(address6_take(state, &scene->network, &note->address6, &note->address6, &err), &err);
 }
 
 static void claims_give_back(struct scene *scene)
@@ -80,6 +84,8 @@ static void claims_give_back(struct scene *scene)
 	struct note *note = scene->note;
 	struct error err;
 
+	if (!IN6_IS_ADDR_UNSPECIFIED(&note->address6))
+		must(address6_release(state, scene->network.name, &note->address6, &err), &err);
 	must(address_release(state, scene->network.name, note->address, &err), &err);
 	must(slot_release(state, note->slot, &err), &err);
 	note->stage = IDLE;
@@ -91,6 +97,7 @@ static void cycle(struct scene *scene, struct net_session *session)
 	const struct net_state *state = &scene->world.state;
 	struct port ports[] = {{.host_ip.family = AF_INET, .published = 8000, .target = 80},
 		{.host_ip.family = AF_INET, .published = 0, .target = 81},
+		{.host_ip.family = AF_INET6, .published = 8001, .target = 81}, /* on any address */
 		{.host_ip.family = AF_INET, .published = 5300, .target = 53}};
 	/* Of a UDP port the tracked flows are looked through, and those are all of the machine's. */
 	const size_t count = ARRAY_SIZE(ports) - (scene->note->cycles % 10 != 0);
@@ -98,13 +105,15 @@ static void cycle(struct scene *scene, struct net_session *session)
 	int up;
 
 	ports[0].host_ip = ports[1].host_ip = ip_from_v4(ip("127.0.0.1"));
-	ports[2].protocol = PORT_UDP;
+	ports[3].protocol = PORT_UDP;
 	claims_take(scene);
 	must(up = net_host_up(state, &err), &err);
 	if (up)
 		must(net_host_republished(state, &err), &err);
-	struct endpoint endpoint = {
-		.slot = scene->note->slot, .network_number = scene->network.number, .address = scene->note->address};
+	struct endpoint endpoint = {.slot = scene->note->slot,
+		.network_number = scene->network.number,
+		.address = scene->note->address,
+		.address6 = scene->note->address6};
 	const char *items[] = {"cycle", NULL};
 	const struct strings names = {items, 1};
 	auto_fd netns = network_namespace_make(scene->world.host);
@@ -144,11 +153,13 @@ static void clear_up(struct scene *scene)
 	struct error err = {0};
 
 	if (note->stage == HOLDS) {
-		const struct endpoint gone = {.slot = note->slot, .address = note->address};
+		const struct endpoint gone = {.slot = note->slot, .address = note->address, .address6 = note->address6};
 
 		cr_assert(ports_unpublish_all(scene->world.session, &gone, &err) == 0 || err.errnum == ENOENT, "%s",
 			err.text);
 		ASSERT_OK(hosts_remove(state, scene->network.name, &gone, &err));
+		if (!IN6_IS_ADDR_UNSPECIFIED(&note->address6))
+			ASSERT_OK(address6_release(state, scene->network.name, &note->address6, &err));
 		ASSERT_OK(address_release(state, scene->network.name, note->address, &err));
 		ASSERT_OK(slot_release(state, note->slot, &err));
 	}
@@ -187,9 +198,11 @@ static void count_one(const struct element *element, void *context)
 	++*(size_t *)context;
 }
 
+/* Marks in `narrow` stay: one a port number at most, and they say nothing by themselves. */
 static size_t elements_left(struct scene *scene)
 {
-	static const char *const sets[] = {SET_ADDRESS_PORTS, SET_ANY_PORTS};
+	static const char *const sets[] = {
+		SET_ADDRESS_PORTS, SET_ANY_PORTS, SET_ADDRESS_PORTS6, SET_ANY_PORTS6, SET_CLAIMS, SET_EGRESS_LIMITS};
 	size_t count = 0;
 	struct error err;
 
