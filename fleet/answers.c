@@ -53,11 +53,12 @@ static bool still_runs(struct host *host, const char *name)
 	struct instance_status status;
 	struct error ignored;
 
-	return instance_status_read(&arena, host, name, &status, &ignored) == 0 && status.state == INSTANCE_RUNNING;
+	return instance_status_read(&arena, host, name, &status, &ignored) == 0 && status.state == INSTANCE_RUNNING &&
+	       !status.restarts;
 }
 
 struct visit {
-	struct host *host;
+	struct wave *wave;
 	struct member *member;
 	const char *next; /* who is to serve */
 	struct in_addr now_address, next_address;
@@ -71,7 +72,11 @@ static void port_await(const struct visit *visit, uint16_t port)
 	if (visit->member->failed || !takes_connections(visit->now_address, port))
 		return;
 	while (!takes_connections(visit->next_address, port)) {
-		if (still_runs(visit->host, visit->next) && clock_ms() < deadline_ms) {
+		if (!still_runs(visit->wave->steps->host, visit->next)) {
+			member_ended(visit->wave, visit->member, visit->next);
+			return;
+		}
+		if (clock_ms() < deadline_ms) {
 			poll(NULL, 0, LOOK_MS);
 			continue;
 		}
@@ -82,12 +87,13 @@ static void port_await(const struct visit *visit, uint16_t port)
 	}
 }
 
-void answers_await(struct host *host, struct member *member, enum whose whose)
+void answers_await(struct wave *wave, struct member *member, enum whose whose)
 {
+	struct host *host = wave->steps->host;
 	const struct instance_spec *spec = member->to;
 	const char *now = whose == THEIR_OWN ? member->stand_in : member->name;
 	struct visit visit = {
-		.host = host, .member = member, .next = whose == THEIR_OWN ? member->name : member->stand_in};
+		.wave = wave, .member = member, .next = whose == THEIR_OWN ? member->name : member->stand_in};
 
 	if (!address_of(host, now, &visit.now_address) || !address_of(host, visit.next, &visit.next_address))
 		return;

@@ -38,36 +38,34 @@ struct gate {
 /* --- how it ended ------------------------------------------------------------------------------------------------- */
 
 /* Its monitor writes it down a moment after the end. */
-static struct exit_record end_read(struct gate *gate, const char *name)
+static struct exit_record end_read(struct arena *arena, const struct wave *wave, const char *name)
 {
 	int64_t deadline_ms = clock_ms() + RECORD_WAIT_MS;
 	struct instance_status status = {0};
 	struct error ignored;
 
-	while (instance_status_read(&gate->arena, gate->wave->steps->host, name, &status, &ignored) == 0 &&
-		status.last.at_ms < gate->wave->started_ms && clock_ms() < deadline_ms)
+	while (instance_status_read(arena, wave->steps->host, name, &status, &ignored) == 0 &&
+		status.last.at_ms < wave->started_ms && clock_ms() < deadline_ms)
 		poll(NULL, 0, RECORD_LOOK_MS);
 	return status.last;
 }
 
-static bool was_its_work(const struct watched *watched, const struct exit_record *end)
+static bool was_its_work(const struct instance_spec *spec, const struct exit_record *end)
 {
-	const struct instance_spec *spec = watched->member->to;
-
 	return end->reason == END_EXITED && end->status == 0 &&
 	       (spec->restart.policy == RESTART_NO || spec->restart.policy == RESTART_ON_FAILURE);
 }
 
 /* The last line of its log, which mostly says why; "" when it said nothing. */
-static const char *last_words(struct gate *gate, const char *name)
+static const char *last_words(struct arena *arena, const struct wave *wave, const char *name)
 {
 	const struct logs_options options = {.tail = {true, 1}};
 	auto_fd file = memfd_create("last-words", MFD_CLOEXEC);
-	char *line = arena_new_array(&gate->arena, WORDS_MAX, char);
+	char *line = arena_new_array(arena, WORDS_MAX, char);
 	struct error ignored;
 	ssize_t length;
 
-	if (file < 0 || instance_logs(gate->wave->steps->host, name, &options, file, file, &ignored) < 0)
+	if (file < 0 || instance_logs(wave->steps->host, name, &options, file, file, &ignored) < 0)
 		return "";
 	length = pread(file, line, WORDS_MAX - 1, 0);
 	line[length > 0 ? length : 0] = '\0';
@@ -75,19 +73,25 @@ static const char *last_words(struct gate *gate, const char *name)
 	return line;
 }
 
-static void watched_ended(struct gate *gate, struct watched *watched)
+void member_ended(struct wave *wave, struct member *member, const char *name)
 {
-	struct exit_record end = end_read(gate, watched->name);
+	AUTO(arena_drop) struct arena arena = {0};
+	struct exit_record end = end_read(&arena, wave, name);
 	const char *words;
 	struct error why;
 
-	fd_drop(&watched->pidfd);
-	if (was_its_work(watched, &end))
+	if (was_its_work(member->to, &end))
 		return;
-	words = last_words(gate, watched->name);
-	fail(&why, ERROR_SYSTEM, "%s ended right after its start (%s, status %d)%s%s", watched->name,
+	words = last_words(&arena, wave, name);
+	fail(&why, ERROR_SYSTEM, "%s ended right after its start (%s, status %d)%s%s", name,
 		end_reason_names[end.reason], end.status, *words ? ": " : "", words);
-	member_fail(watched->member, &why);
+	member_fail(member, &why);
+}
+
+static void watched_ended(struct gate *gate, struct watched *watched)
+{
+	fd_drop(&watched->pidfd);
+	member_ended(gate->wave, watched->member, watched->name);
 }
 
 /* --- watching ----------------------------------------------------------------------------------------------------- */
@@ -179,7 +183,7 @@ void members_await(struct wave *wave, enum whose whose, member_filter *filter, i
 	gate_await_health(&gate);
 	for (size_t i = 0; i < gate.count; i++)
 		if (gate.items[i].member->stand_in && !gate.items[i].member->failed && !gate.items[i].checked)
-			answers_await(wave->steps->host, gate.items[i].member, whose);
+			answers_await(wave, gate.items[i].member, whose);
 	for (size_t i = 0; i < gate.count; i++)
 		fd_drop(&gate.items[i].pidfd);
 	arena_drop(&gate.arena);

@@ -52,5 +52,7 @@ void members_do(struct wave *wave, enum instance_verb verb, enum whose whose, me
 /* gate.c: waits until they are well: healthy where there is a check, else still running after a moment. */
 void members_await(struct wave *wave, enum whose whose, member_filter *filter, int64_t moment_ms);
 #define GATE_MOMENT_MS 500
+/* One of the two ended after its start: unless that was its work, the member has failed, with its last words. */
+void member_ended(struct wave *wave, struct member *member, const char *name);
 
 #endif
