@@ -28,6 +28,8 @@
 #define BACKLOG 4096   /* the kernel takes what net.core.somaxconn allows */
 #define CHOICES_MAX 64 /* numbers that the kernel proposes and an instance has published */
 #define FIRST_SOCKET ((size_t)3)
+#define IPV4_DESTINATION 16 /* in the header: RFC 791, RFC 8200 */
+#define IPV6_DESTINATION 24
 
 /* --- addresses ---------------------------------------------------------------------------------------------------- */
 
@@ -72,19 +74,59 @@ static bool address_is(int fd, const struct port *port)
 
 /* --- a new one ---------------------------------------------------------------------------------------------------- */
 
-/* The filter sees a segment from its TCP header on. Nothing that belongs to an accepted connection has SYN and ACK. */
-static int door_close(int fd)
+/* A filter of classic BPF; it sees a segment from its TCP header on, and the addresses by SKF_NET_OFF. */
+struct door {
+	struct sock_filter code[24];
+	unsigned short length;
+};
+
+static void door_add(struct door *door, struct sock_filter instruction)
 {
-	static struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN | TH_ACK, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	const struct sock_fprog filter = {.len = ARRAY_SIZE(code), .filter = code};
+	door->code[door->length++] = instruction;
+}
+
+/* Whatever has another value there is not taken. */
+static void door_require(struct door *door, uint16_t load, uint32_t offset, uint32_t value)
+{
+	door_add(door, (struct sock_filter)BPF_STMT(load, offset));
+	door_add(door, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+	door_add(door, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0));
+}
+
+/* Only what is for this port: a connection that was accepted can be bound anew, to any port and address of the host. */
+static void door_make(struct door *door, const struct port *port)
+{
+	const uint16_t word = BPF_LD | BPF_W | BPF_ABS;
+	uint32_t parts[4];
+
+	*door = (struct door){0};
+	door_require(door, BPF_LD | BPF_H | BPF_ABS, offsetof(struct tcphdr, th_dport), port->published);
+	if (ip_is_any(&port->host_ip)) {
+		/* all of them */
+	} else if (port->host_ip.family == AF_INET6) {
+		memcpy(parts, &port->host_ip.v6, sizeof(parts));
+		for (uint32_t i = 0; i < 4; i++)
+			door_require(door, word, (uint32_t)SKF_NET_OFF + IPV6_DESTINATION + 4 * i, ntohl(parts[i]));
+	} else {
+		door_require(door, word, (uint32_t)SKF_NET_OFF + IPV4_DESTINATION, ntohl(port->host_ip.v4.s_addr));
+	}
+	/* Nothing that belongs to an accepted connection has SYN and ACK. */
+	door_add(door, (struct sock_filter)BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)));
+	door_add(door, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK));
+	door_add(door, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN | TH_ACK, 0, 1));
+	door_add(door, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0));
+	door_add(door, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX));
+}
+
+/* Of a bound socket, before anybody can connect. */
+static int door_close(int fd, const struct port *port)
+{
+	struct door door;
 	const int on = 1;
 	const uint32_t mark = NET_SOCKET_MARK;
+
+	door_make(&door, port);
+	const struct sock_fprog filter = {.len = door.length, .filter = door.code};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0)
@@ -116,8 +158,7 @@ static int listener_bind(const struct port *port, int *out, struct error *err)
 		return fail_errno(err, "make a socket");
 	/* Connections of an earlier run that are long over do not count; [::] leaves IPv4 to others. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-		(port->host_ip.family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-		door_close(fd) < 0)
+		(port->host_ip.family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0))
 		return fail_errno(err, "prepare a socket");
 	if (bind(fd, (const struct sockaddr *)&address.bytes, address.length) < 0)
 		return port_refuse(port, errno, err);
@@ -149,6 +190,8 @@ static int listener_try(struct net_session *session, struct port *port, int *out
 		port->published = 0;
 		return 1;
 	}
+	if (door_close(fd, port) < 0)
+		return fail_errno(err, "close the socket's way out");
 	if (listen(fd, BACKLOG) < 0)
 		return port_refuse(port, errno, err);
 	*out = take_fd(&fd);

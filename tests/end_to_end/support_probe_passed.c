@@ -5,6 +5,7 @@
  *   passed turn ADDRESS PORT   on the first SIGUSR1 shuts the first down and connects it to there, on the second one
  * the second socket, and so on; says how each went, one word a line passed child ADDRESS PORT  the same with a
  * connection that it accepted: disconnects it, and connects it to there
+ *   passed widen PORT          accepts a connection, disconnects it, and listens with it on that port of all addresses
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -97,6 +98,17 @@ static int child_take(int listener)
 	return fd >= 0 && connect(fd, &nobody, sizeof(nobody)) == 0 ? fd : -1;
 }
 
+static int passed_widen(int port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	int fd = sockets_count() ? child_take(FIRST) : -1;
+
+	printf("%s\n",
+		bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 16) == 0 ? "widened" : "refused");
+	fflush(stdout);
+	return pause();
+}
+
 static int passed_turn(const char *address, int port, bool child)
 {
 	sigset_t go;
@@ -126,6 +138,8 @@ int probe_passed(int argc, char **argv)
 		return passed_serve();
 	if (argc == 1 && !strcmp(argv[0], "close"))
 		return passed_close();
+	if (argc == 2 && !strcmp(argv[0], "widen"))
+		return passed_widen(atoi(argv[1]));
 	if (argc == 3 && (!strcmp(argv[0], "turn") || !strcmp(argv[0], "child")))
 		return passed_turn(argv[1], atoi(argv[2]), !strcmp(argv[0], "child"));
 	return 2;

@@ -357,6 +357,27 @@ TEST(socket_mode, nor_does_a_connection_that_it_accepted, .fini = playground_res
 	close(fds[1]);
 }
 
+/* The kernel lets it listen; nobody is ever connected, neither on another port nor on another address. */
+TEST(socket_mode, a_connection_that_it_accepted_opens_no_other_port, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	static const struct {
+		const char *port, *address;
+	} rows[] = {{"19000", "127.0.0.1"}, {"18080", HOST_ADDRESS}};
+
+	host_ip("addr add " HOST_ADDRESS "/32 dev lo");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		run_passed(&here, "liar", WORDS("--network", "none", "-p", "18080:80/tcp+socket"),
+			WORDS("widen", rows[i].port));
+		auto_fd first = dial("127.0.0.1", PORT);
+		auto_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		instance_await_log(&here, "liar", i ? "refused\n" : "widened\n");
+		const char *word = probe_turn(fd, rows[i].address, atoi(rows[i].port));
+		cr_assert_str_eq(word, i ? "refused" : "silent", "%s", rows[i].address);
+		WARREN_OK(&here, "rm", "-f", "liar");
+	}
+}
+
 /* --- with a real server ------------------------------------------------------------------------------------------- */
 
 static const char nginx_conf[] = "worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\n"
