@@ -151,8 +151,8 @@ struct clone_words {
 
 static const struct option clone_table[] = {
 	OPTION_TEXT("snapshot", 0, "NAME", "as it was then, not as it is now", struct clone_words, snapshot),
-	OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/PROTOCOL]", "in place of the ports of the first", struct clone_words,
-		publish),
+	OPTION_TEXTS("publish", 'p', "[IP:]PORT:PORT[/PROTOCOL]", "in place of the ports of the first",
+		struct clone_words, publish),
 	END_OF_OPTIONS,
 };
 

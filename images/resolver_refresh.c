@@ -60,7 +60,7 @@ static bool resolver_is_ours(struct arena *arena, int upper, const char *given, 
 {
 	const struct open_how how = {.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-	auto_fd file = path_openat2(upper, RESOLVER_PATH + 1, &how);
+	auto_fd file = path_openat2(upper, &RESOLVER_PATH[1], &how);
 	struct error ignored;
 	struct stat about;
 	const char *content;

@@ -87,10 +87,11 @@ TEST(examples, of_the_documentation_are_right)
 }
 
 /* Keys inside the values of keys, which the table of an instance does not list itself. */
-static const char *const inner_keys[] = {"version", "name", "defaults", "networks", "instances", "subnet", "subnets", "subnet6", "isolated",
-	"egress", "allow", "links", "services", "metadata", "accounting", "external", "mtu", "cpus", "cpu_weight", "cpuset", "memory", "memory_high", "memory_low", "swap", "pids",
-	"io_weight", "io_max", "disk", "ingress", "target", "published", "host_ip", "protocol", "type", "source", "idmap", "size",
-	"mode", "content", "policy", "delay", "max_delay", "max_retries", "driver", "max_size", "max_files", "seccomp",
+static const char *const inner_keys[] = {"version", "name", "defaults", "networks", "instances", "subnet", "subnets",
+	"subnet6", "isolated", "egress", "allow", "links", "services", "metadata", "accounting", "external", "mtu",
+	"cpus", "cpu_weight", "cpuset", "memory", "memory_high", "memory_low", "swap", "pids", "io_weight", "io_max",
+	"disk", "ingress", "target", "published", "host_ip", "protocol", "type", "source", "idmap", "size", "mode",
+	"content", "policy", "delay", "max_delay", "max_retries", "driver", "max_size", "max_files", "seccomp",
 	"no_new_privileges", "http", "tcp", "test", "interval", "timeout", "retries", "start_period", "start_interval",
 	"on_failure", "disable"};
 

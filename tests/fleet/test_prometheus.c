@@ -147,7 +147,8 @@ TEST(prometheus, of_a_running_host_parses)
 
 	spec.resources.cpus_milli = (struct optional){true, 250};
 	test_run(&test, &spec);
-	ASSERT_OK(instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, &err));
+	ASSERT_OK(
+		instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, &err));
 	stats_prometheus(&text, &sample, &list);
 	cr_assert(parse(&test.arena, &text).samples > 8);
 	if (test.host.cgroups.available[CGROUP_CPU])

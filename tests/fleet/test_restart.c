@@ -4,8 +4,7 @@
 
 static const struct restart_spec always = {.policy = RESTART_ALWAYS, .delay_ms = 100, .max_delay_ms = 1000};
 
-static bool decide(
-	const struct restart_spec *spec, struct backoff *backoff, int status, bool well, int64_t *delay)
+static bool decide(const struct restart_spec *spec, struct backoff *backoff, int status, bool well, int64_t *delay)
 {
 	struct exit_record exit = {.reason = END_EXITED, .status = status};
 

@@ -128,13 +128,15 @@ TEST(status, figures_of_running_ones_only)
 
 	test_run(&test, &spec);
 	labelled(&test, "idle", "x", "y");
-	ASSERT_OK(instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, &err));
+	ASSERT_OK(
+		instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_DETAILS, NULL, &sample, &err));
 	cr_assert(sample.count == 1);
 	cr_assert_str_eq(sample.items[0].name, "web");
 	cr_assert(!sample.items[0].cpu_permille.set, "one sample says nothing of a share");
 	cr_assert(sample.items[0].cgroup.pids.set && sample.items[0].cgroup.pids.value >= 1);
 	usleep(300000);
-	ASSERT_OK(instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_PLAIN, &sample, &again, &err));
+	ASSERT_OK(
+		instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_PLAIN, &sample, &again, &err));
 	cr_assert(again.items[0].cpu_permille.value > 20, "%lld", (long long)again.items[0].cpu_permille.value);
 	test_host_close(&test);
 }

@@ -52,8 +52,8 @@ TEST(subnet6, wrong_ones_are_refused_with_the_reason)
 		{"fe80::/64", "subnet \"fe80::/64\" lies in a range that is not for instances (link-local)"},
 		{"ff05::/64", "subnet \"ff05::/64\" lies in a range that is not for instances (multicast)"},
 		{"::/64", "subnet \"::/64\" lies in a range that is not for instances"},
-		{"64:ff9b::/96",
-			"subnet \"64:ff9b::/96\" lies in a range that is not for instances (loopback, and IPv4 in disguise)"},
+		{"64:ff9b::/96", "subnet \"64:ff9b::/96\" lies in a range that is not for instances (loopback, and "
+				 "IPv4 in disguise)"},
 	};
 	struct subnet6 subnet;
 	struct error err;
