@@ -24,11 +24,12 @@ census() {
 	echo "network namespaces $(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l\n' 2>/dev/null | sort -u | wc -l)"
 	echo "cgroups $(find /sys/fs/cgroup -type d -path "*/${cgroup_parent:-warren}*" 2>/dev/null | wc -l)"
 	echo "links $(ip -o link | wc -l)"
-	echo "routes $(ip -4 route show table all | wc -l)"
-	echo "addresses $(ip -o -4 address | wc -l)"
+	echo "routes $(ip -4 route show table all | wc -l) $(ip -6 route show table all | wc -l)"
+	echo "addresses $(ip -o -4 address | wc -l) $(ip -o -6 address | wc -l)"
 	echo "nft $(nft list ruleset | wc -l)"
-	echo "sysctls $(cat /proc/sys/net/ipv4/ip_forward)"
-	[ -z "${state:-}" ] || echo "files $(find "$state" -mindepth 1 \( -path '*/layers*' -o -name '*.bpf' -o -path '*/seccomp*' \) -prune -o -type f -print 2>/dev/null | wc -l)"
+	echo "sysctls $(cat /proc/sys/net/ipv4/ip_forward) $(cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null)"
+	# What was used in a month outlives those who used it: it is what is charged for.
+	[ -z "${state:-}" ] || echo "files $(find "$state" -mindepth 1 \( -path '*/layers*' -o -name '*.bpf' -o -path '*/seccomp*' -o -path '*/usage/*' \) -prune -o -type f -print 2>/dev/null | wc -l)"
 }
 
 # wait_for SECONDS COMMAND…: until it succeeds.

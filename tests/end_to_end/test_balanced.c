@@ -94,6 +94,7 @@ static void fleet_open(struct playground *playground)
 TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = playground_rescue,
 	.timeout = SLOWLY(180))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 

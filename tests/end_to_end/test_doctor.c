@@ -100,6 +100,7 @@ TEST(doctor, removes_what_a_killed_one_left, .fini = playground_rescue, .timeout
 
 TEST(doctor, many_at_once_do_not_disturb_one_another, .fini = playground_rescue, .timeout = SLOWLY(240))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *script =
 		text_format("for i in 1 2 3 4 5 6; do %s --root %s --cgroup-parent %s doctor -q > %s/$i & "
@@ -389,6 +390,7 @@ TEST(doctor, works_for_everybody, .fini = playground_rescue, .timeout = SLOWLY(1
 
 TEST(doctor, names_instances_whose_records_are_damaged, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *record = text_format("%s/lib/instances/a/record.json", playground.root);
 

@@ -69,6 +69,7 @@ TEST(image_commit, of_a_running_instance_makes_an_image_of_what_it_wrote, .fini 
 
 TEST(image_commit, takes_snapshots_along_as_layers_of_their_own, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	base_import(&world);
@@ -87,6 +88,7 @@ TEST(image_commit, takes_snapshots_along_as_layers_of_their_own, .fini = playgro
 TEST(image_commit, an_exported_root_is_the_merged_one_and_a_delta_only_what_was_written, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	base_import(&world);
@@ -152,6 +154,7 @@ static pid_t commit_begin(const struct playground *world)
 /* A large file, so that the command is in the middle of its work when the signal comes. */
 TEST(image_commit, ended_by_a_signal_it_lets_the_instance_go_on, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	int status;
 

@@ -37,6 +37,7 @@ static void assert_serves(struct playground *playground, const char *image, cons
 
 TEST(image_pull, images_of_every_make_come_run_and_serve, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 	const char *directory = world.directory.path;
 

@@ -131,6 +131,7 @@ static void expect_at_the_host(bool wanted)
 
 TEST(ipv6, rates_of_a_fleet_change_while_it_runs, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	fleet_apply(&playground, fleet);

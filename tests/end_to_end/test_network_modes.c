@@ -73,6 +73,7 @@ TEST(network_modes, who_shares_has_no_rights_over_the_network, .fini = playgroun
 
 TEST(network_modes, who_shares_follows_a_restart, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	WARREN_OK(&playground, "run", "-d", "--name", "db", "host", SLEEP);
@@ -89,6 +90,7 @@ TEST(network_modes, who_shares_follows_a_restart, .fini = playground_rescue, .ti
 
 TEST(network_modes, what_cannot_be_shared_is_refused, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	WARREN_OK(&playground, "run", "-d", "--name", "onhost", "--network", "host", "host", SLEEP);

@@ -140,6 +140,7 @@ TEST(network_objects, of_fleets_are_changed_by_their_file_alone, .fini = playgro
 /* What is changed holds for connections that are made from then on, of instances that go on running. */
 TEST(network_objects, are_changed_while_instances_run, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	WARREN_OK(&playground, "network", "create", "front");
@@ -162,6 +163,7 @@ TEST(network_objects, are_changed_while_instances_run, .fini = playground_rescue
 
 TEST(network_objects, of_several_subnets_are_one_network, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	WARREN_OK(&playground, "network", "create", "shop", "--subnet", "10.44.0.0/30", "--subnet", "10.66.0.0/30");

@@ -106,7 +106,7 @@ TEST(storm, of_commands_on_one_name_breaks_nothing, .timeout = 120)
 /* --- random commands on many names -------------------------------------------------------------------------------- */
 
 enum { PROCESSES = 8, NAMES = 50 };
-#define STORM_MS 12000
+#define STORM_MS 5000
 #define FULL_STORM_MS 600000
 
 /* Of one process: a generator of its own, so that a run can be repeated by its seed. */

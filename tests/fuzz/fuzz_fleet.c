@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "fleet/change.h"
 #include "fleet/plan.h"
 #include "fleet/spec.h"
 
@@ -22,6 +23,7 @@ static void expect_same_again(const struct instance_spec *spec)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance_spec again;
+	struct comparison comparison;
 	struct json_doc doc;
 	struct error err;
 	size_t length, again_length;
@@ -31,7 +33,8 @@ static void expect_same_again(const struct instance_spec *spec)
 	FUZZ_ASSERT(instance_spec_decode(&arena, &doc, doc.root, &again, &err) == 0);
 	auto_free char *same = encoded(&again, &again_length);
 	FUZZ_ASSERT(length == again_length && !memcmp(text, same, length));
-	FUZZ_ASSERT(change_classify(&arena, spec, &again, NULL) == CHANGE_NONE);
+	specs_compare(&arena, spec, &again, &comparison);
+	FUZZ_ASSERT(comparison.change == CHANGE_NONE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
