@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
 #include "tests/end_to_end/support_registry.h"
 #include "tests/test.h"
@@ -169,4 +170,45 @@ TEST(image_commit, ended_by_a_signal_it_lets_the_instance_go_on, .fini = playgro
 	cr_assert_str_eq(instance_fact(&world, "one", "state"), "running");
 	auto_run absent = WARREN(&world, "image", "inspect", "made:2");
 	ASSERT_STATUS(absent, 3);
+}
+
+/* "OWNER CHANGED" of each file of that name below the state directory: on disk are the ids that the instance sees, and
+ * the time tells whether somebody changed them. */
+static const char *owners_on_disk(struct playground *world)
+{
+	auto_run found = RUN("find", world->root, "-type", "f", "-name", "kept", "-printf", "%U:%G %C@\\n");
+
+	ASSERT_STATUS(found, 0);
+	return arena_string(&world->arena, found.out);
+}
+
+TEST(image_commit, a_clone_has_another_range_of_ids_and_its_files_were_given_to_nobody, .fini = playground_rescue,
+	.timeout = SLOWLY(120))
+{
+	auto_playground world = playground_new();
+
+	base_import(&world);
+	WARREN_OK(&world, "run", "-d", "--name", "one", "--network", "none", "base:1", "/bin/sh", "-c",
+		"b=/bin/busybox; test -e /kept || { echo once > /kept; $b chown 33:33 /kept; }; echo again >> /new; "
+		"echo ready; exec $b sleep 1000");
+	instance_await_log(&world, "one", "ready\n");
+	WARREN_OK(&world, "stop", "-t", "0s", "one");
+	const char *before = owners_on_disk(&world);
+	cr_assert(text_starts_with(before, "33:33 ") && strchr(before, '\n') == before + strlen(before) - 1, "%s",
+		before);
+	WARREN_OK(&world, "clone", "one", "two");
+	WARREN_OK(&world, "start", "one");
+	WARREN_OK(&world, "start", "two");
+	instance_await_log(&world, "two", "ready\n");
+	auto_run one = WARREN(&world, "exec", "one", "/bin/busybox", "cat", "/proc/self/uid_map");
+	auto_run two = WARREN(&world, "exec", "two", "/bin/busybox", "cat", "/proc/self/uid_map");
+	cr_assert(*one.out && strcmp(one.out, two.out) != 0, "one range for both: %s", two.out);
+	cr_assert_str_eq(owners_on_disk(&world), before, "no owner was changed, and nothing was copied");
+	auto_run seen = WARREN(&world, "exec", "two", "/bin/sh", "-c",
+		"b=/bin/busybox; $b stat -c %u:%g /kept /bin/busybox; $b cat /kept /new; echo more >> /kept; $b cat "
+		"/kept");
+	ASSERT_STATUS(seen, 0);
+	cr_assert_str_eq(seen.out, "33:33\n0:0\nonce\nagain\nagain\nonce\nmore\n");
+	auto_run other = WARREN(&world, "exec", "one", "/bin/busybox", "cat", "/kept");
+	cr_assert_str_eq(other.out, "once\n", "a life of its own");
 }
