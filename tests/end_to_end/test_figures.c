@@ -117,6 +117,7 @@ TEST(figures, events_and_usage_tell_of_one_that_is_gone, .fini = playground_resc
 
 TEST(figures, check_says_nothing_when_nothing_is_wrong, .fini = playground_rescue)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 
 	WARREN_OK(&here, "run", "-d", "--name", "web", "host", "--", "sleep", "1000");

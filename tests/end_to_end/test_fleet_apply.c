@@ -299,6 +299,7 @@ static void power_cut(const struct playground *playground, const char *empty)
 
 TEST(fleet_apply, makes_anew_what_a_power_cut_left_empty, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	static const struct {
 		const char *file, *apply;
@@ -324,6 +325,7 @@ TEST(fleet_apply, makes_anew_what_a_power_cut_left_empty, .fini = playground_res
 /* What could not be brought to the disk is not called complete. */
 TEST(fleet_apply, is_over_when_all_is_on_the_disk, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *record = text_format("%s/lib/fleets/shop/record.json", playground.root);
 	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER "}"), *text;
@@ -358,6 +360,7 @@ TEST(fleet_down, of_a_fleet_that_is_not_there_guesses, .fini = playground_rescue
 /* Each socket that has just taken a port out of a table waits for the kernel when it is closed. */
 TEST(fleet_down, of_many_speaks_through_few_sockets, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *calls = text_format("%s/calls", playground.directory.path);
 	const char *file = fleet_write(&playground,

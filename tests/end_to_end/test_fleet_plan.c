@@ -120,6 +120,7 @@ TEST(fleet_plan, says_what_each_key_costs_and_touches_nothing, .fini = playgroun
 
 TEST(fleet_plan, tells_what_somebody_did_behind_its_back, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground,
 		"\"a\": {" SLEEPER ", \"resources\": {\"pids\": 50}}, \"b\": {" SLEEPER "}, \"c\": {" SLEEPER
@@ -177,6 +178,7 @@ TEST(fleet_plan, finds_limits_that_are_not_those_of_the_record, .fini = playgrou
 
 TEST(fleet_plan, knows_when_a_file_that_is_read_at_the_start_changes, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground,
 		"\"a\": {" SLEEPER
@@ -362,6 +364,7 @@ static int warren_end(pid_t child)
 TEST(fleet_plan, two_commands_at_once_leave_the_fleet_as_one_of_them_says, .fini = playground_rescue,
 	.timeout = SLOWLY(180))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER ", \"replicas\": 4}");
 	pid_t one = BEGIN(&playground, "apply", file), other = BEGIN(&playground, "apply", file);
@@ -382,6 +385,7 @@ TEST(fleet_plan, two_commands_at_once_leave_the_fleet_as_one_of_them_says, .fini
 /* Whatever it was doing: create, start, change, remove. */
 TEST(fleet_plan, converges_after_a_kill_at_any_moment, .fini = playground_rescue, .timeout = SLOWLY(600))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	static const char *const instances[] = {
 		"\"a\": {" SLEEPER ", \"replicas\": 4, \"network\": \"inside\", \"resources\": {\"pids\": 50}}",

@@ -164,6 +164,7 @@ static bool apply_and_kill(const struct playground *playground, const char *file
 /* Whatever moment it is: somebody serves, and the next apply brings the one that is wanted, alone. */
 TEST(rolling, goes_on_where_a_killed_one_was, .fini = playground_rescue, .timeout = SLOWLY(400))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	static const int first_ms = 50;
 	int step_ms = getenv("WARREN_TEST_ALL_POINTS") ? SLOWLY(60) : SLOWLY(900);
@@ -277,6 +278,7 @@ TEST(rolling, stops_or_goes_on_after_a_failure_as_it_was_told, .fini = playgroun
 /* What they write stays, so each is stopped first; the others have its visitors meanwhile. */
 TEST(rolling, loses_no_request_of_replicas_that_share_a_port, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	static const char instances[] = "\"site\": {" PLAIN_SITE ", \"replicas\": 3, \"update\": {\"parallel\": 1}, "
 					"\"healthcheck\": {\"tcp\": 80}, "
@@ -347,6 +349,7 @@ static void expect_status(const char *host, const char *status)
 
 TEST(rolling, front_server_knows_every_site_and_loses_no_request, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 

@@ -139,6 +139,7 @@ TEST(shared_ports, weight_and_the_number_of_replicas_change_while_they_run, .fin
 TEST(shared_ports, one_that_is_not_well_serves_nobody_until_it_is_again, .fini = playground_rescue,
 	.timeout = SLOWLY(180))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 	const char *file = fleet_write(&playground,
@@ -163,6 +164,7 @@ TEST(shared_ports, one_that_is_not_well_serves_nobody_until_it_is_again, .fini =
 TEST(shared_ports, no_request_is_lost_while_all_replicas_are_replaced, .fini = playground_rescue,
 	.timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 
