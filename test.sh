@@ -39,7 +39,7 @@ else
 	# would be twenty minutes.
 	machine_jobs="sweeps walls oci life fleets network scale cgroups quickstart cli"
 	export WARREN_TEST_EVERYDAY=yes
-	fuzz_seconds=5 machine_seconds=1080 machine_words='-e WARREN_TEST_SCALE=60' tool_words=''
+	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=60' tool_words=''
 fi
 jobs=$(nproc)
 logs=build/logs

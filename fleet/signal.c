@@ -68,6 +68,12 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 
 /* --- pause -------------------------------------------------------------------------------------------------------- */
 
+/* Its control group was removed between our look and the kernel's: it has ended. */
+static bool is_gone(const struct error *err)
+{
+	return err->errnum == ENOENT || err->errnum == ENODEV;
+}
+
 int instance_pause(struct host *host, const char *name, bool paused, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -79,8 +85,10 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 		return -1;
 	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
 	if (cgroup_open(&host->cgroups, instance_cgroup_path(&arena, host, name), &cgroup, err) < 0 ||
-		cgroup_freeze(&cgroup, paused, FREEZE_TIMEOUT_MS, err) < 0 ||
-		desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)
+		cgroup_freeze(&cgroup, paused, FREEZE_TIMEOUT_MS, err) < 0)
+		return is_gone(err) ? fail(err, ERROR_BUSY, "%s is not running", name)
+				    : blame(err, "%s %s", paused ? "pause" : "resume", name);
+	if (desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)
 		return blame(err, "%s %s", paused ? "pause" : "resume", name);
 	instance_event(&instance, paused ? EVENT_PAUSE : EVENT_RESUME, NULL, NULL);
 	return 0;
