@@ -150,14 +150,13 @@ int instance_discard(struct instance *instance, struct error *err)
 		claims_release(host, &record, &first);
 	if (specified)
 		anonymous_volumes_remove(instance, &spec, &first);
+	usage_retire(host, specified && spec.remove ? USAGE_REMOVED : instance->name, instance->dir, false);
 	files_remove(instance, path, &first);
 	if (!known && host_recover_slots(host, &later) < 0)
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);
 	cgroups_remove(host);
-	if (specified && spec.remove)
-		usage_forget(host, instance->name);
 	event_write(host,
 		&(struct event){.kind = EVENT_REMOVE, .name = instance->name, .fleet = specified ? spec.fleet : NULL});
 	if (first.kind == ERROR_NONE)
@@ -276,7 +275,6 @@ int instance_rename(struct host *host, const char *name, const char *new_name, s
 		return fail(err, ERROR_BUSY, "%s is running; stop it first", name);
 	if (rename_held(&instance, new_name, err) < 0)
 		return -1;
-	usage_rename(host, name, new_name);
 	event_write(host, &(struct event){.kind = EVENT_RENAME, .name = name, .detail = new_name});
 	return 0;
 }

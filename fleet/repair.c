@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/instance.h"
+#include "fleet/usage.h"
 
 #define ENTRIES_MAX 65536
 /* A `list` that asks whether the lock is held has it for a moment itself. */
@@ -163,6 +163,19 @@ static int staged_release(struct host *host, const char *entry, const struct rec
 	return claims.slots[record->slot] ? 0 : slot_release(&host->net, record->slot, err);
 }
 
+/* One that was being removed has a ledger; its name stands between the first and the last dot of the entry. */
+static void staged_usage_retire(struct host *host, const char *entry, int dir)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *end = strrchr(entry, '.');
+	const char *name = arena_bytes(&arena, entry + 1, end > entry ? (size_t)(end - entry - 1) : 0);
+	struct instance_spec spec;
+	struct error ignored;
+	bool unnamed = instance_spec_load(&arena, dir, name, &spec, &ignored) == 0 && spec.remove;
+
+	usage_retire(host, unnamed ? USAGE_REMOVED : name, dir, true);
+}
+
 static int staged_undo(struct host *host, const char *entry, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -174,6 +187,7 @@ static int staged_undo(struct host *host, const char *entry, struct error *err)
 		return errno == ENOENT ? 0 : fail_errno(err, "open instances/%s", entry);
 	if (lock_exclusive(dir, 0, &ignored) < 0)
 		return 0; /* its maker lives */
+	staged_usage_retire(host, entry, dir);
 	if (record_read(&arena, dir, &record, &ignored) == 0)
 		return staged_release(host, entry, &record, err) < 0 ? -1 : tree_remove(host->instances, entry, err);
 	/* Killed between taking a slot and writing it down? */

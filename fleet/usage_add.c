@@ -42,7 +42,7 @@ static struct usage_month *month_row(struct arena *arena, struct usage_ledger *l
 	return row;
 }
 
-static void month_add(struct usage_month *to, const struct usage_month *more)
+void usage_month_add(struct usage_month *to, const struct usage_month *more)
 {
 	to->run_ms += more->run_ms;
 	to->cpu_us += more->cpu_us;
@@ -50,12 +50,6 @@ static void month_add(struct usage_month *to, const struct usage_month *more)
 	to->used_kib_ms += more->used_kib_ms;
 	to->in_bytes += more->in_bytes;
 	to->out_bytes += more->out_bytes;
-}
-
-void usage_add_months(struct arena *arena, struct usage_ledger *ledger, const struct usage_ledger *other)
-{
-	for (size_t i = 0; i < other->months.count; i++)
-		month_add(month_row(arena, ledger, other->months.items[i].month), &other->months.items[i]);
 }
 
 /* value × part / whole without overflow: a month of 64 TiB of memory times a month of milliseconds does not fit. */
@@ -98,12 +92,12 @@ static void interval_add(struct arena *arena, struct usage_ledger *ledger, int64
 			break;
 		struct usage_month part = months_share(&left, end_ms - from_ms);
 
-		month_add(month_row(arena, ledger, month), &part);
+		usage_month_add(month_row(arena, ledger, month), &part);
 		month_subtract(&left, &part);
 		from_ms = end_ms;
 	}
 	usage_month_end(from_ms, month);
-	month_add(month_row(arena, ledger, month), &left);
+	usage_month_add(month_row(arena, ledger, month), &left);
 }
 
 /* Counters only grow; one that is smaller has begun anew. */

@@ -2,17 +2,12 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "fleet/select.h"
 #include "fleet/usage.h"
-
-#define LEDGERS_MAX 1048576
 
 int usage_month_check(const char *text, struct error *err)
 {
@@ -45,77 +40,50 @@ static void running_note(struct host *host, const char *name)
 		usage_note(&instance, &running.run, false);
 }
 
-static int names_compare(const void *a, const void *b)
-{
-	return instance_name_compare(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int ledgers_list(
-	struct arena *arena, struct host *host, const struct strings *patterns, struct strings *out, struct error *err)
-{
-	struct strings all = {0};
-	auto_fd dir = dir_create(host->lib, USAGE_DIRECTORY, 0700, err);
-
-	*out = (struct strings){0};
-	if (dir < 0 || dir_list(arena, dir, LEDGERS_MAX, &all, err) < 0)
-		return -1;
-	for (size_t i = 0; i < all.count; i++)
-		if (is_asked_for(patterns, all.items[i]))
-			strings_add(arena, out, all.items[i]);
-	if (out->count)
-		qsort(out->items, out->count, sizeof(*out->items), names_compare);
-	return 0;
-}
-
 static bool instance_exists(const struct host *host, const char *name)
 {
 	return faccessat(host->instances, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-struct rows {
-	struct usage_list *list;
-	size_t room;
-};
-
-static void row_add(struct arena *arena, struct rows *rows, const struct usage_row *row)
+/* Of one that was removed meanwhile the figures are in the file of those that are gone, which is read later; what is
+ * removed between the two is in both, under one id. */
+static int ledger_lines(
+	struct arena *arena, struct host *host, const char *name, struct usage_lines *lines, struct error *err)
 {
-	struct usage_list *list = rows->list;
-
-	if (list->count == rows->room) {
-		size_t room = rows->room ? 2 * rows->room : 64;
-		struct usage_row *items = arena_new_array(arena, room, struct usage_row);
-
-		if (list->count)
-			memcpy(items, list->items, list->count * sizeof(*items));
-		list->items = items;
-		rows->room = room;
-	}
-	list->items[list->count++] = *row;
-}
-
-static int ledger_rows(struct arena *arena, struct host *host, const char *name, const char *month, struct rows *rows,
-	struct error *err)
-{
+	auto_instance instance = INSTANCE_EMPTY;
 	struct usage_ledger ledger;
-	auto_fd dir = usage_open(host, name, false, err);
+
+	if (instance_find(host, name, &instance, err) < 0)
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
+	auto_fd dir = usage_open(instance.dir, false, err);
 
 	if (dir < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	usage_load(arena, dir, &ledger);
-	for (size_t i = 0; i < ledger.months.count; i++) {
-		struct usage_row row = {
-			.name = name, .exists = instance_exists(host, name), .usage = ledger.months.items[i]};
-
-		if (!month || text_equal(row.usage.month, month))
-			row_add(arena, rows, &row);
-	}
+	for (size_t i = 0; i < ledger.months.count; i++)
+		usage_lines_add(arena, lines,
+			&(struct usage_line){.name = name, .id = ledger.id, .usage = ledger.months.items[i]});
 	return 0;
+}
+
+static void rows_fill(struct arena *arena, struct host *host, const struct usage_lines *lines,
+	const struct strings *patterns, const char *month, struct usage_list *out)
+{
+	out->items = arena_new_array(arena, lines->all.count, struct usage_row);
+	for (size_t i = 0; i < lines->all.count; i++) {
+		const struct usage_line *line = &lines->all.items[i];
+
+		if (!is_asked_for(patterns, line->name) || (month && !text_equal(line->usage.month, month)))
+			continue;
+		out->items[out->count++] = (struct usage_row){
+			.name = line->name, .exists = instance_exists(host, line->name), .usage = line->usage};
+	}
 }
 
 int usage_read(struct arena *arena, struct host *host, const struct strings *patterns, const char *month,
 	struct usage_list *out, struct error *err)
 {
-	struct rows rows = {.list = out};
+	struct usage_lines lines = {0};
 	struct strings names;
 
 	*out = (struct usage_list){0};
@@ -126,35 +94,32 @@ int usage_read(struct arena *arena, struct host *host, const struct strings *pat
 		if (is_asked_for(patterns, names.items[i]))
 			running_note(host, names.items[i]);
 	host_network_return(host);
-	if (ledgers_list(arena, host, patterns, &names, err) < 0)
-		return -1;
 	for (size_t i = 0; i < names.count; i++)
-		if (ledger_rows(arena, host, names.items[i], month, &rows, err) < 0)
+		if (is_asked_for(patterns, names.items[i]) &&
+			ledger_lines(arena, host, names.items[i], &lines, err) < 0)
 			return -1;
+	if (usage_removed_read(arena, host, &lines, err) < 0)
+		return -1;
+	usage_lines_sum(&lines);
+	rows_fill(arena, host, &lines, patterns, month, out);
 	return 0;
+}
+
+struct forgetting {
+	const struct host *host;
+	const struct strings *patterns;
+};
+
+static bool is_gone_and_asked_for(void *context, const char *name)
+{
+	const struct forgetting *forgetting = context;
+
+	return is_asked_for(forgetting->patterns, name) && !instance_exists(forgetting->host, name);
 }
 
 int usage_prune(struct host *host, const struct strings *patterns, size_t *count, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings names;
+	struct forgetting forgetting = {.host = host, .patterns = patterns};
 
-	*count = 0;
-	if (ledgers_list(&arena, host, patterns, &names, err) < 0)
-		return -1;
-	auto_fd parent = dir_open(host->lib, USAGE_DIRECTORY, err);
-
-	for (size_t i = 0; parent >= 0 && i < names.count; i++) {
-		/* Its lock is held: nobody writes what is about to go. */
-		auto_fd dir = usage_open(host, names.items[i], false, err);
-
-		if (dir < 0 && err->kind != ERROR_MISSING)
-			return -1;
-		if (dir < 0 || instance_exists(host, names.items[i]))
-			continue;
-		if (tree_remove(parent, names.items[i], err) < 0)
-			return -1;
-		++*count;
-	}
-	return parent < 0 ? -1 : 0;
+	return usage_removed_forget(host, is_gone_and_asked_for, &forgetting, count, err);
 }

@@ -28,8 +28,8 @@ census() {
 	echo "addresses $(ip -o -4 address | wc -l) $(ip -o -6 address | wc -l)"
 	echo "nft $(nft list ruleset | wc -l)"
 	echo "sysctls $(cat /proc/sys/net/ipv4/ip_forward) $(cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null)"
-	# What was used in a month outlives those who used it: it is what is charged for.
-	[ -z "${state:-}" ] || echo "files $(find "$state" -mindepth 1 \( -path '*/layers*' -o -name '*.bpf' -o -path '*/seccomp*' -o -path '*/usage/*' \) -prune -o -type f -print 2>/dev/null | wc -l)"
+	# One file says what those have used that are gone: it is what is charged for.
+	[ -z "${state:-}" ] || echo "files $(find "$state" -mindepth 1 \( -path '*/layers*' -o -name '*.bpf' -o -path '*/seccomp*' -o -name usage-removed.jsonl \) -prune -o -type f -print 2>/dev/null | wc -l)"
 }
 
 # wait_for SECONDS COMMAND…: until it succeeds.

@@ -1,8 +1,13 @@
 /* What was used is counted once, whatever happens to the run, the name or the month. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "fleet/usage.h"
 #include "support_host.h"
 
@@ -221,6 +226,163 @@ TEST(usage, of_those_made_to_be_removed_is_kept_together)
 	cr_assert(!usage_of(&test, "job-1") && !usage_of(&test, "job-2"));
 	cr_assert(usage_of(&test, USAGE_REMOVED)->usage.cpu_us > 0);
 	test_host_close(&test);
+}
+
+TEST(usage, of_one_that_is_gone_is_all_that_stays_of_it_and_goes_on_under_its_name)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", BURN "exit 0");
+	int64_t before = 0;
+
+	for (int i = 0; i < 2; i++) {
+		test_run(&test, &spec);
+		test_await_state(&test, "web", INSTANCE_STOPPED);
+		int64_t now = usage_of(&test, "web")->usage.cpu_us;
+
+		cr_assert(now > before + 1000, "%lld after %lld", (long long)now, (long long)before);
+		before = now;
+		ASSERT_OK(instance_remove(&test.host, "web", false, &err));
+		cr_assert(usage_of(&test, "web")->usage.cpu_us == now);
+		cr_assert(faccessat(test.host.lib, USAGE_REMOVED_FILE, F_OK, 0) == 0);
+		cr_assert(faccessat(test.host.lib, "usage", F_OK, 0) < 0 && errno == ENOENT);
+	}
+	size_t count;
+
+	ASSERT_OK(usage_prune(&test.host, &(struct strings){0}, &count, &err));
+	cr_assert(count == 1);
+	cr_assert(faccessat(test.host.lib, USAGE_REMOVED_FILE, F_OK, 0) < 0, "it goes with its last line");
+	test_host_close(&test);
+}
+
+static const char *removed_text(struct test_host *test)
+{
+	const char *text;
+	struct error err;
+
+	ASSERT_OK(file_read(&test->arena, test->host.lib, USAGE_REMOVED_FILE, 1 << 20, &text, NULL, &err));
+	return text;
+}
+
+/* Its directory was given up already, and what it used was appended (or not), when somebody was killed. */
+static void half_remove(struct test_host *test, const char *name, bool appended)
+{
+	const char *entry = arena_format(&test->arena, ".%s.0123456789abcdef", name), *ledger;
+	size_t length;
+	struct error err;
+
+	ASSERT_OK(tree_remove(test->host.live, name, &err));
+	ASSERT_OK(tree_remove(test->host.log, name, &err));
+	cr_assert(renameat(test->host.instances, name, test->host.instances, entry) == 0);
+	auto_fd dir = dir_open(test->host.instances, entry, &err);
+	auto_fd usage = usage_open(dir, false, &err);
+
+	ASSERT_OK(file_read(&test->arena, usage, USAGE_LEDGER, 1 << 20, &ledger, &length, &err));
+	fd_drop(&usage);
+	if (!appended)
+		return;
+	usage_retire(&test->host, name, dir, false);
+	ASSERT_OK(file_replace(dir, USAGE_DIRECTORY "/" USAGE_LEDGER, 0600, FILE_VOLATILE, ledger, length, &err));
+}
+
+TEST(usage, of_one_that_was_half_removed_is_counted_once_by_whoever_comes_next)
+{
+	struct test_host test;
+
+	test_host_open(&test);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "early" : "late";
+		struct instance_spec spec = test_spec(&test, name, BURN "exit 0");
+
+		test_run(&test, &spec);
+		test_await_state(&test, name, INSTANCE_STOPPED);
+		int64_t used = usage_of(&test, name)->usage.cpu_us;
+
+		cr_assert(used > 1000);
+		half_remove(&test, name, !i);
+		test.host.swept = false;
+		host_clean(&test.host);
+		cr_assert(usage_of(&test, name)->usage.cpu_us == used, "%s: %s", name, removed_text(&test));
+		cr_assert(!usage_of(&test, name)->exists);
+	}
+	test_host_close(&test);
+}
+
+TEST(usage, a_line_that_a_power_cut_tore_costs_no_other)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	ASSERT_OK(file_replace(test.host.lib, USAGE_REMOVED_FILE, 0600, FILE_VOLATILE,
+		"{\"name\":\"old\",\"used\":{\"month\":\"2026-10\",\"cpu_us\":7}}\n{\"name\":\"to", 63, &err));
+	struct instance_spec spec = test_spec(&test, "web", BURN "exit 0");
+
+	test_run(&test, &spec);
+	test_await_state(&test, "web", INSTANCE_STOPPED);
+	ASSERT_OK(instance_remove(&test.host, "web", false, &err));
+	cr_assert(usage_of(&test, "old")->usage.cpu_us == 7);
+	cr_assert(usage_of(&test, "web")->usage.cpu_us > 1000);
+	test_host_close(&test);
+}
+
+static struct usage_line line_of(struct arena *arena, int name, int month, int64_t cpu_us)
+{
+	return (struct usage_line){.name = arena_format(arena, "n-%d", name),
+		.id = arena_format(arena, "%d-%d-%lld", name, month, (long long)cpu_us),
+		.usage = {.month = arena_format(arena, "2026-%02d", month), .cpu_us = cpu_us}};
+}
+
+static int64_t lines_total(const struct usage_lines *lines)
+{
+	int64_t total = 0;
+
+	for (size_t i = 0; i < lines->all.count; i++)
+		total += lines->all.items[i].usage.cpu_us;
+	return total;
+}
+
+TEST(usage_lines, of_one_name_and_month_become_one_and_what_is_there_twice_counts_once)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct usage_lines lines = {0};
+	const struct usage_line rows[] = {line_of(&arena, 2, 1, 5), line_of(&arena, 10, 1, 3), line_of(&arena, 2, 2, 4),
+		line_of(&arena, 2, 1, 6), line_of(&arena, 2, 1, 5)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		usage_lines_add(&arena, &lines, &rows[i]);
+	usage_lines_sum(&lines);
+	cr_assert(lines.all.count == 3);
+	cr_assert(lines.all.items[0].usage.cpu_us == 11 && lines.all.items[1].usage.cpu_us == 4);
+	cr_assert_str_eq(lines.all.items[2].name, "n-10");
+}
+
+TEST(usage_lines, shortened_lose_names_of_the_oldest_and_no_figure_and_keep_the_youngest_as_they_are)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct usage_lines lines = {0};
+	const struct usage_line *last;
+
+	for (int month = 1; month <= 12; month++)
+		for (int i = 0; i < 600; i++) {
+			struct usage_line line = line_of(&arena, i % 300, month, i + 1);
+
+			usage_lines_add(&arena, &lines, &line);
+		}
+	int64_t total = lines_total(&lines);
+
+	usage_lines_shorten(&arena, &lines, 1000, 50);
+	cr_assert(lines.all.count <= 1050, "%zu", lines.all.count);
+	cr_assert(lines_total(&lines) == total);
+	last = &lines.all.items[lines.all.count - 1];
+	cr_assert_str_eq(last->name, "n-299");
+	cr_assert_str_eq(last->id, "299-12-600");
+	usage_lines_sum(&lines);
+	cr_assert_str_eq(lines.all.items[0].name, USAGE_REMOVED);
+	cr_assert_str_eq(lines.all.items[0].usage.month, "2026-01");
+	cr_assert(lines.all.items[0].usage.cpu_us == 600 * 601 / 2);
 }
 
 TEST(usage, months_are_checked)
