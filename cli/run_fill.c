@@ -300,6 +300,16 @@ static int address6_fill(const char *text, struct in6_addr *out, struct error *e
 	return 0;
 }
 
+static int devices_fill(struct arena *arena, const struct strings *from, struct instance_spec *spec, struct error *err)
+{
+	spec->devices.items = arena_new_array(arena, from->count, struct device_spec);
+	spec->devices.count = from->count;
+	for (size_t i = 0; i < from->count; i++)
+		if (device_parse(arena, from->items[i], &spec->devices.items[i], err) < 0)
+			return blame(err, "--device");
+	return 0;
+}
+
 /* docker's and podman's word for it is taken too. */
 static const char *network_word(struct arena *arena, const char *network)
 {
@@ -328,6 +338,8 @@ static int simple_fill(
 	spec->remove = options->remove;
 	if (options->entrypoint)
 		strings_add(arena, &spec->entrypoint, options->entrypoint);
+	if (devices_fill(arena, &options->devices, spec, err) < 0)
+		return -1;
 	if (options->stop_timeout.set)
 		spec->stop_grace_ms = options->stop_timeout.value;
 	if (options->address && address_prefix_parse(options->address, &spec->address, &spec->address_prefix, err) < 0)

@@ -83,6 +83,8 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			ephemeral),                                                                                    \
 		OPTION_TEXTS("cap-add", 0, "NAME", "add a capability", struct run_options, cap_add),                   \
 		OPTION_TEXTS("cap-drop", 0, "NAME", "drop a capability, or ALL", struct run_options, cap_drop),        \
+		OPTION_TEXTS("device", 0, "PATH[:TARGET][:rwm]", "let it use a device of the host",                    \
+			struct run_options, devices),                                                                  \
 		OPTION_TEXTS("security-opt", 0, "NAME=VALUE",                                                          \
 			"apparmor=PROFILE, selinux=CONTEXT, seccomp=unconfined, or no-new-privileges=false",           \
 			struct run_options, security),                                                                 \

@@ -11,8 +11,8 @@ struct run_options {
 	bool detach, interactive, terminal, remove, read_only, ephemeral, publish_all;
 	const char *name, *hostname, *user, *working_dir, *network, *address, *gateway, *address6, *entrypoint, *rootfs,
 		*restart, *stop_signal, *pull, *log_driver, *cpus, *cpuset, *description;
-	struct strings aliases, publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, ulimits,
-		sysctls, log_options, security, etc_from_host;
+	struct strings aliases, publish, volumes, tmpfs, environment, env_files, labels, cap_add, cap_drop, devices,
+		ulimits, sysctls, log_options, security, etc_from_host;
 	struct strings profiles;
 	struct health_options health;
 	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout, egress,

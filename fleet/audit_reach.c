@@ -84,10 +84,19 @@ static void usr_of_host(struct auditor *a)
 
 static void devices(struct auditor *a)
 {
-	if (!a->facts.compiled->devices.count)
+	const struct instance_spec *wanted = a->facts.wanted;
+
+	for (size_t i = 0; i < wanted->devices.count; i++)
+		audit_add(a, "5.18", "device of the host", AUDIT_OPEN,
+			arena_format(a->arena, "%s on %s (%s)", wanted->devices.items[i].path,
+				wanted->devices.items[i].target, wanted->devices.items[i].permissions),
+			"what its driver does is the host's kernel at work, and what it holds is the host's: take it "
+			"away "
+			"where it is not needed");
+	if (a->facts.compiled->devices.count)
+		audit_add(a, "5.18", "devices", AUDIT_OPEN, "of the host, by \"oci\"", "take them away");
+	else if (!wanted->devices.count)
 		audit_add(a, "5.18", "devices", AUDIT_OK, "null zero full random urandom tty", NULL);
-	else
-		audit_add(a, "5.18", "devices", AUDIT_OPEN, "of the host", "take them away");
 }
 
 static void kernel_files(struct auditor *a)

@@ -113,6 +113,9 @@ static int spec_make(struct start *start, struct error *err)
 
 	if (instance_compile(&start->arena, &start->wanted, &facts, &start->spec, err) < 0)
 		return -1;
+	if (devices_look_up(&start->arena, &start->wanted, &start->devices, err) < 0)
+		return -1;
+	devices_allow(&start->arena, &start->wanted, &start->devices, &start->spec.limits);
 	instance_hook_facts(&start->arena, &start->monitor->instance, &start->wanted, &start->facts);
 	start->monitor->run.sources = sources_digest(&start->wanted);
 	listeners_announce(&start->arena, &start->monitor->listeners, &start->spec.process);
@@ -165,6 +168,15 @@ static int cgroup_reuse(struct start *start, const char *path, struct error *err
 	return cgroup_open(host, path, &start->cgroup, err) < 0 ? forgive(err) + 1 : 0;
 }
 
+/* A device that was plugged in again may have other numbers than in the last run. */
+static int devices_renew(struct start *start, struct error *err)
+{
+	struct cgroup_limits rules = {.devices.items = start->spec.limits.devices.items,
+		.devices.count = start->devices.count ? start->spec.limits.devices.count : 0};
+
+	return rules.devices.count ? cgroup_set(&start->cgroup, &rules, err) : 0;
+}
+
 static int cgroup_prepare(struct start *start, struct error *err)
 {
 	const char *path = instance_cgroup_path(&start->arena, start->host, start->monitor->instance.name);
@@ -181,6 +193,8 @@ static int cgroup_prepare(struct start *start, struct error *err)
 			cgroup_make(start, path, err) < 0)
 			return -1;
 	}
+	if (!missing && devices_renew(start, err) < 0)
+		return -1;
 	return cgroup_give(start, err) < 0 ? -1 : cgroup_entrance_open(&start->cgroup, &start->entrance, err);
 }
 

@@ -144,6 +144,9 @@ int start_parts_make(struct start *start, int userns, struct error *err)
 							    keeps_admin(&start->spec), &start->parts, err) < 0)
 			return -1;
 	}
+	if (device_nodes_mount(&start->session, start->devices.items, start->devices.count, userns, id_base,
+		    &start->parts, err) < 0)
+		return -1;
 	if (start->wanted.boot && identity_boot_add(&start->arena, &start->configs, err) < 0)
 		return -1;
 	if (!start->configs.count)

@@ -4,6 +4,7 @@
 #define WARREN_FLEET_LAUNCHING_H
 
 #include "fleet/attachment.h"
+#include "fleet/devices.h"
 #include "fleet/monitor.h"
 #include "images/images.h"
 
@@ -23,6 +24,7 @@ struct start {
 	struct spec spec;
 	struct container_facts facts; /* for hooks */
 	struct config_file_list configs;
+	struct device_node_list devices;
 	struct endpoint endpoint;
 	struct net_session *net; /* NULL: no network of its own */
 	struct seccomp_program *seccomp;

@@ -72,6 +72,13 @@ struct config_spec {
 	bool secret;
 };
 
+/* A device of the host that it may use. */
+struct device_spec {
+	const char *path;	 /* on the host: the node, or a link to it; looked up at every start */
+	const char *target;	 /* inside, below /dev; = path */
+	const char *permissions; /* some of "rwm"; "rw" */
+};
+
 struct dependency {
 	const char *name, *condition; /* "started" or "healthy" */
 };
@@ -140,6 +147,7 @@ struct instance_spec {
 	bool read_only;
 	bool ephemeral; /* what it writes into its root goes when it ends */
 	LIST_OF(struct config_spec) configs;
+	LIST_OF(struct device_spec) devices;
 
 	struct strings hosts;	    /* names of the site for the fleet's front servers; "*.x" covers what is below x */
 	bool front;		    /* it is a front server: gets the map of all `hosts` */
@@ -183,6 +191,9 @@ MUST_CHECK int profile_apply(struct arena *arena, const char *name, struct insta
 void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec);
 MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *doc, const struct json *node,
 	struct instance_spec *out, struct error *err);
+
+/* "/dev/fuse", "/dev/fuse:/dev/x", "/dev/fuse:/dev/x:rw" or "/dev/fuse:rw". ERROR_USAGE. */
+MUST_CHECK int device_parse(struct arena *arena, const char *text, struct device_spec *out, struct error *err);
 
 /* "192.168.1.50/24", or without a prefix length, which is 0 then. */
 MUST_CHECK int address_prefix_parse(const char *text, struct in_addr *address, unsigned *prefix, struct error *err);

@@ -427,6 +427,7 @@ static const struct {
 	{"hosts", NULL, check_hosts},
 	{"volumes", NULL, check_volumes},
 	{"configs", NULL, check_configs},
+	{"devices", NULL, check_devices},
 	{"healthcheck", NULL, check_health_kind},
 	{"healthcheck", "http", check_health_http},
 	{"healthcheck", "tcp", check_health_tcp},

@@ -402,6 +402,7 @@ static void encode_surroundings(struct encoder *encoder, const struct instance_s
 	encode_flag(encoder, "ephemeral", spec->ephemeral);
 	encode_configs(encoder, "configs", spec, false);
 	encode_configs(encoder, "secrets", spec, true);
+	encode_devices(encoder, spec);
 }
 
 static void encode_front(struct encoder *encoder, const struct instance_spec *spec)

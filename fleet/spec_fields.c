@@ -383,7 +383,7 @@ const struct field instance_fields[] = {
 	STRINGS("cap_drop", struct instance_spec, cap_drop, 0),
 	INTO_SPEC("security", decode_security),
 	NAMED_VALUES("sysctls", struct instance_spec, sysctls),
-	NOT_BUILT("devices"),
+	INTO_SPEC("devices", decode_devices),
 	OBJECT("hooks", struct instance_spec, hooks, spec_hooks_fields, 0),
 	NAMED_VALUES("labels", struct instance_spec, labels),
 	STRING("description", struct instance_spec, description, 0),

@@ -41,6 +41,11 @@ MUST_CHECK int check_health_interval(const struct instance_spec *spec, size_t *i
 MUST_CHECK int check_health_start_interval(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_health_timeout(const struct instance_spec *spec, size_t *index, struct error *err);
 
+/* --- spec_devices.c: the key `devices` ---------------------------------------------------------------------------- */
+
+void encode_devices(struct encoder *encoder, const struct instance_spec *spec);
+MUST_CHECK int check_devices(const struct instance_spec *spec, size_t *index, struct error *err);
+
 extern const struct field spec_hooks_fields[];
 
 /* For the rows of other tables of the fleet file. */

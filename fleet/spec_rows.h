@@ -68,4 +68,9 @@ MUST_CHECK int decode_tmpfs_list(
 MUST_CHECK int decode_configs(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 MUST_CHECK int decode_secrets(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 
+/* --- spec_devices.c ----------------------------------------------------------------------------------------------- */
+
+extern const struct value_shape decode_devices_shape;
+MUST_CHECK int decode_devices(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+
 #endif

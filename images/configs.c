@@ -48,13 +48,13 @@ static int config_write(int tmpfs, const char *name, const struct config_file *f
 }
 
 /* fspick(2): the super block of a mount, to be changed as a whole. */
-static int superblock_lock(int tmpfs, struct error *err)
+int superblock_lock(int tmpfs, struct error *err)
 {
 	auto_fd context = fspick(tmpfs, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
 
 	if (context < 0 || fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
 		fsconfig(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
-		return fail_errno(err, "make the configs' tmpfs read-only");
+		return fail_errno(err, "make a tmpfs read-only");
 	return 0;
 }
 

@@ -260,6 +260,17 @@ struct config_file {
 MUST_CHECK int configs_mount(const struct image_session *session, const struct config_file *files, size_t count,
 	int userns, uid_t id_base, struct root_parts *parts, struct error *err);
 
+/* A device of the host for the instance: a node of its own with these numbers, owned by the instance's root. Who may
+ * use it is for the control group's rules besides. */
+struct device_node {
+	const char *target; /* absolute, inside */
+	bool block;
+	uint32_t major, minor;
+	unsigned mode; /* permissions alone */
+};
+MUST_CHECK int device_nodes_mount(const struct image_session *session, const struct device_node *nodes, size_t count,
+	int userns, uid_t id_base, struct root_parts *parts, struct error *err);
+
 /* --- looking inside ----------------------------------------------------------------------------------------------- */
 
 /* "user", "user:group", "1000", "1000:1000" → ids; names are looked up in the /etc/passwd and /etc/group below root (by

@@ -12,6 +12,9 @@ MUST_CHECK int root_parts_adopt(
 struct layer_base;
 void root_parts_retire(struct root_parts *parts, struct layer_base *base);
 
+/* Makes the super block of a tmpfs read-only, whatever may be done to mounts of it later. In configs.c. */
+MUST_CHECK int superblock_lock(int tmpfs, struct error *err);
+
 /* The built-in image, not a pulled one and no plain directory. */
 bool root_is_host(const struct root_request *request);
 

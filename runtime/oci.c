@@ -392,7 +392,7 @@ int oci_spec_decode(
 	oci_label_mounts(arena, spec);
 	spec->process.keep_groups = keeps_groups(spec);
 	oci_process_fit(&spec->process, has_own_users(spec));
-	oci_add_default_devices(arena, &spec->limits);
+	device_rules_complete(arena, &spec->limits);
 	if (spec_check(spec, err) < 0)
 		return blame(err, "%s", doc->name);
 	return 0;

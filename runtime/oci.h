@@ -76,10 +76,6 @@ struct resource_numbers;
 MUST_CHECK int oci_update_convert(struct arena *arena, const struct resource_numbers *from, int64_t memory_now,
 	struct oci_update *out, struct error *err);
 
-/* What a container may use in any case, after the rules of its own: without it a list that begins with "nothing" (all
- * do) would leave it no /dev/null. */
-void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits);
-
 /* The option strings of mounts that we know, for features.json; NULL at the end. Some are known only to be refused. */
 /* Gives linux.mountLabel to the mounts that take a label. */
 void oci_label_mounts(struct arena *arena, struct spec *spec);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "runtime/oci_resources.h"
+#include "runtime/runtime.h"
 
 struct oci_device_rule {
 	bool allow;
@@ -78,7 +79,7 @@ static const struct cgroup_device_rule default_devices[] = {
 	{true, 'c', 136, -1, ANY_ACCESS},
 };
 
-void oci_add_default_devices(struct arena *arena, struct cgroup_limits *limits)
+void device_rules_complete(struct arena *arena, struct cgroup_limits *limits)
 {
 	size_t count = 0;
 	struct cgroup_device_rule *all = arena_new_array(

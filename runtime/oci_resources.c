@@ -366,7 +366,7 @@ int oci_update_decode(
 	files_finish(arena, &resources);
 	out->check_memory_first = resources.check_memory_first;
 	if (out->limits.devices.count)
-		oci_add_default_devices(arena, &out->limits);
+		device_rules_complete(arena, &out->limits);
 	return 0;
 }
 

@@ -147,6 +147,10 @@ bool kernel_labels_programs(void);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
 
+/* Puts rules of devices between "nothing" and what a container may use in any case: without that a list that begins with
+ * "nothing" (all do) would leave it no /dev/null. */
+void device_rules_complete(struct arena *arena, struct cgroup_limits *limits);
+
 /* Hooks of one kind, one after the other, with the container's state on their standard input; the first failure ends
  * it. pid: of the first process. */
 MUST_CHECK int container_hooks_run(const struct spec_hooks *hooks, const struct container_facts *facts,

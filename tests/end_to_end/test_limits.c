@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/process.h"
 #include "base/text.h"
@@ -290,4 +292,43 @@ TEST(limits, log_flood_is_bounded_and_the_server_goes_on, .fini = playground_res
 	WARREN_OK(&playground, "exec", "web", "sh", "-c", "echo behind the flood > /proc/1/fd/1");
 	instance_await_log(&playground, "web", "behind the flood");
 	cr_assert(log_bytes(&playground) <= LOG_BOUND && log_bytes(&playground) > LOG_BOUND / 3);
+}
+
+/* --- devices ------------------------------------------------------------------------------------------------------ */
+
+/* Numbers that no driver has: what the rules let through is then refused for want of one (ENXIO), the rest by the rules
+ * (EPERM), root inside or not. */
+#define DEVICE_MAJOR 240
+#define DEVICE_MINOR 77
+
+TEST(limits, devices_are_those_that_were_named_for_what_was_said, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	const char *path = arena_format(&playground.arena, "%s/node", playground.directory.path);
+	const char *device = arena_format(&playground.arena, "%s:/dev/v/one:r", path);
+
+	cr_assert(mknod(path, S_IFCHR | 0660, makedev(DEVICE_MAJOR, DEVICE_MINOR)) == 0);
+	auto_run run = WARREN(&playground, "run", "--name", "one", "--device", device, "host", "--", "sh", "-c",
+		"stat -c '%t:%T %u %a' /dev/v/one; cat /dev/v/one; echo x > /dev/v/one; echo x > /dev/null && echo "
+		"well");
+	cr_assert(strstr(run.out, "f0:4d 0 440\n") && strstr(run.out, "well\n"), "%s%s", run.out, run.err);
+	cr_assert(strstr(run.err, "/dev/v/one: No such device or address"), "%s", run.err);
+	cr_assert(strstr(run.err, "/dev/v/one: Operation not permitted"), "%s", run.err);
+
+	auto_run audit = WARREN(&playground, "audit", "one");
+	cr_assert(strstr(audit.out, "5.18") && strstr(audit.out, "on /dev/v/one (r)"), "%s", audit.out);
+}
+
+TEST(limits, what_is_no_device_is_refused_and_nothing_is_left, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	auto_run directory = WARREN(&playground, "run", "--device", "/etc:/dev/etc", "host", "--", "true");
+	auto_run missing = WARREN(&playground, "run", "--device", "/dev/nonesuch", "host", "--", "true");
+	auto_run list = WARREN(&playground, "list", "-q");
+
+	cr_assert(directory.status == 125 && strstr(directory.err, "/etc: it is no device but a directory"), "%s",
+		directory.err);
+	cr_assert(
+		missing.status == 125 && strstr(missing.err, "device /dev/nonesuch: No such file"), "%s", missing.err);
+	cr_assert_str_empty(list.out);
 }

@@ -50,6 +50,7 @@ static const char everything[] =
 	"\"max_files\": 1}, \"cap_add\": [\"NET_RAW\"], \"cap_drop\": [\"ALL\"], \"security\": {\"seccomp\": "
 	"\"unconfined\","
 	"\"no_new_privileges\": false}, \"sysctls\": {\"net.core.somaxconn\": 5}, \"labels\": {\"a\": \"\"},"
+	"\"devices\": [\"/dev/fuse\", \"/dev/kvm:/dev/v/k:r\"],"
 	"\"description\": \"d\", \"protect\": true}}}";
 
 TEST(spec_encode, gives_back_everything_it_wrote)
@@ -68,6 +69,8 @@ TEST(spec_encode, gives_back_everything_it_wrote)
 	auto_free char *same = encoded(&again);
 	cr_assert_str_eq(text, same);
 	cr_assert(again.terminal && again.interactive && again.remove && again.index == 2 && again.protect);
+	cr_assert(again.devices.count == 2 && !strcmp(again.devices.items[0].permissions, "rw") &&
+		  !strcmp(again.devices.items[1].target, "/dev/v/k"));
 	cr_assert(again.ephemeral && again.resources.disk_bytes.value == INT64_C(3) << 30);
 	cr_assert(again.restart.max_delay_ms == 120000 && again.stop_grace_ms == 60001);
 	cr_assert(again.volumes.count == 3 && again.volumes.items[2].type == VOLUME_TMPFS &&
