@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mount.h"
+#include "base/mountinfo.h"
 #include "base/path.h"
 #include "images/credentials.h"
 
@@ -244,47 +245,37 @@ int empty_directory_open(int store, struct error *err)
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
-/* One line of mountinfo, proc_pid_mountinfo(5): the type is the first word after " - ". */
-static bool mountinfo_type(const char *line, unsigned device_major, unsigned device_minor, char buffer[64])
-{
-	unsigned line_major, line_minor;
-	const char *rest = strstr(line, " - ");
+/* By mount id, since btrfs shows another device number than stat(2); by device number where the mount is not in our
+ * table: a detached clone has the file system of an attached mount. statx(2): STATX_MNT_ID since 5.8. */
+struct name_search {
+	uint64_t id;
+	char device[24];
+	char *name;
+	size_t size;
+};
 
-	if (!rest || sscanf(line, "%*u %*u %u:%u", &line_major, &line_minor) != 2)
-		return false;
-	if (line_major != device_major || line_minor != device_minor)
-		return false;
-	return sscanf(rest + 3, "%63s", buffer) == 1;
-}
-
-/* By mount id where there is one line for it, since btrfs shows another device number than stat(2): statx(2)
- * STATX_MNT_ID since 5.8. */
-static bool mountinfo_is_id(const char *line, uint64_t id)
+static bool name_look(void *context, const struct mountinfo *mount)
 {
-	return strtoull(line, NULL, 10) == id;
+	struct name_search *search = context;
+	bool is_it = mount->id == search->id;
+
+	if (is_it || !strcmp(mount->device, search->device))
+		snprintf(search->name, search->size, "%s", mount->type);
+	return !is_it;
 }
 
 const char *filesystem_name(int fd, char buffer[64])
 {
+	struct name_search search = {.name = buffer, .size = 64};
 	struct statx about;
-	auto_free char *line = NULL;
-	size_t size = 0;
-	FILE *table;
+	struct error ignored;
 
 	strcpy(buffer, "?");
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &about) < 0)
 		return buffer;
-	table = fopen("/proc/self/mountinfo", "re");
-	if (!table)
+	search.id = about.stx_mnt_id;
+	snprintf(search.device, sizeof(search.device), "%u:%u", about.stx_dev_major, about.stx_dev_minor);
+	if (mountinfo_each(AT_FDCWD, name_look, &search, &ignored) < 0)
 		return buffer;
-	while (getline(&line, &size, table) > 0) {
-		unsigned major_wanted = about.stx_dev_major, minor_wanted = about.stx_dev_minor;
-
-		if (mountinfo_is_id(line, about.stx_mnt_id))
-			sscanf(line, "%*u %*u %u:%u", &major_wanted, &minor_wanted);
-		if (mountinfo_type(line, major_wanted, minor_wanted, buffer))
-			break;
-	}
-	fclose(table);
 	return buffer;
 }
