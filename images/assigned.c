@@ -38,6 +38,7 @@ static const struct field assigned_fields[] = {
 	STRING("manifest", struct image_config, manifest_digest, 0),
 	STRING("config", struct image_config, config_digest, 0),
 	STRINGS("layers", struct image_config, layers, 0),
+	STRINGS("hiddenLayers", struct image_config, hidden_layers, 0),
 	STRINGS("entrypoint", struct image_config, entrypoint, 0),
 	STRINGS("command", struct image_config, command, 0),
 	PAIRS("environment", struct image_config, environment, 0),
@@ -68,7 +69,7 @@ int assigned_read(struct arena *arena, int dir, const char *file, struct image_c
 		return -1;
 	if (out->pending_layer && layer_key_check(out->pending_layer, err) < 0)
 		return -1;
-	return layers_check(&out->layers, err);
+	return layers_check(&out->layers, err) < 0 || layers_check(&out->hidden_layers, err) < 0 ? -1 : 0;
 }
 
 int assigned_put(int dir, const char *file, const struct image_config *config, struct error *err)
@@ -76,15 +77,21 @@ int assigned_put(int dir, const char *file, const struct image_config *config, s
 	return record_file_write(dir, file, assigned_fields, config, err);
 }
 
+static int layers_exist(const struct store *store, const struct strings *layers, struct error *err)
+{
+	for (size_t i = 0; i < layers->count; i++)
+		if (!layer_exists(store, layers->items[i]))
+			return fail(err, ERROR_MISSING, "the layer %s is not in the store", layers->items[i]);
+	return 0;
+}
+
 int assigned_write(const struct store *store, int instance, const struct image_config *config, struct error *err)
 {
 	auto_fd lock = store_lock(store, STORE_SHARED, err);
 
-	if (lock < 0)
+	if (lock < 0 || layers_exist(store, &config->layers, err) < 0 ||
+		layers_exist(store, &config->hidden_layers, err) < 0)
 		return -1;
-	for (size_t i = 0; i < config->layers.count; i++)
-		if (!layer_exists(store, config->layers.items[i]))
-			return fail(err, ERROR_MISSING, "the layer %s is not in the store", config->layers.items[i]);
 	return assigned_put(instance, ASSIGNED, config, err);
 }
 
@@ -207,7 +214,8 @@ int image_config_read(const struct store *store, const struct image_record *reco
 		.manifest_digest = record->manifest_digest,
 		.config_digest = record->config_digest};
 	for (size_t i = record->layers.count; i > 0; i--)
-		strings_add(arena, &out->layers, record->layers.items[i - 1]);
+		strings_add(
+			arena, i > record->hidden ? &out->layers : &out->hidden_layers, record->layers.items[i - 1]);
 	if (blob_read(store, record->config_digest, arena, &bytes, &length, err) < 0 ||
 		image_details_decode(arena, record->config_digest, bytes, length, &details, err) < 0 ||
 		details_take(arena, &details, owner, out, err) < 0)

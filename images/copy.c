@@ -17,30 +17,17 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "images/first_names.h"
 
 #define DEPTH_MAX 200	    /* two descriptors for each level */
 #define ENTRIES_MAX 1048576 /* of one directory */
 #define ATTRIBUTE_MAX (64 << 10)
 
-/* A file with several names, by its first one in the copy. */
-struct first_name {
-	ino_t inode;
-	const char *path;
-};
-
 struct copy {
 	int root; /* of the copy */
 	dev_t device;
-	struct arena arena;
-	struct first_name *linked;
-	size_t linked_count, linked_room;
+	struct first_names linked; /* the paths are those in the copy */
 };
-
-static void copy_drop(struct copy *copy)
-{
-	memory_drop(&copy->linked);
-	arena_drop(&copy->arena);
-}
 
 /* --- attributes --------------------------------------------------------------------------------------------------- */
 
@@ -159,26 +146,6 @@ static int file_copy(int dir, const char *name, int into, const struct stat *abo
 
 /* --- hard links --------------------------------------------------------------------------------------------------- */
 
-static const char *first_name_find(const struct copy *copy, ino_t inode)
-{
-	for (size_t i = 0; i < copy->linked_count; i++)
-		if (copy->linked[i].inode == inode)
-			return copy->linked[i].path;
-	return NULL;
-}
-
-static void first_name_add(struct copy *copy, ino_t inode, const char *path)
-{
-	if (copy->linked_count == copy->linked_room) {
-		copy->linked_room = copy->linked_room ? copy->linked_room * 2 : 64;
-		copy->linked = reallocarray(copy->linked, copy->linked_room, sizeof(*copy->linked));
-		if (!copy->linked)
-			memory_exhausted();
-	}
-	copy->linked[copy->linked_count++] =
-		(struct first_name){.inode = inode, .path = arena_string(&copy->arena, path)};
-}
-
 /* 1: made as one more name of a file that is there already. The way to that leads through directories that we made. */
 static int link_again(
 	struct copy *copy, int into, const char *name, const struct stat *about, const char *path, struct error *err)
@@ -187,11 +154,9 @@ static int link_again(
 
 	if (about->st_nlink < 2 || S_ISDIR(about->st_mode))
 		return 0;
-	first = first_name_find(copy, about->st_ino);
-	if (!first) {
-		first_name_add(copy, about->st_ino, path);
+	first = first_name_see(&copy->linked, about->st_dev, about->st_ino, path);
+	if (!first)
 		return 0;
-	}
 	return linkat(copy->root, first, into, name, 0) < 0 ? fail_errno(err, "link it to %s", first) : 1;
 }
 
@@ -288,13 +253,14 @@ static int level_copy(struct copy *copy, int from, int into, const char *path, u
 
 int tree_copy(int from, int into, struct error *err)
 {
-	AUTO(copy_drop) struct copy copy = {.root = into};
+	struct copy copy = {.root = into};
 	struct stat about;
+	int result;
 
 	if (fstat(from, &about) < 0)
 		return fail_errno(err, "stat what is to be copied");
 	copy.device = about.st_dev;
-	if (level_copy(&copy, from, into, "", 0, err) < 0)
-		return -1;
-	return facts_copy(from, into, &about, err);
+	result = level_copy(&copy, from, into, "", 0, err);
+	first_names_drop(&copy.linked);
+	return result < 0 ? -1 : facts_copy(from, into, &about, err);
 }

@@ -59,6 +59,8 @@ struct image_config {
 	/* Keys in the store, the uppermost first: of the instance's snapshots, then of its image. Below them, for
 	 * `host` and a plain directory, lies that. */
 	struct strings layers;
+	/* Of its image, too, below one that hides them all: not mounted, and kept for a commit. */
+	struct strings hidden_layers;
 	/* What becomes of the upper layer with this inode, which is not the instance's any more: the layer of that key,
 	 * or NULL: nothing. 0: nothing is pending. */
 	uint64_t pending_inode;

@@ -1,9 +1,11 @@
 /* Layers of the store: asking for them, putting them there.
  *
  * The record goes first, so that a layer never lacks it; a record without a layer means nothing and is swept. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -26,6 +28,16 @@ static const struct field meta_fields[] = {
 void layer_key(const char *digest, char key[LAYER_KEY_MAX])
 {
 	snprintf(key, LAYER_KEY_MAX, "%s", digest_hex(digest));
+}
+
+bool layer_directory_is_opaque(int directory)
+{
+	int saved = errno;
+	char value = '\0';
+	bool is = fgetxattr(directory, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+
+	errno = saved;
+	return is;
 }
 
 bool layer_exists(const struct store *store, const char *key)

@@ -22,6 +22,7 @@ static const struct field record_fields[] = {
 	STRING("index", struct image_record, index_digest, 0),
 	STRING("platform", struct image_record, platform, 0),
 	STRINGS("layers", struct image_record, layers, REQUIRED),
+	UINT64("hidden", struct image_record, hidden, 0),
 	INTEGER("pulledMs", struct image_record, pulled_ms, 0, INT64_MAX, 0),
 	UINT64("compressedBytes", struct image_record, compressed_bytes, 0),
 	STRING("source", struct image_record, source, 0),
@@ -61,6 +62,9 @@ static int record_check(const struct image_record *record, struct error *err)
 	for (size_t i = 0; i < record->layers.count; i++)
 		if (layer_key_check(record->layers.items[i], err) < 0)
 			return -1;
+	if (record->hidden >= record->layers.count)
+		return fail(err, ERROR_USAGE, "an image of %zu layers of which %llu are hidden", record->layers.count,
+			(unsigned long long)record->hidden);
 	return 0;
 }
 
@@ -89,6 +93,20 @@ static int parts_missing(const struct store *store, const struct image_record *r
 	return 0;
 }
 
+/* All layers below the topmost one that is opaque at its top. Found out here once, not at each start. */
+static int hidden_count(const struct store *store, const struct image_record *record, uint64_t *out, struct error *err)
+{
+	for (*out = record->layers.count - 1; *out; --*out) {
+		auto_fd layer = layer_open(store, record->layers.items[*out], err);
+
+		if (layer < 0)
+			return -1;
+		if (layer_directory_is_opaque(layer))
+			break;
+	}
+	return 0;
+}
+
 /* Whoever removes the last tag removes the directory, with the store's lock held exclusively, as we hold it shared. */
 static int record_put(
 	const struct store *store, const struct name_place *place, const struct image_record *record, struct error *err)
@@ -104,13 +122,15 @@ int image_set(const struct staging *staging, const struct reference *name, const
 	struct error *err)
 {
 	const struct store *store = staging->store;
+	struct image_record complete = *record;
 	struct name_place place;
 	auto_fd lock = -1;
 
 	if (record_check(record, err) < 0 || name_place_find(name, &place, err) < 0)
 		return blame(err, "name the image %s", record->name);
 	lock = store_lock(store, STORE_SHARED, err);
-	if (lock < 0 || parts_missing(store, record, err) < 0 || record_put(store, &place, record, err) < 0)
+	if (lock < 0 || parts_missing(store, record, err) < 0 ||
+		hidden_count(store, record, &complete.hidden, err) < 0 || record_put(store, &place, &complete, err) < 0)
 		return blame(err, "name the image %s", record->name);
 	return 0;
 }

@@ -59,6 +59,8 @@ static int holder_mark(
 	(void)instance, (void)snapshot;
 	for (size_t i = 0; i < image->layers.count; i++)
 		path_set_add(&sweep->arena, &sweep->layers, image->layers.items[i]);
+	for (size_t i = 0; i < image->hidden_layers.count; i++)
+		path_set_add(&sweep->arena, &sweep->layers, image->hidden_layers.items[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
 		if (digests[i] && digest_check("digest", digests[i], err) < 0)
 			return -1;

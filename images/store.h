@@ -119,6 +119,9 @@ MUST_CHECK int partial_note_get(
  * layer_keep(). Another was faster: fine, ours stays in the staging directory. After store_sync(). */
 MUST_CHECK int layer_commit(const struct staging *staging, const char *entry, const char *key,
 	const struct layer_meta *meta, struct error *err);
+/* Whether the directory of a layer, opened for reading, hides what the layers below have there. At a layer's top it
+ * hides these layers altogether: overlayfs does not look at the mark there, so they are not mounted. */
+bool layer_directory_is_opaque(int directory);
 /* A layer's directory, O_RDONLY. ERROR_MISSING. */
 MUST_CHECK int layer_open(const struct store *store, const char *key, struct error *err);
 MUST_CHECK int layer_meta_read(
@@ -149,6 +152,7 @@ struct image_record {
 	const char *index_digest; /* of the index it was chosen from, or NULL */
 	const char *platform;	  /* "linux/amd64", "linux/arm/v7" */
 	struct strings layers;	  /* keys, the lowest first; not empty */
+	uint64_t hidden;	  /* so many of the lowest show nowhere; image_set() finds out */
 	int64_t pulled_ms;	  /* clock_real_ms() */
 	uint64_t compressed_bytes;
 	const char *source; /* "registry", "oci", "docker-archive", "tarball", "directory", "commit" */

@@ -24,14 +24,14 @@ static int opaque_note(struct extract *extract, const char *path, size_t length)
 	return 1;
 }
 
-/* The directory is made when it is missing: then it is an implied one. */
+/* The directory is made when it is missing: then it is an implied one. At the top it is the layer itself, which hides
+ * all layers below it. */
 static int opaque_mark(struct extract *extract, const char *path, struct error *err)
 {
 	const char *slash = strrchr(path, '/'), *name;
 
 	if (!slash)
-		return fail(
-			err, ERROR_USAGE, "hides everything below this layer, which an overlay cannot do at its root");
+		return opaque_note(extract, path, 0);
 	if (extract_parent(extract, path, &name, err) < 0)
 		return -1;
 	return opaque_note(extract, path, (size_t)(slash - path));

@@ -331,14 +331,15 @@ static int diff_id_check(const struct layer_unpack *unpack, const struct unpack_
 	return 0;
 }
 
-/* Inside the directory whatever is in it: it may have been filled by somebody who had taken over the extractor. */
+/* Inside the directory whatever is in it: it may have been filled by somebody who had taken over the extractor. "" is
+ * the directory itself. */
 static int opaque_set(int directory, const char *path, struct error *err)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
-	auto_fd fd = path_openat2(directory, path, &how);
+	auto_fd fd = path_openat2(directory, *path ? path : ".", &how);
 
 	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
 		return fail_errno(err, "mark %.200s as opaque", path);
@@ -351,7 +352,7 @@ static int list_item(int directory, struct arena *arena, struct strings *implied
 	const char *path = item + 1;
 	struct error reason;
 
-	if (*item == UNPACK_OPAQUE && *path) {
+	if (*item == UNPACK_OPAQUE) {
 		if (opaque_set(directory, path, &reason) == 0)
 			return 0;
 		if (reason.errnum == ENOENT || reason.errnum == ENOTDIR)

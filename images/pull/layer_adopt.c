@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "images/pull/layer.h"
+#include "images/store.h"
 
 static int directory_open(int root, const char *path, uint64_t resolve)
 {
@@ -41,15 +42,15 @@ static void path_of(int root, int directory, char out[PATH_MAX])
 	memcpy(out, here + top_length + 1, (size_t)(here_length - top_length));
 }
 
-/* The topmost of the lower layers that has it. Something else in its place, a whiteout too, hides what is further down:
- * -1 with errno. */
+/* The topmost of the lower layers that has it. Something else in its place, a whiteout too, hides what is further down,
+ * as does a layer that is opaque at its top: -1 with errno. */
 static int lower_open(const int *lower, size_t count, const char *path)
 {
 	errno = ENOENT;
 	while (count-- && errno == ENOENT) {
 		int fd = directory_open(lower[count], path, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
-		if (fd >= 0)
+		if (fd >= 0 || layer_directory_is_opaque(lower[count]))
 			return fd;
 	}
 	return -1;
@@ -88,6 +89,8 @@ static int directory_adopt(int directory, const char *path, const int *lower, si
 
 int layer_adopt(int directory, const struct strings *implied, const int *lower, size_t count, struct error *err)
 {
+	if (layer_directory_is_opaque(directory))
+		count = 0;
 	for (size_t i = 0; i < implied->count; i++)
 		if (directory_adopt(directory, implied->items[i], lower, count, err) < 0)
 			return -1;

@@ -12,21 +12,17 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "images/first_names.h"
 #include "images/pull/content.h"
 #include "images/pull/described.h"
 #include "images/pull/extract.h"
 #include "images/pull/files.h"
 #include "images/pull/tar_write.h"
+#include "images/store.h"
 
 #define NAMES_MAX 1000000
 #define VALUE_MAX (64 << 10)
 #define LIST_MAX (64 << 10)
-
-struct hard_link {
-	ino_t inode;
-	dev_t device;
-	const char *path;
-};
 
 /* Directories that are one, the topmost first. */
 struct stack {
@@ -36,9 +32,7 @@ struct stack {
 
 struct writer {
 	const struct tar_write *how;
-	struct arena arena; /* of names of hard links */
-	struct hard_link *links;
-	size_t link_count, link_room;
+	struct first_names links; /* hard links */
 	unsigned depth;
 };
 
@@ -98,26 +92,6 @@ NOT_INLINED static int attributes_add(int fd, struct text *pax, struct error *er
 	return 0;
 }
 
-/* The path under which this inode was written before, or NULL; then this is the first. */
-static const char *link_find(struct writer *writer, const struct stat *status, const char *path)
-{
-	for (size_t i = 0; i < writer->link_count; i++)
-		if (writer->links[i].inode == status->st_ino && writer->links[i].device == status->st_dev)
-			return writer->links[i].path;
-	if (writer->link_count == writer->link_room) {
-		size_t room = writer->link_room ? writer->link_room * 2 : 64;
-		void *grown = reallocarray(writer->links, room, sizeof(*writer->links));
-
-		if (!grown)
-			memory_exhausted();
-		writer->links = grown;
-		writer->link_room = room;
-	}
-	writer->links[writer->link_count++] = (struct hard_link){
-		.inode = status->st_ino, .device = status->st_dev, .path = arena_string(&writer->arena, path)};
-	return NULL;
-}
-
 static int regular_write(struct writer *writer, int dir, const char *name, struct described *entry, struct error *err)
 {
 	struct sink *sink = writer->how->sink;
@@ -125,7 +99,7 @@ static int regular_write(struct writer *writer, int dir, const char *name, struc
 
 	entry->type = '0';
 	if (entry->status.st_nlink > 1)
-		entry->link = link_find(writer, &entry->status, entry->path);
+		entry->link = first_name_see(&writer->links, entry->status.st_dev, entry->status.st_ino, entry->path);
 	if (entry->link) {
 		entry->type = '1';
 		return described_write(sink, entry, err);
@@ -190,13 +164,6 @@ static int special_write(struct writer *writer, const char *name, struct describ
 
 /* ---- directories ---- */
 
-static bool is_opaque(int directory)
-{
-	char value = '\0';
-
-	return fgetxattr(directory, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
-}
-
 /* The directories that are this one: from the first that has it down to an opaque one or something else of that name.
  */
 static int stack_open(const struct stack *above, size_t first, const char *name, struct stack *out, struct error *err)
@@ -214,7 +181,7 @@ static int stack_open(const struct stack *above, size_t first, const char *name,
 		if (fd < 0)
 			return fail_errno(err, "open directory %s", name);
 		out->dirs[out->count++] = fd;
-		if (is_opaque(fd))
+		if (layer_directory_is_opaque(fd))
 			return 0;
 	}
 	return 0;
@@ -235,7 +202,7 @@ static int directory_write(
 	entry->type = '5';
 	if (attributes_add(stack->dirs[0], &entry->pax, err) < 0 || described_write(writer->how->sink, entry, err) < 0)
 		return -1;
-	if (writer->how->layer && *inner && is_opaque(stack->dirs[0])) {
+	if (writer->how->layer && layer_directory_is_opaque(stack->dirs[0])) {
 		auto_free char *mark = text_format("%s.wh..wh..opq", inner);
 
 		if (tar_write_file(writer->how->sink, mark, "", 0, err) < 0)
@@ -352,8 +319,10 @@ int tar_write_tree(const struct tar_write *how, const int *directories, size_t c
 
 	if (fstat(directories[0], &top.status) < 0)
 		return fail_errno(err, "look at a tree");
+	for (size_t i = 0; i + 1 < stack.count; i++)
+		if (layer_directory_is_opaque(directories[i]))
+			stack.count = i + 1;
 	result = directory_write(&writer, &stack, &top, "", err);
-	arena_drop(&writer.arena);
-	free(writer.links);
+	first_names_drop(&writer.links);
 	return result < 0 ? -1 : tar_write_end(how->sink, err);
 }

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "images/collection.h"
 #include "images/root.h"
 #include "support_inside.h"
 #include "support_store.h"
@@ -162,6 +163,43 @@ TEST(assigned, a_read_only_root_of_an_image_cannot_be_written)
 	probe(&pulled, writing_is_refused, NULL);
 }
 
+static void only_the_upper_two(const void *unused)
+{
+	(void)unused;
+	INSIDE(access("/file-1", F_OK) < 0 && errno == ENOENT);
+	INSIDE(access("/file-2", F_OK) < 0 && errno == ENOENT);
+	INSIDE(access("/file-3", F_OK) == 0);
+	INSIDE(access("/file-4", F_OK) == 0);
+}
+
+TEST(assigned, a_layer_that_is_opaque_at_its_top_hides_all_below_it)
+{
+	NEEDS_ROOT();
+	AUTO(pulled_drop) struct pulled pulled;
+	struct error err;
+
+	pulled_open(&pulled);
+	auto_fd third = depot_layer_begin(&pulled.depot, 3);
+	file_put(third, "file-3", 0, "3");
+	cr_assert_eq(fsetxattr(third, "trusted.overlay.opaque", "y", 1, 0), 0);
+	depot_layer_end(&pulled.depot, 3);
+	depot_image(&pulled.depot, "site:1", 1, 4);
+	root_make(&pulled, "site:1");
+	cr_assert_eq(pulled.config.layers.count, 2);
+	cr_assert_eq(pulled.config.hidden_layers.count, 2);
+	probe(&pulled, only_the_upper_two, NULL);
+
+	/* What is hidden is needed again for an image that is made of this one. */
+	const struct prune_options options = {0};
+	struct prune_result result;
+	ASSERT_OK(image_untag(pulled.place.session.store, "site:1", &err));
+	staging_drop(&pulled.depot.staging);
+	ASSERT_OK(staging_make(&pulled.depot.store, &pulled.depot.staging, &err));
+	ASSERT_OK(images_prune(pulled.place.session.store, &options, &result, &err));
+	cr_assert_eq(result.layers, 0);
+	fd_drop(&third);
+}
+
 static void sees_all_layers(const void *argument)
 {
 	const unsigned *count = argument;
@@ -175,18 +213,18 @@ static void sees_all_layers(const void *argument)
 	file_put(AT_FDCWD, "/new", 0, "x");
 }
 
-/* 100 do not fit into one string of fsconfig(2), the way of older kernels. */
+/* 100 do not fit into one string of fsconfig(2), the way of older kernels; 480 are the most that an image may have. */
 TEST(assigned, a_root_has_as_many_layers_as_its_image)
 {
 	NEEDS_ROOT();
 	AUTO(pulled_drop) struct pulled pulled;
-	static const unsigned counts[] = {1, 2, 8, 100};
+	static const unsigned counts[] = {1, 2, 8, 130, 480};
 	struct error err;
 
 	pulled_open(&pulled);
 	image_make(&pulled);
 	root_make(&pulled, "site:1");
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 480; i++) {
 		auto_free char *key = text_format("private-%u", i), *file = text_format("private-%u/layer-%u", i, i);
 
 		cr_assert_eq(mkdirat(pulled.depot.store.layers, key, 0755), 0);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "images/pull/digest.h"
 #include "images/pull/verify.h"
 #include "tests/pull/support_shop.h"
 #include "tests/test.h"
@@ -47,6 +48,65 @@ TEST(export, a_root_has_what_its_layers_make_together)
 	cr_assert(fstatat(layer, "srv/old", &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT);
 	cr_assert(fstatat(layer, "srv", &status, 0) == 0 && status.st_mode == (S_IFDIR | 0750) && status.st_uid == 5);
 	fd_drop(&layer);
+	shop_close(&shop);
+}
+
+/* Two layers of which the second hides the first, as an archive of images. */
+static void hiding_archive(struct text *out)
+{
+	struct text first AUTO(text_drop) = {0}, second AUTO(text_drop) = {0}, config AUTO(text_drop) = {0};
+	char a[REFERENCE_DIGEST_SIZE], b[REFERENCE_DIGEST_SIZE];
+	struct error err;
+
+	ADD(&first, .name = "old", .content = "old");
+	archive_end(&first);
+	ADD(&second, .name = "new", .content = "new");
+	ADD(&second, .name = ".wh..wh..opq");
+	archive_end(&second);
+	ASSERT_OK(digest_of(first.data, first.length, a, &err));
+	ASSERT_OK(digest_of(second.data, second.length, b, &err));
+	text_appendf(&config,
+		"{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{},"
+		"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\",\"%s\"]}}",
+		a, b);
+	ADD(out, .name = "c.json", .content = config.data);
+	ADD(out, .name = "1.tar", .content = first.data, .length = first.length);
+	ADD(out, .name = "2.tar", .content = second.data, .length = second.length);
+	ADD(out, .name = "manifest.json",
+		.content = "[{\"Config\":\"c.json\",\"RepoTags\":[\"web:3\"],\"Layers\":[\"1.tar\",\"2.tar\"]}]");
+	archive_end(out);
+}
+
+TEST(export, a_layer_that_hides_all_below_it_does_so_again_where_it_comes)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct image_record web;
+	struct shop shop;
+	struct error err;
+
+	NEEDS_ROOT();
+	shop_open(&shop);
+	hiding_archive(&archive);
+	shop_put(&shop, "web.tar", &archive);
+	ASSERT_OK(shop_install(&shop, "", "web.tar", "web:3", &err));
+	web = shop_find(&shop, "web:3");
+	cr_assert(web.layers.count == 2 && web.hidden == 1, "%zu", (size_t)web.hidden);
+
+	auto_fd root = out_open(&shop, "root.tar");
+	ASSERT_OK(export_image_root(&shop.store, &web, root, &err));
+	ASSERT_OK(shop_install(&shop, "tar:", "root.tar", "flat", &err));
+	auto_fd layer = layer_open(&shop.store, shop_find(&shop, "flat").layers.items[0], &err);
+	cr_assert(faccessat(layer, "new", F_OK, 0) == 0 && faccessat(layer, "old", F_OK, 0) < 0);
+	cr_assert(!layer_directory_is_opaque(layer), "a root tarball has nothing to hide");
+
+	auto_fd oci = out_open(&shop, "oci.tar");
+	ASSERT_OK(export_oci_archive(&shop.store, &web, "3", oci, &err));
+	ASSERT_OK(shop_install(&shop, "", "oci.tar", "again", &err));
+	web = shop_find(&shop, "again");
+	cr_assert(web.layers.count == 2 && web.hidden == 1);
+	fd_drop(&layer);
+	fd_drop(&oci);
+	fd_drop(&root);
 	shop_close(&shop);
 }
 

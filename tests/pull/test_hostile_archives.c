@@ -43,7 +43,6 @@ static const struct refused refused[] = {
 	{"a whiteout of .", {{.name = ".wh.."}}, "a whiteout of nothing"},
 	{"a whiteout of ..", {{.name = "d/.wh..."}}, "a whiteout of nothing"},
 	{"something below a whiteout", {{.name = ".wh.x/y"}}, "below a whiteout"},
-	{"the root made opaque", {{.name = ".wh..wh..opq"}}, "at its root"},
 	{"a name of 256 bytes",
 		{{.name = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
 			  "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"

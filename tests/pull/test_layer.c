@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "images/pull/content.h"
 #include "images/pull/digest.h"
+#include "images/store.h"
 #include "tests/pull/support_layer.h"
 #include "tests/test.h"
 
@@ -145,6 +146,23 @@ TEST(layer, a_whiteout_and_an_opaque_directory_become_the_marks_of_overlayfs)
 	world_drop(&world);
 }
 
+TEST(layer, one_that_is_opaque_at_its_top_has_the_mark_there)
+{
+	struct text archive AUTO(text_drop) = {0};
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = "./.wh..wh..opq");
+	ADD(&archive, .name = "new", .content = "only");
+	archive_end(&archive);
+	ASSERT_OK(world_unpack(&world, &archive, NULL, &err));
+	cr_assert(layer_directory_is_opaque(world.layer) && world.result.overlay_marks);
+	cr_assert_str_eq(world_text(&world, "new"), "only");
+	world_drop(&world);
+}
+
 TEST(layer, directories_that_no_entry_names_take_their_look_from_below)
 {
 	struct text archive AUTO(text_drop) = {0};
@@ -171,6 +189,20 @@ TEST(layer, directories_that_no_entry_names_take_their_look_from_below)
 	cr_assert(status.st_mode == (S_IFDIR | 0750) && status.st_uid == 7 && status.st_gid == 8);
 	status = world_stat(&world, "srv/data");
 	cr_assert(status.st_mode == (S_IFDIR | 0755) && status.st_uid == 0);
+
+	/* Not from a layer that another one hides altogether, nor from any if this one hides them all. */
+	auto_fd srv = openat(world.layer, "srv", O_RDONLY | O_CLOEXEC);
+	int above = world.scratch, both[] = {lower, above};
+	for (int *opaque = (int[]){above, world.layer, -1}; *opaque >= 0; opaque++) {
+		cr_assert(fchmod(srv, 0755) == 0);
+		cr_assert(fsetxattr(*opaque, "trusted.overlay.opaque", "y", 1, 0) == 0);
+		ASSERT_OK(layer_adopt(world.layer, &world.result.implied, both, 2, &err));
+		cr_assert(world_stat(&world, "srv").st_mode == (S_IFDIR | 0755));
+		cr_assert(fremovexattr(*opaque, "trusted.overlay.opaque") == 0);
+	}
+	ASSERT_OK(layer_adopt(world.layer, &world.result.implied, both, 2, &err));
+	cr_assert(world_stat(&world, "srv").st_mode == (S_IFDIR | 0750));
+	fd_drop(&srv);
 	cr_assert(unlinkat(world.scratch, "lower/srv", AT_REMOVEDIR) == 0);
 	cr_assert(unlinkat(world.scratch, "lower", AT_REMOVEDIR) == 0);
 	fd_drop(&lower);
