@@ -64,10 +64,8 @@ static void capabilities_encode(struct encoder *encoder)
 static void mount_options_encode(struct encoder *encoder)
 {
 	encode_array_begin(encoder, "mountOptions");
-	for (size_t i = 0; oci_mount_option_name(i); i++) {
-		if (oci_mount_option_is_honoured(i))
-			encode_string(encoder, NULL, oci_mount_option_name(i));
-	}
+	for (size_t i = 0; oci_mount_option_name(i); i++)
+		encode_string(encoder, NULL, oci_mount_option_name(i));
 	encode_array_end(encoder);
 }
 

@@ -84,7 +84,7 @@ static int clone_change(int mount, const struct spec_mount *spec, struct error *
 		.propagation = share || !spec->propagation ? MS_PRIVATE : spec->propagation,
 	};
 	struct mount_attr top = {
-		.attr_set = spec->attr_set,
+		.attr_set = spec->attr_set & ~(spec->late_read_only ? (uint64_t)MOUNT_ATTR_RDONLY : 0),
 		.attr_clr = spec->attr_clear,
 		.propagation = share ? spec->propagation : 0,
 	};
@@ -122,6 +122,7 @@ static int clone_prepare(struct mount_item *item, const char *path, bool recursi
 	struct stat status;
 
 	item->how = MOUNT_CLONE;
+	item->late_read_only = item->spec->late_read_only;
 	item->mount = open_tree(AT_FDCWD, path, flags);
 	if (item->mount < 0 || fstat(item->mount, &status) < 0)
 		return fail_errno(err, "mount: %s on %s", path, item->spec->destination);
@@ -178,7 +179,7 @@ static int item_prepare(struct arena *arena, const struct spec *spec, const stru
 	options_prepare(arena, item);
 	if (text_equal(type, "cgroup") || text_equal(type, "cgroup2"))
 		cgroup_prepare(mounts, item);
-	if (text_equal(type, "tmpfs"))
+	if (text_equal(type, "tmpfs") || item->spec->late_read_only)
 		item->late_read_only = item->attr & MOUNT_ATTR_RDONLY;
 	if (item->late_read_only)
 		item->attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;

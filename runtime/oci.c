@@ -476,19 +476,14 @@ static bool mounts_have(const struct spec_mount *mounts, size_t count, const cha
 static int mounts_merge(const struct decoder *decoder, const struct json *node, void *member, struct error *err)
 {
 	struct spec *spec = (struct spec *)((char *)member - offsetof(struct spec, mounts));
-	struct spec_mount *old = spec->mounts.items, *all;
 	size_t old_count = spec->mounts.count, count = 0;
 
-	spec->mounts.count = 0;
 	if (oci_decode_mounts(decoder, node, member, err) < 0)
 		return -1;
-	all = arena_new_array(decoder->arena, old_count + spec->mounts.count, struct spec_mount);
-	for (size_t i = 0; i < old_count; i++)
-		if (!mounts_have(spec->mounts.items, spec->mounts.count, old[i].destination))
-			all[count++] = old[i];
 	for (size_t i = 0; i < spec->mounts.count; i++)
-		all[count++] = spec->mounts.items[i];
-	spec->mounts.items = all;
+		if (i >= old_count || !mounts_have(spec->mounts.items + old_count, spec->mounts.count - old_count,
+					      spec->mounts.items[i].destination))
+			spec->mounts.items[count++] = spec->mounts.items[i];
 	spec->mounts.count = count;
 	return 0;
 }

@@ -76,14 +76,13 @@ struct resource_numbers;
 MUST_CHECK int oci_update_convert(struct arena *arena, const struct resource_numbers *from, int64_t memory_now,
 	struct oci_update *out, struct error *err);
 
-/* The option strings of mounts that we know, for features.json; NULL at the end. Some are known only to be refused. */
 /* Gives linux.mountLabel to the mounts that take a label. */
 void oci_label_mounts(struct arena *arena, struct spec *spec);
 
 /* The words of linux.memoryPolicy; NULL behind the last one. */
 const char *oci_memory_mode_name(size_t index);
 const char *oci_memory_flag_name(size_t index);
+/* The option strings of mounts that we know, for features.json; NULL at the end. */
 const char *oci_mount_option_name(size_t index);
-bool oci_mount_option_is_honoured(size_t index);
 
 #endif

@@ -32,8 +32,8 @@ enum option_does {
 	PROPAGATES, /* value: MS_…; mask: 1 recursive */
 	MAPS_IDS,   /* value: 1 recursive */
 	COPIES_UP,
+	REMOUNTS,
 	IS_NOTHING,
-	IS_REFUSED,
 };
 
 static const struct mount_option_row {
@@ -64,7 +64,7 @@ static const struct mount_option_row {
 	{"rdev", SETS_BELOW, 0, MOUNT_ATTR_NODEV},
 	{"rdiratime", SETS_BELOW, 0, MOUNT_ATTR_NODIRATIME},
 	{"relatime", SETS, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-	{"remount", IS_REFUSED, 0, 0},
+	{"remount", REMOUNTS, 0, 0},
 	{"rexec", SETS_BELOW, 0, MOUNT_ATTR_NOEXEC},
 	{"ridmap", MAPS_IDS, 1, 0},
 	{"rnoatime", SETS_BELOW, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
@@ -100,11 +100,6 @@ static const struct mount_option_row {
 const char *oci_mount_option_name(size_t index)
 {
 	return index < ARRAY_SIZE(option_rows) ? option_rows[index].name : NULL;
-}
-
-bool oci_mount_option_is_honoured(size_t index)
-{
-	return option_rows[index].does != IS_REFUSED;
 }
 
 static const struct mount_option_row *option_find(const char *name)
@@ -158,27 +153,20 @@ static void row_apply(const struct mount_option_row *row, struct spec_mount *mou
 	case COPIES_UP:
 		mount->copy_up = true;
 		break;
+	case REMOUNTS:
 	case IS_NOTHING:
-	case IS_REFUSED:
 		break;
 	}
 }
 
-static int option_apply(const struct decoder *decoder, const struct json *node, const char *option,
-	struct spec_mount *mount, struct error *err)
+static void option_apply(struct arena *arena, const char *option, struct spec_mount *mount)
 {
 	const struct mount_option_row *row = option_find(option);
 
-	if (*option == '\0')
-		return 0;
-	if (!row) {
-		data_add(decoder->arena, mount, option);
-		return 0;
-	}
-	if (row->does == IS_REFUSED)
-		return json_fail(decoder->doc, node, err, "mount option \"%s\" is not supported", option);
-	row_apply(row, mount);
-	return 0;
+	if (row)
+		row_apply(row, mount);
+	else if (*option != '\0')
+		data_add(arena, mount, option);
 }
 
 /* --- one mount
@@ -201,28 +189,22 @@ static void attributes_fold(struct spec_mount *mount)
 	mount->attr_set_recursive = mount->attr_clear_recursive = 0;
 }
 
-static int mount_decode(
-	const struct decoder *decoder, const struct json *node, struct spec_mount *mount, struct error *err)
+static int mount_decode(const struct decoder *decoder, const struct json *node, const struct oci_mount *from,
+	struct spec_mount *mount, struct error *err)
 {
-	struct oci_mount from = {0};
-
-	if (decode_object(decoder, node, oci_mount_fields, &from, err) < 0)
-		return -1;
-	mount->destination = from.destination;
-	mount->type = from.type;
-	mount->source = from.source;
-	mount->uid_maps.items = from.uid_maps.items;
-	mount->uid_maps.count = from.uid_maps.count;
-	mount->gid_maps.items = from.gid_maps.items;
-	mount->gid_maps.count = from.gid_maps.count;
-	mount->idmap = from.uid_maps.count || from.gid_maps.count;
-	for (size_t i = 0; i < from.options.count; i++) {
-		if (option_apply(decoder, node, from.options.items[i], mount, err) < 0)
-			return -1;
-	}
-	if (text_equal(from.type, "bind") || text_equal(from.type, "rbind")) {
+	mount->destination = from->destination;
+	mount->type = from->type;
+	mount->source = from->source;
+	mount->uid_maps.items = from->uid_maps.items;
+	mount->uid_maps.count = from->uid_maps.count;
+	mount->gid_maps.items = from->gid_maps.items;
+	mount->gid_maps.count = from->gid_maps.count;
+	mount->idmap = from->uid_maps.count || from->gid_maps.count;
+	for (size_t i = 0; i < from->options.count; i++)
+		option_apply(decoder->arena, from->options.items[i], mount);
+	if (text_equal(from->type, "bind") || text_equal(from->type, "rbind")) {
 		mount->bind = true;
-		mount->recursive |= text_equal(from.type, "rbind");
+		mount->recursive |= text_equal(from->type, "rbind");
 	}
 	if (mount->bind)
 		return bind_check(decoder, node, mount, err);
@@ -230,15 +212,83 @@ static int mount_decode(
 	return 0;
 }
 
+/* --- one that is there, with other options ------------------------------------------------------------------------ */
+
+static bool destination_equal(const char *a, const char *b)
+{
+	size_t length = strlen(a), other = strlen(b);
+
+	while (length > 1 && a[length - 1] == '/')
+		length--;
+	while (other > 1 && b[other - 1] == '/')
+		other--;
+	return length == other && strncmp(a, b, length) == 0;
+}
+
+/* The one on top. */
+static struct spec_mount *mount_find(const struct spec *spec, const char *destination)
+{
+	for (size_t i = spec->mounts.count; i > 0; i--)
+		if (destination_equal(spec->mounts.items[i - 1].destination, destination))
+			return &spec->mounts.items[i - 1];
+	return NULL;
+}
+
+/* mount(8)'s "remount": what is said changes and all else stays. mount(2) alone would also take away what is not said,
+ * and with "remount,ro" a nosuid be lost; it would reach the host's file system through a bind, too. What was mounted
+ * writable may have mount points made in it until all are there. */
+static int remount_decode(const struct decoder *decoder, const struct json *node, const struct oci_mount *from,
+	const struct spec *spec, struct error *err)
+{
+	struct spec_mount *mount = mount_find(spec, from->destination);
+	bool was_writable;
+
+	if (!mount)
+		return json_fail(decoder->doc, node, err, "remount: no entry before this one mounts anything on %s",
+			from->destination);
+	if (from->uid_maps.count || from->gid_maps.count)
+		return json_fail(decoder->doc, node, err, "remount: the id maps of a mount cannot be changed");
+	was_writable = !(mount->attr_set & MOUNT_ATTR_RDONLY);
+	for (size_t i = 0; i < from->options.count; i++) {
+		const struct mount_option_row *row = option_find(from->options.items[i]);
+
+		if (row && (row->does == MAPS_IDS || row->does == COPIES_UP))
+			return json_fail(decoder->doc, node, err, "remount: \"%s\" comes too late", row->name);
+		if (!row || row->does != BINDS)
+			option_apply(decoder->arena, from->options.items[i], mount);
+	}
+	mount->late_read_only |= was_writable && mount->attr_set & MOUNT_ATTR_RDONLY;
+	mount->late_read_only &= (mount->attr_set & MOUNT_ATTR_RDONLY) != 0;
+	if (mount->bind)
+		return bind_check(decoder, node, mount, err);
+	attributes_fold(mount);
+	return 0;
+}
+
+static int entry_decode(const struct decoder *decoder, const struct json *node, struct spec *spec, struct error *err)
+{
+	struct oci_mount from = {0};
+
+	if (decode_object(decoder, node, oci_mount_fields, &from, err) < 0)
+		return -1;
+	if (strings_contain(&from.options, "remount"))
+		return remount_decode(decoder, node, &from, spec, err);
+	return mount_decode(decoder, node, &from, &spec->mounts.items[spec->mounts.count++], err);
+}
+
 int oci_decode_mounts(const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err)
 {
 	struct spec *spec = (struct spec *)((char *)mounts_of_spec - offsetof(struct spec, mounts));
+	struct spec_mount *all;
 
 	if (node->kind != JSON_ARRAY)
 		return decode_fail(decoder, node, err, "expected an array, found %s", json_kind_name(node->kind));
-	spec->mounts.items = arena_new_array(decoder->arena, node->count, struct spec_mount);
+	all = arena_new_array(decoder->arena, spec->mounts.count + node->count, struct spec_mount);
+	for (size_t i = 0; i < spec->mounts.count; i++)
+		all[i] = spec->mounts.items[i];
+	spec->mounts.items = all;
 	for (const struct json *item = node->first; item; item = item->next) {
-		if (mount_decode(decoder, item, &spec->mounts.items[spec->mounts.count++], err) < 0)
+		if (entry_decode(decoder, item, spec, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -121,7 +121,10 @@ int restore_stage_attach(void *context, int tmp, struct error *err)
 		char name[16];
 
 		snprintf(name, sizeof(name), "%zu", i);
-		if (item->how == MOUNT_CLONE && place_attach(tmp, name, item->mount, item->is_file, err) < 0)
+		if (item->how != MOUNT_CLONE)
+			continue;
+		if (place_attach(tmp, name, item->mount, item->is_file, err) < 0 ||
+			(item->late_read_only && mount_change(item->mount, false, MOUNT_ATTR_RDONLY, 0, -1, err) < 0))
 			return blame(err, "mount on %s", item->spec->destination);
 	}
 	return below_report(stage, err);

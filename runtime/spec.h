@@ -98,6 +98,7 @@ struct spec_mount {
 	bool propagation_recursive;
 	struct pairs data; /* file system options: name, value ("" = flag) */
 	bool idmap, idmap_recursive, copy_up;
+	bool late_read_only; /* MOUNT_ATTR_RDONLY holds when all mounts are made; of a tmpfs always */
 	LIST_OF(struct id_map) uid_maps, gid_maps; /* for idmap; empty: those of the container's user namespace */
 };
 

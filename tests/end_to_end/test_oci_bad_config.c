@@ -157,7 +157,7 @@ static const struct bad table[] = {
 	{MOUNT("{\"destination\": \"/x\", \"type\": \"tmpfs\", \"options\": \"ro\"}"),
 		"config.json:4:62: \"options\": expected an array, found a string"},
 	{MOUNT("{\"destination\": \"/x\", \"type\": \"tmpfs\", \"options\": [\"remount\"]}"),
-		"config.json:4:12: mount option \"remount\" is not supported"},
+		"config.json:4:12: remount: no entry before this one mounts anything on /x"},
 	{MOUNT("{\"destination\": \"/x\"}"), "config.json: mounts[0]: type is missing"},
 	{MOUNT("{\"destination\": \"/x\", \"type\": \"bind\"}"), "config.json: mounts[0]: source is missing"},
 	{MOUNT("{\"destination\": \"/x\", \"type\": \"bind\", \"source\": \"/nonexistent\"}"),

@@ -100,3 +100,27 @@ TEST(oci_mounts, a_tmpfs_is_filled_with_what_it_covers_when_asked)
 	auto_run kept = RUN("cat", file);
 	cr_assert_str_eq(kept.out, "hello");
 }
+
+/* What a config says of one mount in two steps; what the second does not name stays as the first had it. */
+TEST(oci_mounts, get_other_options_by_a_remount)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *before = text_format("%s/data", bundle.directory.path);
+	auto_free char *mounts = text_format(
+		"{\"destination\": \"/d\", \"type\": \"bind\", \"source\": \"%s\", \"options\": [\"nosuid\"]}, "
+		"{\"destination\": \"/d/new\", \"type\": \"tmpfs\", \"source\": \"t\", \"options\": [\"size=4k\", "
+		"\"ro\"]}, "
+		"{\"destination\": \"/d/\", \"type\": \"none\", \"source\": \"none\", \"options\": [\"remount\", "
+		"\"bind\", \"ro\", \"noexec\"]}, "
+		"{\"destination\": \"/d/new\", \"options\": [\"remount\", \"rw\", \"nodev\", \"size=64k\"]}",
+		before);
+
+	cr_assert(mkdir(before, 0755) == 0);
+	BUNDLE_WRITE(&bundle,
+		.script = "grep -E ' /d(/new)? ' /proc/self/mountinfo | cut -d' ' -f5,6; grep -o ' /d/new "
+			  ".*size=[0-9]*k' "
+			  "/proc/self/mounts | grep -o size.*; touch /d/x 2>/dev/null || echo refused",
+		.mounts = mounts);
+	assert_prints(&bundle, "/d ro,nosuid,noexec,relatime\n/d/new rw,nodev,relatime\nsize=64k\nrefused\n");
+}

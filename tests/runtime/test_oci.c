@@ -477,7 +477,15 @@ static const struct {
 	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": {}"}, "\"mounts\": expected an array, found an object"},
 	{{.top = "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"type\": \"tmpfs\"}]"}, "missing key \"destination\""},
 	{{.top = MOUNT("\"type\": \"tmpfs\", \"options\": [\"remount\"]")},
-		"mount option \"remount\" is not supported"},
+		"remount: no entry before this one mounts anything on /x"},
+	{{.top = MOUNT("\"type\": \"tmpfs\"}, {\"destination\": \"/x\", \"options\": [\"remount\", \"tmpcopyup\"]")},
+		"remount: \"tmpcopyup\" comes too late"},
+	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\"}, {\"destination\": \"/x\", \"options\": [\"remount\", "
+		       "\"size=5\"]")},
+		"option \"size\" of /x means nothing to a bind mount"},
+	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\"}, {\"destination\": \"/x\", \"options\": [\"remount\"], "
+		       "\"uidMappings\": [{\"containerID\": 0, \"hostID\": 5, \"size\": 1}]")},
+		"remount: the id maps of a mount cannot be changed"},
 	{{.top = MOUNT("\"source\": \"/a\", \"options\": [\"rbind\", \"size=5\"]")},
 		"option \"size\" of /x means nothing to a bind mount"},
 	{{.top = MOUNT("\"source\": \"/a\", \"type\": \"bind\", \"uidMappings\": [{\"containerID\": 0}]")},
