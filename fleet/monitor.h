@@ -6,6 +6,9 @@
 #ifndef WARREN_FLEET_MONITOR_H
 #define WARREN_FLEET_MONITOR_H
 
+#include <poll.h>
+#include <time.h>
+
 #include "fleet/instance.h"
 #include "fleet/logs.h"
 #include "fleet/probe.h"
@@ -97,6 +100,12 @@ MUST_CHECK int monitor_log_open(struct monitor *monitor, const struct instance_s
 /* The same while the instance runs. Without pipes (it was started with the driver none) it counts from the next start.
  */
 void monitor_log_change(struct monitor *monitor, const struct instance_spec *spec);
+
+/* --- rest.c ------------------------------------------------------------------------------------------------------- */
+
+/* ppoll(2) with all signals let through: less than 0 when there was one. time NULL: for ever. give_back: the pages of
+ * the program's code and constants are unmapped for the wait and come back from the page cache as they are used. */
+int rest_poll(struct pollfd *fds, nfds_t count, const struct timespec *time, bool give_back);
 
 /* --- watch.c: the quiet part -------------------------------------------------------------------------------------- */
 

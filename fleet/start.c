@@ -126,8 +126,12 @@ static void report_send(const struct report *report, int fd)
 		log_debug("nobody waits for the start");
 }
 
+/* A report is large: as part of monitor_main() it would be in the monitor's stack for its life. */
+#define FRAME_OF_ITS_OWN __attribute__((noinline))
+
 /* Its start has failed, or could not be tried: everything is let go of before anybody knows. */
-static _Noreturn void monitor_fail(struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
+static FRAME_OF_ITS_OWN _Noreturn void monitor_fail(
+	struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
 {
 	struct report report = {.err = *err, .exec_failed = exec_failed};
 
@@ -136,7 +140,7 @@ static _Noreturn void monitor_fail(struct monitor *monitor, int fd, bool exec_fa
 	_exit(1);
 }
 
-static void monitor_tell(const struct monitor *monitor, int fd)
+static FRAME_OF_ITS_OWN void monitor_tell(const struct monitor *monitor, int fd)
 {
 	struct report report = {.listeners_lost = monitor->listeners.lost, .port_count = monitor->run.port_count};
 

@@ -41,19 +41,17 @@ void monitor_signals_setup(void)
 	sigprocmask(SIG_SETMASK, &term, NULL);
 }
 
-/* poll(2) with SIGTERM let through: one that comes just before is not lost. ms -1: for ever. */
-static int poll_awake(struct pollfd *fds, nfds_t count, int64_t ms)
+/* With SIGTERM let through: one that comes just before is not lost. ms -1: for ever. */
+static int poll_awake(struct pollfd *fds, nfds_t count, int64_t ms, bool give_back)
 {
 	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	sigset_t all_open;
 
-	sigemptyset(&all_open);
-	return ppoll(fds, count, ms < 0 ? NULL : &time, &all_open);
+	return rest_poll(fds, count, ms < 0 ? NULL : &time, give_back);
 }
 
 void monitor_sleep(int64_t ms)
 {
-	poll_awake(NULL, 0, ms);
+	poll_awake(NULL, 0, ms, true);
 }
 
 /* --- output ------------------------------------------------------------------------------------------------------- */
@@ -107,9 +105,10 @@ int monitor_watch(struct monitor *monitor)
 
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fds[1 + i] = (struct pollfd){.fd = monitor->output[i], .events = POLLIN};
-	for (;;) {
+	/* Before the first wait the code of what came before is given back; from then on it is what waiting uses. */
+	for (bool give_back = true;; give_back = false) {
 		*probe = (struct pollfd){.fd = monitor->probe.fd, .events = monitor->probe.events};
-		int ready = poll_awake(fds, ARRAY_SIZE(fds), monitor_health_wait_ms(monitor));
+		int ready = poll_awake(fds, ARRAY_SIZE(fds), monitor_health_wait_ms(monitor), give_back);
 
 		if (ready < 0)
 			return 0;
@@ -132,37 +131,23 @@ int monitor_watch(struct monitor *monitor)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-/* The pages below this frame, which deeper calls have used. */
-static void stack_shrink(void)
+/* Chunks that the C library keeps ready for this thread, as its end would return them: a handful in use is spread over
+ * as many pages as all that were ever freed otherwise. Only within the library, so only a program that is linked whole
+ * has it. */
+extern void __malloc_arena_thread_freeres(void) __attribute__((weak));
+
+static void heap_shrink(void)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = 4096, depth = (uintptr_t)1 << 20;
-	uintptr_t end = (here & ~(page - 1)) - page;
-
-	for (uintptr_t at = end - page; at > end - depth; at -= page)
-		if (madvise((void *)at, page, MADV_DONTNEED) < 0)
-			return; /* below what the stack has grown to */
-}
-
-/* From the linker: the program's image, and the end of what in it is only read (code and constants). */
-extern const char __executable_start[], __init_array_start[];
-
-/* Code that the start has used and waiting does not: it comes back from the page cache, page by page, when needed. */
-static void program_shrink(void)
-{
-	uintptr_t page = 4096, start = (uintptr_t)__executable_start & ~(page - 1);
-	uintptr_t end = (uintptr_t)__init_array_start & ~(page - 1);
-
-	if (start < end)
-		madvise((void *)start, end - start, MADV_DONTNEED);
+	if (__malloc_arena_thread_freeres)
+		__malloc_arena_thread_freeres();
+	malloc_trim(0);
 }
 
 void monitor_shrink(struct arena *caller_arena)
 {
 	if (caller_arena)
 		arena_drop(caller_arena);
-	malloc_trim(0);
-	stack_shrink();
-	program_shrink();
+	heap_shrink();
 }
 
 static void oom_score_write(int score)

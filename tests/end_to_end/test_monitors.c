@@ -34,6 +34,25 @@ static long proc_sum(struct playground *here, const char *pid, const char *file,
 	return sum;
 }
 
+static long private_kib(struct playground *here, const char *name)
+{
+	return proc_sum(
+		here, instance_fact(here, name, "monitor_pid"), "smaps_rollup", "Private_Dirty:", "Private_Clean:");
+}
+
+/* So that it has done what comes after a start: it has slept since. */
+static void await_rest(struct playground *here, const char *name)
+{
+	const char *pid = instance_fact(here, name, "monitor_pid");
+	const char *path = arena_format(&here->arena, "/proc/%s/wchan", pid), *text;
+	struct error err;
+
+	do {
+		usleep(10000);
+		ASSERT_OK(file_read(&here->arena, AT_FDCWD, path, 64, &text, NULL, &err));
+	} while (!strstr(text, "poll"));
+}
+
 static int compare(const void *a, const void *b)
 {
 	return *(const long *)a < *(const long *)b ? -1 : *(const long *)a > *(const long *)b;
@@ -58,10 +77,30 @@ TEST(monitors, of_a_fleet_have_at_most_a_hundred_kibibytes_each, .fini = playgro
 		while (strcmp(json_get(json_get(instance_inspect(&here, name), "health"), "state")->text, "healthy") !=
 			0)
 			usleep(50000);
-		kib[i] = proc_sum(&here, instance_fact(&here, name, "monitor_pid"), "smaps_rollup",
-			"Private_Dirty:", "Private_Clean:");
+		kib[i] = private_kib(&here, name);
 	}
 	qsort(kib, MANY, sizeof(kib[0]), compare);
 	cr_assert(kib[MANY / 2] <= LIMIT_KIB, "median %ld KiB, largest %ld", kib[MANY / 2], kib[MANY - 1]);
 	WARREN_OK(&here, "down", "f");
+}
+
+/* The first one of a host has made its network and compiled its filter in the same process. */
+TEST(monitors, started_alone_have_no_more_the_first_one_neither, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+
+#ifdef __SANITIZE_ADDRESS__
+	cr_skip_test("needs a build without sanitizers (preset release)");
+#endif
+	for (int i = 1; i <= 2; i++) {
+		const char *name = arena_format(&here.arena, "n%d", i);
+
+		WARREN_OK(&here, "run", "-d", "--name", name, "host", "--", "sleep", "1000");
+		await_rest(&here, name);
+		long kib = private_kib(&here, name);
+
+		cr_assert(kib <= LIMIT_KIB, "%s: %ld KiB", name, kib);
+		/* The second alone, too: what two have mapped is nobody's own. */
+		WARREN_OK(&here, "rm", "-f", name);
+	}
 }
