@@ -369,6 +369,8 @@ static const struct {
 	{"link", repair_link},
 	{"port", repair_port},
 	{"slot", repair_slot},
+	{"addresses", repair_addresses},
+	{"addresses6", repair_addresses},
 	{"table", repair_table},
 };
 

@@ -33,6 +33,7 @@ void check_add(struct check *check, const char *kind, const char *name, const ch
 /* check_network.c */
 MUST_CHECK int check_network(struct check *check, struct error *err);
 MUST_CHECK int repair_slot(struct host *host, const char *name, struct error *err);
+MUST_CHECK int repair_addresses(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_link(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_port(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_table(struct host *host, const char *name, struct error *err);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/check.h"
+#include "fleet/claims.h"
 #include "fleet/monitor.h"
 
 static const char *number_text(struct check *check, unsigned number)
@@ -167,30 +168,16 @@ static unsigned slot_of(const char *name)
 	return number_parse(name, 1, SLOT_MAX, &slot, &ignored) == 0 ? (unsigned)slot : 0;
 }
 
-static int instance_slot_mark(struct host *host, const char *name, unsigned slot, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	auto_instance instance = INSTANCE_EMPTY;
-	struct record record;
-
-	if (instance_find(host, name, &instance, err) < 0 || record_read(&arena, instance.dir, &record, err) < 0)
-		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	return record.slot == slot ? slot_mark(&host->net, slot, err) : 0;
-}
-
 /* Marked again where somebody has it, given back where nobody does. */
 int repair_slot(struct host *host, const char *name, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
-	struct instance_list list;
+	(void)name;
+	return host_recover_slots(host, NULL, err);
+}
 
-	if (instance_list_read(&arena, host, &list, err) < 0)
-		return -1;
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].slot == slot_of(name) &&
-			instance_slot_mark(host, list.items[i].name, slot_of(name), err) < 0)
-			return -1;
-	return host_recover_slots(host, err);
+int repair_addresses(struct host *host, const char *name, struct error *err)
+{
+	return host_recover_addresses(host, name, NULL, err);
 }
 
 int repair_link(struct host *host, const char *name, struct error *err)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "fleet/addresses.h"
 #include "fleet/attachment.h"
+#include "fleet/claims.h"
 #include "fleet/events.h"
 #include "fleet/identity.h"
 #include "fleet/instance.h"
@@ -59,6 +60,33 @@ static int spec_admit(struct host *host, const struct instance_spec *spec, struc
 
 /* --- slot and addresses ------------------------------------------------------------------------------------------- */
 
+/* Nobody takes or gives back slots before the record names ours: 1. 0: nothing is wrong but that none is free. */
+static int slot_try(struct host *host, int dir, struct record *record, struct error *err)
+{
+	auto_fd hold = -1;
+
+	if (slot_take_held(&host->net, 0, &record->slot, &hold, err) < 0)
+		return err->kind == ERROR_BUSY ? 0 : -1;
+	if (record_write(dir, record, err) == 0)
+		return 1;
+	record->slot = 0;
+	return -1;
+}
+
+/* What killed ones lost is given back when all seem to be taken, and so is ours when it could not be written down. */
+static int slot_claim(struct host *host, int dir, struct record *record, struct error *err)
+{
+	int taken = slot_try(host, dir, record, err);
+	struct error why = *err;
+
+	if (taken > 0)
+		return 0;
+	if (host_recover_slots(host, NULL, err) == 0 && taken == 0 && slot_try(host, dir, record, err) > 0)
+		return forgive(err);
+	*err = why;
+	return -1;
+}
+
 static int record_make(
 	struct host *host, int dir, const struct instance_spec *spec, struct record *record, struct error *err)
 {
@@ -66,10 +94,8 @@ static int record_make(
 	struct network network;
 
 	*record = (struct record){.created_ms = clock_real_ms()};
-	if (file_replace(dir, STAGING_TAKING, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
-		slot_take(&host->net, 0, &record->slot, err) < 0 || record_write(dir, record, err) < 0)
+	if (slot_claim(host, dir, record, err) < 0)
 		return -1;
-	unlinkat(dir, STAGING_TAKING, 0);
 	if (!instance_has_network(spec))
 		return 0;
 	if (instance_network(&arena, host, spec->network, &network, err) < 0)
@@ -86,9 +112,10 @@ static int record_make(
 
 static void record_undo(struct host *host, const struct record *record)
 {
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
 	struct error err;
 
-	if (addresses_release(host, record, NULL, &err) < 0)
+	if (addresses_release(host, record, NULL, &hold, &err) < 0)
 		log_warn("give the addresses back: %s", err.text);
 	if (record->slot && slot_release(&host->net, record->slot, &err) < 0)
 		log_warn("give the slot back: %s", err.text);

@@ -118,8 +118,6 @@ bool run_is_alive(const struct run *run);
 MUST_CHECK int instance_repair(struct instance *instance, struct error *err);
 /* Removes what commands that were killed in create or remove left behind, once per process. Failures are logged. */
 void host_sweep(struct host *host);
-/* Gives back every slot that no instance's record claims; nothing while some create is between slot and record. */
-MUST_CHECK int host_recover_slots(struct host *host, struct error *err);
 
 /* --- finish.c: the end of a run ----------------------------------------------------------------------------------- */
 
@@ -149,9 +147,7 @@ int pidfd_exit_status(int pidfd);
 
 /* Of a stopped one that we hold; its files, slot, address, logs. */
 MUST_CHECK int instance_discard(struct instance *instance, struct error *err);
-/* Staged directories ".<name>.<random>": makes one, locked. In one that has no record yet, a file STAGING_TAKING says
- * that a slot may have been taken. */
-#define STAGING_TAKING "taking"
+/* Staged directories ".<name>.<random>": makes one, locked. */
 MUST_CHECK int instance_stage(
 	struct host *host, const char *name, struct instance *out, char path[96], struct error *err);
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/addresses.h"
+#include "fleet/claims.h"
 #include "fleet/events.h"
 #include "fleet/monitor.h"
 #include "fleet/stop.h"
@@ -44,6 +45,7 @@ static void keep_first(struct error *first, const struct error *next)
  * that somebody else has means to the sweeper that the address went before it. */
 static void claims_release(struct host *host, const struct record *record, struct error *first)
 {
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
 	struct error err;
 
 	if (record->network) {
@@ -60,7 +62,7 @@ static void claims_release(struct host *host, const struct record *record, struc
 			keep_first(first, &err);
 		if (hosts_remove(&host->net, record->network, &endpoint, &err) < 0)
 			keep_first(first, &err);
-		if (addresses_release(host, record, NULL, &err) < 0)
+		if (addresses_release(host, record, NULL, &hold, &err) < 0)
 			keep_first(first, &err);
 	}
 	if (slot_release(&host->net, record->slot, &err) < 0)
@@ -152,7 +154,7 @@ int instance_discard(struct instance *instance, struct error *err)
 		anonymous_volumes_remove(instance, &spec, &first);
 	usage_retire(host, specified && spec.remove ? USAGE_REMOVED : instance->name, instance->dir, false);
 	files_remove(instance, path, &first);
-	if (!known && host_recover_slots(host, &later) < 0)
+	if (!known && host_recover_all(host, NULL, &later) < 0)
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);

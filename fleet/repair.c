@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/claims.h"
 #include "fleet/usage.h"
 
 #define ENTRIES_MAX 65536
@@ -86,81 +87,21 @@ static bool is_staged(const char *entry)
 	return *entry == '.';
 }
 
-/* What the records of this host claim. unknown: some live command has a directory but no record yet, so nothing is
- * certain. */
-struct claims {
-	bool slots[SLOT_MAX + 1];
-	const struct record *wanted; /* may be NULL: whose address is looked for */
-	bool address_claimed, address6_claimed;
-	bool unknown;
-};
-
-static void claim_read(struct host *host, const char *entry, struct claims *claims)
+/* What its maker had taken, as far as no record says that somebody else has it by now. */
+static int staged_release(struct host *host, const char *entry, int dir, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	auto_fd dir = openat(host->instances, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct record record;
-	struct error ignored;
+	int result = record_read(&arena, dir, &record, err);
 
-	if (dir < 0)
-		return;
-	if (record_read(&arena, dir, &record, &ignored) == 0) {
-		claims->slots[record.slot] = true;
-		if (claims->wanted && text_equal(record.network, claims->wanted->network)) {
-			claims->address_claimed |= record.address.s_addr == claims->wanted->address.s_addr;
-			claims->address6_claimed |= IN6_ARE_ADDR_EQUAL(&record.address6, &claims->wanted->address6);
-		}
-	} else if (is_staged(entry) && lock_exclusive(dir, 0, &ignored) < 0) {
-		claims->unknown = true;
-	}
-}
-
-/* self: an entry to leave out, or NULL. */
-static int claims_read(
-	struct host *host, const char *self, const struct record *wanted, struct claims *claims, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct strings entries = {0};
-
-	*claims = (struct claims){.wanted = wanted};
-	if (dir_list(&arena, host->instances, ENTRIES_MAX, &entries, err) < 0)
+	if (result < 0 && err->kind != ERROR_MISSING)
+		return host_recover_all(host, entry, err);
+	/* Before there is a record there is no address, but there may be a slot. */
+	if (result < 0)
+		forgive(err);
+	else if (record.network && host_recover_addresses(host, record.network, entry, err) < 0)
 		return -1;
-	for (size_t i = 0; i < entries.count; i++)
-		if (!text_equal(entries.items[i], self))
-			claim_read(host, entries.items[i], claims);
-	return 0;
-}
-
-int host_recover_slots(struct host *host, struct error *err)
-{
-	struct claims claims;
-
-	if (claims_read(host, NULL, NULL, &claims, err) < 0)
-		return -1;
-	if (claims.unknown)
-		return 0;
-	for (unsigned slot = 1; slot <= SLOT_MAX; slot++)
-		if (!claims.slots[slot] && slot_release(&host->net, slot, err) < 0)
-			return -1;
-	return 0;
-}
-
-/* What a dead staged directory's record says, unless somebody else has it by now. */
-static int staged_release(struct host *host, const char *entry, const struct record *record, struct error *err)
-{
-	struct claims claims;
-
-	if (claims_read(host, entry, record, &claims, err) < 0)
-		return -1;
-	if (claims.unknown)
-		return 0;
-	if (record->network && !claims.address_claimed &&
-		address_release(&host->net, record->network, record->address, err) < 0)
-		log_warn("address of %s: %s", entry, err->text);
-	if (record_has_ipv6(record) && !claims.address6_claimed &&
-		address6_release(&host->net, record->network, &record->address6, err) < 0)
-		log_warn("address6 of %s: %s", entry, err->text);
-	return claims.slots[record->slot] ? 0 : slot_release(&host->net, record->slot, err);
+	return host_recover_slots(host, entry, err);
 }
 
 /* One that was being removed has a ledger; its name stands between the first and the last dot of the entry. */
@@ -176,26 +117,20 @@ static void staged_usage_retire(struct host *host, const char *entry, int dir)
 	usage_retire(host, unnamed ? USAGE_REMOVED : name, dir, true);
 }
 
+/* Its directory last: should we be killed, or should it not be possible now, the next one finds it. */
 static int staged_undo(struct host *host, const char *entry, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
 	auto_fd dir = openat(host->instances, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct record record;
 	struct error ignored;
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : fail_errno(err, "open instances/%s", entry);
 	if (lock_exclusive(dir, 0, &ignored) < 0)
 		return 0; /* its maker lives */
-	staged_usage_retire(host, entry, dir);
-	if (record_read(&arena, dir, &record, &ignored) == 0)
-		return staged_release(host, entry, &record, err) < 0 ? -1 : tree_remove(host->instances, entry, err);
-	/* Killed between taking a slot and writing it down? */
-	bool taking = faccessat(dir, STAGING_TAKING, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-
-	if (tree_remove(host->instances, entry, err) < 0)
+	if (staged_release(host, entry, dir, err) < 0)
 		return -1;
-	return taking ? host_recover_slots(host, err) : 0;
+	staged_usage_retire(host, entry, dir);
+	return tree_remove(host->instances, entry, err);
 }
 
 void host_sweep(struct host *host)

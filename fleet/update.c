@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/addresses.h"
+#include "fleet/addresses.h"
+#include "fleet/claims.h"
 #include "fleet/events.h"
 #include "fleet/instance.h"
 #include "fleet/live.h"
@@ -22,11 +24,23 @@ static bool is_moved(const struct record *record, const struct instance_spec *sp
 	       (!IN6_IS_ADDR_UNSPECIFIED(&spec->address6) && !IN6_ARE_ADDR_EQUAL(&spec->address6, &record->address6));
 }
 
+/* What the old record has and the new one has not. In another network others may be at work: what no record claims by
+ * then is given back. */
+static int old_release(struct host *host, const struct record *old, const struct record *next, struct lease_hold *hold,
+	struct error *err)
+{
+	if (!old->network || text_equal(old->network, next->network))
+		return addresses_release(host, old, next, hold, err);
+	lease_hold_drop(hold);
+	return host_recover_addresses(host, old->network, NULL, err);
+}
+
 /* The new address is taken before the record names it, the old one given back after: at no moment does the record name
- * what another instance may have. */
+ * what another instance may have. Until both is done nobody else takes or gives back any. */
 static int record_move(
 	struct instance *instance, const struct record *old, const struct instance_spec *spec, struct error *err)
 {
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
 	AUTO(arena_drop) struct arena arena = {0};
 	struct host *host = instance->host;
 	struct record next = *old;
@@ -42,15 +56,15 @@ static int record_move(
 			return -1;
 		next.network = spec->network;
 		next.network_number = network.number;
-		if (addresses_change(host, &network, spec, old, &next, err) < 0)
+		if (addresses_change(host, &network, spec, old, &hold, &next, err) < 0)
 			return -1;
 	}
 	if (record_write(instance->dir, &next, err) < 0) {
-		if (addresses_release(host, &next, old, &undo) < 0)
+		if (addresses_release(host, &next, old, &hold, &undo) < 0)
 			log_warn("give the addresses back: %s", undo.text);
 		return -1;
 	}
-	return addresses_release(host, old, &next, err);
+	return old_release(host, old, &next, &hold, err);
 }
 
 static bool is_running(struct arena *arena, const struct instance *instance)

@@ -67,6 +67,12 @@ int bitmap_open(int dir, const char *name, struct bitmap *bitmap, struct error *
 	return 0;
 }
 
+int bitmap_borrow(int fd, struct bitmap *bitmap, struct error *err)
+{
+	*bitmap = (struct bitmap){.fd = fd};
+	return header_read(bitmap, err);
+}
+
 void bitmap_drop(struct bitmap *bitmap)
 {
 	fd_drop(&bitmap->fd);
@@ -143,6 +149,37 @@ int bitmap_take(struct bitmap *bitmap, uint32_t first, uint32_t last, bitmap_usa
 		return -1;
 	bitmap->hint = *number + 1;
 	return header_write(bitmap, err) < 0 ? -1 : 1;
+}
+
+/* The bits of `kept` that are in the byte; *at is the first of them that was not looked at yet. */
+static uint8_t kept_bits(const uint32_t *kept, size_t count, size_t *at, uint32_t byte)
+{
+	uint8_t bits = 0;
+
+	for (; *at < count && kept[*at] / 8 <= byte; (*at)++)
+		if (kept[*at] / 8 == byte)
+			bits |= (uint8_t)(1u << kept[*at] % 8);
+	return bits;
+}
+
+int bitmap_keep(const struct bitmap *bitmap, const uint32_t *kept, size_t count, struct error *err)
+{
+	uint8_t piece[PIECE_SIZE];
+	ssize_t length = 1;
+	size_t at = 0;
+
+	for (uint32_t base = 0; length > 0 && base < BITMAP_SIZE_MAX - HEADER_SIZE; base += PIECE_SIZE) {
+		length = pread(bitmap->fd, piece, sizeof(piece), HEADER_SIZE + (off_t)base);
+		if (length < 0)
+			return fail_errno(err, "read the numbers that are taken");
+		for (ssize_t i = 0; i < length; i++) {
+			uint8_t bits = piece[i] ? piece[i] & kept_bits(kept, count, &at, base + (uint32_t)i) : 0;
+
+			if (bits != piece[i] && pwrite(bitmap->fd, &bits, 1, HEADER_SIZE + (off_t)base + i) != 1)
+				return fail_errno(err, "write the numbers that are taken");
+		}
+	}
+	return 0;
 }
 
 int bitmap_is_empty(const struct bitmap *bitmap, struct error *err)

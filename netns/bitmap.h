@@ -21,6 +21,8 @@ struct bitmap {
 /* Opens (creating) and locks. */
 MUST_CHECK int bitmap_open(int dir, const char *name, struct bitmap *bitmap, struct error *err);
 void bitmap_drop(struct bitmap *bitmap);
+/* One that is open and locked already, by its descriptor, which stays its owner's: not for bitmap_drop(). */
+MUST_CHECK int bitmap_borrow(int fd, struct bitmap *bitmap, struct error *err);
 MUST_CHECK int bitmap_set_tag(struct bitmap *bitmap, uint32_t tag, struct error *err);
 
 /* 1, 0 or -1. */
@@ -31,6 +33,8 @@ MUST_CHECK int bitmap_put(struct bitmap *bitmap, uint32_t number, bool taken, st
 typedef bool bitmap_usable(uint32_t number);
 MUST_CHECK int bitmap_take(struct bitmap *bitmap, uint32_t first, uint32_t last, bitmap_usable *usable,
 	uint32_t *number, struct error *err);
+/* Gives back every number that is not among `kept`, which has `count` of them in ascending order. */
+MUST_CHECK int bitmap_keep(const struct bitmap *bitmap, const uint32_t *kept, size_t count, struct error *err);
 /* How many are taken. */
 MUST_CHECK int bitmap_count(const struct bitmap *bitmap, size_t *count, struct error *err);
 /* 1 when no number is taken, 0 or -1. */

@@ -23,6 +23,26 @@ int leases_open(const struct net_state *state, enum lease_kind kind, const char 
 	return bitmap_open(dir, network, bitmap, err);
 }
 
+/* The header is read each time: it says what the one before has written. */
+int leases_open_held(const struct net_state *state, enum lease_kind kind, const char *network, struct lease_hold *hold,
+	struct bitmap *bitmap, struct error *err)
+{
+	int *held = &hold->lists[kind];
+
+	if (*held >= 0)
+		return bitmap_borrow(*held, bitmap, err);
+	if (leases_open(state, kind, network, bitmap, err) < 0)
+		return -1;
+	*held = bitmap->fd;
+	return 0;
+}
+
+void lease_hold_drop(struct lease_hold *hold)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hold->lists); i++)
+		fd_drop(&hold->lists[i]);
+}
+
 bool leases_exist(const struct net_state *state, enum lease_kind kind, const char *network)
 {
 	auto_fd dir = openat(state->run, directories[kind], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

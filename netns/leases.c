@@ -60,18 +60,26 @@ static int address_take_any(
 	return fail(err, ERROR_BUSY, "all %u addresses of network %s are taken", usable, network->name);
 }
 
-int address_take(const struct net_state *state, const struct network *network, struct in_addr wanted,
-	struct in_addr *address, struct error *err)
+int address_take_held(const struct net_state *state, const struct network *network, struct in_addr wanted,
+	struct lease_hold *hold, struct in_addr *address, struct error *err)
 {
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	struct bitmap bitmap;
 
-	if (leases_open(state, LEASES_IPV4, network->name, &bitmap, err) < 0)
+	if (leases_open_held(state, LEASES_IPV4, network->name, hold, &bitmap, err) < 0)
 		return -1;
 	if (!bitmap.tag && bitmap_set_tag(&bitmap, subnet_first(&network->subnet), err) < 0)
 		return -1;
 	if (wanted.s_addr != INADDR_ANY)
 		return address_take_wanted(&bitmap, network, wanted, address, err);
 	return address_take_any(&bitmap, network, address, err);
+}
+
+int address_take(const struct net_state *state, const struct network *network, struct in_addr wanted,
+	struct in_addr *address, struct error *err)
+{
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
+
+	return address_take_held(state, network, wanted, &hold, address, err);
 }
 
 static int address_put(const struct net_state *state, struct bitmap *bitmap, const char *name, struct in_addr address,
@@ -91,14 +99,22 @@ static int address_put(const struct net_state *state, struct bitmap *bitmap, con
 	return bitmap_put(bitmap, number, taken, err);
 }
 
-int address_release(const struct net_state *state, const char *network, struct in_addr address, struct error *err)
+int address_release_held(const struct net_state *state, const char *network, struct in_addr address,
+	struct lease_hold *hold, struct error *err)
 {
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	struct bitmap bitmap;
 
-	if (leases_open(state, LEASES_IPV4, network, &bitmap, err) < 0)
+	if (leases_open_held(state, LEASES_IPV4, network, hold, &bitmap, err) < 0)
 		return -1;
 	/* No tag: after a reboot, before anything was marked. */
 	return bitmap.tag ? address_put(state, &bitmap, network, address, false, err) : 0;
+}
+
+int address_release(const struct net_state *state, const char *network, struct in_addr address, struct error *err)
+{
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
+
+	return address_release_held(state, network, address, &hold, err);
 }
 
 int address_mark(const struct net_state *state, const char *network, struct in_addr address, struct error *err)

@@ -11,6 +11,9 @@ enum lease_kind { LEASES_IPV4, LEASES_IPV6 };
  * the subnet's base address, 0 while none was taken. */
 MUST_CHECK int leases_open(const struct net_state *state, enum lease_kind kind, const char *network,
 	struct bitmap *bitmap, struct error *err);
+/* The same, of those who hold the network's lists: *bitmap is borrowed from *hold, which keeps it from others. */
+MUST_CHECK int leases_open_held(const struct net_state *state, enum lease_kind kind, const char *network,
+	struct lease_hold *hold, struct bitmap *bitmap, struct error *err);
 /* Whether there is one; it is made by the first who takes an address. */
 bool leases_exist(const struct net_state *state, enum lease_kind kind, const char *network);
 /* Removes the network's bitmap when none of its numbers is taken: 1, 0 (some is) or -1. */

@@ -33,16 +33,16 @@ struct in6_addr address6_beside(const struct network *network, struct in_addr ad
 	return subnet6_address(subnet, subnet6_first(subnet) - 1 + number);
 }
 
-int address6_take(const struct net_state *state, const struct network *network, const struct in6_addr *wanted,
-	struct in6_addr *address, struct error *err)
+int address6_take_held(const struct net_state *state, const struct network *network, const struct in6_addr *wanted,
+	struct lease_hold *hold, struct in6_addr *address, struct error *err)
 {
 	uint32_t first = subnet6_first(&network->subnet6), last = subnet6_last(&network->subnet6), number;
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	struct bitmap bitmap;
 	int found;
 
 	if (network->subnet6.prefix == 0)
 		return fail(err, ERROR_USAGE, "network %s has no IPv6 addresses", network->name);
-	if (leases_open(state, LEASES_IPV6, network->name, &bitmap, err) < 0)
+	if (leases_open_held(state, LEASES_IPV6, network->name, hold, &bitmap, err) < 0)
 		return -1;
 	if (!IN6_IS_ADDR_UNSPECIFIED(wanted)) {
 		*address = *wanted;
@@ -58,23 +58,41 @@ int address6_take(const struct net_state *state, const struct network *network, 
 	return 0;
 }
 
-static int address6_put(const struct net_state *state, const char *network, const struct in6_addr *address, bool taken,
-	struct error *err)
+int address6_take(const struct net_state *state, const struct network *network, const struct in6_addr *wanted,
+	struct in6_addr *address, struct error *err)
 {
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
 
-	if (leases_open(state, LEASES_IPV6, network, &bitmap, err) < 0)
+	return address6_take_held(state, network, wanted, &hold, address, err);
+}
+
+static int address6_put(const struct net_state *state, const char *network, const struct in6_addr *address, bool taken,
+	struct lease_hold *hold, struct error *err)
+{
+	struct bitmap bitmap;
+
+	if (leases_open_held(state, LEASES_IPV6, network, hold, &bitmap, err) < 0)
 		return -1;
 	return bitmap_put(&bitmap, address6_number(address), taken, err);
+}
+
+int address6_release_held(const struct net_state *state, const char *network, const struct in6_addr *address,
+	struct lease_hold *hold, struct error *err)
+{
+	return address6_put(state, network, address, false, hold, err);
 }
 
 int address6_release(
 	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err)
 {
-	return address6_put(state, network, address, false, err);
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
+
+	return address6_put(state, network, address, false, &hold, err);
 }
 
 int address6_mark(const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err)
 {
-	return address6_put(state, network, address, true, err);
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
+
+	return address6_put(state, network, address, true, &hold, err);
 }

@@ -160,6 +160,10 @@ MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct err
  * whose link still exists. `wanted` > 0: that one or ERROR_BUSY (its old link may be dying still: endpoint_attach()
  * waits for that). All taken: ERROR_BUSY. */
 MUST_CHECK int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err);
+/* The same, and *hold keeps the list from everybody else until it is closed: who writes down by then what it has loses
+ * nothing to a kill (slots_keep()). */
+MUST_CHECK int slot_take_held(
+	const struct net_state *state, unsigned wanted, unsigned *slot, int *hold, struct error *err);
 MUST_CHECK int slot_release(const struct net_state *state, unsigned slot, struct error *err);
 /* Takes a host number inside the network: 1.0 is the first usable; base and broadcast are never given. `wanted` ≠
  * 0.0.0.0: that address, ERROR_BUSY when taken, ERROR_USAGE when outside. */
@@ -181,6 +185,51 @@ MUST_CHECK int address_mark(
 	const struct net_state *state, const char *network, struct in_addr address, struct error *err);
 MUST_CHECK int address6_mark(
 	const struct net_state *state, const char *network, const struct in6_addr *address, struct error *err);
+
+/* A network's two lists of addresses, from the first use of each of them kept from everybody else until they are
+ * dropped. Taking and giving back goes through it meanwhile, always IPv4 first. Who writes down what it has before it
+ * drops them loses nothing to a kill: what is taken while nobody holds them, and written down nowhere, is lost
+ * property (addresses_keep()). */
+struct lease_hold {
+	int lists[2]; /* -1: not in use */
+};
+#define LEASE_HOLD_NONE                                                                                                \
+	{                                                                                                              \
+		{                                                                                                      \
+			-1, -1                                                                                         \
+		}                                                                                                      \
+	}
+void lease_hold_drop(struct lease_hold *hold);
+MUST_CHECK int address_take_held(const struct net_state *state, const struct network *network, struct in_addr wanted,
+	struct lease_hold *hold, struct in_addr *address, struct error *err);
+MUST_CHECK int address_release_held(const struct net_state *state, const char *network, struct in_addr address,
+	struct lease_hold *hold, struct error *err);
+MUST_CHECK int address6_take_held(const struct net_state *state, const struct network *network,
+	const struct in6_addr *wanted, struct lease_hold *hold, struct in6_addr *address, struct error *err);
+MUST_CHECK int address6_release_held(const struct net_state *state, const char *network, const struct in6_addr *address,
+	struct lease_hold *hold, struct error *err);
+
+/* Both lists at once, for who compares them with what is written down. */
+MUST_CHECK int leases_hold(
+	const struct net_state *state, const char *network, struct lease_hold *hold, struct error *err);
+MUST_CHECK int slots_hold(const struct net_state *state, int *hold, struct error *err);
+/* What somebody has by what is written down. */
+struct lease_claim {
+	struct in_addr address;	  /* 0.0.0.0: none */
+	struct in6_addr address6; /* ::: none */
+	bool certain;		  /* false: it may not be taken yet, or no more */
+};
+struct lease_claims {
+	const struct lease_claim *items;
+	size_t count;
+};
+/* With both held: gives back what nobody claims, and marks what is claimed for certain. */
+MUST_CHECK int addresses_keep(const struct net_state *state, const char *network, struct lease_hold *hold,
+	const struct lease_claims *claims, struct error *err);
+struct slot_claims {
+	bool claimed[SLOT_MAX + 1], certain[SLOT_MAX + 1];
+};
+MUST_CHECK int slots_keep(int hold, const struct slot_claims *claims, struct error *err);
 
 /* --- one instance ------------------------------------------------------------------------------------------------- */
 

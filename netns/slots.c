@@ -54,22 +54,62 @@ static int slot_take_wanted(struct bitmap *bitmap, unsigned wanted, unsigned *sl
 	return bitmap_put(bitmap, wanted, true, err);
 }
 
-int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err)
+static int slot_take_from(struct bitmap *bitmap, unsigned wanted, unsigned *slot, struct error *err)
 {
-	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
 	uint32_t number;
 	int found;
 
-	if (slots_open(state, &bitmap, err) < 0)
-		return -1;
 	if (wanted > 0)
-		return slot_take_wanted(&bitmap, wanted, slot, err);
-	found = bitmap_take(&bitmap, 1, SLOT_MAX, slot_usable, &number, err);
+		return slot_take_wanted(bitmap, wanted, slot, err);
+	found = bitmap_take(bitmap, 1, SLOT_MAX, slot_usable, &number, err);
 	if (found < 0)
 		return -1;
 	if (!found)
 		return fail(err, ERROR_BUSY, "all %u slots of this host are taken", SLOT_MAX);
 	*slot = number;
+	return 0;
+}
+
+int slot_take_held(const struct net_state *state, unsigned wanted, unsigned *slot, int *hold, struct error *err)
+{
+	AUTO(bitmap_drop) struct bitmap bitmap = {.fd = -1};
+
+	if (slots_open(state, &bitmap, err) < 0 || slot_take_from(&bitmap, wanted, slot, err) < 0)
+		return -1;
+	*hold = take_fd(&bitmap.fd);
+	return 0;
+}
+
+int slot_take(const struct net_state *state, unsigned wanted, unsigned *slot, struct error *err)
+{
+	auto_fd hold = -1;
+
+	return slot_take_held(state, wanted, slot, &hold, err);
+}
+
+int slots_hold(const struct net_state *state, int *hold, struct error *err)
+{
+	struct bitmap bitmap;
+
+	if (slots_open(state, &bitmap, err) < 0)
+		return -1;
+	*hold = bitmap.fd;
+	return 0;
+}
+
+int slots_keep(int hold, const struct slot_claims *claims, struct error *err)
+{
+	struct bitmap bitmap;
+
+	if (bitmap_borrow(hold, &bitmap, err) < 0)
+		return -1;
+	for (unsigned slot = 1; slot <= SLOT_MAX; slot++) {
+		int taken = bitmap_test(&bitmap, slot, err);
+		bool kept = claims->certain[slot] || (taken && claims->claimed[slot]);
+
+		if (taken < 0 || (taken != kept && bitmap_put(&bitmap, slot, kept, err) < 0))
+			return -1;
+	}
 	return 0;
 }
 
