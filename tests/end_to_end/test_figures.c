@@ -1,5 +1,6 @@
 /* What is used, what happened, and what would fit: as a user sees it, on a terminal and in scripts. */
 #include <signal.h>
+#include <sys/pidfd.h>
 
 #include "base/process.h"
 #include "base/text.h"
@@ -127,7 +128,10 @@ TEST(figures, check_says_nothing_when_nothing_is_wrong, .fini = playground_rescu
 	auto_run list = WARREN(&here, "list", "--format", "{{.monitor}}");
 	pid_t monitor = atoi(list.out);
 
-	cr_assert(monitor > 1 && kill(monitor, SIGKILL) == 0, "%s", list.out);
+	auto_fd pidfd = pidfd_open(monitor, 0);
+
+	cr_assert(pidfd >= 0 && monitor > 1 && kill(monitor, SIGKILL) == 0, "%s", list.out);
+	cr_assert(process_wait_end(pidfd, SLOWLY(10000)));
 	auto_run lost = WARREN(&here, "check", "--no-header");
 
 	cr_assert(lost.status == 1 && strstr(lost.out, "web") == lost.out && strstr(lost.out, "its monitor was killed"),
