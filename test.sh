@@ -176,13 +176,21 @@ machines() {
 	wait $one
 }
 
-# Every test by name, from the programs themselves.
+# Every test by name, from the machine's programs.
 names() {
 	for program in build/vm/tests/test-*; do
 		"$program" --list
-	done | sed -n -E 's/^([a-z0-9_]+): [0-9]+ tests?.*/suite \1/p; s/^[^a-z0-9]+([a-z0-9_]+).*/\1/p' |
-		awk '$1 == "suite" {suite = $2; next} {print suite "::" $1}'
+	done
 	awk '!/^#/ && $2 ~ "/" {print "scripts::" $1}' tests/jobs
+}
+
+# The runner in the machine must know the same tests as Criterion does here.
+runners_agree() {
+	for program in build/dev/tests/test-*; do
+		"$program" --list | sed -n -E 's/^([a-z0-9_]+): [0-9]+ tests?.*/suite \1/p; s/^[^a-z0-9]+([a-z0-9_]+).*/\1/p' |
+			awk '$1 == "suite" {suite = $2; next} {print suite "::" $1}' | LC_ALL=C sort >$logs/names.criterion
+		"build/vm/tests/$(basename "$program")" --list | LC_ALL=C sort | diff $logs/names.criterion - || return 1
+	done
 }
 
 # Each target on its own; new inputs are kept below build/.
@@ -252,6 +260,7 @@ needed build-dev build dev
 opinions &
 opinions=$!
 children="$children $opinions"
+step runners runners_agree
 WARREN_BUILD=$top/build/release tests/suite.sh "$top/build/dev" "$host_results" 2 &
 children="$children $!"
 wait $!

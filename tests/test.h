@@ -6,7 +6,11 @@
 #ifndef WARREN_TESTS_TEST_H
 #define WARREN_TESTS_TEST_H
 
+#ifdef WARREN_SLIM
+#include "tests/slim/slim.h"
+#else
 #include <criterion/criterion.h>
+#endif
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -290,8 +290,12 @@ TEST(cycles, whatever_is_killed_in_between_nothing_is_left_and_the_kernels_memor
 	scene.cycle_us = 1 + (clock_ms() - start_ms) * 1000 / warm;
 	await_no_link(&scene);
 	before_kib = kernel_memory_kib();
-	while (scene.note->cycles < all)
-		makers_turn(&scene, all, false);
+	/* On a busy machine it may be that of a few none came in time. */
+	for (unsigned goal = all; scene.note->cycles < goal;) {
+		makers_turn(&scene, goal, false);
+		if (scene.note->cycles >= goal && scene.kills <= all / 100 && goal < 5 * all)
+			goal += all;
+	}
 	await_no_link(&scene);
 	int64_t grown_kib = kernel_memory_kib() - before_kib;
 
