@@ -47,6 +47,8 @@ struct slim_counts {
 	unsigned passed, failed, skipped;
 };
 
+/* Not main's, so that a leak checker finds it in use in every process. */
+static const struct slim_test **chosen;
 static FILE *tap;
 /* For the signal that ends the runner: what it runs is in other groups, so nobody else ends that. */
 static struct slim_lane lanes[LANES_MAX];
@@ -83,10 +85,13 @@ static bool test_chosen(const struct slim_test *test, const char *filter)
 }
 
 /* Those that the filter takes, in the order of their names. */
-static size_t tests_choose(const struct slim_test **chosen, const char *filter)
+static size_t tests_choose(const char *filter)
 {
 	size_t count = 0;
 
+	chosen = calloc((size_t)(__stop_slim_tests - __start_slim_tests) + 1, sizeof(*chosen));
+	if (!chosen)
+		give_up("calloc");
 	for (const struct slim_test *const *test = __start_slim_tests; test < __stop_slim_tests; test++)
 		if (test_chosen(*test, filter))
 			chosen[count++] = *test;
@@ -314,8 +319,7 @@ static bool lanes_busy(unsigned count)
 	return false;
 }
 
-static void tests_run(
-	const struct slim_test *const *tests, size_t count, unsigned lane_count, struct slim_counts *counts)
+static void tests_run(size_t count, unsigned lane_count, struct slim_counts *counts)
 {
 	struct slim_verdict *verdicts =
 		mmap(NULL, lane_count * sizeof(*verdicts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -329,7 +333,7 @@ static void tests_run(
 		struct slim_lane *lane = next < count ? lane_free(lane_count) : NULL;
 
 		if (lane)
-			lane_begin(lane, tests[next++]);
+			lane_begin(lane, chosen[next++]);
 		else
 			lanes_await(lane_count, counts);
 	}
@@ -382,16 +386,11 @@ int main(int argc, char **arguments)
 {
 	(void)argc;
 	struct slim_options options = options_read(arguments);
-	size_t all = (size_t)(__stop_slim_tests - __start_slim_tests);
-	const struct slim_test **tests = calloc(all + 1, sizeof(*tests));
 	struct slim_counts counts = {0};
-	size_t count;
+	size_t count = tests_choose(options.filter);
 
-	if (!tests)
-		give_up("calloc");
-	count = tests_choose(tests, options.filter);
 	for (size_t i = 0; options.list && i < count; i++)
-		printf("%s::%s\n", tests[i]->suite, tests[i]->name);
+		printf("%s::%s\n", chosen[i]->suite, chosen[i]->name);
 	if (options.list)
 		return 0;
 	if (options.tap && !(tap = fopen(options.tap, "we")))
@@ -399,7 +398,7 @@ int main(int argc, char **arguments)
 	if (tap)
 		fprintf(tap, "TAP version 13\n1..%zu\n", count);
 	signals_catch(runner_end);
-	tests_run(tests, count, options.lanes, &counts);
+	tests_run(count, options.lanes, &counts);
 	fprintf(stderr, "[====] %zu tests: %u passed, %u failed, %u skipped\n", count, counts.passed, counts.failed,
 		counts.skipped);
 	return counts.failed != 0;
