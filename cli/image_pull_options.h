@@ -117,4 +117,16 @@ static const struct option root_export_table[] = {
 	.options_size = sizeof(struct pull_options), .operands_min = 1, .operands_max = 1
 #define ROOT_EXPORT_WORD "export-instance" /* what warren-pull calls it */
 
+/* For `warren cp` with an archive: standard input into a staging directory, and one to standard output. */
+static const struct option tree_table[] = {
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),
+	END_OF_OPTIONS,
+};
+#define TREE_COMMAND                                                                                                   \
+	.operands = "STAGING", .options = tree_table, .options_size = sizeof(struct pull_options), .operands_min = 1,  \
+	.operands_max = 1
+#define TREE_UNPACK_COMMAND                                                                                            \
+	.name = "unpack-tree", .summary = "an archive into a staging directory of the store", TREE_COMMAND
+#define TREE_PACK_COMMAND .name = "pack-tree", .summary = "a staging directory of the store as an archive", TREE_COMMAND
+
 #endif

@@ -41,6 +41,8 @@ int import_run(void *context, void *options, size_t count, char **operands, stru
 int export_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int commit_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int export_instance_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int tree_unpack_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int tree_pack_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int verify_run(void *context, void *options, size_t count, char **operands, struct error *err);
 
 #endif

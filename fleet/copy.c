@@ -101,22 +101,31 @@ static int outside_open(struct copying *copying, struct error *err)
 {
 	const struct copy_request *request = copying->request;
 
-	return request->into ? transfer_source_open(
-				       &copying->outside, request->host_path, &copying->arena, &copying->from, err)
-			     : transfer_target_open(
-				       &copying->outside, request->host_path, &copying->arena, &copying->to, err);
+	if (request->into)
+		return transfer_source_open(
+			&copying->outside, request->host_path, request->follow, &copying->arena, &copying->from, err);
+	return transfer_target_open(&copying->outside, request->host_path, &copying->arena, &copying->to, err);
+}
+
+static int inner_open(struct copying *copying, struct error *err)
+{
+	const struct copy_request *request = copying->request;
+
+	if (request->into)
+		return transfer_target_open(&copying->inside, request->inner_path, &copying->arena, &copying->to, err);
+	return transfer_source_open(
+		&copying->inside, request->inner_path, request->follow, &copying->arena, &copying->from, err);
 }
 
 static int copying_run(struct copying *copying, struct error *err)
 {
 	const struct copy_request *request = copying->request;
-	const struct transfer_side *inside = &copying->inside;
 
-	if (outside_open(copying, err) < 0 || inside_open(copying, err) < 0)
+	if (outside_open(copying, err) < 0 || inside_open(copying, err) < 0 || inner_open(copying, err) < 0)
 		return -1;
-	if (request->into ? transfer_target_open(inside, request->inner_path, &copying->arena, &copying->to, err) < 0
-			  : transfer_source_open(inside, request->inner_path, &copying->arena, &copying->from, err) < 0)
-		return -1;
+	if (request->to_directory && copying->to.name)
+		return fail(err, ERROR_MISSING, "%s: there is no such directory",
+			request->into ? request->inner_path : request->host_path);
 	return transfer_run(&copying->from, &copying->to, request->archive, err);
 }
 

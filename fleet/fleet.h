@@ -234,6 +234,8 @@ struct copy_request {
 	const char *host_path;
 	bool into; /* the instance */
 	bool archive;
+	bool follow;	   /* of a link what it leads to, under the link's name */
+	bool to_directory; /* the target must be one that is there */
 };
 MUST_CHECK int instance_copy(struct host *host, const struct copy_request *request, struct error *err);
 

@@ -320,17 +320,19 @@ static int content_into(struct transfer *transfer, const struct transfer_place *
 {
 	struct stat about;
 
-	if (!to->name)
+	const char *as = to->name ? to->name : from->as;
+
+	if (!as)
 		return level_transfer(transfer, from->dir, to->dir, err);
 	if (fstat(from->dir, &about) < 0)
 		return fail_errno(err, "stat the directory");
-	return directory_into(transfer, from->dir, &about, to->dir, to->name, err);
+	return directory_into(transfer, from->dir, &about, to->dir, as, err);
 }
 
 static int named_into(struct transfer *transfer, const struct transfer_place *from, const struct transfer_place *to,
 	struct error *err)
 {
-	const char *as = to->name ? to->name : from->name;
+	const char *as = to->name ? to->name : from->as;
 	struct stat about;
 
 	if (fstatat(from->dir, from->name, &about, AT_SYMLINK_NOFOLLOW) < 0)

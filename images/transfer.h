@@ -23,13 +23,15 @@ struct transfer_place {
 	const struct transfer_side *side; /* borrowed */
 	int dir;
 	const char *name;     /* in it; NULL: the directory itself, its content */
+	const char *as;	      /* of a source: what it is called where it comes into a directory; NULL: it has no name */
 	bool wants_directory; /* the path ended in a slash */
 };
 void transfer_place_drop(struct transfer_place *place);
 
-/* What is to be copied. "DIR/." means the content of DIR, as does "/". Strings lie in the arena. ERROR_MISSING. */
-MUST_CHECK int transfer_source_open(const struct transfer_side *side, const char *path, struct arena *arena,
-	struct transfer_place *out, struct error *err);
+/* What is to be copied. "DIR/." means the content of DIR, as does "/". follow: of a link what it leads to, under the
+ * link's name. Strings lie in the arena. ERROR_MISSING. */
+MUST_CHECK int transfer_source_open(const struct transfer_side *side, const char *path, bool follow,
+	struct arena *arena, struct transfer_place *out, struct error *err);
 /* Where it is to be: an existing directory (also through links), or a name in one that exists. ERROR_MISSING. */
 MUST_CHECK int transfer_target_open(const struct transfer_side *side, const char *path, struct arena *arena,
 	struct transfer_place *out, struct error *err);
@@ -41,5 +43,19 @@ MUST_CHECK int transfer_target_open(const struct transfer_side *side, const char
  * left out with a warning. Hard links become files of their own. */
 MUST_CHECK int transfer_run(
 	const struct transfer_place *from, const struct transfer_place *to, bool archive, struct error *err);
+
+/* --- archives ----------------------------------------------------------------------------------------------------- */
+
+/* A directory of the store's staging area, for what comes out of an archive or goes into one: warren-pull, which knows
+ * archives, has to do with nothing but that. Whoever is killed leaves it to the next collection. */
+struct transfer_scratch;
+struct transfer_scratch *transfer_scratch_make(const char *store_path, struct error *err);
+void transfer_scratch_drop(struct transfer_scratch **scratch); /* with all that is in it */
+/* Its directory, ours until it is dropped, and what transfer_scratch_open() knows it by. */
+int transfer_scratch_tree(const struct transfer_scratch *scratch);
+const char *transfer_scratch_name(const struct transfer_scratch *scratch);
+/* The same directory, by another process: its own descriptor, opened for reading. */
+struct store;
+MUST_CHECK int transfer_scratch_open(const struct store *store, const char *name, struct error *err);
 
 #endif

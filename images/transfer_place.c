@@ -1,12 +1,16 @@
 /* Paths of `warren cp` become descriptors: see transfer.h. The user's own paths mean what they mean to every program;
  * those of an instance are resolved by the kernel inside its root, whatever links it has put there. */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "images/transfer.h"
+
+#define LINKS_MAX 40 /* as the kernel has it */
 
 void transfer_place_drop(struct transfer_place *place)
 {
@@ -51,7 +55,45 @@ static int whole_open(const struct transfer_side *side, const char *path, struct
 	return out->dir < 0 ? path_fail(side, path, err) : 0;
 }
 
-int transfer_source_open(const struct transfer_side *side, const char *path, struct arena *arena,
+/* One link further: 1 and where it leads, 0 it is no link. Each part of the way is resolved by the kernel, in the
+ * instance within its root. */
+static int link_step(const struct transfer_side *side, const char **path, struct arena *arena, struct error *err)
+{
+	AUTO(transfer_place_drop) struct transfer_place place = {.dir = -1};
+	const char *parent, *name;
+	char target[PATH_MAX];
+	ssize_t length;
+	bool slash;
+
+	name = path_split(arena, *path, &parent, &slash);
+	if (!name)
+		return 0;
+	if (whole_open(side, parent, &place, err) < 0)
+		return -1;
+	length = readlinkat(place.dir, name, target, sizeof(target) - 1);
+	if (length < 0)
+		return errno == EINVAL ? 0 : path_fail(side, *path, err);
+	target[length] = '\0';
+	*path = arena_format(
+		arena, "%s%s%s%s", *target == '/' ? "" : parent, *target == '/' ? "" : "/", target, slash ? "/" : "");
+	return 1;
+}
+
+static int links_follow(const struct transfer_side *side, const char **path, struct arena *arena, struct error *err)
+{
+	const char *asked = *path;
+
+	for (int links = 0; links < LINKS_MAX; links++) {
+		int more = link_step(side, path, arena, err);
+
+		if (more <= 0)
+			return more;
+	}
+	errno = ELOOP;
+	return path_fail(side, asked, err);
+}
+
+static int source_find(const struct transfer_side *side, const char *path, struct arena *arena,
 	struct transfer_place *out, struct error *err)
 {
 	const char *parent, *name;
@@ -70,6 +112,21 @@ int transfer_source_open(const struct transfer_side *side, const char *path, str
 	(void)path_fail(side, path, err);
 	transfer_place_drop(out);
 	return -1;
+}
+
+int transfer_source_open(const struct transfer_side *side, const char *path, bool follow, struct arena *arena,
+	struct transfer_place *out, struct error *err)
+{
+	const char *parent, *as;
+	bool slash;
+
+	as = path_split(arena, path, &parent, &slash);
+	if (follow && links_follow(side, &path, arena, err) < 0)
+		return -1;
+	if (source_find(side, path, arena, out, err) < 0)
+		return -1;
+	out->as = as;
+	return 0;
 }
 
 int transfer_target_open(const struct transfer_side *side, const char *path, struct arena *arena,

@@ -200,7 +200,8 @@ static int directory_write(
 	if (writer->depth == CONTENT_DEPTH_MAX)
 		return fail(err, ERROR_USAGE, "more than %d directories inside one another", CONTENT_DEPTH_MAX);
 	entry->type = '5';
-	if (attributes_add(stack->dirs[0], &entry->pax, err) < 0 || described_write(writer->how->sink, entry, err) < 0)
+	if ((*inner || !writer->how->without_top) && (attributes_add(stack->dirs[0], &entry->pax, err) < 0 ||
+							     described_write(writer->how->sink, entry, err) < 0))
 		return -1;
 	if (writer->how->layer && layer_directory_is_opaque(stack->dirs[0])) {
 		auto_free char *mark = text_format("%s.wh..wh..opq", inner);

@@ -10,6 +10,7 @@
 
 struct tar_write {
 	struct sink *sink;
+	bool without_top; /* no entry "./" for the tree itself: only for what is in it */
 	bool layer; /* overlayfs' marks are written as ".wh." names, as a layer has them; else they are left out */
 	const char *const *left_out; /* paths from the top ("etc/hosts") that are passed over with all below; ends with
 					NULL; NULL: nothing is */

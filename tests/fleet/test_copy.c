@@ -210,6 +210,54 @@ TEST(copy, links_of_the_host_s_side_are_not_followed_below_what_was_named, .time
 	bench_close(&bench);
 }
 
+static int copy_follow(struct bench *bench, bool into, const char *inner, const char *outer, struct error *err)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", bench->path, outer);
+	return instance_copy(&bench->test.host,
+		&(struct copy_request){
+			.instance = "one", .inner_path = inner, .host_path = path, .into = into, .follow = true},
+		err);
+}
+
+TEST(copy, a_followed_link_gives_what_it_leads_to_under_its_own_name_and_stays_inside, .timeout = SLOWLY(60))
+{
+	struct bench bench;
+	struct error err;
+
+	bench_open(&bench);
+	const char *p = bench.path;
+	struct instance_spec spec = test_spec(&bench.test, "one",
+		arena_format(&bench.test.arena,
+			"mkdir -p /root/releases/7; cd /root; echo seven > releases/7/page; ln -s releases/7 current; "
+			"ln -s /root/current now; ln -s round round; ln -s %s/secret out; ln -s "
+			"../../../../../..%s/secret up; "
+			"ln -s page releases/7/index; echo set; exec sleep 1000",
+			p, p));
+	test_run(&bench.test, &spec);
+	test_await_log(&bench.test, "one", "set\n");
+	file_put(bench.dir, "secret", "secret\n", 0, 0600);
+	cr_assert(mkdirat(bench.dir, "into", 0755) == 0);
+	ASSERT_OK(copy_follow(&bench, false, "/root/now", "into", &err));
+	cr_assert_str_eq(text_of(&bench, "into/now/page"), "seven\n");
+	cr_assert(S_ISLNK(look(&bench, "into/now/index").st_mode), "only what was named is followed");
+	ASSERT_OK(copy_follow(&bench, false, "/root/current/index", "into", &err));
+	cr_assert(S_ISREG(look(&bench, "into/index").st_mode));
+	cr_assert_str_eq(text_of(&bench, "into/index"), "seven\n");
+	ASSERT_OK(copy(&bench, false, false, "/root/now", "into/plain", &err));
+	cr_assert(S_ISLNK(look(&bench, "into/plain").st_mode));
+	ASSERT_FAILS(copy_follow(&bench, false, "/root/round", "into", &err), ERROR_SYSTEM, "/root/round");
+	ASSERT_FAILS(copy_follow(&bench, false, "/root/out", "into", &err), ERROR_MISSING, "in the instance");
+	ASSERT_FAILS(copy_follow(&bench, false, "/root/up", "into", &err), ERROR_MISSING, "in the instance");
+	/* The host's links are the user's own. */
+	cr_assert(symlinkat("secret", bench.dir, "link") == 0);
+	ASSERT_OK(copy_follow(&bench, true, "/root", "link", &err));
+	ASSERT_OK(copy(&bench, false, false, "/root/link", "again", &err));
+	cr_assert_str_eq(text_of(&bench, "again"), "secret\n");
+	bench_close(&bench);
+}
+
 /* A directory that is a link to the host's every other moment. */
 static const char exchange[] =
 	"mkdir /root/a; echo set; cd /root; while :; do mkdir a/t; echo own > a/t/secret; usleep 1000; rm -rf a/t; "
