@@ -39,8 +39,16 @@ static bool ends_for_now(const struct instance_status *status)
 	return false;
 }
 
+/* It runs and nobody reads its output: a start gives it another one. */
+static bool has_lost_its_monitor(const struct instance_status *status)
+{
+	return status->spec && status->state == INSTANCE_RUNNING && !status->monitored;
+}
+
 static bool should_run(const struct instance_status *status)
 {
+	if (has_lost_its_monitor(status))
+		return true;
 	return status->spec && status->spec->autostart && status->desired != DESIRED_STOPPED && !is_up(status) &&
 	       ends_for_now(status);
 }

@@ -165,6 +165,27 @@ TEST(boot, after_a_power_cut_all_that_ran_runs_again)
 	test_host_close(&test);
 }
 
+/* Its output would wait in the pipes until somebody comes. */
+TEST(boot, gives_a_monitor_to_what_has_lost_its_own)
+{
+	struct test_host test;
+
+	test_host_open(&test);
+	struct instance_spec spec = sleeper(&test, "web");
+
+	spec.autostart = false;
+	test_run(&test, &spec);
+	pid_t init = test_status(&test, "web").init.pid;
+
+	test_kill_monitor(&test, "web");
+	cr_assert(!test_status(&test, "web").monitored);
+	expect_boot(&test, false, "web ");
+	cr_assert(test_status(&test, "web").monitored);
+	cr_assert(test_status(&test, "web").init.pid == init);
+	expect_boot(&test, false, "");
+	test_host_close(&test);
+}
+
 TEST(boot, waits_for_the_health_that_others_depend_on)
 {
 	struct test_host test;
