@@ -303,7 +303,16 @@ int endpoint_detach(struct net_session *session, unsigned slot, struct error *er
 	return 0;
 }
 
-int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err)
+static bool loopback_allow_by_file(unsigned slot)
+{
+	char path[64], name[IFNAMSIZ];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", link_name(slot, name));
+	auto_fd file = open(path, O_WRONLY | O_CLOEXEC);
+	return file >= 0 && write(file, "1", 1) == 1;
+}
+
+static int loopback_allow_by_netlink(struct netlink *netlink, unsigned slot, struct error *err)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct request request;
@@ -320,4 +329,11 @@ int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *er
 	mnl_attr_nest_end(message, family);
 	mnl_attr_nest_end(message, families);
 	return request_exchange(netlink, &request, NULL, NULL, err);
+}
+
+/* By netlink the kernel tells everybody of the link as a whole, and to say where its other end is it walks through all
+ * network namespaces that it has a number for: 100 us at 1,000 instances, where the file takes 13. */
+int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err)
+{
+	return loopback_allow_by_file(slot) ? 0 : loopback_allow_by_netlink(netlink, slot, err);
 }
