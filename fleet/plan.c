@@ -122,6 +122,10 @@ static int step_of_existing(struct arena *arena, const struct plan_request *requ
 		step->change = CHANGE_RESTART;
 		step->why = "a file that it reads when it starts has changed";
 	}
+	if (actual->ending && step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED) {
+		step->change = CHANGE_RESTART;
+		step->why = "somebody began to stop it";
+	}
 	if (step->change < CHANGE_RECREATE) {
 		step->needs = needs_of_change(step, actual->state);
 		if (step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED)

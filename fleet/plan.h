@@ -53,6 +53,7 @@ struct plan_actual {
 	bool ours;			       /* damaged, but this fleet's own records name it */
 	bool stale;			       /* the files that it read when it started hold something else by now */
 	bool unwatched;			       /* it runs, but its monitor has died */
+	bool ending;			       /* it runs, but a command that was killed has told it to stop */
 	const struct instance_status *status;  /* for the reasons and the ports as bound; may be NULL */
 	const struct cgroup_limits *in_kernel; /* of one that runs; NULL: not looked at */
 };

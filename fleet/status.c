@@ -41,6 +41,13 @@ static enum instance_state alive_state(
 	return INSTANCE_RUNNING;
 }
 
+/* A start that nobody makes any more counts for nothing, even if its process has got to its program: the next command
+ * ends it (repair.c). Asked once more, as it may have begun since the lock was looked at. */
+static bool start_is_over(const struct instance *instance, const struct run *run, bool monitored)
+{
+	return !run->started && !monitored && !instance_is_monitored(instance);
+}
+
 static void run_status(
 	struct arena *arena, const struct host *host, const struct instance *instance, struct instance_status *out)
 {
@@ -63,7 +70,7 @@ static void run_status(
 	out->sources = run.sources;
 	if (out->monitored)
 		out->monitor = run.monitor.pid;
-	if (run_is_alive(&run)) {
+	if (run_is_alive(&run) && !start_is_over(instance, &run, out->monitored)) {
 		if (health_read(arena, instance->live, &out->health, &ignored) < 0)
 			out->health = (struct health_status){0};
 		out->state = alive_state(host, out, &run);

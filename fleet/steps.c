@@ -71,18 +71,42 @@ static bool sources_are_stale(const struct instance_status *status)
 	return now && now != status->sources;
 }
 
+static bool is_up(const struct instance_status *status)
+{
+	return status->state == INSTANCE_RUNNING || status->state == INSTANCE_PAUSED;
+}
+
+/* One that somebody is starting or stopping, or what a command left that was killed while it did: whoever does it holds
+ * its lock, and so does its first process up to its program. What it will be is known when that is over. */
+static void command_await(struct steps *steps, struct instance_status *status)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+	struct instance_status now;
+	struct error ignored;
+
+	if (is_up(status) && status->desired != DESIRED_STOPPED)
+		return;
+	if (instance_take_as_is(steps->host, status->name, &instance, &ignored) < 0)
+		return;
+	if (instance_status_read(steps->arena, steps->host, status->name, &now, &ignored) == 0)
+		*status = now;
+}
+
 static struct plan_actual *actual_list(
-	struct steps *steps, const char *fleet, const struct strings *ours, const struct instance_list *list)
+	struct steps *steps, const char *fleet, const struct strings *ours, struct instance_list *list)
 {
 	struct plan_actual *actual = arena_new_array(steps->arena, list->count, struct plan_actual);
 
 	for (size_t i = 0; i < list->count; i++) {
-		const struct instance_status *status = &list->items[i];
+		struct instance_status *status = &list->items[i];
 
+		if (fleet && status->spec && text_equal(status->spec->fleet, fleet))
+			command_await(steps, status);
 		actual[i] = (struct plan_actual){.name = status->name,
 			.spec = status->spec,
 			.state = status->state,
 			.unwatched = status->state == INSTANCE_RUNNING && !status->monitored,
+			.ending = is_up(status) && status->desired == DESIRED_STOPPED,
 			.ours = strings_contain(ours, status->name),
 			.status = status};
 		if (!fleet || !status->spec || !text_equal(status->spec->fleet, fleet))

@@ -57,6 +57,8 @@ int leases_forget(const struct net_state *state, enum lease_kind kind, const cha
 	auto_fd dir = -1;
 	int empty;
 
+	if (!leases_exist(state, kind, network))
+		return name_check("network", network, err) < 0 ? -1 : 1;
 	if (leases_open(state, kind, network, &bitmap, err) < 0)
 		return -1;
 	empty = bitmap_is_empty(&bitmap, err);

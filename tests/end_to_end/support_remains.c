@@ -116,18 +116,20 @@ char *remains_describe(const char *state, const char *cgroup)
 	}
 }
 
-static bool has_line(const struct strings *lines, const char *line)
+static size_t lines_count(const struct strings *lines, const char *line)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < lines->count; i++)
-		if (text_equal(lines->items[i], line))
-			return true;
-	return false;
+		count += text_equal(lines->items[i], line);
+	return count;
 }
 
-static const char *first_only_in(const struct strings *these, const struct strings *those)
+/* Rules and mounts may be alike: what is there more often counts. */
+static const char *first_more_in(const struct strings *these, const struct strings *those)
 {
 	for (size_t i = 0; i < these->count; i++)
-		if (!has_line(those, these->items[i]))
+		if (lines_count(these, these->items[i]) > lines_count(those, these->items[i]))
 			return these->items[i];
 	return NULL;
 }
@@ -136,7 +138,7 @@ char *remains_difference(const char *before, const char *after)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings old = strings_split(&arena, before, '\n'), now = strings_split(&arena, after, '\n');
-	const char *more = first_only_in(&now, &old), *less = first_only_in(&old, &now);
+	const char *more = first_more_in(&now, &old), *less = first_more_in(&old, &now);
 
 	if (more)
 		return text_format("+%s", more);

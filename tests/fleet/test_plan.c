@@ -55,6 +55,22 @@ TEST(plan, does_nothing_twice)
 	cr_assert(plan_step_word(&step) == APPLY_UNCHANGED);
 }
 
+TEST(plan, restarts_what_is_about_to_stop_by_a_word_that_counts_no_more)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file file = decoded(&arena, A), other = decoded(&arena, A);
+	struct plan_actual actual = {
+		.name = "a", .spec = &other.instances.items[0], .state = INSTANCE_RUNNING, .ending = true};
+	struct plan_request request = {
+		.fleet = "f", .wanted = file.instances.items, .wanted_count = 1, .actual = &actual, .actual_count = 1};
+	struct plan plan;
+	struct error err;
+
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(plan.items[0].needs & PLAN_RESTART);
+	cr_assert_str_eq(plan.items[0].why, "somebody began to stop it");
+}
+
 TEST(plan, creates_what_is_not_there)
 {
 	AUTO(arena_drop) struct arena arena = {0};

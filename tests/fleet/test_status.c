@@ -5,6 +5,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/process.h"
+#include "fleet/instance.h"
+#include "fleet/record.h"
 #include "support_host.h"
 
 static void labelled(struct test_host *test, const char *name, const char *label, const char *value)
@@ -138,5 +141,31 @@ TEST(status, figures_of_running_ones_only)
 	ASSERT_OK(
 		instance_stats_read(&test.arena, &test.host, &(struct strings){0}, STATS_PLAIN, &sample, &again, &err));
 	cr_assert(again.items[0].cpu_permille.value > 20, "%lld", (long long)again.items[0].cpu_permille.value);
+	test_host_close(&test);
+}
+
+/* Its monitor was killed after its program had begun, and before that was written down: nobody would ever say that it
+ * runs, so it does not, and the next start begins anew. */
+TEST(status, a_start_that_nobody_makes_any_more_is_none)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", "exec sleep 1000");
+	test_run(&test, &spec);
+	auto_instance instance = INSTANCE_EMPTY;
+	struct run run;
+	ASSERT_OK(instance_find(&test.host, "web", &instance, &err));
+	ASSERT_OK(run_read(&test.arena, instance.live, &run, &err));
+	run.started = false;
+	ASSERT_OK(run_write(instance.live, &run, &err));
+	cr_assert(test_status(&test, "web").state == INSTANCE_STARTING, "its monitor lives");
+	test_kill_monitor(&test, "web");
+	cr_assert(test_status(&test, "web").state == INSTANCE_STOPPED);
+	ASSERT_OK(instance_start(&test.host, "web", &(struct start_options){0}, &err));
+	cr_assert(test_status(&test, "web").state == INSTANCE_RUNNING);
+	cr_assert(!process_is_alive(&run.init));
+	instance_drop(&instance);
 	test_host_close(&test);
 }
