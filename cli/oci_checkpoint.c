@@ -38,7 +38,7 @@ struct criu_options {
 		OPTION_FLAG("link-remap", 0, "with files that have no name any more, by names of their own meanwhile", \
 			struct criu_options, link_remap),                                                              \
 		OPTION_TEXT("network-lock", 0, "METHOD",                                                               \
-			"what holds connections up meanwhile: iptables (default) or skip, for nothing",                \
+			"what holds connections up meanwhile: iptables (default), nftables, or skip, for nothing",     \
 			struct criu_options, network_lock),                                                            \
 		OPTION_TEXT("manage-cgroups-mode", 0, "MODE",                                                          \
 			"cgroups below the container's: soft (default), full, strict, props, none or ignore",          \
@@ -119,13 +119,27 @@ static int empty_parse(const struct strings *names, bool *network, struct error 
 	return 0;
 }
 
-/* A table of nftables would stay in a network that outlives the container, where the restore adds a second one. */
-static int lock_parse(const char *word, bool *nothing, struct error *err)
+static int lock_parse(const char *word, enum network_lock *out, struct error *err)
 {
-	*nothing = text_equal(word, "skip");
-	if (!word || *nothing || strcmp(word, "iptables") == 0)
+	static const struct {
+		const char *name;
+		enum network_lock lock;
+	} locks[] = {
+		{"iptables", NETWORK_LOCK_IPTABLES},
+		{"nftables", NETWORK_LOCK_NFTABLES},
+		{"skip", NETWORK_LOCK_NOTHING},
+	};
+
+	*out = NETWORK_LOCK_IPTABLES;
+	if (!word)
 		return 0;
-	return fail(err, ERROR_USAGE, "--network-lock %s: must be iptables or skip", word);
+	for (size_t i = 0; i < ARRAY_SIZE(locks); i++) {
+		if (strcmp(locks[i].name, word) == 0) {
+			*out = locks[i].lock;
+			return 0;
+		}
+	}
+	return fail(err, ERROR_USAGE, "--network-lock %s: must be iptables, nftables or skip", word);
 }
 
 static int options_translate(const struct oci_cli *cli, const struct criu_options *from,
@@ -153,7 +167,7 @@ static int options_translate(const struct oci_cli *cli, const struct criu_option
 		.lsm_mount_context = from->lsm_mount_context,
 	};
 	if (mode_parse(from->cgroups, &out->cgroups, err) < 0 ||
-		lock_parse(from->network_lock, &out->no_network_lock, err) < 0)
+		lock_parse(from->network_lock, &out->network_lock, err) < 0)
 		return -1;
 	return empty_parse(&from->empty_namespaces, &out->empty_network, err);
 }

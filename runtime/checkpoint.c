@@ -80,6 +80,12 @@ static int page_server_parse(
 	return 0;
 }
 
+static const uint64_t criu_locks[] = {
+	[NETWORK_LOCK_IPTABLES] = 0,
+	[NETWORK_LOCK_NFTABLES] = CRIU_LOCK_NFTABLES,
+	[NETWORK_LOCK_NOTHING] = CRIU_LOCK_NOTHING,
+};
+
 int checkpoint_request(
 	struct arena *arena, const struct container_criu_options *options, struct criu_request *out, struct error *err)
 {
@@ -94,7 +100,7 @@ int checkpoint_request(
 		.lazy_pages = options->lazy_pages,
 		.auto_dedup = options->auto_dedup,
 		.link_remap = options->link_remap,
-		.network_lock = options->no_network_lock ? CRIU_LOCK_NOTHING : 0,
+		.network_lock = criu_locks[options->network_lock],
 		.orphan_master = true,
 		.notify = true,
 		.log_level = LOG_LEVEL,
@@ -231,6 +237,14 @@ static int request_fill(struct dump *d, struct error *err)
 	return streams_exclude(d, err);
 }
 
+/* CRIU's lock stays only where the connections are to be restored and the namespace stays. */
+static bool lock_stays(const struct dump *d)
+{
+	const struct container_criu_options *options = d->options;
+
+	return d->netns >= 0 && options->tcp_established && !options->leave_running && !options->pre_dump;
+}
+
 static int dump_prepare(
 	struct dump *d, int root, const char *id, const struct container_criu_options *options, struct error *err)
 {
@@ -245,17 +259,9 @@ static int dump_prepare(
 		return -1;
 	if (d->spec.namespaces.path[NS_NET])
 		d->netns = openat(d->proc, "ns/net", O_RDONLY | O_CLOEXEC);
+	if (lock_stays(d) && checkpoint_lock_check(options->network_lock, err) < 0)
+		return -1;
 	return request_fill(d, err);
-}
-
-/* CRIU's lock stays only where the connections are to be restored and the namespace stays. */
-static int lock_keep(const struct dump *d, struct error *err)
-{
-	const struct container_criu_options *options = d->options;
-
-	if (d->netns < 0 || !options->tcp_established || options->leave_running || options->pre_dump)
-		return 0;
-	return checkpoint_lock_take_over(d->netns, err);
 }
 
 static int dump_run(struct dump *d, struct error *err)
@@ -287,7 +293,7 @@ int container_checkpoint(int root, const char *id, const struct container_criu_o
 	if (options->leave_running || options->pre_dump)
 		return 0;
 	/* The images are good: what follows is said, and no failure. */
-	if (lock_keep(&d, err) < 0)
+	if (lock_stays(&d) && checkpoint_lock_take_over(d.netns, options->network_lock, err) < 0)
 		log_warn("%s", err->text);
 	dump_drop(&d);
 	return container_delete(root, id, true, err);

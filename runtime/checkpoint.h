@@ -55,7 +55,9 @@ MUST_CHECK int checkpoint_mounts_add(
 /* In a network namespace that outlives the container: between dump and restore nothing may pass, or the kernel would
  * refuse the connections' packets for want of sockets. Replaces the lock that CRIU has left, which a restore would
  * stumble over. Nothing is done where there is none. */
-MUST_CHECK int checkpoint_lock_take_over(int netns, struct error *err);
+MUST_CHECK int checkpoint_lock_take_over(int netns, enum network_lock lock, struct error *err);
+/* Before the dump: whether that could be done. */
+MUST_CHECK int checkpoint_lock_check(enum network_lock lock, struct error *err);
 MUST_CHECK int checkpoint_lock_lift(int netns, struct error *err);
 
 #endif

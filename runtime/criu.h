@@ -35,7 +35,9 @@ struct criu_cgroup_root {
 	const char *controllers, *path;
 };
 
-#define CRIU_LOCK_NOTHING 3 /* of enum criu_network_lock_method */
+/* Of enum criu_network_lock_method. */
+#define CRIU_LOCK_NFTABLES 2
+#define CRIU_LOCK_NOTHING 3
 
 /* NULL, false and 0 leave out what they stand for. */
 struct criu_request {

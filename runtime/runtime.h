@@ -231,6 +231,13 @@ enum criu_cgroups {
 	CRIU_CGROUPS_STRICT,
 };
 
+/* What is put before connections between a dump and the restore, so that nobody answers for them. */
+enum network_lock {
+	NETWORK_LOCK_IPTABLES,
+	NETWORK_LOCK_NFTABLES,
+	NETWORK_LOCK_NOTHING,
+};
+
 /* How a container is written to files and made anew from them, by the program criu. Those without a remark are CRIU's
  * own options. See docs/checkpoint.md. */
 struct container_criu_options {
@@ -240,7 +247,7 @@ struct container_criu_options {
 	const char *parent_path; /* images of an earlier pre-dump, relative to image_path; NULL: none */
 	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, external_unix_sockets, shell_job,
 		file_locks, lazy_pages, auto_dedup, link_remap;
-	bool no_network_lock;	 /* nothing is put before connections between dump and restore */
+	enum network_lock network_lock;
 	int cgroups;		 /* enum criu_cgroups */
 	bool empty_network;	 /* --empty-ns network */
 	const char *page_server; /* "address:port" that serves pages of a lazy dump; NULL: none */

@@ -202,17 +202,15 @@ TEST(oci_restore, in_the_foreground_passes_output_and_status_on, .timeout = SLOW
 	"$OCI run -d $ID </dev/null >/dev/null\n"                                                                      \
 	"for i in $(seq 100); do exec 3<>/dev/tcp/10.9.0.2/7000 && break; sleep 0.2; done\n"                           \
 	"echo one >&3; read -t 60 a <&3; echo \"$a\"\n"                                                                \
-	"$OCI checkpoint --tcp-established --image-path $IMAGES $ID\n"                                                 \
+	"$OCI checkpoint --tcp-established $LOCK --image-path $IMAGES $ID\n"                                           \
 	"echo two >&3; sleep 1\n"                                                                                      \
-	"$OCI restore -d --tcp-established --image-path $IMAGES $ID </dev/null >/dev/null\n"                           \
+	"$OCI restore -d --tcp-established $LOCK --image-path $IMAGES $ID </dev/null >/dev/null\n"                     \
 	"read -t 60 a <&3; echo \"$a\"; echo three >&3; read -t 60 a <&3; echo \"$a\"\n"                               \
-	"ip netns exec $ID iptables-save | grep -c -E 'CRIU|WARREN' || true\n"                                         \
+	"ip netns exec $ID sh -c 'iptables-save; nft list tables' | grep -c -E 'CRIU|WARREN' || true\n"                \
 	"$OCI delete -f $ID\n"
 
-TEST(oci_checkpoint, keeps_a_connection_in_a_network_that_stays, .timeout = SLOWLY(180))
+static void connection_try(const char *lock)
 {
-	NEEDS_CRIU();
-	SKIP_UNLESS(access("/usr/sbin/iptables-restore", X_OK) == 0, "needs iptables, as CRIU does for connections");
 	auto_bundle bundle = bundle_new();
 	auto_free char *namespaces = text_format(
 		"[{\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"ipc\"}, {\"type\": "
@@ -221,12 +219,27 @@ TEST(oci_checkpoint, keeps_a_connection_in_a_network_that_stays, .timeout = SLOW
 
 	BUNDLE_WRITE(&bundle, .args = "[\"/bin/busybox\", \"nc\", \"-l\", \"-p\", \"7000\", \"-e\", \"/bin/cat\"]",
 		.namespaces = namespaces);
-	auto_free char *script = text_format("OCI='%s --root %s' ID=%s N=%d BUNDLE=%s IMAGES=%s/images\n%s",
-		WARREN_OCI_PROGRAM, bundle.state, bundle.id, getpid(), bundle.path, bundle.directory.path, CONNECTION);
+	auto_free char *script = text_format("OCI='%s --root %s' ID=%s N=%d BUNDLE=%s IMAGES=%s/images LOCK='%s'\n%s",
+		WARREN_OCI_PROGRAM, bundle.state, bundle.id, getpid(), bundle.path, bundle.directory.path, lock,
+		CONNECTION);
 	struct run_options options = {.timeout_ms = SLOWLY(100000)};
 	auto_run run =
 		run_program((const char *const[]){"unshare", "--net", "--mount", "bash", "-c", script, NULL}, &options);
 	cr_assert_str_eq(run.out, "one\ntwo\nthree\n0\n");
+}
+
+TEST(oci_checkpoint, keeps_a_connection_in_a_network_that_stays, .timeout = SLOWLY(180))
+{
+	NEEDS_CRIU();
+	SKIP_UNLESS(access("/usr/sbin/iptables-restore", X_OK) == 0, "needs iptables, as CRIU does for connections");
+	connection_try("");
+}
+
+TEST(oci_checkpoint, keeps_a_connection_by_nftables_when_asked_to, .timeout = SLOWLY(180))
+{
+	NEEDS_CRIU();
+	SKIP_UNLESS(access("/usr/sbin/nft", X_OK) == 0, "needs nft");
+	connection_try("--network-lock nftables");
 }
 
 /* --- a terminal --------------------------------------------------------------------------------------------------- */
@@ -373,8 +386,8 @@ TEST(oci_checkpoint, says_what_is_wrong_in_one_line_and_leaves_it_running)
 	ASSERT_REFUSED(relative, "--criu criu: must be an absolute path");
 	auto_run mode = OCI(&bundle, "checkpoint", "--manage-cgroups-mode", "hard", "ID");
 	ASSERT_REFUSED(mode, "--manage-cgroups-mode hard: must be soft");
-	auto_run lock = OCI(&bundle, "checkpoint", "--network-lock", "nftables", "ID");
-	ASSERT_REFUSED(lock, "--network-lock nftables: must be iptables or skip");
+	auto_run lock = OCI(&bundle, "checkpoint", "--network-lock", "ebtables", "ID");
+	ASSERT_REFUSED(lock, "--network-lock ebtables: must be iptables, nftables or skip");
 	auto_run pages = OCI(&bundle, "checkpoint", "--image-path", images, "--lazy-pages", "ID");
 	ASSERT_REFUSED(pages, "--lazy-pages needs --page-server");
 	auto_run port = OCI(&bundle, "checkpoint", "--image-path", images, "--page-server", "here:x", "ID");

@@ -136,6 +136,7 @@ static const struct {
 	{"checkpoint", "--file-locks", NULL},
 	{"checkpoint", "--manage-cgroups-mode", "soft"},
 	{"checkpoint", "--network-lock", "iptables"},
+	{"checkpoint", "--network-lock", "nftables"},
 	{"checkpoint", "--empty-ns", "network"},
 	{"checkpoint", "--auto-dedup", NULL},
 	{"restore", "--bundle", "."},
