@@ -25,7 +25,7 @@ static bool is_up(const struct instance_status *status)
 /* An end of its own is final unless the policy says otherwise: a job that was done is not done again. */
 static bool ends_for_now(const struct instance_status *status)
 {
-	if (status->last.reason == END_HOST || status->last.reason == END_NONE)
+	if (status->last.reason == END_HOST || status->last.reason == END_NONE || status->last.reason == END_RESTART)
 		return true;
 	switch (status->spec->restart.policy) {
 	case RESTART_NO:

@@ -134,67 +134,74 @@ static void start_all(struct work *work, const struct strings *names)
 
 /* --- stop --------------------------------------------------------------------------------------------------------- */
 
-/* STOP_FOR_MORE: to start or remove it next, so --rm does not apply. */
-enum stop_purpose { STOP, STOP_FOR_MORE };
-
 struct stop_item {
 	struct stopping stopping;
 	const char *name;
 	bool failed, ended;
 };
 
-static void stop_tell(struct work *work, struct stop_item *item, struct optional timeout_ms)
-{
-	struct error err = {0};
-
-	if (instance_take(work->host, item->name, &item->stopping.instance, &err) == 0 &&
-		stopping_begin(&item->stopping, timeout_ms, &err) == 0) {
-		item->ended = item->stopping.pidfd < 0;
-		return;
-	}
-	item->failed = true;
-	work_failed(work, item->name, &err);
-}
-
 static bool is_awaited(const struct stop_item *item)
 {
 	return !item->failed && !item->ended;
 }
 
-/* polls[] gets one entry per awaited item; gives their number and how long until the first deadline. */
+static void stop_failed(struct work *work, struct stop_item *item, const struct error *err)
+{
+	item->failed = true;
+	work_failed(work, item->name, err);
+}
+
+static void stop_tell(struct work *work, struct stop_item *item, struct optional timeout_ms)
+{
+	struct error err = {0};
+
+	if (instance_take(work->host, item->name, &item->stopping.instance, &err) == 0 &&
+		stopping_begin(&item->stopping, timeout_ms, &err) == 0)
+		item->ended = item->stopping.pidfd < 0;
+	else
+		stop_failed(work, item, &err);
+}
+
+/* All have been told: now it is known who is left. */
+static void stop_settle(struct work *work, struct stop_item *item)
+{
+	struct error err = {0};
+
+	if (is_awaited(item) && stopping_settle(&item->stopping, &err) < 0)
+		stop_failed(work, item, &err);
+}
+
+/* polls[] gets one entry per awaited item; gives their number and how long until the first is to be looked after.
+ */
 static size_t stop_polls(struct stop_item *items, size_t count, struct pollfd *polls, int64_t *wait_ms)
 {
-	int64_t first = INT64_MAX;
 	size_t used = 0;
 
+	*wait_ms = INT64_MAX;
 	for (size_t i = 0; i < count; i++) {
 		if (!is_awaited(&items[i]))
 			continue;
 		polls[used++] = (struct pollfd){.fd = items[i].stopping.pidfd, .events = POLLIN};
-		first = items[i].stopping.deadline_ms < first ? items[i].stopping.deadline_ms : first;
+		int64_t left_ms = stopping_wait_ms(&items[i].stopping);
+
+		*wait_ms = left_ms < *wait_ms ? left_ms : *wait_ms;
 	}
-	*wait_ms = first - clock_ms();
-	if (*wait_ms < 0)
-		*wait_ms = 0;
 	return used;
 }
 
 static void stop_look(struct work *work, struct stop_item *items, size_t count, const struct pollfd *polls)
 {
 	size_t used = 0;
-	int64_t now = clock_ms();
 
 	for (size_t i = 0; i < count; i++) {
 		struct error err = {0};
 
 		if (!is_awaited(&items[i]))
 			continue;
-		if (polls[used++].revents) {
+		if (polls[used++].revents)
 			items[i].ended = true;
-		} else if (now >= items[i].stopping.deadline_ms && stopping_expire(&items[i].stopping, &err) < 0) {
-			items[i].failed = true;
-			work_failed(work, items[i].name, &err);
-		}
+		else if (stopping_turn(&items[i].stopping, &err) < 0)
+			stop_failed(work, &items[i], &err);
 	}
 }
 
@@ -213,21 +220,19 @@ static void stop_await(struct work *work, struct stop_item *items, size_t count,
 	}
 }
 
-static void stop_clean(struct work *work, struct stop_item *item, enum stop_purpose purpose)
+static void stop_clean(struct work *work, struct stop_item *item)
 {
 	struct error err = {0};
 
 	if (item->failed)
 		return;
-	if (purpose == STOP_FOR_MORE)
-		item->stopping.remove = false;
 	if (stopping_end(&item->stopping, &err) < 0)
 		work_failed(work, item->name, &err);
 	else
 		work_well(work, item->name);
 }
 
-static void stop_some(struct work *work, const char *const *names, size_t count, enum stop_purpose purpose)
+static void stop_some(struct work *work, const char *const *names, size_t count, enum stop_aim aim)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct stop_item *items = arena_new_array(&arena, count, struct stop_item);
@@ -237,12 +242,14 @@ static void stop_some(struct work *work, const char *const *names, size_t count,
 	host_network_lend(work->host);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = (struct stop_item){.stopping = STOPPING_EMPTY, .name = names[i]};
-		items[i].stopping.halt = work->bulk->halt;
+		items[i].stopping.aim = aim;
 		stop_tell(work, &items[i], timeout_ms);
 	}
+	for (size_t i = 0; i < count; i++)
+		stop_settle(work, &items[i]);
 	stop_await(work, items, count, polls);
 	for (size_t i = 0; i < count; i++) {
-		stop_clean(work, &items[i], purpose);
+		stop_clean(work, &items[i]);
 		stopping_drop(&items[i].stopping);
 	}
 	host_network_return(work->host);
@@ -272,7 +279,7 @@ static size_t stop_window(void)
 	return room < STOP_WINDOW ? room : STOP_WINDOW;
 }
 
-static void stop_all(struct work *work, const struct strings *names, enum stop_purpose purpose)
+static void stop_all(struct work *work, const struct strings *names, enum stop_aim aim)
 {
 	struct rlimit before = descriptors_raise();
 	size_t window = stop_window(), at = 0;
@@ -280,11 +287,16 @@ static void stop_all(struct work *work, const struct strings *names, enum stop_p
 	while (at < names->count) {
 		size_t count = names->count - at < window ? names->count - at : window;
 
-		stop_some(work, names->items + at, count, purpose);
+		stop_some(work, names->items + at, count, aim);
 		at += count;
 	}
 	if (before.rlim_max && setrlimit(RLIMIT_NOFILE, &before) < 0)
 		log_debug("the limit of open files stays raised");
+}
+
+static enum stop_aim aim_of(const struct bulk *bulk)
+{
+	return bulk->halt ? STOP_WITH_HOST : bulk->again ? STOP_TO_START : STOP_FOR_GOOD;
 }
 
 /* --- the others --------------------------------------------------------------------------------------------------- */
@@ -316,7 +328,7 @@ static void restart_some(struct work *work, const char *const *names, size_t cou
 
 	quiet.done = name_collect;
 	quiet.context = &restart;
-	stop_some(&stopping, names, count, STOP_FOR_MORE);
+	stop_some(&stopping, names, count, STOP_TO_START);
 	start_all(work, &restart.stopped);
 	arena_drop(&restart.arena);
 }
@@ -373,7 +385,7 @@ static void remove_force_all(struct work *work, const struct strings *names)
 	for (size_t i = 0; i < names->count; i++)
 		if (!is_protected(work->host, names->items[i]))
 			strings_add(&arena, &killable, names->items[i]);
-	stop_all(&killing, &killable, STOP_FOR_MORE);
+	stop_all(&killing, &killable, STOP_TO_REMOVE);
 	one_by_one(work, names);
 }
 
@@ -396,7 +408,7 @@ int instances_do(struct host *host, const struct strings *names, const struct bu
 		start_all(&work, names);
 		break;
 	case VERB_STOP:
-		stop_all(&work, names, STOP);
+		stop_all(&work, names, aim_of(bulk));
 		break;
 	case VERB_RESTART:
 		restart_all(&work, names);

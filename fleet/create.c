@@ -212,7 +212,8 @@ static int staged_fill(struct host *host, struct instance *staged, const char *p
 		spec_write(staged->dir, spec, err) < 0 ||
 		(network_is_joined(spec->network) && sharing_note(staged->dir, spec, err) < 0))
 		return -1;
-	return desired_write(staged->dir, DESIRED_STOPPED, err);
+	/* What a file asks for runs after a boot too when whoever made it did not come to start it. */
+	return desired_write(staged->dir, spec->fleet ? spec->state : DESIRED_STOPPED, err);
 }
 
 static int name_claim(struct host *host, const char *staged_path, const char *name, struct error *err)

@@ -9,10 +9,6 @@
 #include "base/process.h"
 #include "fleet/instance.h"
 
-#define LOOK_MS 50
-/* What was on its way when the ports were led elsewhere: between the choice of an address and the first answer. */
-#define SETTLE_MS 100
-
 struct drained {
 	struct endpoint endpoint;
 	int64_t deadline_ms;
@@ -79,7 +75,7 @@ void drain_await(struct wave *wave, enum whose whose)
 		log_warn("drain: %s", err.text);
 		return;
 	}
-	poll(NULL, 0, SETTLE_MS);
+	poll(NULL, 0, DRAIN_SETTLE_MS);
 	while (left) {
 		for (size_t i = 0; i < count; i++)
 			if (!items[i].over && is_over(session, &items[i])) {
@@ -87,6 +83,6 @@ void drain_await(struct wave *wave, enum whose whose)
 				left--;
 			}
 		if (left)
-			poll(NULL, 0, LOOK_MS);
+			poll(NULL, 0, DRAIN_LOOK_MS);
 	}
 }

@@ -189,6 +189,8 @@ static const char *end_describe(struct arena *arena, const struct instance_statu
 		return "it ran out of memory";
 	case END_HOST:
 		return "it ended with the host or its monitor";
+	case END_RESTART:
+		return "it was to be started again, which did not happen";
 	case END_START_FAILED:
 		return last->detail ? arena_format(arena, "its last start failed: %s", last->detail)
 				    : "its last start failed";

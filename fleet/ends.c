@@ -41,7 +41,7 @@ static const struct field end_fields[] = {
 static bool was_asked_for(const struct exit_record *exit)
 {
 	return exit->reason == END_STOPPED || exit->reason == END_KILLED || exit->reason == END_REBOOT ||
-	       (exit->reason == END_EXITED && exit->status == 0);
+	       exit->reason == END_RESTART || (exit->reason == END_EXITED && exit->status == 0);
 }
 
 /* "2026-01-31T23:59:59.123Z stderr text", the text perhaps cut. */

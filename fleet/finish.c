@@ -49,7 +49,7 @@ static enum end_reason end_reason(const struct end *end)
 	if (reboot_signal(end))
 		return reboot_signal(end) == SIGHUP && end->desired != DESIRED_STOPPED ? END_REBOOT : END_STOPPED;
 	if (end->halted)
-		return END_HOST;
+		return end->halted == HALT_TO_START ? END_RESTART : END_HOST;
 	if (end->killed_by && end->wait_status >= 0 && was_killed(end->wait_status, end->killed_by))
 		return END_KILLED;
 	if (end->unwell)

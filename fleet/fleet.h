@@ -70,10 +70,12 @@ enum end_reason {
 	END_HOST,
 	END_START_FAILED,
 	END_REBOOT,
-	END_UNHEALTHY /* ended by its monitor, because of its health check */
+	END_UNHEALTHY, /* ended by its monitor, because of its health check */
+	END_RESTART    /* ended to be started again */
 };
-extern const char *const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
-						restarted or monitor lost", "start failed", "reboot", "unhealthy" */
+extern const char
+	*const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
+				      restarted or monitor lost", "start failed", "reboot", "unhealthy", "restart" */
 
 struct exit_record {
 	enum end_reason reason;
@@ -124,6 +126,7 @@ struct instance_status {
 	enum instance_state state;
 	enum desired_state desired;
 	bool monitored;
+	bool ending;		/* it runs, and somebody is stopping it or was killed at it */
 	struct process_id init; /* pid 0: none */
 	pid_t monitor;		/* 0: none */
 	unsigned slot;
@@ -311,7 +314,8 @@ struct bulk {
 	unsigned parallel;
 	struct optional timeout_ms;
 	int signal;
-	bool halt; /* VERB_STOP: the host goes down; what owners want stays as it is */
+	/* VERB_STOP: what owners want stays as it is, for the host goes down, or they are started again soon. */
+	bool halt, again;
 	void (*done)(void *context, const char *name, const struct error *result); /* result->kind ERROR_NONE: well */
 	void *context;
 };

@@ -134,10 +134,10 @@ struct end {
 	int wait_status;
 	int64_t oom_kills;
 	enum desired_state desired;
-	int killed_by; /* signal that `kill` sent, 0 none */
-	bool boot;     /* it was an init, which ends by reboot(2) */
-	bool unwell;   /* its monitor ended it, because of its health */
-	bool halted;   /* it was asked to end because the host goes down */
+	int killed_by;	  /* signal that `kill` sent, 0 none */
+	bool boot;	  /* it was an init, which ends by reboot(2) */
+	bool unwell;	  /* its monitor ended it, because of its health */
+	enum halt halted; /* it was asked to end only for now */
 };
 struct exit_record end_judge(const struct end *end);
 /* The status of an ended process that was not our child: pidfd opened before its end (PIDFD_GET_INFO, 6.15); -1. */

@@ -257,7 +257,7 @@ static void monitor_reload(struct monitor *monitor)
 /* Woken. What is to stop takes no new connections; the program's own copies are its own to close. */
 static void desire_heed(struct monitor *monitor)
 {
-	if (monitor->listeners.count && desired_read(monitor->instance.dir) == DESIRED_STOPPED)
+	if (monitor->listeners.count && instance_desired(&monitor->instance) == DESIRED_STOPPED)
 		listeners_close(&monitor->listeners);
 }
 

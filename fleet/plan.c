@@ -68,6 +68,15 @@ static unsigned needs_of_change(const struct plan_step *step, enum instance_stat
 	return step->change == CHANGE_LIVE ? needs | PLAN_LIVE : needs;
 }
 
+/* Whoever wanted to stop it had taken it out of its ports already: the stop is done, and it is started. */
+static void needs_of_broken_stop(struct plan_step *step)
+{
+	if (!(step->needs & (PLAN_STOP | PLAN_RESTART)))
+		step->needs = (step->needs & ~(unsigned)PLAN_RESUME) | PLAN_RESTART |
+			      (step->wanted->state == DESIRED_PAUSED ? PLAN_PAUSE : 0);
+	step->why = "it is being stopped, or was to be";
+}
+
 static int fail_not_ours(const struct plan_actual *actual, struct error *err)
 {
 	if (!actual->spec)
@@ -130,6 +139,8 @@ static int step_of_existing(struct arena *arena, const struct plan_request *requ
 		step->needs = needs_of_change(step, actual->state);
 		if (step->change < CHANGE_RESTART && step->wanted->state != DESIRED_STOPPED)
 			drift_find(arena, actual, step);
+		if (actual->status && actual->status->ending && step->wanted->state != DESIRED_STOPPED)
+			needs_of_broken_stop(step);
 		/* Starting what runs gives it a monitor again. */
 		if (actual->unwatched && !(step->needs & (PLAN_STOP | PLAN_RESTART)))
 			step->needs |= PLAN_START;

@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-static bool is_shared(const struct port *port)
+bool port_is_shared(const struct port *port)
 {
 	return port->mode == PORT_NAT && port->balance != PORT_ALONE;
 }
@@ -27,14 +27,15 @@ static void first_left(const struct published *published, size_t count)
 	struct error err;
 
 	for (size_t i = 0; i < count; i++)
-		if (is_shared(&published->ports[i]) && shared_leave(published, &published->ports[i], &err) < 0)
+		if (port_is_shared(&published->ports[i]) && shared_leave(published, &published->ports[i], &err) < 0)
 			log_warn("%s", err.text);
 }
 
 static int all_join(const struct published *published, enum balance_entry entry, struct error *err)
 {
 	for (size_t i = 0; i < published->count; i++) {
-		if (!is_shared(&published->ports[i]) || shared_join(published, &published->ports[i], entry, err) == 0)
+		if (!port_is_shared(&published->ports[i]) ||
+			shared_join(published, &published->ports[i], entry, err) == 0)
 			continue;
 		first_left(published, i);
 		return -1;
@@ -61,7 +62,7 @@ int published_close(const struct published *published, struct error *err)
 	int result = ports_unpublish(published->session, published->endpoint, published->ports, published->count, err);
 
 	for (size_t i = 0; i < published->count; i++)
-		if (is_shared(&published->ports[i]) &&
+		if (port_is_shared(&published->ports[i]) &&
 			shared_leave(published, &published->ports[i], result < 0 ? &later : err) < 0)
 			result = -1;
 	return result;
@@ -71,7 +72,7 @@ int published_close(const struct published *published, struct error *err)
 static bool has_successor(const struct published *published, const struct port *old)
 {
 	for (size_t i = 0; i < published->count; i++)
-		if (is_shared(&published->ports[i]) && ports_collide(&published->ports[i], old) &&
+		if (port_is_shared(&published->ports[i]) && ports_collide(&published->ports[i], old) &&
 			ip_equal(&published->ports[i].host_ip, &old->host_ip))
 			return true;
 	return false;
@@ -80,14 +81,14 @@ static bool has_successor(const struct published *published, const struct port *
 int published_change(const struct published *published, const struct port *old, size_t old_count, struct error *err)
 {
 	for (size_t i = 0; i < old_count; i++)
-		if (is_shared(&old[i]) && !has_successor(published, &old[i]) &&
+		if (port_is_shared(&old[i]) && !has_successor(published, &old[i]) &&
 			shared_leave(published, &old[i], err) < 0)
 			return -1;
 	if (ports_change(published->session, published->endpoint, old, old_count, published->ports, published->count,
 		    err) < 0)
 		return -1;
 	for (size_t i = 0; i < published->count; i++)
-		if (is_shared(&published->ports[i]) &&
+		if (port_is_shared(&published->ports[i]) &&
 			shared_join(published, &published->ports[i], BALANCE_AS_BEFORE, err) < 0)
 			return -1;
 	return 0;
@@ -98,8 +99,9 @@ int published_switch(const struct published *published, const struct endpoint *t
 	if (ports_switch(published->session, published->endpoint, to, published->ports, published->count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < published->count; i++)
-		if (is_shared(&published->ports[i]) && balance_switch(&published->host->net, published->session,
-							       &published->ports[i], published->endpoint, to, err) < 0)
+		if (port_is_shared(&published->ports[i]) &&
+			balance_switch(&published->host->net, published->session, &published->ports[i],
+				published->endpoint, to, err) < 0)
 			return -1;
 	return 0;
 }
@@ -118,7 +120,7 @@ unsigned published_weight(const struct instance *instance)
 static bool any_shared(const struct run *run)
 {
 	for (size_t i = 0; i < run->port_count; i++)
-		if (is_shared(&run->ports[i]))
+		if (port_is_shared(&run->ports[i]))
 			return true;
 	return false;
 }
@@ -140,7 +142,7 @@ int instance_traffic(struct instance *instance, const struct run *run, bool in, 
 	endpoint = record_endpoint(&record);
 	session = host_network(instance->host, &own, err);
 	for (size_t i = 0; session && i < run->port_count; i++)
-		if (is_shared(&run->ports[i]) &&
+		if (port_is_shared(&run->ports[i]) &&
 			balance_turn(&instance->host->net, session, &run->ports[i], &endpoint, in, err) < 0)
 			return -1;
 	return session ? 0 : -1;

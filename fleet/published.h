@@ -24,6 +24,9 @@ MUST_CHECK int published_change(
 /* They lead to another instance from now on; established connections stay where they are. */
 MUST_CHECK int published_switch(const struct published *published, const struct endpoint *to, struct error *err);
 
+/* Several may have it at once (netns.h: balance_join()). */
+bool port_is_shared(const struct port *port);
+
 /* What the instance's specification says of it; 1 when it cannot be read. */
 unsigned published_weight(const struct instance *instance);
 

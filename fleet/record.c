@@ -94,7 +94,7 @@ static const struct field run_fields[] = {
 
 /* Spelled for the file, where a space would be odd; order of enum end_reason. */
 const char *const end_reason_words[] = {"none", "exited", "signal", "out_of_memory", "stopped", "killed", "host",
-	"start_failed", "reboot", "unhealthy", NULL};
+	"start_failed", "reboot", "unhealthy", "restart", NULL};
 
 static const struct field exit_fields[] = {
 	INTEGER("version", struct exit_file, version, 1, RECORD_VERSION, REQUIRED),
@@ -447,14 +447,22 @@ void killed_forget(int live)
 
 /* --- halted ------------------------------------------------------------------------------------------------------- */
 
-int halted_write(int live, struct error *err)
+static const char *const halt_words[] = {[HALT_WITH_HOST] = "host", [HALT_TO_START] = "start"};
+
+int halted_write(int live, enum halt halt, struct error *err)
 {
-	return file_replace(live, "halted", 0600, FILE_VOLATILE, "", 0, err);
+	return file_replace(live, "halted", 0600, FILE_VOLATILE, halt_words[halt], strlen(halt_words[halt]), err);
 }
 
-bool halted_read(int live)
+enum halt halted_read(int live)
 {
-	return live >= 0 && faccessat(live, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *word;
+	struct error ignored;
+
+	if (live < 0 || file_read(&arena, live, "halted", 64, &word, NULL, &ignored) < 0)
+		return HALT_NONE;
+	return text_equal(word, halt_words[HALT_TO_START]) ? HALT_TO_START : HALT_WITH_HOST;
 }
 
 void halted_forget(int live)

@@ -10,8 +10,8 @@
  *   live/<name>/health.json        what its health check says (health.h). Written by whoever holds monitor.lock.
  *   live/<name>/held.json          its ports are at its stand-in. Written by the command that replaces it.
  *   live/<name>/killed             the signal that `kill` sent last.
- *   live/<name>/halted             it is to end because the host goes down, and to come back with it: what its owner
- *                                  wants stays as it is.
+ *   live/<name>/halted             it is to end only for now, with the host or to be started anew: what its owner wants
+ *                                  stays as it is.
  *   live/<name>/ports.json         the ports as bound, when they were changed while it runs: these count, not those of
  *                                  run.json. Written by whoever holds the instance's lock.
  *
@@ -98,8 +98,9 @@ MUST_CHECK int killed_write(int live, int signal, struct error *err);
 int killed_read(int live); /* 0: nobody */
 void killed_forget(int live);
 
-MUST_CHECK int halted_write(int live, struct error *err);
-bool halted_read(int live);
+enum halt { HALT_NONE, HALT_WITH_HOST, HALT_TO_START };
+MUST_CHECK int halted_write(int live, enum halt halt, struct error *err);
+enum halt halted_read(int live);
 void halted_forget(int live);
 
 #endif

@@ -212,7 +212,7 @@ int instance_remove(struct host *host, const char *name, bool force, struct erro
 	if (is_running(&instance)) {
 		if (!force)
 			return fail(err, ERROR_BUSY, "%s is running; stop it first, or use --force", name);
-		if (instance_stop_held(&instance, (struct optional){.set = true, .value = 0}, err) < 0)
+		if (instance_stop_held(&instance, (struct optional){.set = true, .value = 0}, STOP_TO_REMOVE, err) < 0)
 			return -1;
 	}
 	return instance_discard(&instance, err);

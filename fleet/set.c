@@ -193,7 +193,7 @@ static int setting_with_restart(struct setting *setting, struct error *err)
 	struct instance *instance = setting->instance;
 	struct error later;
 
-	if (instance_stop_held(instance, (struct optional){0}, err) < 0)
+	if (instance_stop_held(instance, (struct optional){0}, STOP_TO_START, err) < 0)
 		return -1;
 	if (instance_change_held(instance, &setting->wanted, 0, err) < 0) {
 		if (instance_start_held(instance, &no_options, &later) < 0)

@@ -38,7 +38,7 @@ static int instance_kill_hard(struct host *host, const char *name, struct error 
 		killed_write(stopping.instance.live, SIGKILL, err) < 0)
 		return -1;
 	instance_event(&stopping.instance, EVENT_KILL, NULL, "KILL");
-	return instance_stop_held(&stopping.instance, (struct optional){.set = true, .value = 0}, err);
+	return instance_stop_held(&stopping.instance, (struct optional){.set = true, .value = 0}, STOP_FOR_GOOD, err);
 }
 
 int instance_kill(struct host *host, const char *name, int signal, struct error *err)

@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "base/socket.h"
 #include "fleet/monitor.h"
+#include "fleet/stop.h"
 
 /* A `list` that asks whether the lock is held has it for a moment itself. */
 #define MONITOR_LOCK_TIMEOUT_MS 2000
@@ -224,11 +225,24 @@ static int start_kind(struct instance *instance, struct error *err)
 	return 0;
 }
 
+/* With its lock held nobody is stopping it, so whoever began to was killed: that is finished first. */
+static int broken_stop_finish(struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct running running;
+	struct error not_running;
+
+	if (instance_desired(instance) != DESIRED_STOPPED ||
+		instance_running_read(&arena, instance, &running, &not_running) < 0)
+		return 0;
+	return instance_stop_held(instance, (struct optional){0}, STOP_TO_START, err);
+}
+
 int start_admit(struct instance *instance, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct record record;
-	int adopt = start_kind(instance, err);
+	int adopt = broken_stop_finish(instance, err) < 0 ? -1 : start_kind(instance, err);
 
 	if (adopt < 0 || instance_live_make(instance, err) < 0 || record_read(&arena, instance->dir, &record, err) < 0)
 		return -1;

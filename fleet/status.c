@@ -15,7 +15,7 @@
 const char *const instance_state_names[] = {
 	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
 const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
-	"host restarted or monitor lost", "start failed", "reboot", "unhealthy", NULL};
+	"host restarted or monitor lost", "start failed", "reboot", "unhealthy", "restart", NULL};
 
 static bool is_frozen(const struct host *host, const char *path)
 {
@@ -74,6 +74,7 @@ static void run_status(
 		if (health_read(arena, instance->live, &out->health, &ignored) < 0)
 			out->health = (struct health_status){0};
 		out->state = alive_state(host, out, &run);
+		out->ending = out->desired == DESIRED_STOPPED || halted_read(instance->live);
 		out->init = run.init;
 		out->ports = run.ports;
 		out->port_count = run.port_count;

@@ -23,6 +23,7 @@
 
 #define DEFAULT_GRACE_MS 10000
 #define KILL_WAIT_MS 5000
+#define FORCED_DRAIN_MS 1000
 #define PROCESSES_MAX 4194304
 
 /* --- telling it --------------------------------------------------------------------------------------------------- */
@@ -76,8 +77,10 @@ bool process_catches(pid_t pid, int signal)
 
 /* A first process that does not catch a signal ignores it (pid_namespaces(7)): then the others are asked, who die of it
  * as anywhere, and one that is alone need not be waited for. */
-static int signal_all(struct stopping *stopping, struct cgroup *cgroup, pid_t init, int signal, struct error *err)
+static int signal_all(struct stopping *stopping, struct cgroup *cgroup, struct error *err)
 {
+	pid_t init = stopping->init;
+	int signal = stopping->signal;
 	AUTO(arena_drop) struct arena arena = {0};
 	struct cgroup_pids pids = {0};
 
@@ -101,7 +104,7 @@ static int signal_all(struct stopping *stopping, struct cgroup *cgroup, pid_t in
 	return 0;
 }
 
-static int ask_to_end(struct stopping *stopping, const struct run *run, int signal, int64_t grace_ms, struct error *err)
+int stopping_tell(struct stopping *stopping, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance *instance = &stopping->instance;
@@ -109,12 +112,13 @@ static int ask_to_end(struct stopping *stopping, const struct run *run, int sign
 	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
 	int told;
 
-	stopping->deadline_ms = clock_ms() + grace_ms;
+	stopping->draining = false;
+	stopping->deadline_ms = clock_ms() + stopping->grace_ms;
 	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
 		return blame(err, "stop %s", instance->name);
-	if (grace_ms == 0)
+	if (stopping->grace_ms == 0)
 		return 0; /* the deadline has passed */
-	told = signal_all(stopping, &cgroup, run->init.pid, signal, err);
+	told = signal_all(stopping, &cgroup, err);
 	if (cgroup_is_frozen(&cgroup)) {
 		struct error ignored;
 
@@ -124,20 +128,34 @@ static int ask_to_end(struct stopping *stopping, const struct run *run, int sign
 	return told < 0 ? blame(err, "stop %s", instance->name) : 0;
 }
 
-/* Signal and grace of the specification; usual ones when it cannot be read. */
-static void stop_manner(struct stopping *stopping, int *signal, int64_t *grace_ms)
+/* One that is forced to go lets its connections end what they are at, no more. */
+static int64_t drain_time_ms(const struct stopping *stopping, int64_t drain_ms, struct optional timeout_ms)
+{
+	int64_t most_ms = timeout_ms.set ? timeout_ms.value : INT64_MAX;
+
+	if (stopping->aim == STOP_WITH_HOST)
+		return 0;
+	if (stopping->aim == STOP_TO_REMOVE)
+		most_ms = FORCED_DRAIN_MS;
+	return drain_ms < most_ms ? drain_ms : most_ms;
+}
+
+/* Signal and times of the specification; usual ones when it cannot be read. */
+static void stop_manner(struct stopping *stopping, struct optional timeout_ms)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance_spec spec;
 	struct error ignored;
 
-	*signal = SIGTERM;
-	*grace_ms = DEFAULT_GRACE_MS;
+	stopping->signal = SIGTERM;
+	stopping->grace_ms = timeout_ms.set ? timeout_ms.value : DEFAULT_GRACE_MS;
 	if (instance_spec_load(&arena, stopping->instance.dir, stopping->instance.name, &spec, &ignored) < 0)
 		return;
-	*grace_ms = spec.stop_grace_ms;
-	stopping->remove = spec.remove;
-	*signal = instance_stop_signal(&spec, stopping->instance.dir);
+	if (!timeout_ms.set)
+		stopping->grace_ms = spec.stop_grace_ms;
+	stopping->drain_ms = drain_time_ms(stopping, spec.update.drain_ms, timeout_ms);
+	stopping->remove = spec.remove && (stopping->aim == STOP_FOR_GOOD || stopping->aim == STOP_WITH_HOST);
+	stopping->signal = instance_stop_signal(&spec, stopping->instance.dir);
 }
 
 /* Whoever reads it must not start the instance again. */
@@ -145,18 +163,18 @@ static int wish_write(const struct stopping *stopping, struct error *err)
 {
 	const struct instance *instance = &stopping->instance;
 
-	if (!stopping->halt)
+	if (stopping->aim == STOP_FOR_GOOD || stopping->aim == STOP_TO_REMOVE)
 		return desired_write(instance->dir, DESIRED_STOPPED, err);
-	return instance->live < 0 ? 0 : halted_write(instance->live, err);
+	if (instance->live < 0)
+		return 0;
+	return halted_write(instance->live, stopping->aim == STOP_WITH_HOST ? HALT_WITH_HOST : HALT_TO_START, err);
 }
 
 int stopping_ask(struct stopping *stopping, const struct run *run, struct error *err)
 {
-	int64_t grace_ms;
-	int signal;
-
-	stop_manner(stopping, &signal, &grace_ms);
-	return ask_to_end(stopping, run, signal, grace_ms, err);
+	stop_manner(stopping, (struct optional){0});
+	stopping->init = run->init.pid;
+	return stopping_tell(stopping, err);
 }
 
 int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)
@@ -165,12 +183,10 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 	struct instance *instance = &stopping->instance;
 	struct running running;
 	struct error ignored;
-	int signal;
-	int64_t grace_ms;
+	/* Frozen it answers nobody, however long it has. */
+	bool paused = desired_read(instance->dir) == DESIRED_PAUSED;
 
-	stop_manner(stopping, &signal, &grace_ms);
-	if (timeout_ms.set)
-		grace_ms = timeout_ms.value;
+	stop_manner(stopping, timeout_ms);
 	if (wish_write(stopping, err) < 0)
 		return blame(err, "stop %s", instance->name);
 	if (instance_running_read(&arena, instance, &running, &ignored) < 0) {
@@ -178,11 +194,13 @@ int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct
 		return 0;
 	}
 	instance_event(instance, EVENT_STOP, NULL, NULL);
+	stopping->draining = !paused && stopping->drain_ms > 0 && stopping_shares(stopping, &running.run);
 	unpublish(instance, &running.run);
 	stopping->pidfd = process_open(&running.run.init, err);
 	if (stopping->pidfd < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : blame(err, "stop %s", instance->name);
-	return ask_to_end(stopping, &running.run, signal, grace_ms, err);
+	stopping->init = running.run.init.pid;
+	return stopping->draining ? 0 : stopping_tell(stopping, err);
 }
 
 /* --- when it does not --------------------------------------------------------------------------------------------- */
@@ -232,7 +250,8 @@ static void stuck_describe(const struct instance *instance, struct text *out)
 			stuck_describe_one(names.items[i], record_id_base(&record), out);
 }
 
-int stopping_expire(struct stopping *stopping, struct error *err)
+/* The deadline has passed: kills the whole cgroup the first time, and the second time gives up (-1). */
+static int stopping_expire(struct stopping *stopping, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(text_drop) struct text stuck = {0};
@@ -278,26 +297,56 @@ int stopping_end(struct stopping *stopping, struct error *err)
 
 void stopping_drop(struct stopping *stopping)
 {
+	net_session_drop(&stopping->session);
 	fd_drop(&stopping->pidfd);
 	instance_drop(&stopping->instance);
 }
 
+int stopping_settle(struct stopping *stopping, struct error *err)
+{
+	if (!stopping->draining)
+		return 0;
+	if (!stopping_is_replaced(stopping))
+		return stopping_tell(stopping, err);
+	stopping->deadline_ms = clock_ms() + stopping->drain_ms;
+	return 0;
+}
+
+int64_t stopping_wait_ms(const struct stopping *stopping)
+{
+	int64_t due_ms = stopping->deadline_ms, left_ms;
+
+	if (stopping->draining && stopping->look_ms < due_ms)
+		due_ms = stopping->look_ms;
+	left_ms = due_ms - clock_ms();
+	return left_ms > 0 ? left_ms : 0;
+}
+
+int stopping_turn(struct stopping *stopping, struct error *err)
+{
+	if (stopping_wait_ms(stopping) > 0)
+		return 0;
+	if (!stopping->draining)
+		return stopping_expire(stopping, err);
+	return stopping_is_drained(stopping) ? stopping_tell(stopping, err) : 0;
+}
+
 static int stopping_await(struct stopping *stopping, struct error *err)
 {
+	if (stopping_settle(stopping, err) < 0)
+		return -1;
 	while (stopping->pidfd >= 0) {
-		int64_t left_ms = stopping->deadline_ms - clock_ms();
-
-		if (process_wait_end(stopping->pidfd, left_ms > 0 ? left_ms : 0))
+		if (process_wait_end(stopping->pidfd, stopping_wait_ms(stopping)))
 			return 0;
-		if (stopping_expire(stopping, err) < 0)
+		if (stopping_turn(stopping, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int instance_stop_held(struct instance *instance, struct optional timeout_ms, struct error *err)
+int instance_stop_held(struct instance *instance, struct optional timeout_ms, enum stop_aim aim, struct error *err)
 {
-	struct stopping stopping = {.instance = *instance, .pidfd = -1};
+	struct stopping stopping = {.instance = *instance, .aim = aim, .pidfd = -1};
 	int result = -1;
 
 	if (stopping_begin(&stopping, timeout_ms, err) == 0 && stopping_await(&stopping, err) == 0) {
@@ -305,17 +354,25 @@ int instance_stop_held(struct instance *instance, struct optional timeout_ms, st
 		result = stopping_end(&stopping, err);
 	}
 	fd_drop(&stopping.pidfd);
+	net_session_drop(&stopping.session);
 	return result;
 }
 
-int instance_stop(struct host *host, const char *name, struct optional timeout_ms, struct error *err)
+int instance_stop_for(
+	struct host *host, const char *name, struct optional timeout_ms, enum stop_aim aim, struct error *err)
 {
 	AUTO(stopping_drop) struct stopping stopping = STOPPING_EMPTY;
 
+	stopping.aim = aim;
 	if (instance_take(host, name, &stopping.instance, err) < 0 || stopping_begin(&stopping, timeout_ms, err) < 0 ||
 		stopping_await(&stopping, err) < 0)
 		return -1;
 	return stopping_end(&stopping, err);
+}
+
+int instance_stop(struct host *host, const char *name, struct optional timeout_ms, struct error *err)
+{
+	return instance_stop_for(host, name, timeout_ms, STOP_FOR_GOOD, err);
 }
 
 int instance_restart(struct host *host, const char *name, struct optional timeout_ms, struct error *err)
@@ -323,7 +380,8 @@ int instance_restart(struct host *host, const char *name, struct optional timeou
 	auto_instance instance = INSTANCE_EMPTY;
 	struct start_options options = {0};
 
-	if (instance_take(host, name, &instance, err) < 0 || instance_stop_held(&instance, timeout_ms, err) < 0)
+	if (instance_take(host, name, &instance, err) < 0 ||
+		instance_stop_held(&instance, timeout_ms, STOP_TO_START, err) < 0)
 		return -1;
 	if (instance_start_held(&instance, &options, err) < 0)
 		return -1;

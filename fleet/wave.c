@@ -11,6 +11,7 @@
 #include "fleet/front.h"
 #include "fleet/instance.h"
 #include "fleet/stand_in.h"
+#include "fleet/stop.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 
@@ -66,8 +67,11 @@ static void answer_note(void *context, const char *name, const struct error *res
 void members_do(struct wave *wave, enum instance_verb verb, enum whose whose, member_filter *filter)
 {
 	struct answers answers = {.wave = wave, .whose = whose};
-	struct bulk bulk = {
-		.verb = verb, .parallel = wave->steps->options->parallel, .done = answer_note, .context = &answers};
+	struct bulk bulk = {.verb = verb,
+		.parallel = wave->steps->options->parallel,
+		.again = verb == VERB_STOP,
+		.done = answer_note,
+		.context = &answers};
 	struct strings names = {0};
 	struct error ignored;
 
@@ -182,7 +186,7 @@ static int member_change_back(struct steps *steps, struct member *member, struct
 {
 	struct optional at_once = {.set = true, .value = 0};
 
-	if (member->there && instance_stop(steps->host, member->name, at_once, err) < 0)
+	if (member->there && instance_stop_for(steps->host, member->name, at_once, STOP_TO_START, err) < 0)
 		return -1;
 	if (member_become(steps, member, member->from, err) < 0 ||
 		(member->at_stand_in && stand_in_hold(steps, member, member->from, err) < 0) ||

@@ -22,7 +22,5 @@ struct load {
 struct load load_begin(uint16_t port, const char *host);
 /* Ends the clients. Asserts that at least `least` requests were answered, and that none failed. */
 void load_end(struct load *load, uint64_t least);
-/* The same where what is under way may be cut: at most that many of each client's requests fail. */
-void load_end_cut(struct load *load, uint64_t least, uint64_t most_failed);
 
 #endif

@@ -17,6 +17,7 @@
 #define PORT 18080
 #define REPLICAS 3
 #define CONNECTIONS 64
+#define DRAIN_MS 2000 /* of FLEET */
 #define ANSWER_MS SLOWLY(10000)
 
 #define NGINX_CONF                                                                                                     \
@@ -110,6 +111,62 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 		cr_assert_str_eq(run.out, "2\n", "%s: %s%s", name, run.out, run.err);
 	}
 	WARREN_OK(&playground, "down", "balanced");
+}
+
+static const char *fleet_of_two(struct playground *playground)
+{
+	auto_free char *text = text_format(FLEET, "1");
+	char *replicas = strstr(text, "\"replicas\": 3");
+
+	replicas[strlen("\"replicas\": ")] = '2';
+	run_write_file(playground->directory.path, "two.json", 0600, text);
+	return arena_format(&playground->arena, "%s/two.json", playground->directory.path);
+}
+
+TEST(balanced, whatever_ends_one_of_several_nobody_notices, .fini = playground_rescue, .timeout = SLOWLY(180))
+{
+	NEEDS_A_FAST_PROCESSOR();
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	auto_playground playground = playground_new();
+
+	fleet_open(&playground);
+	struct load load = load_begin(PORT, "x");
+
+	WARREN_OK(&playground, "stop", "site-1");
+	WARREN_OK(&playground, "start", "site-1");
+	await_healthy(&playground, 1);
+	WARREN_OK(&playground, "restart", "site-2");
+	await_healthy(&playground, 2);
+	WARREN_OK(&playground, "apply", fleet_of_two(&playground));
+	WARREN_OK(&playground, "rm", "-f", "site-1");
+	load_end(&load, 50);
+	WARREN_OK(&playground, "down", "balanced");
+}
+
+/* An idle connection at each would hold a stop up for as long as `drain`. */
+TEST(balanced, all_that_share_a_port_stop_without_waiting_for_who_is_connected, .fini = playground_rescue,
+	.timeout = SLOWLY(180))
+{
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	auto_playground playground = playground_new();
+	int fds[8];
+
+	fleet_open(&playground);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial();
+		cr_assert(is_answered(fds[i]));
+	}
+	int64_t began_ms = clock_ms(), one_ms, all_ms;
+
+	WARREN_OK(&playground, "stop", "site-2");
+	one_ms = clock_ms() - began_ms;
+	cr_assert(one_ms >= DRAIN_MS, "%lld ms", (long long)one_ms);
+	began_ms = clock_ms();
+	WARREN_OK(&playground, "down", "balanced");
+	all_ms = clock_ms() - began_ms;
+	cr_assert(all_ms < one_ms, "%lld ms after %lld", (long long)all_ms, (long long)one_ms);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
 }
 
 /* Connections at all of them; only those of the one that is stopped end. */

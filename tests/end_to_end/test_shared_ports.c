@@ -104,8 +104,7 @@ TEST(shared_ports, replicas_answer_in_turn_and_only_those_that_run, .fini = play
 	expect_all_answer();
 	struct load load = load_begin(PORT, "x");
 	WARREN_OK(&playground, "stop", "site-2");
-	/* A server that is told to end cuts the request that it is at; those that come later go elsewhere. */
-	load_end_cut(&load, 10, 1);
+	load_end(&load, 10);
 	struct tally now = tally();
 	cr_assert(now.of[0] == 0 && now.of[2] == 0, "nobody %d, the stopped one %d", now.of[0], now.of[2]);
 	WARREN_OK(&playground, "start", "site-2");

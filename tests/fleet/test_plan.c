@@ -232,6 +232,27 @@ TEST(plan, starts_what_runs_without_a_monitor)
 	cr_assert(plan.count == 1 && plan.items[0].needs == PLAN_START, "%x", plan.items[0].needs);
 }
 
+TEST(plan, restarts_what_somebody_was_killed_at_stopping)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct fleet_file now = decoded(&arena, A), off = decoded(&arena, A);
+	struct instance_status status = {.state = INSTANCE_RUNNING, .ending = true, .monitored = true};
+	struct plan_actual actual = {
+		.name = "a", .spec = &now.instances.items[0], .state = INSTANCE_RUNNING, .status = &status};
+	struct plan_request request = {
+		.fleet = "f", .wanted = now.instances.items, .wanted_count = 1, .actual = &actual, .actual_count = 1};
+	struct plan plan;
+	struct error err;
+
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(plan.items[0].needs == PLAN_RESTART && plan_step_action(&plan.items[0]) == ACTION_RESTART);
+	cr_assert(plan.items[0].why != NULL);
+	off.instances.items[0].state = DESIRED_STOPPED;
+	request.wanted = off.instances.items;
+	ASSERT_OK(plan_make(&arena, &request, &plan, &err));
+	cr_assert(!(plan.items[0].needs & PLAN_RESTART) && (plan.items[0].needs & PLAN_STOP));
+}
+
 TEST(plan, keeps_what_left_when_told)
 {
 	AUTO(arena_drop) struct arena arena = {0};

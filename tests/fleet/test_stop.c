@@ -242,3 +242,59 @@ TEST(wait, returns_when_the_present_run_has_ended)
 	cr_assert(status == 9);
 	test_host_close(&test);
 }
+
+TEST(stop, to_start_again_leaves_what_is_wanted_as_it_is_so_that_a_boot_starts_it)
+{
+	struct test_host test;
+	struct boot_request request = {.parallel = 1};
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", POLITE);
+
+	test_run(&test, &spec);
+	/* Who wanted to restart or update it was killed here. */
+	ASSERT_OK(instance_stop_for(&test.host, "web", unset, STOP_TO_START, &err));
+	struct instance_status down = test_status(&test, "web");
+
+	cr_assert(down.state == INSTANCE_STOPPED && !down.monitored && down.desired == DESIRED_RUNNING);
+	cr_assert(down.last.reason == END_RESTART);
+	ASSERT_OK(host_boot(&test.host, &request, &err));
+	cr_assert(test_status(&test, "web").state == INSTANCE_RUNNING);
+	ASSERT_OK(instance_remove(&test.host, "web", true, &err));
+	test_host_close(&test);
+}
+
+TEST(stop, that_was_broken_off_is_finished_by_the_next_start)
+{
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", POLITE);
+
+	test_run(&test, &spec);
+	pid_t before = test_status(&test, "web").init.pid;
+
+	cr_assert(!test_status(&test, "web").ending);
+	ASSERT_FAILS(
+		instance_start(&test.host, "web", &(struct start_options){0}, &err), ERROR_BUSY, "running already");
+	for (int i = 0; i < 2; i++) {
+		auto_instance instance = INSTANCE_EMPTY;
+
+		ASSERT_OK(instance_find(&test.host, "web", &instance, &err));
+		if (i)
+			ASSERT_OK(halted_write(instance.live, HALT_TO_START, &err));
+		else
+			ASSERT_OK(desired_write(instance.dir, DESIRED_STOPPED, &err));
+		instance_drop(&instance);
+		cr_assert(test_status(&test, "web").ending);
+		ASSERT_OK(instance_start(&test.host, "web", &(struct start_options){0}, &err));
+		struct instance_status after = test_status(&test, "web");
+
+		cr_assert(after.state == INSTANCE_RUNNING && after.init.pid != before && !after.ending);
+		before = after.init.pid;
+	}
+	ASSERT_OK(instance_remove(&test.host, "web", true, &err));
+	test_host_close(&test);
+}
