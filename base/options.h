@@ -52,6 +52,7 @@ struct command {
 	size_t options_size; /* of the options struct */
 	bool stop_at_operand;
 	size_t operands_min, operands_max; /* SIZE_MAX: any number */
+	bool two_is_an_answer; /* exit status 2 says something else than that its words were wrong: that is 1 */
 	/* operands ends with NULL. Gives the exit status, or -1 with *err filled. `context` is the program's own. */
 	int (*run)(void *context, void *options, size_t count, char **operands, struct error *err);
 	/* Of a group of commands of two words, "PROGRAM image list": its members, the last one NULL, and what they are

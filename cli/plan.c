@@ -17,15 +17,11 @@ static int plan_run(void *context, void *options, size_t count, char **operands,
 	const struct plan_options *chosen = options;
 	struct cli *cli = context;
 	struct fleet_file file = {0};
-	int result = -1;
 
 	(void)count;
-	if (deploy_file_read(cli, operands[0], &file, err) == 0)
-		result = deploy_plan(cli, &file, chosen->no_prune, chosen->json, chosen->expand, err);
-	/* 2 means that changes wait, so no failure may end so. */
-	if (result < 0)
-		err->kind = ERROR_SYSTEM;
-	return result;
+	if (deploy_file_read(cli, operands[0], &file, err) < 0)
+		return -1;
+	return deploy_plan(cli, &file, chosen->no_prune, chosen->json, chosen->expand, err);
 }
 
 const struct command plan_command = {
@@ -38,5 +34,6 @@ const struct command plan_command = {
 	.options_size = sizeof(struct plan_options),
 	.operands_min = 1,
 	.operands_max = 1,
+	.two_is_an_answer = true, /* changes wait */
 	.run = plan_run,
 };

@@ -133,25 +133,13 @@ int cli_select(struct cli *cli, const struct selection *selection, size_t count,
 	return instance_select(&cli->arena, &cli->host, &patterns, &selection->labels, names, err);
 }
 
-static int command_run(struct cli *cli, int argc, char **argv, struct error *err)
+static int command_words_run(
+	struct cli *cli, const struct command *command, bool help, int argc, char **argv, struct error *err)
 {
-	const struct command *command;
+	void *options = arena_alloc(&cli->arena, command->options_size);
 	char **operands;
 	size_t count;
-	bool help = false;
 
-	if (!strcmp(argv[0], "help")) {
-		if (argc == 1) {
-			program_help(stdout, PROGRAM, PURPOSE, commands, global_table);
-			return 0;
-		}
-		argv++, argc--;
-		help = true;
-	}
-	command = command_find(commands, PROGRAM, argv[0], err);
-	if (!command)
-		return -1;
-	void *options = arena_alloc(&cli->arena, command->options_size);
 	if (!help &&
 		options_parse(&cli->arena, command, argc - 1, argv + 1, options, &operands, &count, &help, err) < 0)
 		return -1;
@@ -169,14 +157,54 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	return command->run(cli, options, count, operands, err);
 }
 
+/* A failure of any kind is then status 1. */
+static int answer_keep_apart(const struct command *command, int result, struct error *err)
+{
+	if (result < 0 && command->two_is_an_answer)
+		err->kind = ERROR_SYSTEM;
+	return result;
+}
+
+static int command_run(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	const struct command *command;
+	bool help = false;
+
+	if (!strcmp(argv[0], "help")) {
+		if (argc == 1) {
+			program_help(stdout, PROGRAM, PURPOSE, commands, global_table);
+			return 0;
+		}
+		argv++, argc--;
+		help = true;
+	}
+	command = command_find(commands, PROGRAM, argv[0], err);
+	if (!command)
+		return -1;
+	return answer_keep_apart(command, command_words_run(cli, command, help, argc, argv, err), err);
+}
+
+/* While the global options are not understood it is not known which word is the command; that one reads like it will
+ * do.
+ */
+static void answers_keep_apart(int argc, char **argv, struct error *err)
+{
+	for (int i = 1; i < argc; i++)
+		for (size_t c = 0; c < ARRAY_SIZE(order); c++)
+			if (!strcmp(argv[i], order[c]->name))
+				answer_keep_apart(order[c], -1, err);
+}
+
 static int global_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	struct global_options options = {0};
 	bool help = false;
 	int used = 0;
 
-	if (options_parse_global(&cli->arena, global_table, argc - 1, argv + 1, &options, &used, &help, err) < 0)
+	if (options_parse_global(&cli->arena, global_table, argc - 1, argv + 1, &options, &used, &help, err) < 0) {
+		answers_keep_apart(argc, argv, err);
 		return -1;
+	}
 	log_setup(PROGRAM, options.debug ? LOG_DEBUG : LOG_WARN, LOG_TEXT, STDERR_FILENO);
 	cli->where = (struct host_options){.root = options.root, .cgroup_parent = options.cgroup_parent};
 	if (options.version) {

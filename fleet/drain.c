@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/instance.h"
+#include "fleet/published.h"
 
 struct drained {
 	struct endpoint endpoint;
@@ -29,6 +30,29 @@ static bool endpoint_read(struct wave *wave, const char *name, struct endpoint *
 	return true;
 }
 
+/* Of several who share a port, all of whom are replaced at once, nobody could take over. */
+static bool is_replaced(struct wave *wave, const struct member *member)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_instance instance = INSTANCE_EMPTY;
+	struct running running;
+	struct endpoint endpoint;
+	struct error ignored;
+
+	return endpoint_read(wave, member->name, &endpoint) &&
+	       instance_find(wave->steps->host, member->name, &instance, &ignored) == 0 &&
+	       instance_running_read(&arena, &instance, &running, &ignored) == 0 &&
+	       published_share(wave->steps->host, &endpoint, running.run.ports, running.run.port_count).others;
+}
+
+static bool leaves(struct wave *wave, const struct member *member, enum whose whose)
+{
+	if (whose == THEIR_STAND_INS)
+		return member->stand_in && !member->at_stand_in;
+	return member->up && !member->failed &&
+	       (member->at_stand_in || (member->turned_away && is_replaced(wave, member)));
+}
+
 static size_t drained_collect(struct wave *wave, enum whose whose, struct drained *out)
 {
 	int64_t now_ms = clock_ms();
@@ -36,11 +60,8 @@ static size_t drained_collect(struct wave *wave, enum whose whose, struct draine
 
 	for (size_t i = 0; i < wave->count; i++) {
 		const struct member *member = &wave->members[i];
-		bool left = whose == THEIR_OWN
-				    ? (member->at_stand_in || member->turned_away) && member->up && !member->failed
-				    : member->stand_in && !member->at_stand_in;
 
-		if (!left || !member->to->update.drain_ms ||
+		if (!leaves(wave, member, whose) || !member->to->update.drain_ms ||
 			!endpoint_read(
 				wave, whose == THEIR_OWN ? member->name : member->stand_in, &out[count].endpoint))
 			continue;

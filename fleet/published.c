@@ -106,6 +106,28 @@ int published_switch(const struct published *published, const struct endpoint *t
 	return 0;
 }
 
+struct share published_share(
+	const struct host *host, const struct endpoint *endpoint, const struct port *ports, size_t count)
+{
+	struct share share = {0};
+	struct balance balance;
+	struct error err;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!port_is_shared(&ports[i]))
+			continue;
+		if (balance_read(&host->net, &ports[i], &balance, &err) < 0) {
+			log_warn("%s", err.text);
+			continue;
+		}
+		for (size_t m = 0; m < balance.count; m++)
+			if (balance.members[m].in)
+				*(balance.members[m].address.s_addr == endpoint->address.s_addr ? &share.in
+												: &share.others) = true;
+	}
+	return share;
+}
+
 unsigned published_weight(const struct instance *instance)
 {
 	AUTO(arena_drop) struct arena arena = {0};

@@ -27,6 +27,13 @@ MUST_CHECK int published_switch(const struct published *published, const struct 
 /* Several may have it at once (netns.h: balance_join()). */
 bool port_is_shared(const struct port *port);
 
+/* Of the ports that it shares: whether it is among those who get new connections, and whether others are. */
+struct share {
+	bool in, others;
+};
+struct share published_share(
+	const struct host *host, const struct endpoint *endpoint, const struct port *ports, size_t count);
+
 /* What the instance's specification says of it; 1 when it cannot be read. */
 unsigned published_weight(const struct instance *instance);
 

@@ -2,38 +2,10 @@
  * the others, and is told to end when those that it has are over, at the latest after its `drain`. When all who share a
  * port stop together nobody could take over, and nobody waits. */
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/process.h"
 #include "fleet/drain.h"
 #include "fleet/published.h"
 #include "fleet/stop.h"
-
-/* What of its shared ports others have, and whether it is among those who get new connections. */
-struct share {
-	bool in, others;
-};
-
-static struct share share_look(
-	const struct host *host, const struct endpoint *endpoint, const struct port *ports, size_t count)
-{
-	struct share share = {0};
-	struct balance balance;
-	struct error err;
-
-	for (size_t i = 0; i < count; i++) {
-		if (!port_is_shared(&ports[i]))
-			continue;
-		if (balance_read(&host->net, &ports[i], &balance, &err) < 0) {
-			log_warn("%s", err.text);
-			continue;
-		}
-		for (size_t m = 0; m < balance.count; m++)
-			if (balance.members[m].in)
-				*(balance.members[m].address.s_addr == endpoint->address.s_addr ? &share.in
-												: &share.others) = true;
-	}
-	return share;
-}
 
 static bool any_shared(const struct run *run)
 {
@@ -53,7 +25,7 @@ static struct share share_of(const struct stopping *stopping, const struct run *
 	if (record_read(&arena, stopping->instance.dir, &record, &ignored) < 0 || !record.network)
 		return (struct share){0};
 	endpoint = record_endpoint(&record);
-	return share_look(stopping->instance.host, &endpoint, run->ports, run->port_count);
+	return published_share(stopping->instance.host, &endpoint, run->ports, run->port_count);
 }
 
 bool stopping_shares(const struct stopping *stopping, const struct run *run)

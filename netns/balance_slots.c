@@ -10,16 +10,26 @@
 
 /* --- who has which ------------------------------------------------------------------------------------------------ */
 
-/* Largest remainders; everybody who is in has one at least, which the limit of members allows. */
+static bool nobody_is_in(const struct balance *balance)
+{
+	for (size_t i = 0; i < balance->count; i++)
+		if (balance->members[i].in)
+			return false;
+	return true;
+}
+
+/* Largest remainders; everybody who is in has one at least, which the limit of members allows. With nobody in all have
+ * some: what one that is not well answers is worth more than what nobody does. */
 static void quotas_find(const struct balance *balance, unsigned quotas[BALANCE_MEMBERS_MAX])
 {
 	unsigned sum = 0, given = 0, remainders[BALANCE_MEMBERS_MAX] = {0};
+	bool all = nobody_is_in(balance);
 
 	memset(quotas, 0, BALANCE_MEMBERS_MAX * sizeof(*quotas));
 	for (size_t i = 0; i < balance->count; i++)
-		sum += balance->members[i].in ? balance->members[i].weight : 0;
+		sum += all || balance->members[i].in ? balance->members[i].weight : 0;
 	for (size_t i = 0; sum && i < balance->count; i++) {
-		if (!balance->members[i].in)
+		if (!all && !balance->members[i].in)
 			continue;
 		quotas[i] = BALANCE_SLOTS * balance->members[i].weight / sum;
 		remainders[i] = BALANCE_SLOTS * balance->members[i].weight % sum + 1;

@@ -383,7 +383,7 @@ enum balance_entry { BALANCE_OUT, BALANCE_IN, BALANCE_AS_BEFORE /* not there bef
  * BALANCE_WEIGHT_MAX. */
 MUST_CHECK int balance_join(const struct net_state *state, struct net_session *session, const struct port *port,
 	const struct endpoint *endpoint, unsigned weight, enum balance_entry entry, struct error *err);
-/* in false: new connections go to the others. With none of them in, they are refused. */
+/* in false: new connections go to the others. With nobody in, to all. */
 MUST_CHECK int balance_turn(const struct net_state *state, struct net_session *session, const struct port *port,
 	const struct endpoint *endpoint, bool in, struct error *err);
 /* Flows of UDP and SCTP to it are forgotten. */

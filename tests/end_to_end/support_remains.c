@@ -24,7 +24,8 @@
 /* Tables differ in order and in counters from time to time: sorted, without counters. Events and the one file of
  * what was used are kept of what is gone, that is what they are for. */
 static const char script[] =
-	"find \"$1\" \\( -path \"*/lib/layers/*/*\" -o -path \"*/run/events\" -o -path \"*/lib/usage-removed.jsonl\" \\) -prune -o "
+	"find \"$1\" \\( -path \"*/lib/layers/*/*\" -o -path \"*/run/events\" -o -path \"*/lib/usage-removed.jsonl\" "
+	"\\) -prune -o "
 	"-printf 'file %P %y\\n' | sort\n"
 	"find \"/sys/fs/cgroup/$2\" /sys/fs/cgroup/*/\"$2\" -type d -printf 'cgroup %p\\n' 2>/dev/null | sort\n"
 	"ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/' | sort\n"

@@ -84,6 +84,24 @@ TEST(fleet_plan, of_a_bad_file_is_no_waiting_change, .fini = playground_rescue, 
 	cr_assert(none.status == 1, "%d", none.status);
 }
 
+/* Whoever reads 2 as "changes wait" would apply because of a slip of the pen. */
+TEST(fleet_plan, of_bad_words_is_no_waiting_change, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER "}");
+
+	auto_run option = WARREN(&playground, "plan", "--nonesuch", file);
+	cr_assert(option.status == 1 && strstr(option.err, "--nonesuch"), "%d %s", option.status, option.err);
+	auto_run many = WARREN(&playground, "plan", file, file);
+	cr_assert(many.status == 1, "%d", many.status);
+	auto_run few = WARREN(&playground, "plan");
+	cr_assert(few.status == 1, "%d", few.status);
+	auto_run global = WARREN(&playground, "--nonesuch", "plan", file);
+	cr_assert(global.status == 1, "%d", global.status);
+	auto_run other = WARREN(&playground, "apply", "--nonesuch", file);
+	cr_assert(other.status == 2, "%d", other.status);
+}
+
 TEST(fleet_plan, says_what_each_key_costs_and_touches_nothing, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	auto_playground playground = playground_new();

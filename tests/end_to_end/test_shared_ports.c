@@ -1,5 +1,6 @@
 /* One published port of several replicas: who answers, and who does not any more. */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,25 @@ TEST(shared_ports, weight_and_the_number_of_replicas_change_while_they_run, .fin
 	WARREN_OK(&playground, "down", "shared");
 }
 
+static bool is_unwell(struct playground *playground, const char *name)
+{
+	const struct json *health = json_get(instance_inspect(playground, name), "health");
+	const struct json *state = health ? json_get(health, "state") : NULL;
+
+	return state && !strcmp(state->text, "unhealthy");
+}
+
+static void await_unwell(struct playground *playground, const char *name)
+{
+	struct pollfd nothing = {.fd = -1};
+	int64_t deadline = clock_ms() + AWAIT_MS;
+
+	while (!is_unwell(playground, name)) {
+		cr_assert(clock_ms() < deadline, "%s stays well", name);
+		poll(&nothing, 1, 20);
+	}
+}
+
 TEST(shared_ports, one_that_is_not_well_serves_nobody_until_it_is_again, .fini = playground_rescue,
 	.timeout = SLOWLY(180))
 {
@@ -154,7 +174,18 @@ TEST(shared_ports, one_that_is_not_well_serves_nobody_until_it_is_again, .fini =
 	struct tally now = tally();
 	cr_assert(now.of[0] == 0 && now.of[1] == 0 && now.of[2] == 32 && now.of[3] == 32, "%d %d %d", now.of[1],
 		now.of[2], now.of[3]);
+	/* The last one stays, and so does each when there is no better one. */
+	for (int replica = 2; replica <= REPLICAS; replica++) {
+		auto_free char *name = text_format("site-%d", replica);
+
+		WARREN_OK(&playground, "exec", name, "touch", "/tmp/sick");
+		await_unwell(&playground, name);
+	}
+	now = tally();
+	cr_assert(now.of[0] == 0, "nobody %d", now.of[0]);
 	WARREN_OK(&playground, "exec", "site-1", "rm", "/tmp/sick");
+	await(2, false);
+	await(3, false);
 	await(1, true);
 	WARREN_OK(&playground, "down", "shared");
 }

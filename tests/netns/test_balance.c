@@ -302,7 +302,7 @@ TEST(balance, a_member_that_is_out_keeps_its_connections_and_gets_no_new_ones)
 	scene_close(&s);
 }
 
-TEST(balance, with_nobody_in_connections_are_refused_and_the_port_stays_taken)
+TEST(balance, the_last_one_is_not_taken_out_and_goes_when_another_is_in)
 {
 	NEEDS_ROOT();
 	struct scene s;
@@ -311,8 +311,19 @@ TEST(balance, with_nobody_in_connections_are_refused_and_the_port_stays_taken)
 	scene_open(&s);
 
 	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
+	turn(&s, 1, "0.0.0.0:8080:80/tcp+balanced", false);
+	for (int i = 0; i < 4; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 0);
 	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", false);
-	cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == -1);
+	cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) >= 0, "somebody has it");
+	leave(&s, 0, "0.0.0.0:8080:80/tcp+balanced");
+	for (int i = 0; i < 4; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 1);
+	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
+	for (int i = 0; i < 4; i++)
+		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 0);
+	leave(&s, 1, "0.0.0.0:8080:80/tcp+balanced");
 	ASSERT_FAILS(ports_publish(s.world.session, &s.guests[1].endpoint, &plain, 1, &err), ERROR_BUSY,
 		"port 0.0.0.0:8080/tcp is shared by other instances");
 	leave(&s, 0, "0.0.0.0:8080:80/tcp+balanced");
@@ -503,11 +514,18 @@ TEST(balance, every_member_has_a_slot_however_many_and_however_light)
 	expect_quotas(&balance, before, quotas, 0);
 }
 
-TEST(balance, with_nobody_in_all_slots_are_nobodys)
+TEST(balance, with_nobody_in_all_have_slots_and_without_members_nobody)
 {
-	struct balance balance = {.count = 1, .members = {{.weight = 1}}};
-	int before[BALANCE_SLOTS] = {0}, after[BALANCE_SLOTS];
+	struct balance balance = {.count = 2, .members = {{.weight = 1}, {.weight = 3}}};
+	int before[BALANCE_SLOTS] = {0}, after[BALANCE_SLOTS], second = 0;
 
+	slots_share(&balance, before, after);
+	for (int i = 0; i < BALANCE_SLOTS; i++)
+		second += after[i] == 1;
+	cr_assert(second == 48, "%d", second);
+	balance.count = 0;
+	for (int i = 0; i < BALANCE_SLOTS; i++)
+		before[i] = NO_MEMBER;
 	slots_share(&balance, before, after);
 	for (int i = 0; i < BALANCE_SLOTS; i++)
 		cr_assert(after[i] == NO_MEMBER);
