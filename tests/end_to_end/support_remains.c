@@ -34,14 +34,22 @@ static const char script[] =
 	"sed 's/.*/mount/' /proc/self/mountinfo\n"
 	"echo forward $(cat /proc/sys/net/ipv4/ip_forward)\n";
 
+/* What others mount meanwhile is not seen. */
+static void mounts_seclude(void)
+{
+	cr_assert(unshare(CLONE_NEWNS) == 0);
+	cr_assert(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
+
 void remains_seclude(void)
 {
-	cr_assert(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0);
-	cr_assert(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	cr_assert(unshare(CLONE_NEWNET) == 0);
+	mounts_seclude();
 }
 
 void remains_adopt(void)
 {
+	mounts_seclude();
 	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
 }
 

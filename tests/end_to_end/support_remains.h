@@ -4,7 +4,8 @@
 
 /* A network and a mount table of our own: those of others come and go. */
 void remains_seclude(void);
-/* From now on what any of our commands leaves running becomes our child, so that none can hide. */
+/* From now on what any of our commands leaves running becomes our child, so that none can hide; and the mount table is
+ * our own. */
 void remains_adopt(void);
 /* Waits a while for such processes and the links of instances (w…) to end; then, one a line: those that are left, every
  * file and directory below `state` (but the content of layers), control groups of that name or below it, links, routes,

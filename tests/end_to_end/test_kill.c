@@ -26,16 +26,24 @@ static const char fleet[] = "{\"version\": 1, \"name\": \"shop\", \"networks\": 
 			    "{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], \"replicas\": 3, "
 			    "\"network\": \"inside\", \"stop_grace_period\": 0}}}\n";
 
+/* The same with another environment: each is started again; and with other limits: changed as they run. */
+static const char other_fleet[] =
+	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
+	"{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], "
+	"\"environment\": {\"A\": \"1\"}, \"resources\": {\"pids\": 60}, "
+	"\"network\": \"inside\", \"stop_grace_period\": 0}}}\n";
+
 static void sweep_warren(struct sweep sweep)
 {
 	auto_playground playground = playground_new();
 	const char *directory = playground.directory.path;
 	auto_free char *volume = text_format("%s/volume:/data", directory),
-		       *file = text_format("%s/shop.json", directory);
+		       *file = text_format("%s/shop.json", directory), *other = text_format("%s/other.json", directory);
 	const char *const program[] = {WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent};
-	const char *const words[] = {"VOLUME", volume, "FLEET", file};
+	const char *const words[] = {"VOLUME", volume, "FLEET", file, "OTHER", other};
 
 	run_write_file(directory, "shop.json", 0600, fleet);
+	run_write_file(directory, "other.json", 0600, other_fleet);
 	run_write_file(directory, "volume/file", 0600, "");
 	memcpy(sweep.program, program, sizeof(program));
 	memcpy(sweep.words, words, sizeof(words));
@@ -72,5 +80,40 @@ KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "a", "true"}, .state
 #define KILLED_APPLY .command = APPLY, .again = APPLY, .clear = DOWN, .states = "created starting running stopped"
 KILL_TEST(apply_alone, KILLED_APPLY, .where = STEP_COMMAND, .width = 16)
 KILL_TEST(apply_with_all_it_made, KILLED_APPLY, .where = STEP_ALL, .width = 48)
-KILL_TEST(
-	down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = "running stopped", .width = 16)
+KILL_TEST(down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = "running starting stopped",
+	.width = 16)
+
+#define OTHER                                                                                                          \
+	{                                                                                                              \
+		"apply", "-q", "OTHER"                                                                                 \
+	}
+KILL_TEST(apply_of_a_change, .before = APPLY, .command = OTHER, .again = OTHER, .clear = DOWN,
+	.states = "created starting running stopped", .width = 60)
+
+#define CREATE                                                                                                         \
+	{                                                                                                              \
+		"create", "--name", "a", "host", "sleep", "1000"                                                       \
+	}
+#define ON_STOPPED .before = CREATE, .again = CREATE, .clear = REMOVE
+KILL_TEST(create, .command = CREATE, .again = CREATE, .clear = REMOVE, .states = "created", .width = 40)
+KILL_TEST(start_alone, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped", .width = 40)
+KILL_TEST(start_with_all_it_made, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped",
+	.where = STEP_ALL, .width = 120)
+KILL_TEST(set, ON_RUNNING, .command = {"set", "--pids-limit", "50", "-p", "8091:81", "--publish-rm", "80", "a"},
+	.states = "running", .width = 40)
+KILL_TEST(rename, .before = CREATE, .again = CREATE, .command = {"rename", "a", "b"}, .clear = {"rm", "-f", "--all"},
+	.states = "created", .width = 20)
+KILL_TEST(snapshot_of_one_that_runs, ON_RUNNING, .command = {"snapshot", "create", "a", "one"},
+	.states = "running paused", .width = 20)
+
+#define NETWORK                                                                                                        \
+	{                                                                                                              \
+		"network", "create", "n"                                                                               \
+	}
+#define NO_NETWORK                                                                                                     \
+	{                                                                                                              \
+		"network", "rm", "n"                                                                                   \
+	}
+KILL_TEST(network_create, .command = NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "", .width = 20)
+KILL_TEST(network_rm, .before = NETWORK, .command = NO_NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "",
+	.width = 20)
