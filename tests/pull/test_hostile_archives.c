@@ -1,6 +1,7 @@
 /* Archives that want something else than to be unpacked. Each is refused with its reason, or what it asks for stays
  * inside the layer: world_drop() asserts after each that nothing beside it was made, changed or read into it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -214,6 +215,32 @@ TEST(hostile_archives, devices_and_attributes_of_a_host_are_left_out)
 	world_drop(&world);
 }
 
+/* It belongs to the image: whoever runs the program in an instance has no more by it than the instance has. The form of
+ * revision 2 with cap_net_bind_service, capability.h; as base64, for there are zeros in it. */
+TEST(hostile_archives, a_program_keeps_its_capability_and_nothing_else_may_have_one)
+{
+	static const char value[] = "LIBARCHIVE.xattr.security.capability=AQAAAgAEAAAAAAAAAAAAAAAAAAA=\n";
+	struct text archive AUTO(text_drop) = {0};
+	struct world world;
+	struct error err;
+	char found[64];
+
+	NEEDS_ROOT();
+	world_make(&world);
+	ADD(&archive, .name = "program", .content = "x", .mode = 0755, .uid = 33, .pax = value);
+	ADD(&archive, .name = "directory/", .type = '5', .pax = value);
+	ASSERT_OK(unpack_all(&world, &archive, &err));
+	auto_fd program = openat(world.layer, "program", O_RDONLY | O_CLOEXEC);
+	auto_fd directory = openat(world.layer, "directory", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(fgetxattr(program, "security.capability", found, sizeof(found)), 20);
+	cr_assert(found[0] == 1 && found[3] == 2 && found[5] == 4, "after chown(2), which takes it away");
+	cr_assert(fgetxattr(directory, "security.capability", found, sizeof(found)) < 0);
+	cr_assert_eq(world.result.left_out, 1);
+	fd_drop(&directory);
+	fd_drop(&program);
+	world_drop(&world);
+}
+
 TEST(hostile_archives, odd_numbers_and_names_are_kept_as_they_are)
 {
 	struct text archive AUTO(text_drop) = {0};
@@ -226,6 +253,7 @@ TEST(hostile_archives, odd_numbers_and_names_are_kept_as_they_are)
 	ADD(&archive, .name = "before-1970", .mtime = -86400);
 	ADD(&archive, .name = "not-utf8-\xff\xfe", .content = "x");
 	ADD(&archive, .name = "new\nline\x1b[2J", .content = "x");
+	ADD(&archive, .name = "fifo", .type = '6', .mode = 0620, .uid = 33);
 	ADD(&archive, .name = "umlaut", .pax = "path=\xc3\xbcml\xc3\xa4ut\n");
 	ASSERT_OK(unpack_all(&world, &archive, &err));
 	cr_assert(world_stat(&world, "uid").st_uid == 2147483648 && world_stat(&world, "uid").st_gid == 4294967294);
@@ -234,6 +262,7 @@ TEST(hostile_archives, odd_numbers_and_names_are_kept_as_they_are)
 	cr_assert(world_stat(&world, "before-1970").st_mtime == -86400);
 	cr_assert(world_has(&world, "not-utf8-\xff\xfe") && world_has(&world, "new\nline\x1b[2J"));
 	cr_assert(world_has(&world, "\xc3\xbcml\xc3\xa4ut"));
+	cr_assert(world_stat(&world, "fifo").st_mode == (S_IFIFO | 0620) && world_stat(&world, "fifo").st_uid == 33);
 	world_drop(&world);
 }
 
@@ -290,6 +319,32 @@ TEST(hostile_archives, depth_is_limited_also_through_links)
 	world_drop(&world);
 }
 
+/* 16 names of 255 bytes with their slashes are a path of 4095, the longest that the kernel takes. */
+TEST(hostile_archives, a_path_may_have_4095_bytes_and_no_more)
+{
+	struct text archive AUTO(text_drop) = {0}, path AUTO(text_drop) = {0};
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	for (unsigned i = 0; i < 16; i++) {
+		text_append(&path, i ? "/" : "");
+		for (unsigned k = 0; k < 255; k++)
+			text_append(&path, "n");
+	}
+	cr_assert_eq(path.length, 4095);
+	ADD(&archive, .name = path.data, .content = "x");
+	ASSERT_OK(unpack_all(&world, &archive, &err));
+	text_append(&path, "/n");
+	text_clear(&archive);
+	ADD(&archive, .name = path.data, .content = "x");
+	world_empty(&world);
+	ASSERT_FAILS(unpack_all(&world, &archive, &err), ERROR_USAGE, "a path 4095");
+	world_empty(&world);
+	world_drop(&world);
+}
+
 TEST(hostile_archives, limits_hold_at_their_number_and_not_before)
 {
 	struct text archive AUTO(text_drop) = {0};
@@ -338,6 +393,51 @@ TEST(hostile_archives, bombs_go_off_early)
 	world_empty(&world);
 	floor.limits.ratio = 2000;
 	ASSERT_OK(world_unpack(&world, &packed, &floor, &err));
+	world_drop(&world);
+}
+
+/* The same at their real size: gzip members that come again and again are one stream. */
+static void members_add(struct text *packed, const struct text *member, size_t times)
+{
+	struct text one AUTO(text_drop) = {0};
+
+	archive_gzip(member, &one);
+	for (size_t i = 0; i < times; i++)
+		text_append_bytes(packed, one.data, one.length);
+}
+
+#define BOMB_MEMBER (64 << 20)
+
+TEST(hostile_archives, bombs_of_8_gb_and_of_a_million_files_go_off_at_the_usual_limits, .timeout = SLOWLY(1200))
+{
+	SKIP_UNLESS(getenv("WARREN_TEST_ALL_POINTS"), "writes 1 GiB and a million files: runs with --full");
+	struct text archive AUTO(text_drop) = {0}, packed AUTO(text_drop) = {0}, files AUTO(text_drop) = {0};
+	auto_free char *content = calloc(1, BOMB_MEMBER);
+	struct text zeros = {.data = content, .length = BOMB_MEMBER};
+	struct world world;
+	struct error err;
+
+	NEEDS_ROOT();
+	world_make(&world);
+	signal(SIGPIPE, SIG_IGN); /* as the program does: nobody reads on once it is a bomb */
+	ADD(&archive, .name = "zeros", .size_text = "77777777777");
+	members_add(&packed, &archive, 1);
+	members_add(&packed, &zeros, (8ULL << 30) / BOMB_MEMBER);
+	cr_assert_leq(packed.length, 10 << 20, "%zu bytes", packed.length);
+	ASSERT_FAILS(world_unpack(&world, &packed, NULL, &err), ERROR_USAGE, "bomb");
+	cr_assert_leq(world_stat(&world, "zeros").st_size, 3LL << 30);
+
+	/* A thousand names, each a thousand times and once more. */
+	for (unsigned i = 0; i < 1000; i++) {
+		auto_free char *name = text_format("file-%u", i);
+
+		ADD(&files, .name = name);
+	}
+	text_clear(&packed);
+	members_add(&packed, &files, 1001);
+	world_empty(&world);
+	ASSERT_FAILS(world_unpack(&world, &packed, NULL, &err), ERROR_USAGE, "more than 1000000 entries");
+	world_empty(&world);
 	world_drop(&world);
 }
 
