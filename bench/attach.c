@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +77,15 @@ static bool state_open(struct state *state, const struct contestant *who, int ho
 	return state->who.open();
 }
 
+static void attach_or_exit(struct state *state, unsigned number)
+{
+	enter(state->who.host);
+	if (state->who.attach(number, state->netns[number]))
+		return;
+	fprintf(stderr, "attach: %s failed at %u\n", state->who.name, number);
+	exit(1);
+}
+
 /* The namespace first, which is nobody's merit. */
 static double one_attach(struct state *state, unsigned number)
 {
@@ -83,10 +93,7 @@ static double one_attach(struct state *state, unsigned number)
 	enter(state->who.host);
 	double begin = now_ms();
 
-	if (!state->who.attach(number, state->netns[number])) {
-		fprintf(stderr, "attach: %s failed at %u\n", state->who.name, number);
-		exit(1);
-	}
+	attach_or_exit(state, number);
 	return now_ms() - begin;
 }
 
@@ -106,10 +113,42 @@ static double one_detach(struct state *state, unsigned number)
 
 static void grow(struct state *state, unsigned to)
 {
-	while (state->count < to) {
-		state->count++;
-		one_attach(state, state->count);
-	}
+	while (state->count < to)
+		attach_or_exit(state, ++state->count);
+}
+
+/* A process of its own: 0 when the contestant is in this one, as what it did is known here only. */
+static pid_t grow_begin(size_t i, unsigned to)
+{
+	struct state *state = &states[i];
+	pid_t pid;
+
+	for (unsigned number = state->count + 1; number <= to; number++)
+		state->netns[number] = netns_new();
+	pid = i == 0 ? 0 : fork();
+	if (pid < 0)
+		die("fork");
+	if (i == 0 || pid == 0)
+		grow(state, to);
+	if (i > 0 && pid == 0)
+		_exit(0);
+	state->count = to;
+	return pid;
+}
+
+/* Each to so many, the peers beside one another: they take minutes. The program of its own works on the first one's
+ * host. */
+static void grow_all(unsigned to)
+{
+	pid_t pids[CONTESTANTS] = {0};
+	int status;
+
+	for (size_t i = 0; i < CONTESTANTS; i++)
+		if (states[i].takes_part && i != 1 && states[i].count < to)
+			pids[i] = grow_begin(i, to);
+	for (size_t i = 0; i < CONTESTANTS; i++)
+		if (pids[i] && (waitpid(pids[i], &status, 0) != pids[i] || status != 0))
+			exit(1);
 }
 
 static int ms_order(const void *a, const void *b)
@@ -223,10 +262,7 @@ int main(int argc, char **argv)
 
 		if (n > ATTACH_MAX - ROUNDS_MAX)
 			return 2;
-		/* The program of its own works on the first one's host. */
-		for (size_t k = 0; k < CONTESTANTS; k++)
-			if (states[k].takes_part && k != 1)
-				grow(&states[k], ports ? n : n - 1);
+		grow_all(ports ? n : n - 1);
 		if (ports)
 			measure_ports(n, rounds);
 		else

@@ -146,44 +146,6 @@ TEST(ruleset, udp_ports_are_published_and_answers_find_back)
 	scene_close(&s);
 }
 
-static int sctp_in(struct world *world, int netns)
-{
-	netns_enter(netns);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP);
-	netns_enter(world->host);
-	cr_assert(fd >= 0, "socket of SCTP: %s", strerror(errno));
-	return fd;
-}
-
-TEST(ruleset, sctp_ports_are_published)
-{
-	NEEDS_ROOT();
-	SKIP_UNLESS(access("/proc/net/sctp", F_OK) == 0, "needs SCTP (modprobe sctp)");
-	struct scene s;
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)}, to = at;
-	struct port port;
-	struct error err;
-	scene_open(&s);
-	auto_fd server = sctp_in(&s.world, s.a.netns), client = sctp_in(&s.world, s.world.outside);
-	auto_fd taken = sctp_in(&s.world, s.world.host);
-	cr_assert(bind(server, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(server, 1) == 0);
-
-	publish(&s, &s.a, "0.0.0.0:8080:80/sctp");
-	to.sin_addr = ip(WAN_HOST);
-	to.sin_port = htons(8080);
-	cr_assert(connect(client, (struct sockaddr *)&to, sizeof(to)) == 0, "%s", strerror(errno));
-	cr_assert(accepted_from(server).s_addr == ip(WAN_OUTSIDE).s_addr);
-	at.sin_port = htons(8081);
-	cr_assert(bind(taken, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(taken, 1) == 0);
-	ASSERT_OK(port_parse("0.0.0.0:8081:80/sctp", &port, &err));
-	ASSERT_FAILS(ports_publish(s.world.session, &s.a.endpoint, &port, 1, &err), ERROR_BUSY,
-		"port 0.0.0.0:8081/sctp is taken by a process of this host");
-	fd_drop(&server);
-	fd_drop(&client);
-	fd_drop(&taken);
-	scene_close(&s);
-}
-
 static bool datagram_arrives(int from, uint16_t port, int at)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = ip(WAN_HOST)};
