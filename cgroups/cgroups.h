@@ -186,6 +186,10 @@ MUST_CHECK int cgroup_enter(const struct cgroup_entrance *entrance, struct error
 MUST_CHECK int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct error *err);
 bool cgroup_is_frozen(const struct cgroup *cgroup);
 
+/* Asks the kernel to take back about so much of its memory: caches of files, and what can be swapped out. v2:
+ * memory.reclaim (Linux 5.19); v1: all of it at once. True when there may be more. Frozen processes notice nothing. */
+bool cgroup_reclaim(const struct cgroup *cgroup, int64_t bytes);
+
 /* SIGKILL to every process in it and below (v2 cgroup.kill; v1 rounds of signals until none is left), frozen ones too.
  * Does not wait for their end. */
 MUST_CHECK int cgroup_kill(struct cgroup *cgroup, struct error *err);

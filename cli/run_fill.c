@@ -340,6 +340,8 @@ static int simple_fill(
 		strings_add(arena, &spec->entrypoint, options->entrypoint);
 	if (devices_fill(arena, &options->devices, spec, err) < 0)
 		return -1;
+	if (options->idle.set)
+		spec->idle.after_ms = options->idle.value;
 	if (options->stop_timeout.set)
 		spec->stop_grace_ms = options->stop_timeout.value;
 	if (options->address && address_prefix_parse(options->address, &spec->address, &spec->address_prefix, err) < 0)

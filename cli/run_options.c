@@ -98,6 +98,9 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 		OPTION_TEXT("restart", 0, "POLICY", "no, on-failure[:N], always or unless-stopped (default: no)",      \
 			struct run_options, restart),                                                                  \
 		HEALTH_OPTIONS(struct run_options, health),                                                            \
+		OPTION_DURATION("idle", 0, "TIME",                                                                     \
+			"freeze it, and take its memory back, when nobody has called it for so long",                  \
+			struct run_options, idle),                                                                     \
 		OPTION_TEXT("stop-signal", 0, "SIGNAL", "first signal of stop (default: TERM)", struct run_options,    \
 			stop_signal),                                                                                  \
 		OPTION_DURATION("stop-timeout", 0, "TIME", "grace period of stop (default: 10s)", struct run_options,  \

@@ -15,8 +15,8 @@ struct run_options {
 		ulimits, sysctls, log_options, security, etc_from_host;
 	struct strings profiles;
 	struct health_options health;
-	struct optional memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout, egress,
-		ingress;
+	struct optional idle, memory, memory_high, memory_low, swap, pids, cpu_weight, io_weight, disk, stop_timeout,
+		egress, ingress;
 };
 
 /* Ends with END_OF_OPTIONS; create has no --detach. */

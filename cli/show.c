@@ -120,7 +120,7 @@ static void list_row(struct table *table, const struct instance_status *status)
 	int64_t up_ms = clock_real_ms() - status->started_ms;
 
 	row[NAME].text = status->name;
-	row[STATE].text = instance_state_names[status->state];
+	row[STATE].text = instance_state_word(status);
 	row[PORTS].text = ports_text(arena, status);
 	row[RESTARTS].text = arena_format(arena, "%lld", (long long)status->restarts);
 	row[NOTE].text = note_text(arena, status);

@@ -44,7 +44,7 @@ static void health_print(const struct health_status *health)
 
 static void now_print(const struct instance_status *status)
 {
-	printf("%s: %s", status->name, instance_state_names[status->state]);
+	printf("%s: %s", status->name, instance_state_word(status));
 	if (status->state == INSTANCE_DAMAGED)
 		printf(" (%s)", status->damage);
 	health_print(&status->health);

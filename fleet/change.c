@@ -41,6 +41,8 @@ static const struct key_row {
 	{"restart", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
 	{"restart.delay", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"restart.max_delay", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
+	{"idle", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
+	{"idle.after", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"healthcheck", CHANGE_LIVE, LIVE_MONITOR, UNIT_NONE},
 	{"healthcheck.interval", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},
 	{"healthcheck.timeout", CHANGE_LIVE, LIVE_MONITOR, UNIT_DURATION},

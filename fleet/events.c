@@ -20,7 +20,7 @@
 #define DETAIL_MAX 1024
 
 const char *const event_kind_names[] = {"create", "start", "restart", "stop", "kill", "die", "oom", "health", "pause",
-	"resume", "update", "rename", "remove", "apply", "down", "rollback", "boot", NULL};
+	"resume", "sleep", "wake", "update", "rename", "remove", "apply", "down", "rollback", "boot", NULL};
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/idle.h"
 #include "fleet/instance.h"
 #include "images/images.h"
 #include "runtime/runtime.h"
@@ -32,6 +33,7 @@ struct joining {
 	struct cgroup_entrance entrance;
 	int stdio[3];  /* the process's */
 	int relays[3]; /* ours */
+	int busy;      /* keeps it from falling asleep; -1: it never does */
 };
 
 static void joining_init(struct joining *joining, struct host *host, const struct exec_options *options)
@@ -41,6 +43,7 @@ static void joining_init(struct joining *joining, struct host *host, const struc
 		.options = options,
 		.stdio = {-1, -1, -1},
 		.relays = {-1, -1, -1},
+		.busy = -1,
 		.cgroup = {.unified = -1},
 		.entrance = {.into = -1},
 	};
@@ -54,6 +57,7 @@ static void joining_drop(struct joining *joining)
 		fd_drop(&joining->stdio[i]);
 		fd_drop(&joining->relays[i]);
 	}
+	fd_drop(&joining->busy);
 	cgroup_entrance_drop(&joining->entrance);
 	cgroup_drop(&joining->cgroup);
 	seccomp_program_drop(&joining->seccomp);
@@ -96,8 +100,11 @@ static int leaf_enter(struct joining *joining, const char *path, struct error *e
 static int cgroup_find(struct joining *joining, const char *name, struct error *err)
 {
 	const char *path = instance_cgroup_path(&joining->arena, joining->host, name);
+	auto_instance instance = INSTANCE_EMPTY;
 
-	if (cgroup_open(&joining->host->cgroups, path, &joining->cgroup, err) < 0)
+	if (cgroup_open(&joining->host->cgroups, path, &joining->cgroup, err) < 0 ||
+		instance_find(joining->host, name, &instance, err) < 0 ||
+		instance_keep_awake(&instance, &joining->wanted, &joining->run, &joining->busy, err) < 0)
 		return -1;
 	/* It would wait, unkillable, for the thaw. */
 	if (cgroup_is_frozen(&joining->cgroup))

@@ -125,6 +125,7 @@ struct instance_status {
 	const struct instance_spec *spec; /* NULL when damaged */
 	enum instance_state state;
 	enum desired_state desired;
+	bool asleep; /* it runs, frozen until somebody calls */
 	bool monitored;
 	bool ending;		/* it runs, and somebody is stopping it or was killed at it */
 	struct process_id init; /* pid 0: none */
@@ -145,6 +146,9 @@ struct instance_status {
 	const struct end_list *ends; /* for inspect; NULL: not asked for */
 	const char *damage;	     /* why it is damaged */
 };
+
+/* The state in a word: instance_state_names, or "asleep". */
+const char *instance_state_word(const struct instance_status *status);
 
 /* Makes the instance: claims the name, takes slot and address, prepares its root. On failure nothing is left.
  * ERROR_BUSY: name taken (by whom). */
@@ -412,6 +416,8 @@ enum event_kind {
 	EVENT_HEALTH,  /* reason: the new state */
 	EVENT_PAUSE,
 	EVENT_RESUME,
+	EVENT_SLEEP, /* nobody calls it */
+	EVENT_WAKE,  /* reason: "connection" or "command"; detail: how long it slept */
 	EVENT_UPDATE, /* a new specification or new limits; detail: what changed */
 	EVENT_RENAME, /* detail: the new name */
 	EVENT_REMOVE,

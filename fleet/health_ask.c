@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "fleet/idle.h"
 #include "fleet/instance.h"
 #include "fleet/probe.h"
 
@@ -32,7 +33,9 @@ int instance_health_ask(
 	auto_instance instance = INSTANCE_EMPTY;
 	struct health_answer answer = {.status = -1};
 	struct health_check check;
+	struct instance_spec spec;
 	struct running running;
+	auto_fd busy = -1;
 
 	if (instance_find(host, name, &instance, err) < 0 ||
 		instance_running_read(arena, &instance, &running, err) < 0 ||
@@ -40,6 +43,9 @@ int instance_health_ask(
 		return -1;
 	if (check.kind == HEALTH_KIND_NONE)
 		return fail(err, ERROR_USAGE, "%s has no health check, and neither has its image", name);
+	if (instance_spec_load(arena, instance.dir, name, &spec, err) < 0 ||
+		instance_keep_awake(&instance, &spec, &running.run, &busy, err) < 0)
+		return -1;
 	if (!probe_is_inside(&check))
 		probe_ask(&check, &answer);
 	else if (ask_inside(host, name, &check, &answer, err) < 0)

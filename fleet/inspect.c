@@ -174,7 +174,7 @@ void instance_status_encode(
 {
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "name", status->name);
-	encode_string(encoder, "state", instance_state_names[status->state]);
+	encode_string(encoder, "state", instance_state_word(status));
 	encode_string(encoder, "desired", desired_state_names[status->desired]);
 	encode_string(encoder, "damage", status->damage);
 	encode_processes(encoder, status);

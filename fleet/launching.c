@@ -281,6 +281,7 @@ static void check_begin(struct start *start)
 
 	if (start->monitor->foreground)
 		return;
+	monitor_idle_begin(start->monitor, &start->wanted.idle, start->record.network ? start->record.slot : 0);
 	health_check_make(&start->wanted, &start->record, &check);
 	monitor_health_begin(start->monitor, &check);
 }

@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "fleet/events.h"
 #include "fleet/hooks.h"
+#include "fleet/idle.h"
 #include "fleet/published.h"
 #include "fleet/usage.h"
 
@@ -42,6 +43,7 @@ struct monitor *monitor_new(const struct instance *instance, struct error *err)
 	monitor->input = -1;
 	monitor->launched = (struct launched){.pidfd = -1, .userns = -1, .netns = -1, .console = -1};
 	monitor->probe = (struct probe)PROBE_IDLE;
+	monitor->idle = (struct idle_watch)IDLE_NEVER;
 	monitor->run.ports = monitor->ports;
 	return monitor;
 }
@@ -55,6 +57,7 @@ void monitor_drop(struct monitor **dropped)
 	if (!monitor)
 		return;
 	probe_drop(&monitor->probe);
+	fd_drop(&monitor->idle.arrivals);
 	log_close(&monitor->log);
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fd_drop(&monitor->output[i]);
@@ -244,6 +247,7 @@ static void monitor_reload(struct monitor *monitor)
 	}
 	monitor->restart = spec.restart;
 	monitor_log_change(monitor, &spec);
+	monitor_idle_change(monitor, &spec.idle, record.network ? record.slot : 0);
 	health_check_make(&spec, &record, &check);
 	if (!health_checks_equal(&check, &monitor->health.check) && !monitor->unwell)
 		monitor_health_begin(monitor, &check);
@@ -275,6 +279,7 @@ struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct mon
 		}
 		exit = run_judge(monitor);
 		monitor_health_end(monitor);
+		monitor_idle_end(monitor);
 	} while (restart_try(monitor, &exit, detail, sizeof(detail)));
 	run_end(monitor, &exit);
 	return exit;
@@ -301,6 +306,19 @@ static int namespaces_adopt(struct monitor *monitor, const struct instance_spec 
 	if (!text_equal(spec->network, "host") && namespace_open(init, "net", &monitor->launched.netns, err) < 0)
 		return -1;
 	return process_is_alive(init) ? 0 : fail(err, ERROR_MISSING, "it has just ended");
+}
+
+/* One that slept when its monitor was killed is woken: nobody has watched who called since. */
+static int idle_adopt(struct monitor *monitor, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct record record;
+
+	if (record_read(&arena, monitor->instance.dir, &record, err) < 0 ||
+		instance_wake(&monitor->instance, &monitor->run, err) < 0)
+		return -1;
+	monitor_idle_begin(monitor, &spec->idle, record.network ? record.slot : 0);
+	return 0;
 }
 
 int monitor_adopt(struct monitor *monitor, struct error *err)
@@ -337,5 +355,7 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)
 		return -1;
 	monitor_health_adopt(monitor);
+	if (idle_adopt(monitor, &spec, err) < 0)
+		return -1;
 	return run_write(instance->live, &monitor->run, err);
 }

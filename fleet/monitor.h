@@ -28,6 +28,25 @@ struct listeners {
 	unsigned lost; /* not taken back when a running instance was taken over */
 };
 
+/* Whether anybody calls, and what follows when nobody does. */
+struct idle_watch {
+	int64_t after_ms; /* 0: it never sleeps */
+	enum idle_action action;
+	unsigned slot;
+	int arrivals;	  /* the packet socket; -1: none, much comes */
+	uint64_t packets; /* of the link, then */
+	unsigned quiet_looks;
+	int64_t due_ms;	   /* the next look, or try to wake; CLOCK_BOOTTIME */
+	bool asleep;	   /* by us */
+	bool called;	   /* to be woken as soon as that may be */
+	bool reclaims;	   /* its memory is being taken back */
+	int64_t asleep_ms; /* since; CLOCK_BOOTTIME */
+};
+#define IDLE_NEVER                                                                                                     \
+	{                                                                                                              \
+		.arrivals = -1                                                                                         \
+	}
+
 /* What a monitor remembers; no pointer in it leads into an arena. */
 struct monitor {
 	struct instance instance; /* lock ≥ 0 only while a start is under way */
@@ -53,6 +72,7 @@ struct monitor {
 	int64_t dropped_recorded; /* log_dropped_bytes as run.json has it */
 
 	struct probe probe;
+	struct idle_watch idle;
 	bool unwell;	   /* we end this run, because of its health */
 	int64_t ending_ms; /* then by force; 0: we do not; CLOCK_BOOTTIME */
 
@@ -135,6 +155,21 @@ int64_t monitor_health_wait_ms(const struct monitor *monitor);
 void monitor_health_turn(struct monitor *monitor, bool ready);
 /* Whether a run that has ended was a success: it was healthy at some time, or, without a check, lived long enough. */
 bool monitor_was_well(const struct monitor *monitor, int64_t lived_ms);
+
+/* --- watch_idle.c ------------------------------------------------------------------------------------------------- */
+
+/* A run begins. slot 0: it has no link of its own, and so never sleeps. */
+void monitor_idle_begin(struct monitor *monitor, const struct idle_spec *wanted, unsigned slot);
+/* The run has ended. */
+void monitor_idle_end(struct monitor *monitor);
+/* Somebody has woken us: the specification may be another one, and so may what the instance does. */
+void monitor_idle_change(struct monitor *monitor, const struct idle_spec *wanted, unsigned slot);
+/* What is to be polled for reading: -1 while it is awake. */
+int monitor_idle_fd(const struct monitor *monitor);
+/* How long poll(2) may wait for the sake of sleep; -1: for ever. */
+int64_t monitor_idle_wait_ms(const struct monitor *monitor);
+/* Does what is due. ready: the descriptor is. */
+void monitor_idle_turn(struct monitor *monitor, bool ready);
 
 /* --- monitor.c ---------------------------------------------------------------------------------------------------- */
 

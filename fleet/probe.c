@@ -75,6 +75,9 @@ int probe_connect(const struct health_check *check, struct probe *probe, struct 
 	};
 	if (probe->fd < 0)
 		return finish_failed(probe, answer, "socket", errno);
+	/* That it is asked is no visit: see watch_idle.c. Without the right to mark, it is. */
+	if (setsockopt(probe->fd, SOL_SOCKET, SO_MARK, &(const uint32_t){NET_PROBE_MARK}, sizeof(uint32_t)) < 0)
+		log_debug("SO_MARK: %s", strerror(errno));
 	if (connect(probe->fd, (const struct sockaddr *)&target, length) < 0 && errno != EINPROGRESS)
 		return finish_failed(probe, answer, "connect", errno);
 	return 0;

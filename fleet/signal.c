@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events.h"
+#include "fleet/idle.h"
+#include "fleet/monitor.h"
 #include "fleet/stop.h"
 
 #define FREEZE_TIMEOUT_MS 10000
@@ -60,7 +62,8 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 	/* As with `stop`, an end that was asked for is no failure to restart after. */
 	if (means_stop(&instance, signal) && desired_write(instance.dir, DESIRED_STOPPED, err) < 0)
 		return blame(err, "signal %s", name);
-	if (process_signal(pidfd, signal, err) < 0)
+	/* One that sleeps would hear of it with the next connection. */
+	if (process_signal(pidfd, signal, err) < 0 || instance_wake(&instance, &running.run, err) < 0)
 		return blame(err, "signal %s", name);
 	instance_event(&instance, EVENT_KILL, NULL, signal_name(signal, word));
 	return 0;
@@ -90,6 +93,11 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 				    : blame(err, "%s %s", paused ? "pause" : "resume", name);
 	if (desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)
 		return blame(err, "%s %s", paused ? "pause" : "resume", name);
+	/* It is neither asleep any more: paused until it is resumed, or awake. */
+	if (asleep_read(instance.live)) {
+		asleep_forget(instance.live);
+		monitor_kick(&running.run);
+	}
 	instance_event(&instance, paused ? EVENT_PAUSE : EVENT_RESUME, NULL, NULL);
 	return 0;
 }

@@ -89,6 +89,18 @@ struct portion {
 	bool percent;
 };
 
+/* When nobody calls an instance it is frozen until somebody does. */
+enum idle_action { IDLE_FREEZE_RECLAIM, IDLE_FREEZE, IDLE_STOP };
+enum idle_wake { IDLE_WAKE_CONNECT };
+extern const char *const idle_action_names[]; /* "freeze+reclaim", "freeze", "stop" */
+extern const char *const idle_wake_names[];   /* "connect" */
+
+struct idle_spec {
+	int64_t after_ms; /* 0: it never sleeps */
+	enum idle_action action;
+	enum idle_wake wake;
+};
+
 /* How a changed entry of a fleet file replaces what runs of it; see rollout.h. */
 enum update_order { UPDATE_START_FIRST, UPDATE_STOP_FIRST };
 enum failure_action { FAILURE_ROLLBACK, FAILURE_PAUSE, FAILURE_CONTINUE };
@@ -156,6 +168,7 @@ struct instance_spec {
 	struct update_spec update;
 	struct health_spec health;
 	struct restart_spec restart;
+	struct idle_spec idle;
 	const char *stop_signal; /* NULL: the image's, else TERM */
 	int64_t stop_grace_ms;
 	struct logging_spec logging;

@@ -438,6 +438,8 @@ static const struct {
 	{"restart", "delay", check_restart_delay},
 	{"restart", "max_delay", check_restart_max_delay},
 	{"restart", "max_retries", check_restart_max_retries},
+	{"idle", NULL, check_idle},
+	{"idle", "action", check_idle_action},
 	{"stop_signal", NULL, check_stop_signal},
 	{"logging", "driver", check_log_driver},
 	{"logging", "max_size", check_log_size},

@@ -418,6 +418,7 @@ static void encode_life_and_rights(struct encoder *encoder, const struct instanc
 	update_encode(encoder, &spec->update);
 	encode_health(encoder, &spec->health);
 	encode_restart(encoder, &spec->restart);
+	encode_idle(encoder, &spec->idle);
 	encode_string(encoder, "stop_signal", spec->stop_signal);
 	encode_duration(encoder, "stop_grace_period", spec->stop_grace_ms);
 	encode_logging(encoder, &spec->logging);

@@ -373,7 +373,7 @@ const struct field instance_fields[] = {
 	OPTIONAL("front_port", struct instance_spec, front_port, 1, UINT16_MAX, 0),
 	ROW_AS(struct health_spec, "healthcheck", struct instance_spec, health, decode_health),
 	ROW_AS(struct restart_spec, "restart", struct instance_spec, restart, decode_restart),
-	NOT_BUILT("idle"),
+	ROW_AS(struct idle_spec, "idle", struct instance_spec, idle, decode_idle),
 	OBJECT("update", struct instance_spec, update, update_fields, 0),
 	STRING("stop_signal", struct instance_spec, stop_signal, 0),
 	DURATION("stop_grace_period", struct instance_spec, stop_grace_ms),

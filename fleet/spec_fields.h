@@ -46,6 +46,12 @@ MUST_CHECK int check_health_timeout(const struct instance_spec *spec, size_t *in
 void encode_devices(struct encoder *encoder, const struct instance_spec *spec);
 MUST_CHECK int check_devices(const struct instance_spec *spec, size_t *index, struct error *err);
 
+/* --- spec_idle.c: the key `idle` ---------------------------------------------------------------------------------- */
+
+void encode_idle(struct encoder *encoder, const struct idle_spec *idle);
+MUST_CHECK int check_idle(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_idle_action(const struct instance_spec *spec, size_t *index, struct error *err);
+
 extern const struct field spec_hooks_fields[];
 
 /* For the rows of other tables of the fleet file. */

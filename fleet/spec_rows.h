@@ -73,4 +73,9 @@ MUST_CHECK int decode_secrets(const struct decoder *decoder, const struct json *
 extern const struct value_shape decode_devices_shape;
 MUST_CHECK int decode_devices(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 
+/* --- spec_idle.c -------------------------------------------------------------------------------------------------- */
+
+extern const struct value_shape decode_idle_shape;
+MUST_CHECK int decode_idle(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/health.h"
+#include "fleet/idle.h"
 #include "fleet/instance.h"
 #include "fleet/network_mode.h"
 #include "fleet/select.h"
@@ -28,6 +29,11 @@ static bool is_frozen(const struct host *host, const char *path)
 	frozen = cgroup_is_frozen(&cgroup);
 	cgroup_drop(&cgroup);
 	return frozen;
+}
+
+const char *instance_state_word(const struct instance_status *status)
+{
+	return status->asleep ? "asleep" : instance_state_names[status->state];
 }
 
 static enum instance_state alive_state(
@@ -124,6 +130,8 @@ static int status_fill(
 		damaged(arena, out, &err);
 	else
 		out->spec = spec;
+	if (out->spec && out->spec->idle.after_ms && out->state == INSTANCE_RUNNING)
+		out->asleep = asleep_read(instance->live) && is_frozen(host, out->cgroup_path);
 	if (out->spec && network_is_lan(spec->network))
 		out->address = spec->address;
 	return 0;

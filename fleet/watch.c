@@ -1,5 +1,5 @@
 /* What a monitor does nearly all of its life: wait. One poll(2) over the first process and its output; no timer but
- * that of a health check, so no wake-up when nothing happens; nothing is parsed. */
+ * those of a health check and of who shall sleep, so no wake-up when nothing happens; nothing is parsed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -98,17 +98,29 @@ static void output_take_last(struct monitor *monitor)
 	monitor_record_drops(monitor);
 }
 
+/* One that is asleep is not asked how it is: that would wake it. */
+static int64_t wait_ms(const struct monitor *monitor)
+{
+	int64_t health_ms = monitor->idle.asleep ? -1 : monitor_health_wait_ms(monitor);
+	int64_t idle_ms = monitor_idle_wait_ms(monitor);
+
+	if (health_ms < 0 || idle_ms < 0)
+		return health_ms < 0 ? idle_ms : health_ms;
+	return health_ms < idle_ms ? health_ms : idle_ms;
+}
+
 int monitor_watch(struct monitor *monitor)
 {
-	struct pollfd fds[2 + LOG_STREAMS] = {{.fd = monitor->launched.pidfd, .events = POLLIN}};
-	struct pollfd *probe = &fds[1 + LOG_STREAMS];
+	struct pollfd fds[3 + LOG_STREAMS] = {{.fd = monitor->launched.pidfd, .events = POLLIN}};
+	struct pollfd *probe = &fds[1 + LOG_STREAMS], *caller = &fds[2 + LOG_STREAMS];
 
 	for (int i = 0; i < LOG_STREAMS; i++)
 		fds[1 + i] = (struct pollfd){.fd = monitor->output[i], .events = POLLIN};
 	/* Before the first wait the code of what came before is given back; from then on it is what waiting uses. */
 	for (bool give_back = true;; give_back = false) {
 		*probe = (struct pollfd){.fd = monitor->probe.fd, .events = monitor->probe.events};
-		int ready = poll_awake(fds, ARRAY_SIZE(fds), monitor_health_wait_ms(monitor), give_back);
+		*caller = (struct pollfd){.fd = monitor_idle_fd(monitor), .events = POLLIN};
+		int ready = poll_awake(fds, ARRAY_SIZE(fds), wait_ms(monitor), give_back);
 
 		if (ready < 0)
 			return 0;
@@ -122,7 +134,10 @@ int monitor_watch(struct monitor *monitor)
 			output_take_last(monitor);
 			return 1;
 		}
-		monitor_health_turn(monitor, probe->revents != 0);
+		/* First: a question that is due at the same time would be in the way. */
+		monitor_idle_turn(monitor, caller->revents != 0);
+		if (!monitor->idle.asleep)
+			monitor_health_turn(monitor, probe->revents != 0);
 		monitor_record_drops(monitor);
 		if (log_is_open(&monitor->log))
 			log_rest(&monitor->log);

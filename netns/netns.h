@@ -446,6 +446,17 @@ MUST_CHECK int link_counters_read(
 MUST_CHECK int link_counters_read_all(
 	struct net_session *session, struct link_counters out[SLOT_MAX + 1], struct error *err);
 
+/* --- who calls ---------------------------------------------------------------------------------------------------- */
+
+/* What our own questions to an instance are marked with: they are no visit. */
+#define NET_PROBE_MARK 0x08000000u
+/* A socket that is readable when, since it was opened or emptied, something has come for the slot's instance that a
+ * program in it would have to answer: the first packet of a connection, data, a datagram; from the host too. */
+MUST_CHECK int arrivals_open(unsigned slot, struct error *err);
+/* Empties it. How much was there; it holds but a few, so ARRIVALS_MAX says many. */
+#define ARRIVALS_MAX 8
+size_t arrivals_take(int fd);
+
 /* --- looking for what was lost ------------------------------------------------------------------------------------ */
 
 struct net_census {

@@ -219,7 +219,15 @@ static const struct wrong whole_files[] = {
 	"{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", \"command\": [\"x\"],\n"
 static const struct wrong instance_keys[] = {
 	{"\"hostnam\": \"x\"", "2:1: unknown key \"hostnam\"; did you mean \"hostname\"?"},
-	{"\"idle\": {}", "2:1: \"idle\": known but not built yet in this version; remove it"},
+	{"\"idle\": [3]", "2:1: \"idle\": expected a duration"},
+	{"\"idle\": {\"action\": \"freeze\"}", "2:1: \"idle\": missing \"after\""},
+	{"\"idle\": \"10ms\"", "2:1: \"idle\": less than 1s"},
+	{"\"idle\": {\"after\": 0}", "\"after\": less than 1s"},
+	{"\"idle\": {\"after\": 60, \"action\": \"hibernate\"}", "\"action\": \"hibernate\""},
+	{"\"idle\": {\"after\": 60, \"action\": \"stop\"}",
+		"\"action\": \"stop\": what calls a stopped instance is lost"},
+	{"\"idle\": \"1m\", \"network\": \"host\"", "2:1: \"idle\": with the network \"host\" nobody can see"},
+	{"\"idle\": \"1m\", \"ports\": [\"80:80/tcp+socket\"]", "2:1: \"idle\": port 80 is in socket mode"},
 	{"\"update\": {\"order\": \"first\"}", "2:21: \"order\": \"first\" is not one of start-first, stop-first"},
 	{"\"update\": {\"parallel\": 0}", "2:24: \"parallel\": 0 is not between 1 and 4094"},
 	{"\"update\": {\"parallel\": \"0%\"}", "2:24: \"parallel\": 0 is not between 1 and 100"},
