@@ -279,6 +279,7 @@ if [ $full = yes ]; then
 	step fresh-struck tests/fresh/self-test
 	step peers tests/peers/run --install
 	step peers-machine tests/peers/run --vm
+	step images-debian tests/images/debian
 	step bench-run bench/run
 	step bench-oci bench/oci
 	step bench-fleet bench/fleet
