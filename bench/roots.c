@@ -2,11 +2,12 @@
  *
  *   roots [--rounds N] [--many N] DIR
  *
- * Makes a store below DIR (ext4, xfs or btrfs; the caller removes it) with layers of one file each. For roots of 1, 8
- * and 64 layers, each with a user namespace's id map: `make` is the new instance's upper layer with what is written for
- * it, `mount` its overlay, `floor` the bare calls for an overlay of the same layers without an id map: open, fsopen,
- * fsconfig, fsmount (Linux 6.13). Then many roots of 8 layers at once, all kept mounted; and a clone of a stopped
- * instance of 8 layers: its snapshot and the new instance, and the mount of its root. Milliseconds. */
+ * Makes a store below DIR (ext4, xfs or btrfs; the caller removes it) with layers of one file each, the uppermost with
+ * the usual directories. For roots of 1, 8 and 64 layers, each with a user namespace's id map: `make` is the new
+ * instance's upper layer with what is written for it, `mount` its overlay, `floor` the bare calls for an overlay of the
+ * same layers without an id map: open, fsopen, fsconfig, fsmount (Linux 6.13). Then many roots of 8 layers at once, all
+ * kept mounted; and a clone of a stopped instance of 8 layers: its snapshot and the new instance, and the mount of its
+ * root. Milliseconds. */
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -86,6 +87,18 @@ static void report(const char *what, struct times *times)
 
 /* --- the store, and a user namespace ------------------------------------------------------------------------------ */
 
+/* What every image has, in the uppermost layer: else it would be made for each instance. */
+static void usual_make(const char *key)
+{
+	static const char *const usual[] = {"dev", "etc", "proc", "run", "sys", "tmp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		const char *path = arena_format(&arena, "%s/%s", key, usual[i]);
+
+		check(mkdirat(layers, path, 0755) == 0, path);
+	}
+}
+
 static void layers_make(void)
 {
 	for (int i = 0; i < LAYERS_MAX; i++) {
@@ -95,6 +108,7 @@ static void layers_make(void)
 		check(close(openat(layers, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) == 0, file);
 		strings_add(&arena, &keys, key);
 	}
+	usual_make(keys.items[0]);
 }
 
 static void store_make(const char *path)

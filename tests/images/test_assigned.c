@@ -218,19 +218,20 @@ TEST(assigned, a_root_has_as_many_layers_as_its_image)
 {
 	NEEDS_ROOT();
 	AUTO(pulled_drop) struct pulled pulled;
-	static const unsigned counts[] = {1, 2, 8, 130, 480};
+	static const unsigned counts[] = {1, 8, 130, 480};
+	size_t last = ARRAY_SIZE(counts) - (getenv("WARREN_TEST_ALL_POINTS") ? 1 : 2);
 	struct error err;
 
 	pulled_open(&pulled);
 	image_make(&pulled);
 	root_make(&pulled, "site:1");
-	for (unsigned i = 0; i < 480; i++) {
+	for (unsigned i = 0; i < counts[last]; i++) {
 		auto_free char *key = text_format("private-%u", i), *file = text_format("private-%u/layer-%u", i, i);
 
 		cr_assert_eq(mkdirat(pulled.depot.store.layers, key, 0755), 0);
 		file_put(pulled.depot.store.layers, file, 0, "x");
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+	for (size_t i = 0; i <= last; i++) {
 		struct strings layers = {0};
 
 		for (unsigned number = 0; number < counts[i]; number++)
