@@ -24,6 +24,9 @@
 	"worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\nevents { worker_connections 256; }\n"       \
 	"http { access_log off; keepalive_timeout 600; server { listen 80; location / { return 200 \"%s\\n\"; } } }\n"
 
+/* Clients that never pause keep a slow processor busy while nginx starts. */
+#define START_PERIOD (WARREN_TEST_SLOW == 1 ? "5s" : "60s")
+
 /* QUIT: nginx ends what it is answering first. */
 #define FLEET                                                                                                          \
 	"{\"version\": 1, \"name\": \"balanced\", \"networks\": {\"n\": {}}, \"instances\": {\"site\": {"              \
@@ -31,12 +34,12 @@
 	"\"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], \"command\": [\"nginx\", \"-g\", \"daemon off;\"], "     \
 	"\"stop_signal\": \"QUIT\", \"environment\": {\"A\": \"%s\"}, \"ports\": [\"18080:80\"], "                     \
 	"\"update\": {\"parallel\": 1, \"monitor\": 0, \"drain\": \"2s\"}, "                                           \
-	"\"healthcheck\": {\"http\": \"http://:80/\", \"interval\": \"1s\"}, "                                         \
+	"\"healthcheck\": {\"http\": \"http://:80/\", \"interval\": \"1s\", \"start_period\": \"%s\"}, "               \
 	"\"configs\": [{\"source\": \"site.conf\", \"target\": \"/etc/nginx/nginx.conf\"}]}}}\n"
 
 static const char *fleet_write(struct playground *playground, const char *variable)
 {
-	auto_free char *text = text_format(FLEET, variable), *conf = text_format(NGINX_CONF, "here");
+	auto_free char *text = text_format(FLEET, variable, START_PERIOD), *conf = text_format(NGINX_CONF, "here");
 
 	run_write_file(playground->directory.path, "site.conf", 0644, conf);
 	run_write_file(playground->directory.path, "fleet.json", 0600, text);
@@ -115,7 +118,7 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 
 static const char *fleet_of_two(struct playground *playground)
 {
-	auto_free char *text = text_format(FLEET, "1");
+	auto_free char *text = text_format(FLEET, "1", START_PERIOD);
 	char *replicas = strstr(text, "\"replicas\": 3");
 
 	replicas[strlen("\"replicas\": ")] = '2';
