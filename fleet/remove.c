@@ -154,7 +154,7 @@ int instance_discard(struct instance *instance, struct error *err)
 		anonymous_volumes_remove(instance, &spec, &first);
 	usage_retire(host, specified && spec.remove ? USAGE_REMOVED : instance->name, instance->dir, false);
 	files_remove(instance, path, &first);
-	if (!known && host_recover_all(host, NULL, &later) < 0)
+	if (!known && (host_recover_all(host, NULL, &later) < 0 || host_recover_ports(host, &later) < 0))
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)
 		keep_first(&first, &later);

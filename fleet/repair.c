@@ -35,7 +35,7 @@ int instance_repair(struct instance *instance, struct error *err)
 		if (err->kind == ERROR_MISSING)
 			return forgive(err);
 		/* Unreadable: what it held is found by the instance's name. */
-		log_warn("%s: %s", instance->name, err->text);
+		log_debug("%s: %s", instance->name, err->text);
 		forgive(err);
 		run = (struct run){0};
 	}

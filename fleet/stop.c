@@ -177,19 +177,34 @@ int stopping_ask(struct stopping *stopping, const struct run *run, struct error 
 	return stopping_tell(stopping, err);
 }
 
+/* Nothing (any more) says which process is its first: all that are in its control group go, and its monitor, if it has
+ * one, does the rest. */
+static int nameless_kill(const struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(cgroup_drop) struct cgroup cgroup; /* empty when it cannot be opened */
+	const char *path = instance_cgroup_path(&arena, instance->host, instance->name);
+
+	if (cgroup_open(&instance->host->cgroups, path, &cgroup, err) < 0)
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
+	return cgroup_kill(&cgroup, err);
+}
+
 int stopping_begin(struct stopping *stopping, struct optional timeout_ms, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct instance *instance = &stopping->instance;
 	struct running running;
-	struct error ignored;
+	struct error unknown = {0};
 	/* Frozen it answers nobody, however long it has. */
 	bool paused = desired_read(instance->dir) == DESIRED_PAUSED;
 
 	stop_manner(stopping, timeout_ms);
 	if (wish_write(stopping, err) < 0)
 		return blame(err, "stop %s", instance->name);
-	if (instance_running_read(&arena, instance, &running, &ignored) < 0) {
+	if (instance_running_read(&arena, instance, &running, &unknown) < 0) {
+		if ((unknown.kind != ERROR_BUSY || instance_is_monitored(instance)) && nameless_kill(instance, err) < 0)
+			return blame(err, "stop %s", instance->name);
 		monitor_kick(&running.run);
 		return 0;
 	}

@@ -21,8 +21,9 @@
 #define END_MS SLOWLY(5000)
 #define AGAIN_MS 2
 
-/* Tables differ in order and in counters from time to time: sorted, without counters. Events and the one file of
- * what was used are kept of what is gone, that is what they are for. */
+/* A directory that is deleted takes its mounts out of every table, so those of
+ * others in temporary places do not count. Tables differ in order and in counters from time to time: sorted, without
+ * counters. Events and the one file of what was used are kept of what is gone, that is what they are for. */
 static const char script[] =
 	"find \"$1\" \\( -path \"*/lib/layers/*/*\" -o -path \"*/run/events\" -o -path \"*/lib/usage-removed.jsonl\" "
 	"\\) -prune -o "
@@ -31,7 +32,8 @@ static const char script[] =
 	"ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/' | sort\n"
 	"ip -4 route show table all | sed 's/^/route /' | sort\n"
 	"nft -s list ruleset | sed 's/^/nft /'\n"
-	"sed 's/.*/mount/' /proc/self/mountinfo\n"
+	"awk -v state=\"$1\" '$5 !~ \"^(/var)?/tmp/\" || index($5, state) == 1 { print \"mount\" }' "
+	"/proc/self/mountinfo\n"
 	"echo forward $(cat /proc/sys/net/ipv4/ip_forward)\n";
 
 /* What others mount meanwhile is not seen. */
