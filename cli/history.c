@@ -172,7 +172,7 @@ static int rollback_run(void *context, void *options, size_t count, char **opera
 	if ((count > 1 && number_operand(operands[1], &number, err) < 0) ||
 		(chosen->dry_run ? deploy_open_for_reading(cli, err) : cli_open(cli, err)) < 0 ||
 		(count < 2 && generation_before(cli, operands[0], &number, err) < 0) ||
-		fleet_generation_read(&cli->arena, &cli->host, operands[0], number, &file, err) < 0)
+		fleet_rollback_read(&cli->arena, &cli->host, operands[0], number, !chosen->dry_run, &file, err) < 0)
 		return -1;
 	if (chosen->dry_run)
 		return deploy_plan(cli, &file, false, false, false, err) < 0 ? -1 : 0;

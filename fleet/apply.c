@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "fleet/applied.h"
 #include "fleet/compile.h"
+#include "fleet/kept_images.h"
 
 /* What every replica would stumble over is said once, before anything is made. */
 static int spec_admit(struct host *host, const struct instance_spec *spec, struct error *err)
@@ -121,12 +122,14 @@ static int fleet_apply_locked(
 		return -1;
 	if (last.complete && last.number == number && !has_changes(steps) && text_equal(last.path, file->path))
 		return networks_and_steps(steps, file, err); /* the record says so already */
+	kept_images_hold(steps->host, dir, file);
 	generation_begin(arena, file, &last, number, &next);
 	generation_note(arena, &next, file->instances.count, steps->options->rollback_of);
 	if (generation_write(dir, file->name, &next, err) < 0 || networks_and_steps(steps, file, err) < 0 ||
 		changes_sync(steps, err) < 0)
 		return -1;
 	generation_end(arena, steps, file, &next);
+	kept_images_note(steps->host, dir, number, file);
 	generation_note(arena, &next, file->instances.count, steps->options->rollback_of);
 	return generation_write(dir, file->name, &next, err);
 }

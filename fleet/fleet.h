@@ -675,6 +675,10 @@ MUST_CHECK int fleet_history_read(
 /* Number 0: the newest. ERROR_MISSING: it is not kept (any more). */
 MUST_CHECK int fleet_generation_read(struct arena *arena, struct host *host, const char *name, int64_t number,
 	struct fleet_file *out, struct error *err);
+/* The same for going back to it: with the images that it had then, where their names mean others now. have: they are
+ * put in the way of being used; else nothing is written. */
+MUST_CHECK int fleet_rollback_read(struct arena *arena, struct host *host, const char *name, int64_t number, bool have,
+	struct fleet_file *out, struct error *err);
 /* What applying `to` would do to a host that is exactly as `from` says. */
 MUST_CHECK int fleet_compare(struct arena *arena, const struct fleet_file *from, const struct fleet_file *to,
 	struct fleet_plan *out, struct error *err);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "fleet/applied.h"
 #include "fleet/apply.h"
+#include "fleet/kept_images.h"
 #include "fleet/spec_fields.h"
 #include "images/collection.h"
 
@@ -330,4 +331,14 @@ int fleet_generation_read(struct arena *arena, struct host *host, const char *na
 		return -1;
 	out->path = path_of(&last, number);
 	return 0;
+}
+
+int fleet_rollback_read(struct arena *arena, struct host *host, const char *name, int64_t number, bool have,
+	struct fleet_file *out, struct error *err)
+{
+	auto_fd dir = fleet_look(host, name, err);
+
+	if (dir < 0 || fleet_generation_read(arena, host, name, number, out, err) < 0)
+		return -1;
+	return kept_images_pin(arena, host, dir, number, have, out, err);
 }

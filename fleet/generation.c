@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "base/suggest.h"
 #include "fleet/applied.h"
+#include "fleet/kept_images.h"
 
 #define RECORD_VERSION 1
 #define RECORD_FILE "record.json"
@@ -194,6 +195,7 @@ static void text_forget(int texts, int64_t number)
 
 	if (unlinkat(texts, file, 0) < 0 && errno != ENOENT)
 		log_warn("remove the old generation %" PRId64 ": %s", number, strerror(errno));
+	kept_images_forget(texts, number);
 }
 
 int generation_number(

@@ -86,6 +86,16 @@ MUST_CHECK int image_assign(int store, int instance, const char *name, const cha
 MUST_CHECK int image_recall(
 	int store, int instance, const char *name, struct arena *arena, struct image_config *config, struct error *err);
 
+/* --- held images (held.c) ----------------------------------------------------------------------------------------- */
+
+/* The digest of the manifest that the name means now, NULL: none. */
+MUST_CHECK int image_meaning(int store, const char *name, struct arena *arena, const char **digest, struct error *err);
+/* What the name means now stays in the store for as long as a file <digits of its digest>.json lies in `holder`, which
+ * is the directory fleets/<fleet>/images below the store: the file is written here, and removed by the holder. */
+MUST_CHECK int image_hold(int store, const char *name, int holder, struct error *err);
+/* Makes sure that NAME@DIGEST means something: by a name that is here, else by what is held. ERROR_MISSING: neither. */
+MUST_CHECK int image_return(int store, const char *name, const char *digest, int holder, struct error *err);
+
 /* --- snapshots ---------------------------------------------------------------------------------------------------- */
 
 /* All of them for an instance whose lock is held; `instance` is its directory, below the store's instances/. */

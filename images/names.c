@@ -68,13 +68,23 @@ static int record_check(const struct image_record *record, struct error *err)
 	return 0;
 }
 
+int image_record_read(struct arena *arena, int dir, const char *path, struct image_record *out, struct error *err)
+{
+	*out = (struct image_record){0};
+	if (record_file_read(arena, dir, path, record_fields, out, err) < 0 || record_check(out, err) < 0)
+		return -1;
+	return 0;
+}
+
+int image_record_write(int dir, const char *path, const struct image_record *record, struct error *err)
+{
+	return record_file_write(dir, path, record_fields, record, err);
+}
+
 static int record_read(
 	struct arena *arena, const struct store *store, const char *path, struct image_record *out, struct error *err)
 {
-	*out = (struct image_record){0};
-	if (record_file_read(arena, store->names, path, record_fields, out, err) < 0 || record_check(out, err) < 0)
-		return -1;
-	return 0;
+	return image_record_read(arena, store->names, path, out, err);
 }
 
 /* --- giving a name ------------------------------------------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "images/collection.h"
+#include "images/held.h"
 #include "images/holders.h"
 #include "images/record.h"
 #include "images/root.h"
@@ -71,6 +72,15 @@ static int holder_mark(
 	return 0;
 }
 
+static void record_mark(struct sweep *sweep, const struct image_record *record)
+{
+	for (size_t i = 0; i < record->layers.count; i++)
+		path_set_add(&sweep->arena, &sweep->layers, record->layers.items[i]);
+	blob_mark(sweep, record->manifest_digest);
+	blob_mark(sweep, record->config_digest);
+	blob_mark(sweep, record->index_digest);
+}
+
 /* Instances were marked before. */
 static int name_mark(
 	void *context, const struct name_place *place, const struct image_record *record, struct error *err)
@@ -81,11 +91,16 @@ static int name_mark(
 		sweep->result->names++;
 		return name_remove(sweep->store, place, err);
 	}
-	for (size_t i = 0; i < record->layers.count; i++)
-		path_set_add(&sweep->arena, &sweep->layers, record->layers.items[i]);
-	blob_mark(sweep, record->manifest_digest);
-	blob_mark(sweep, record->config_digest);
-	blob_mark(sweep, record->index_digest);
+	record_mark(sweep, record);
+	return 0;
+}
+
+static int held_mark(void *context, const struct image_record *record, struct error *err)
+{
+	struct sweep *sweep = context;
+
+	(void)err;
+	record_mark(sweep, record);
 	return 0;
 }
 
@@ -208,10 +223,12 @@ static int each(
 static int mark(struct sweep *sweep, struct error *err)
 {
 	const struct holder_visitor holders = {.visit = holder_mark, .context = sweep};
+	const struct held_visitor held = {.visit = held_mark, .context = sweep};
 	const struct name_visitor names = {.visit = name_mark, .context = sweep};
 	bool damaged;
 
 	if (holders_visit(sweep->store->dir, &sweep->arena, &holders, err) < 0 ||
+		held_visit(sweep->store->dir, &sweep->arena, &held, err) < 0 ||
 		names_visit(sweep->store, &sweep->arena, &names, &damaged, err) < 0)
 		return -1;
 	if (damaged)

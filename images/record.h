@@ -14,6 +14,11 @@ MUST_CHECK int record_file_read(
 /* A key is also a file name: lower-case letters, digits and '-', shorter than LAYER_KEY_MAX. */
 MUST_CHECK int layer_key_check(const char *key, struct error *err);
 
+/* The record of an image, checked, wherever it lies. */
+MUST_CHECK int image_record_read(
+	struct arena *arena, int dir, const char *path, struct image_record *out, struct error *err);
+MUST_CHECK int image_record_write(int dir, const char *path, const struct image_record *record, struct error *err);
+
 /* Where the records of a name lie: below names/, the directory and the file in it. */
 struct name_place {
 	char directory[REFERENCE_NAME_MAX + 1];

@@ -271,6 +271,65 @@ TEST(fleet_history, rolls_back_to_what_was_applied, .fini = playground_rescue, .
 	down(&playground);
 }
 
+/* An image whose file /what says what it is. */
+static void image_make(struct playground *playground, const char *name, const char *what)
+{
+	const char *tree = arena_format(&playground->arena, "%s/tree", playground->directory.path);
+	auto_run made = RUN("sh", "-c",
+		"mkdir -p \"$0/bin\" && cp /bin/busybox \"$0/bin/\" && ln -sf busybox \"$0/bin/sleep\" && echo \"$1\" "
+		">\"$0/what\"",
+		tree, what);
+
+	cr_assert(made.status == 0, "%s", made.err);
+	WARREN_OK(playground, "image", "import", tree, name);
+}
+
+static const char *fleet_of(struct playground *playground, const char *image)
+{
+	return fleet_write(playground,
+		arena_format(&playground->arena,
+			"\"a\": {\"image\": \"%s\", \"command\": [\"/bin/sleep\", \"1000\"], \"stop_grace_period\": 0}",
+			image));
+}
+
+static void expect_image(struct playground *playground, const char *what)
+{
+	auto_run seen = WARREN(playground, "exec", "a", "/bin/busybox", "cat", "/what");
+
+	cr_assert_str_eq(seen.out, what, "%s%s", seen.out, seen.err);
+}
+
+TEST(fleet_history, rolls_back_to_the_image_that_a_name_meant, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+
+	image_make(&playground, "app:1", "old");
+	apply(&playground, fleet_of(&playground, "app:1"));
+	expect_image(&playground, "old\n");
+	image_make(&playground, "app:2", "new");
+	apply(&playground, fleet_of(&playground, "app:2"));
+	/* The name means another image from here on, and nobody seems to need the old one. */
+	image_make(&playground, "app:1", "moved");
+	WARREN_OK(&playground, "image", "prune", "--all");
+	expect_image(&playground, "new\n");
+	auto_run dry = WARREN(&playground, "rollback", "--dry-run", "shop");
+	cr_assert(dry.status == 0 && strstr(dry.out, "app:2 -> app:1@sha256:"), "%s%s", dry.out, dry.err);
+	WARREN_OK(&playground, "rollback", "-q", "shop");
+	expect_image(&playground, "old\n");
+	/* Back and forth: 2 still means what it meant, if it is here. */
+	WARREN_OK(&playground, "rollback", "-q", "shop", "2");
+	expect_image(&playground, "new\n");
+	/* Somebody took it by force. */
+	auto_run gone = RUN("sh", "-c", "rm \"$0\"/lib/fleets/shop/images/*", playground.root);
+	cr_assert(gone.status == 0, "%s", gone.err);
+	WARREN_OK(&playground, "image", "prune", "--all");
+	auto_run lost = WARREN(&playground, "rollback", "-q", "--pull", "never", "shop", "1");
+	cr_assert(lost.status != 0 && strstr(lost.err, "app:1 was sha256:") && strstr(lost.err, "is not here"), "%d %s",
+		lost.status, lost.err);
+	expect_image(&playground, "new\n");
+	down(&playground);
+}
+
 /* --- set ---------------------------------------------------------------------------------------------------------- */
 
 static void expect_set(struct playground *playground, const char *option, const char *value, const char *out)
