@@ -22,7 +22,7 @@ static void user_namespace(struct auditor *a)
 		facts->id_base == SLOT_ID_COUNT && !facts->running
 			? "its own range of ids"
 			: arena_format(a->arena, "its own, ids %u to %u of the host", facts->id_base,
-				  facts->id_base + SLOT_ID_COUNT - 1),
+				  facts->id_base + (uint32_t)facts->wanted->id_count - 1),
 		NULL);
 }
 

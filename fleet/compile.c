@@ -94,7 +94,8 @@ static int compile_environment(const struct compiler *c)
 	return 0;
 }
 
-static void compile_user(const struct compiler *c)
+/* A name of the image's may have an id that the instance does not know. */
+static int compile_user(const struct compiler *c)
 {
 	struct spec_process *process = &c->spec->process;
 
@@ -107,6 +108,10 @@ static void compile_user(const struct compiler *c)
 		process->cwd = c->from->working_dir;
 	else if (!text_is_empty(c->facts->image->working_dir))
 		process->cwd = c->facts->image->working_dir;
+	if (c->facts->id_base && (process->uid >= c->from->id_count || process->gid >= c->from->id_count))
+		return fail(c->err, ERROR_USAGE, "user %u:%u: its \"userns\" has the ids 0 to %" PRId64 " only",
+			process->uid, process->gid, c->from->id_count - 1);
+	return 0;
 }
 
 /* --- rights ------------------------------------------------------------------------------------------------------- */
@@ -354,7 +359,7 @@ static void compile_namespaces(const struct compiler *c)
 	if (!c->facts->id_base)
 		return;
 	map = arena_new(c->arena, struct id_map);
-	*map = (struct id_map){.inside = 0, .host = c->facts->id_base, .count = SLOT_ID_COUNT};
+	*map = (struct id_map){.inside = 0, .host = c->facts->id_base, .count = (uint32_t)c->from->id_count};
 	c->spec->uid_maps.items = c->spec->gid_maps.items = map;
 	c->spec->uid_maps.count = c->spec->gid_maps.count = 1;
 }
@@ -429,11 +434,10 @@ int instance_compile(struct arena *arena, const struct instance_spec *spec, cons
 	out->process.terminal = spec->terminal || spec->boot; /* init's console */
 	out->hooks = spec->hooks;
 	resources_limits(&spec->resources, &out->limits);
-	compile_user(&c);
 	compile_mounts(&c);
 	compile_namespaces(&c);
 	compile_sysctls(&c);
-	if (compile_security(&c) < 0 || compile_args(&c) < 0 || compile_environment(&c) < 0 ||
+	if (compile_user(&c) < 0 || compile_security(&c) < 0 || compile_args(&c) < 0 || compile_environment(&c) < 0 ||
 		compile_capabilities(&c) < 0 || ulimits_compile(arena, spec, &out->process, err) < 0)
 		return -1;
 	if (compile_oci(&c) < 0)

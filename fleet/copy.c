@@ -81,10 +81,13 @@ static int stopped_open(struct copying *copying, struct error *err)
 
 static int inside_open(struct copying *copying, struct error *err)
 {
+	struct instance_spec spec;
 	struct running running;
 	struct record record;
 
-	copying->inside.id_count = SLOT_ID_COUNT;
+	if (instance_spec_load(&copying->arena, copying->instance.dir, copying->instance.name, &spec, err) < 0)
+		return -1;
+	copying->inside.id_count = (uint32_t)spec.id_count;
 	if (instance_running_read(&copying->arena, &copying->instance, &running, err) < 0) {
 		if (err->kind != ERROR_BUSY || instance_is_monitored(&copying->instance))
 			return -1;

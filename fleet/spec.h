@@ -173,6 +173,7 @@ struct instance_spec {
 	int64_t stop_grace_ms;
 	struct logging_spec logging;
 
+	int64_t id_count; /* so many ids from 0 on are known inside; SLOT_ID_COUNT at most */
 	struct strings cap_add, cap_drop;
 	bool no_new_privileges;
 	const char *seccomp;		/* "default" or "unconfined" */

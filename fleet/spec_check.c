@@ -131,7 +131,8 @@ static int check_env_file(const struct instance_spec *spec, size_t *index, struc
 }
 
 /* A number must be one of the instance's ids; a name is looked up in its own passwd at the start. */
-static int check_user_part(const char *what, const char *text, size_t length, struct error *err)
+static int check_user_part(
+	const struct instance_spec *spec, const char *what, const char *text, size_t length, struct error *err)
 {
 	static const char digits[] = "0123456789";
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -147,7 +148,7 @@ static int check_user_part(const char *what, const char *text, size_t length, st
 			err, ERROR_USAGE, "%s \"%s\": only letters, digits, '_', '.' and '-' are allowed", what, part);
 	if (part[strspn(part, digits)])
 		return 0;
-	return number_parse(part, 0, SLOT_ID_COUNT - 1, &id, err) < 0 ? blame(err, "%s", what) : 0;
+	return number_parse(part, 0, spec->id_count - 1, &id, err) < 0 ? blame(err, "%s", what) : 0;
 }
 
 static int check_user(const struct instance_spec *spec, size_t *index, struct error *err)
@@ -160,9 +161,10 @@ static int check_user(const struct instance_spec *spec, size_t *index, struct er
 	if (line_check("user", spec->user, err) < 0)
 		return -1;
 	colon = strchr(spec->user, ':');
-	if (check_user_part("user", spec->user, colon ? (size_t)(colon - spec->user) : strlen(spec->user), err) < 0)
+	if (check_user_part(spec, "user", spec->user, colon ? (size_t)(colon - spec->user) : strlen(spec->user), err) <
+		0)
 		return -1;
-	return colon ? check_user_part("group", colon + 1, strlen(colon + 1), err) : 0;
+	return colon ? check_user_part(spec, "group", colon + 1, strlen(colon + 1), err) : 0;
 }
 
 static int check_working_dir(const struct instance_spec *spec, size_t *index, struct error *err)

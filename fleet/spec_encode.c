@@ -33,6 +33,7 @@ void instance_spec_init(struct arena *arena, struct instance_spec *spec, bool in
 		.weight = 1,
 		.logging = {.driver = "file", .max_size_bytes = LOG_SIZE_BYTES, .max_files = LOG_FILES},
 		.no_new_privileges = true,
+		.id_count = SLOT_ID_COUNT,
 		.seccomp = "default",
 	};
 }
@@ -320,6 +321,16 @@ static void encode_logging(struct encoder *encoder, const struct logging_spec *l
 	encode_object_end(encoder);
 }
 
+/* Nothing where it is the default, so that records from before the key do not differ. */
+static void encode_userns(struct encoder *encoder, const struct instance_spec *spec)
+{
+	if (spec->id_count == SLOT_ID_COUNT)
+		return;
+	encode_object_begin(encoder, "userns");
+	encode_integer(encoder, "size", spec->id_count);
+	encode_object_end(encoder);
+}
+
 static void encode_security(struct encoder *encoder, const struct instance_spec *spec)
 {
 	encode_object_begin(encoder, "security");
@@ -422,6 +433,7 @@ static void encode_life_and_rights(struct encoder *encoder, const struct instanc
 	encode_string(encoder, "stop_signal", spec->stop_signal);
 	encode_duration(encoder, "stop_grace_period", spec->stop_grace_ms);
 	encode_logging(encoder, &spec->logging);
+	encode_userns(encoder, spec);
 	encode_strings(encoder, "cap_add", &spec->cap_add);
 	encode_strings(encoder, "cap_drop", &spec->cap_drop);
 	encode_security(encoder, spec);

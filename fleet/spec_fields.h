@@ -84,6 +84,9 @@ MUST_CHECK int network_spec_decode(
 	const struct decoder *decoder, const struct json *node, struct network_spec *out, struct error *err);
 void network_spec_encode(struct encoder *encoder, const char *key, const struct network_spec *network);
 
+/* Below it a distribution's own system users have no id, and devpts has no group. */
+#define ID_COUNT_LEAST 1000
+
 /* The limits of the program itself: "nofile" when the file names none. */
 #define NOFILE_DEFAULT_SOFT 1024
 #define NOFILE_DEFAULT_HARD 65536

@@ -332,3 +332,33 @@ TEST(limits, what_is_no_device_is_refused_and_nothing_is_left, .fini = playgroun
 		missing.status == 125 && strstr(missing.err, "device /dev/nonesuch: No such file"), "%s", missing.err);
 	cr_assert_str_empty(list.out);
 }
+
+/* --- ids ---------------------------------------------------------------------------------------------------------- */
+
+TEST(limits, ids_beyond_the_size_are_unknown_inside, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	const char *fleet = "{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", "
+			    "\"userns\": {\"size\": 2000}, \"network\": \"none\", \"command\": \"sleep 1000\"}}}\n";
+	const char *path = arena_format(&playground.arena, "%s/f.json", playground.directory.path);
+
+	run_write_file(playground.directory.path, "f.json", 0600, fleet);
+	WARREN_OK(&playground, "apply", path);
+	auto_run map = WARREN(&playground, "exec", "a", "cat", "/proc/self/uid_map");
+	unsigned inside, host, count;
+	cr_assert(sscanf(map.out, "%u %u %u", &inside, &host, &count) == 3 && inside == 0 && count == 2000, "%s%s",
+		map.out, map.err);
+	auto_run last = WARREN(&playground, "exec", "a", "sh", "-c", "touch /tmp/x && chown 1999 /tmp/x && echo well");
+	cr_assert_str_eq(last.out, "well\n", "%s", last.err);
+	auto_run beyond = WARREN(&playground, "exec", "a", "chown", "2000", "/tmp/x");
+	cr_assert(beyond.status == 1 && strstr(beyond.err, "Invalid argument"), "%s", beyond.err);
+	auto_run again = WARREN(&playground, "plan", path);
+	cr_assert(again.status == 0, "%s%s", again.out, again.err);
+	run_write_file(playground.directory.path, "f.json", 0600,
+		"{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", \"network\": "
+		"\"none\", \"command\": \"sleep 1000\"}}}\n");
+	auto_run plan = WARREN(&playground, "plan", path);
+	cr_assert(plan.status == 2 && strstr(plan.out, "recreate") && strstr(plan.out, "userns"), "%s%s", plan.out,
+		plan.err);
+	WARREN_OK(&playground, "down", "f");
+}

@@ -50,6 +50,7 @@ static const char everything[] =
 	"\"max_files\": 1}, \"cap_add\": [\"NET_RAW\"], \"cap_drop\": [\"ALL\"], \"security\": {\"seccomp\": "
 	"\"unconfined\","
 	"\"no_new_privileges\": false}, \"sysctls\": {\"net.core.somaxconn\": 5}, \"labels\": {\"a\": \"\"},"
+	"\"userns\": {\"mode\": \"auto\", \"size\": 2000},"
 	"\"idle\": {\"after\": \"1m\", \"action\": \"freeze\"},"
 	"\"devices\": [\"/dev/fuse\", \"/dev/kvm:/dev/v/k:r\"],"
 	"\"description\": \"d\", \"protect\": true}}}";
@@ -70,6 +71,7 @@ TEST(spec_encode, gives_back_everything_it_wrote)
 	auto_free char *same = encoded(&again);
 	cr_assert_str_eq(text, same);
 	cr_assert(again.terminal && again.interactive && again.remove && again.index == 2 && again.protect);
+	cr_assert(again.id_count == 2000);
 	cr_assert(again.idle.after_ms == 60000 && again.idle.action == IDLE_FREEZE);
 	cr_assert(again.devices.count == 2 && !strcmp(again.devices.items[0].permissions, "rw") &&
 		  !strcmp(again.devices.items[1].target, "/dev/v/k"));
