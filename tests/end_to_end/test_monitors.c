@@ -104,30 +104,3 @@ TEST(monitors, started_alone_have_no_more_the_first_one_neither, .fini = playgro
 		WARREN_OK(&here, "rm", "-f", name);
 	}
 }
-
-static long switches(struct playground *here, const char *name)
-{
-	return proc_sum(here, instance_fact(here, name, "monitor_pid"), "status",
-		"\nvoluntary_ctxt_switches:", "\nnonvoluntary_ctxt_switches:");
-}
-
-/* bench/quiet does so with hundreds for a minute. */
-TEST(monitors, sleep_while_nothing_happens, .fini = playground_rescue)
-{
-	static const char *const names[] = {"logs", "terminal", "again"};
-	auto_playground here = playground_new();
-	long before[ARRAY_SIZE(names)];
-
-	WARREN_OK(&here, "run", "-d", "--name", "logs", "--network", "none", "host", "--", "sleep", "1000");
-	WARREN_OK(&here, "run", "-d", "-t", "--name", "terminal", "--network", "none", "host", "--", "sleep", "1000");
-	WARREN_OK(&here, "run", "-d", "--restart", "always", "--name", "again", "--network", "none", "host", "--",
-		"sleep", "1000");
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		await_rest(&here, names[i]);
-		before[i] = switches(&here, names[i]);
-	}
-	usleep(1000000);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		cr_assert(switches(&here, names[i]) == before[i], "%s: %ld more", names[i],
-			switches(&here, names[i]) - before[i]);
-}
