@@ -63,7 +63,7 @@ static int gone_check(const struct update_options *options, struct error *err)
 {
 	if (!options->kernel_memory.value)
 		return 0;
-	return fail(err, ERROR_USAGE, "--kernel-memory: limits of kernel memory no longer exist in the kernel");
+	return fail(err, ERROR_USAGE, "--kernel-memory: the kernel has no limits of kernel memory since 5.16");
 }
 
 static bool is_given(const struct update_options *options, const struct option *row)

@@ -18,8 +18,8 @@ static const struct {
 } unsupported[] = {
 	/* linux */
 	/* linux.resources */
-	{"leafWeight", "leaf weights no longer exist in the kernel"},
-	{"kernel", "limits of kernel memory no longer exist in the kernel"},
+	{"leafWeight", "the kernel has no leaf weights since 5.0, where the CFQ scheduler went"},
+	{"kernel", "the kernel has no limits of kernel memory since 5.16"},
 	/* platforms */
 	{"vm", "virtual machines are not supported"},
 	{"windows", "this is a Linux runtime"},

@@ -186,7 +186,7 @@ TEST(oci_update, refuses_by_name_what_it_cannot_do)
 	static const struct {
 		const char *option, *value, *text;
 	} cases[] = {
-		{"--kernel-memory", "1M", "--kernel-memory: limits of kernel memory no longer exist in the kernel"},
+		{"--kernel-memory", "1M", "--kernel-memory: the kernel has no limits of kernel memory since 5.16"},
 		{"--l3-cache-schema", "L3:0=f", "linux.intelRdt: no resctrl file system is mounted on this host"},
 		{"--mem-bw-schema", "MB:0=50", "linux.intelRdt: no resctrl file system is mounted on this host"},
 		{"--memory", "many", "--memory: \"many\" is not a size such as 64M or 1.5G"},
