@@ -1,5 +1,5 @@
-/* The parts of the config.json decoder: one file each for the object `linux`, its resources, its seccomp section and
- * the mounts. Only the files oci*.c of runtime/ include this header. */
+/* The parts of the config.json decoder: one file each for the objects `process` and `linux`, its resources, its seccomp
+ * section and the mounts. Only the files oci*.c of runtime/ include this header. */
 #ifndef WARREN_RUNTIME_OCI_H
 #define WARREN_RUNTIME_OCI_H
 
@@ -39,7 +39,8 @@ extern const struct field oci_linux_fields[];
 extern const struct field oci_id_map_fields[];
 /* The objects behind CUSTOM rows below. */
 extern const struct field oci_mount_fields[], oci_resources_fields[], oci_seccomp_fields[], oci_scheduler_fields[],
-	oci_io_priority_fields[], oci_exec_affinity_fields[], oci_memory_policy_fields[], oci_personality_fields[];
+	oci_process_fields[], oci_io_priority_fields[], oci_exec_affinity_fields[], oci_memory_policy_fields[],
+	oci_personality_fields[];
 /* CUSTOM rows. */
 MUST_CHECK int oci_decode_mounts(
 	const struct decoder *decoder, const struct json *node, void *mounts_of_spec, struct error *err);
@@ -49,6 +50,11 @@ MUST_CHECK int oci_decode_seccomp(
 	const struct decoder *decoder, const struct json *node, void *pointer_to_seccomp, struct error *err);
 
 /* The same into a struct spec_process. */
+MUST_CHECK int oci_decode_process(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
+/* Over what is in it: what is not named stays. */
+MUST_CHECK int oci_merge_process(
+	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
 MUST_CHECK int oci_decode_scheduler(
 	const struct decoder *decoder, const struct json *node, void *process, struct error *err);
 MUST_CHECK int oci_decode_io_priority(
