@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "fleet/generation.h"
 #include "fleet/instance.h"
 #include "fleet/order.h"
 #include "fleet/select.h"
 
 #define HEALTHY_TIMEOUT_MS 120000
+#define FLEETS_MAX 4096
 
 /* --- what should run ---------------------------------------------------------------------------------------------- */
 
@@ -217,6 +220,32 @@ static struct strings names_of(struct arena *arena, const struct places *places,
 	return names;
 }
 
+/* What an apply that was broken off had taken away and not made again yet no instance tells of. */
+static void unfinished_tell(struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings names = {0};
+	struct error err;
+
+	if (dir_list(&arena, host->fleets, FLEETS_MAX, &names, &err) < 0) {
+		log_warn("%s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		auto_fd dir = dir_open(host->fleets, names.items[i], &err);
+		struct generation last;
+
+		if (dir < 0)
+			continue;
+		generation_read(&arena, dir, &last);
+		if (last.number && !last.complete)
+			log_warn("the last apply of the fleet %s did not come to its end; `warren apply %s` goes on "
+				 "where it "
+				 "was",
+				names.items[i], last.path ? last.path : "FILE");
+	}
+}
+
 static void tell(const struct host *host, const struct boot_request *request, const char *what)
 {
 	if (!request->dry_run)
@@ -242,6 +271,7 @@ int host_boot(struct host *host, const struct boot_request *request, struct erro
 		health_await(arena, &round, &places, from, end);
 		pause_again(&round, &places, from, end);
 	}
+	unfinished_tell(host);
 	return round.failures;
 }
 

@@ -194,6 +194,34 @@ TEST(fleet_plan, finds_limits_that_are_not_those_of_the_record, .fini = playgrou
 	down(&playground);
 }
 
+TEST(fleet_plan, what_left_the_file_can_stay_and_null_takes_a_limit_away, .fini = playground_rescue,
+	.timeout = SLOWLY(120))
+{
+	auto_playground playground = playground_new();
+
+	apply(&playground,
+		fleet_write(&playground, "\"a\": {" SLEEPER ", \"resources\": {\"pids\": 50}}, \"b\": {" SLEEPER "}"));
+	const char *pid = fact(&playground, "a", "pid"), *other = fact(&playground, "b", "pid");
+
+	cr_assert_str_eq(instance_cgroup_file(&playground, "a", "pids", "pids.max", "pids.max"), "50\n");
+	const char *file = fleet_write(&playground, "\"a\": {" SLEEPER ", \"resources\": {\"pids\": null}}");
+
+	auto_run plan = WARREN(&playground, "plan", "--no-prune", file);
+	cr_assert(plan.status == 2 && !strstr(plan.out, "b: remove"), "%d %s", plan.status, plan.out);
+	WARREN_OK(&playground, "apply", "-q", "--no-prune", file);
+	cr_assert_str_eq(fact(&playground, "a", "pid"), pid);
+	cr_assert_str_eq(fact(&playground, "b", "pid"), other);
+	cr_assert_str_neq(instance_cgroup_file(&playground, "a", "pids", "pids.max", "pids.max"), "50\n");
+	WARREN_OK(&playground, "set", "a", "resources.memory=64M");
+	WARREN_OK(&playground, "set", "a", "resources.memory=null");
+	cr_assert_str_eq(fact(&playground, "a", "pid"), pid);
+	expect_plan(&playground, file, 2, "shop: generation 2\n  - b: remove\n1 to remove, 1 unchanged\n");
+	apply(&playground, file);
+	auto_run list = WARREN(&playground, "list", "-q");
+	cr_assert_str_eq(list.out, "a\n", "%s", list.out);
+	down(&playground);
+}
+
 TEST(fleet_plan, knows_when_a_file_that_is_read_at_the_start_changes, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	NEEDS_A_FAST_PROCESSOR();
@@ -261,6 +289,8 @@ TEST(fleet_history, rolls_back_to_what_was_applied, .fini = playground_rescue, .
 	cr_assert(broken.status != 0);
 	auto_run unfinished = WARREN(&playground, "history", "--format", "{{.Generation}} {{.State}}", "shop");
 	cr_assert_str_eq(unfinished.out, "1 complete\n2 complete\n3 complete\n4 unfinished\n", "%s", unfinished.out);
+	auto_run boot = WARREN(&playground, "boot");
+	cr_assert(strstr(boot.err, "the last apply of the fleet shop did not come to its end"), "%s", boot.err);
 	WARREN_OK(&playground, "rollback", "-q", "shop");
 	auto_run list = WARREN(&playground, "list", "-q");
 	cr_assert_str_eq(list.out, "a\n", "%s", list.out);
