@@ -68,7 +68,13 @@ _Noreturn void cr_skip_test(const char *format, ...) __attribute__((format(print
 #define cr_assert_geq(a, b, ...) SLIM_COMPARE(slim_fail, a, >=, b, ##__VA_ARGS__)
 #define cr_assert_str_eq(a, b, ...) SLIM_COMPARE_TEXT(slim_fail, a, ==, b, ##__VA_ARGS__)
 #define cr_assert_str_neq(a, b, ...) SLIM_COMPARE_TEXT(slim_fail, a, !=, b, ##__VA_ARGS__)
+#define cr_assert_str_empty(text, ...) SLIM_COMPARE_TEXT(slim_fail, text, ==, "", ##__VA_ARGS__)
+#define cr_assert_str_not_empty(text, ...) SLIM_COMPARE_TEXT(slim_fail, text, !=, "", ##__VA_ARGS__)
+#define cr_assert_arr_eq(a, b, bytes, ...)                                                                             \
+	SLIM_CHECK(slim_fail, memcmp((a), (b), (bytes)) == 0, #a " == " #b, ##__VA_ARGS__)
 #define cr_expect(condition, ...) SLIM_CHECK(slim_note, (condition), #condition, ##__VA_ARGS__)
+#define cr_expect_not(condition, ...) SLIM_CHECK(slim_note, !(condition), "not " #condition, ##__VA_ARGS__)
+#define cr_expect_neq(a, b, ...) SLIM_COMPARE(slim_note, a, !=, b, ##__VA_ARGS__)
 #define cr_expect_eq(a, b, ...) SLIM_COMPARE(slim_note, a, ==, b, ##__VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) SLIM_COMPARE_TEXT(slim_note, a, ==, b, ##__VA_ARGS__)
 #define cr_expect_str_neq(a, b, ...) SLIM_COMPARE_TEXT(slim_note, a, !=, b, ##__VA_ARGS__)
