@@ -1,7 +1,7 @@
 /* The instance's part of the fleet file: one row per key, with the short forms that Compose has too.
  *
- * A key of the language whose feature is not there yet has a row as well: it is refused by its name, and so can never
- * be ignored by mistake. docs/fleet-file.md is the description of these tables for people. */
+ * A key of the language that is not there has a row as well: it is refused by its name, and so can never be ignored by
+ * mistake. docs/fleet-file.md is the description of these tables for people. */
 #include "fleet/spec_rows.h"
 
 #include <string.h>
@@ -230,7 +230,9 @@ static const struct field security_fields[] = {
 	BOOL("no_new_privileges", struct instance_spec, no_new_privileges, 0),
 	STRING("apparmor", struct instance_spec, apparmor, 0),
 	STRING("selinux", struct instance_spec, selinux, 0),
-	NOT_BUILT("landlock"),
+	REFUSED("landlock",
+		"no instance is put under Landlock: its rules could say nothing that the mounts do not, and exec "
+		"could not join them; remove it"),
 	END_OF_FIELDS,
 };
 

@@ -54,9 +54,6 @@ MUST_CHECK int check_idle_action(const struct instance_spec *spec, size_t *index
 
 extern const struct field spec_hooks_fields[];
 
-/* For the rows of other tables of the fleet file. */
-#define NOT_BUILT(key_) REFUSED(key_, "known but not built yet in this version; remove it")
-
 /* Where in a specification a check failed: the value of a key, or of a member of the object that it is; and there the
  * item of a list or the member of an object by its number (NO_INDEX: all of it). */
 #define NO_INDEX SIZE_MAX
