@@ -89,6 +89,7 @@ journal_has 3 "another one"
 # Who restarts the unit restarts what runs, and nothing else.
 systemctl restart warren
 up
+sync
 echo ready
 systemctl poweroff
 sleep 600
@@ -101,6 +102,8 @@ journalctl -b -u warren --no-pager >&2
 up
 sync
 echo ready
+# What was said has to leave the machine first.
+sleep 3
 echo b >/proc/sysrq-trigger
 sleep 60
 SECOND
