@@ -105,17 +105,7 @@ static void encode_subnets(struct encoder *encoder, const struct network *networ
 		encode_string(encoder, "subnet6", subnet6_format(&network->subnet6, subnet6));
 }
 
-static void encode_services(struct encoder *encoder, const struct network *network)
-{
-	char service[16];
-
-	encode_array_begin(encoder, "services");
-	for (size_t i = 0; i < network->services.count; i++)
-		encode_string(encoder, NULL, host_service_format(&network->services.items[i], service));
-	encode_array_end(encoder);
-}
-
-static void network_encode(struct encoder *encoder, const struct network_use *use)
+static void use_encode(struct encoder *encoder, const struct network_use *use)
 {
 	const struct network *network = &use->network;
 
@@ -123,16 +113,7 @@ static void network_encode(struct encoder *encoder, const struct network_use *us
 	encode_string(encoder, "name", network->name);
 	encode_integer(encoder, "number", network->number);
 	encode_subnets(encoder, network);
-	encode_bool(encoder, "isolated", network->isolated);
-	encode_bool(encoder, "egress", network->egress);
-	encode_bool(encoder, "metadata", network->metadata);
-	encode_bool(encoder, "accounting", network->accounting);
-	encode_strings(encoder, "allow", &network->allow);
-	encode_strings(encoder, "links", &network->links);
-	encode_services(encoder, network);
-	if (network->mtu)
-		encode_integer(encoder, "mtu", network->mtu);
-	encode_pairs(encoder, "labels", &network->labels);
+	network_encode(encoder, network);
 	if (!text_is_empty(network->owner))
 		encode_string(encoder, "fleet", network->owner);
 	encode_strings(encoder, "instances", &use->instances);
@@ -164,7 +145,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 
 		if (!use)
 			return fail(err, ERROR_MISSING, "no network \"%s\"", operands[i]);
-		network_encode(encoder, use);
+		use_encode(encoder, use);
 	}
 	encode_array_end(encoder);
 	auto_free char *text = encoder_take(encoder, &length);

@@ -134,6 +134,10 @@ struct network_list {
 };
 MUST_CHECK int network_load_all(
 	struct arena *arena, const struct net_state *state, struct network_list *out, struct error *err);
+/* What is said of it in its record and to who asks alike, into the object that is open: all but what it is called by,
+ * its subnets and its owner. */
+struct encoder;
+void network_encode(struct encoder *encoder, const struct network *network);
 /* Removes record, elements and hosts directory. ERROR_BUSY while a host number of it is taken. */
 MUST_CHECK int network_undefine(const struct net_state *state, const char *name, struct error *err);
 

@@ -142,12 +142,24 @@ static void encode_services(struct encoder *encoder, const struct network *netwo
 {
 	char service[16];
 
-	if (!network->services.count)
-		return;
 	encode_array_begin(encoder, "services");
 	for (size_t i = 0; i < network->services.count; i++)
 		encode_string(encoder, NULL, host_service_format(&network->services.items[i], service));
 	encode_array_end(encoder);
+}
+
+void network_encode(struct encoder *encoder, const struct network *network)
+{
+	encode_bool(encoder, "isolated", network->isolated);
+	encode_bool(encoder, "egress", network->egress);
+	encode_bool(encoder, "metadata", network->metadata);
+	encode_bool(encoder, "accounting", network->accounting);
+	encode_strings(encoder, "allow", &network->allow);
+	encode_strings(encoder, "links", &network->links);
+	encode_services(encoder, network);
+	if (network->mtu)
+		encode_integer(encoder, "mtu", network->mtu);
+	encode_pairs(encoder, "labels", &network->labels);
 }
 
 int network_record_write(const struct net_state *state, const struct network *network, struct error *err)
@@ -161,17 +173,8 @@ int network_record_write(const struct net_state *state, const struct network *ne
 	encode_string(encoder, "name", network->name);
 	encode_integer(encoder, "number", network->number);
 	encode_subnets(encoder, network);
-	encode_bool(encoder, "isolated", network->isolated);
-	encode_bool(encoder, "egress", network->egress);
-	encode_bool(encoder, "metadata", network->metadata);
-	encode_bool(encoder, "accounting", network->accounting);
 	encode_string(encoder, "owner", network->owner);
-	encode_strings(encoder, "allow", &network->allow);
-	encode_strings(encoder, "links", &network->links);
-	encode_services(encoder, network);
-	if (network->mtu)
-		encode_integer(encoder, "mtu", network->mtu);
-	encode_pairs(encoder, "labels", &network->labels);
+	network_encode(encoder, network);
 	encode_object_end(encoder);
 	auto_free char *text = encoder_take(encoder, &length);
 	return file_replace(state->records, file, 0644, FILE_DURABLE, text, length, err);
