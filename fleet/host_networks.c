@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "fleet/addresses.h"
 #include "fleet/apply.h"
 #include "fleet/network_mode.h"
@@ -129,9 +130,14 @@ int host_network_remove(struct host *host, const char *name, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct network found;
+	struct error ignored;
 
-	if (host_network_find(host, &arena, name, &found, err) < 0)
+	if (host_network_find(host, &arena, name, &found, err) < 0) {
+		/* What its killed creation left goes all the same. */
+		if (err->kind == ERROR_MISSING && networks_sweep(&host->net, &ignored) < 0)
+			log_debug("%s", ignored.text);
 		return -1;
+	}
 	if (network_undefine(&host->net, name, err) == 0)
 		return 0;
 	return fail_in_use(host, name, err);

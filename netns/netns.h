@@ -140,6 +140,8 @@ struct encoder;
 void network_encode(struct encoder *encoder, const struct network *network);
 /* Removes record, elements and hosts directory. ERROR_BUSY while a host number of it is taken. */
 MUST_CHECK int network_undefine(const struct net_state *state, const char *name, struct error *err);
+/* Removes half-written records that killed commands left. */
+MUST_CHECK int networks_sweep(const struct net_state *state, struct error *err);
 
 /* Brings the host's part up if it is not (idempotent, one GET when it is): table, 169.254.1.1 on lo, ip_forward (the
  * old value saved first in <run>/sysctls), elements of all defined networks. Also repairs after somebody's `flush

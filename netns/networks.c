@@ -414,3 +414,10 @@ int network_undefine(const struct net_state *state, const char *name, struct err
 		return 0;
 	return err->kind == ERROR_MISSING ? -1 : blame(err, "remove network %s", name);
 }
+
+int networks_sweep(const struct net_state *state, struct error *err)
+{
+	auto_fd lock = net_lock(state, err);
+
+	return lock < 0 ? -1 : file_leftovers_remove(state->records, err);
+}

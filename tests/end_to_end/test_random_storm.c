@@ -172,10 +172,11 @@ static void command_make(struct thrower *thrower, const char *line)
 /* --- throwing ----------------------------------------------------------------------------------------------------- */
 
 /* 0, busy and missing are answers. So is a plan that has something to do, a program that somebody killed, and what a
- * kill of a monitor, of a first process or of an apply leads to. */
+ * kill of a monitor, of a first process or of what an apply has just started leads to. */
 static bool is_answer(const struct thrower *thrower, const struct run_result *run)
 {
-	static const char *const said[] = {"died while starting it", "first process died", "Connection reset by peer"};
+	static const char *const said[] = {"died while starting it", "first process died", "Connection reset by peer",
+		"ended right after its start", "there are no ports to publish"};
 	bool is_exec = !strcmp(thrower->words[0], "exec");
 
 	if (run->status == 0 || run->status == 3 || run->status == 4 || (is_exec && run->status >= 125))
