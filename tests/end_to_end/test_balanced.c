@@ -116,14 +116,16 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 	WARREN_OK(&playground, "down", "balanced");
 }
 
-static const char *fleet_of_two(struct playground *playground)
+/* So many replicas, whose nginx at its stop cuts what it is at. */
+static const char *rude_fleet_write(struct playground *playground, char replicas)
 {
-	auto_free char *text = text_format(FLEET, "1", START_PERIOD);
-	char *replicas = strstr(text, "\"replicas\": 3");
+	auto_free char *text = text_format(FLEET, "1", START_PERIOD), *conf = text_format(NGINX_CONF, "here");
 
-	replicas[strlen("\"replicas\": ")] = '2';
-	run_write_file(playground->directory.path, "two.json", 0600, text);
-	return arena_format(&playground->arena, "%s/two.json", playground->directory.path);
+	strstr(text, "\"replicas\": 3")[strlen("\"replicas\": ")] = replicas;
+	memcpy(strstr(text, "QUIT"), "TERM", 4);
+	run_write_file(playground->directory.path, "site.conf", 0644, conf);
+	run_write_file(playground->directory.path, "rude.json", 0600, text);
+	return arena_format(&playground->arena, "%s/rude.json", playground->directory.path);
 }
 
 TEST(balanced, whatever_ends_one_of_several_nobody_notices, .fini = playground_rescue, .timeout = SLOWLY(180))
@@ -132,7 +134,9 @@ TEST(balanced, whatever_ends_one_of_several_nobody_notices, .fini = playground_r
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 
-	fleet_open(&playground);
+	WARREN_OK(&playground, "apply", rude_fleet_write(&playground, '3'));
+	for (int i = 1; i <= REPLICAS; i++)
+		await_healthy(&playground, i);
 	struct load load = load_begin(PORT, "x");
 
 	WARREN_OK(&playground, "stop", "site-1");
@@ -140,7 +144,7 @@ TEST(balanced, whatever_ends_one_of_several_nobody_notices, .fini = playground_r
 	await_healthy(&playground, 1);
 	WARREN_OK(&playground, "restart", "site-2");
 	await_healthy(&playground, 2);
-	WARREN_OK(&playground, "apply", fleet_of_two(&playground));
+	WARREN_OK(&playground, "apply", rude_fleet_write(&playground, '2'));
 	WARREN_OK(&playground, "rm", "-f", "site-1");
 	load_end(&load, 50);
 	WARREN_OK(&playground, "down", "balanced");
