@@ -58,7 +58,7 @@ static inline int test_open_fds(void)
 
 /* For a test that takes very long on an emulated processor: there it runs with ./test.sh --full only. */
 #define NEEDS_A_FAST_PROCESSOR()                                                                                       \
-	SKIP_UNLESS(WARREN_TEST_SLOW == 1 || getenv("WARREN_TEST_ALL_POINTS"),                                         \
+	SKIP_UNLESS(WARREN_TEST_SLOW == 1 || getenv("WARREN_TEST_FULL") || getenv("WARREN_TEST_ALL_POINTS"),           \
 		"takes too long on an emulated processor, but for ./test.sh --full")
 
 #define NEEDS_ROOT() SKIP_UNLESS(geteuid() == 0, "needs root")
