@@ -162,7 +162,7 @@ static int volumes_look(struct arena *arena, struct host *host, const struct fle
 {
 	struct volume_list list = {0};
 
-	if (host->lib >= 0 && host_volumes(host, arena, &list, err) < 0)
+	if (host->lib >= 0 && volumes_list(host->lib, arena, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < file->volumes.count; i++) {
 		struct plan_entry entry = {.name = file->volumes.items[i],

@@ -3,7 +3,9 @@
  * Nothing is locked and nothing is changed, so `list` answers while others work; with one glance per instance: its
  * files, its monitor's lock, its first process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -12,6 +14,8 @@
 #include "fleet/instance.h"
 #include "fleet/network_mode.h"
 #include "fleet/select.h"
+
+#define STATUS_TRIES 8
 
 const char *const instance_state_names[] = {
 	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
@@ -137,14 +141,28 @@ static int status_fill(
 	return 0;
 }
 
+/* False when it was removed, and perhaps made anew, while it was looked at: then it only seems damaged. */
+static bool is_still_there(const struct instance *instance)
+{
+	struct stat seen, named;
+
+	return fstat(instance->dir, &seen) == 0 &&
+	       fstatat(instance->host->instances, instance->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       seen.st_dev == named.st_dev && seen.st_ino == named.st_ino;
+}
+
 int instance_status_read(
 	struct arena *arena, struct host *host, const char *name, struct instance_status *out, struct error *err)
 {
-	auto_instance instance = INSTANCE_EMPTY;
+	for (int tries = 0; tries < STATUS_TRIES; tries++) {
+		auto_instance instance = INSTANCE_EMPTY;
 
-	if (instance_find(host, name, &instance, err) < 0)
-		return -1;
-	return status_fill(arena, host, &instance, out);
+		if (instance_find(host, name, &instance, err) < 0 || status_fill(arena, host, &instance, out) < 0)
+			return -1;
+		if (out->state != INSTANCE_DAMAGED || is_still_there(&instance))
+			return 0;
+	}
+	return 0;
 }
 
 int instance_list_read(struct arena *arena, struct host *host, struct instance_list *out, struct error *err)

@@ -176,7 +176,7 @@ static void command_make(struct thrower *thrower, const char *line)
 static bool is_answer(const struct thrower *thrower, const struct run_result *run)
 {
 	static const char *const said[] = {"died while starting it", "first process died", "Connection reset by peer",
-		"ended right after its start", "there are no ports to publish"};
+		"ended right after its start", "there are no ports to publish", "is published twice"};
 	bool is_exec = !strcmp(thrower->words[0], "exec");
 
 	if (run->status == 0 || run->status == 3 || run->status == 4 || (is_exec && run->status >= 125))
