@@ -146,23 +146,11 @@ int monitor_watch(struct monitor *monitor)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-/* Chunks that the C library keeps ready for this thread, as its end would return them: a handful in use is spread over
- * as many pages as all that were ever freed otherwise. Only within the library, so only a program that is linked whole
- * has it. */
-extern void __malloc_arena_thread_freeres(void) __attribute__((weak));
-
-static void heap_shrink(void)
-{
-	if (__malloc_arena_thread_freeres)
-		__malloc_arena_thread_freeres();
-	malloc_trim(0);
-}
-
 void monitor_shrink(struct arena *caller_arena)
 {
 	if (caller_arena)
 		arena_drop(caller_arena);
-	heap_shrink();
+	malloc_trim(0);
 }
 
 static void oom_score_write(int score)
