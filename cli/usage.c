@@ -25,7 +25,10 @@ static const struct option usage_table[] = {
 	END_OF_OPTIONS,
 };
 
-enum { NAME, MONTH, CPU, RESERVED, USED, IN, OUT, HOURS, EXISTS };
+enum { NAME, MONTH, CPU, RESERVED, USED, HOURS, TRAFFIC, EXISTS = TRAFFIC + TRAFFIC_COUNTERS };
+
+#define HIDDEN_TRAFFIC(counter, name)                                                                                  \
+	[TRAFFIC + (counter)] = {.title = "", .key = name, .kind = COLUMN_NUMBER, .json_only = true}
 
 static const struct column usage_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
@@ -33,9 +36,15 @@ static const struct column usage_columns[] = {
 	[CPU] = {.title = "CPU-S", .key = "cpu_seconds", .kind = COLUMN_NUMBER},
 	[RESERVED] = {.title = "GB-HOURS", .key = "memory_gb_hours", .kind = COLUMN_NUMBER},
 	[USED] = {.title = "USED-GB-H", .key = "memory_used_gb_hours", .kind = COLUMN_NUMBER},
-	[IN] = {.title = "NET-IN", .key = "net_in_bytes", .kind = COLUMN_NUMBER},
-	[OUT] = {.title = "NET-OUT", .key = "net_out_bytes", .kind = COLUMN_NUMBER},
 	[HOURS] = {.title = "HOURS", .key = "run_hours", .kind = COLUMN_NUMBER},
+	[TRAFFIC + LINK_IN_BYTES] = {.title = "NET-IN", .key = "net_in_bytes", .kind = COLUMN_NUMBER},
+	[TRAFFIC + LINK_OUT_BYTES] = {.title = "NET-OUT", .key = "net_out_bytes", .kind = COLUMN_NUMBER},
+	HIDDEN_TRAFFIC(LINK_IN_PACKETS, "net_in_packets"),
+	HIDDEN_TRAFFIC(LINK_OUT_PACKETS, "net_out_packets"),
+	HIDDEN_TRAFFIC(OUTSIDE_IN_BYTES, "outside_in_bytes"),
+	HIDDEN_TRAFFIC(OUTSIDE_OUT_BYTES, "outside_out_bytes"),
+	HIDDEN_TRAFFIC(OUTSIDE_IN_PACKETS, "outside_in_packets"),
+	HIDDEN_TRAFFIC(OUTSIDE_OUT_PACKETS, "outside_out_packets"),
 	[EXISTS] = {.title = "", .key = "exists", .json_only = true},
 };
 
@@ -71,9 +80,9 @@ static void usage_row(struct table *table, const struct usage_row *usage)
 	row[CPU].text = fixed(arena, month->cpu_us, 1000000, 3);
 	row[RESERVED].text = fixed(arena, month->reserved_kib_ms, gib_hour, 4);
 	row[USED].text = fixed(arena, month->used_kib_ms, gib_hour, 4);
-	bytes_cell(arena, &row[IN], month->in_bytes);
-	bytes_cell(arena, &row[OUT], month->out_bytes);
 	row[HOURS].text = fixed(arena, month->run_ms, MS_PER_HOUR, 3);
+	for (size_t i = 0; i < TRAFFIC_COUNTERS; i++)
+		bytes_cell(arena, &row[TRAFFIC + i], month->traffic[i]);
 	row[EXISTS].text = usage->exists ? "yes" : "no";
 }
 

@@ -528,6 +528,21 @@ MUST_CHECK int host_capacity(struct arena *arena, struct host *host, const struc
 
 /* --- usage -------------------------------------------------------------------------------------------------------- */
 
+/* Traffic of its link; outside: of that what it exchanged with what is neither an instance nor this host, counted only
+ * in networks with accounting. */
+enum usage_traffic {
+	LINK_IN_BYTES,
+	LINK_OUT_BYTES,
+	LINK_IN_PACKETS,
+	LINK_OUT_PACKETS,
+	LINK_COUNTERS,
+	OUTSIDE_IN_BYTES = LINK_COUNTERS,
+	OUTSIDE_OUT_BYTES,
+	OUTSIDE_IN_PACKETS,
+	OUTSIDE_OUT_PACKETS,
+	TRAFFIC_COUNTERS
+};
+
 /* What an instance has used in one month (UTC), over all its runs; kept after its removal, under its name. Written down
  * when a run ends, at each restart, and by usage_read(): what a running one has used since then is lost with a power
  * cut. */
@@ -537,7 +552,7 @@ struct usage_month {
 	/* Memory times time. reserved: by its limit, and by what it uses where there is none; exact. used: by what it
 	 * used whenever somebody looked, its peak when nobody did; an estimate. */
 	int64_t reserved_kib_ms, used_kib_ms;
-	int64_t in_bytes, out_bytes; /* of its link */
+	int64_t traffic[TRAFFIC_COUNTERS];
 };
 struct usage_row {
 	const char *name; /* USAGE_REMOVED: all those together that were made to be removed at their end */

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/addresses.h"
-#include "fleet/addresses.h"
 #include "fleet/claims.h"
 #include "fleet/events.h"
 #include "fleet/instance.h"

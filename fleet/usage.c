@@ -40,7 +40,26 @@ static int cgroup_counters(struct arena *arena, struct instance *instance, struc
 	return 0;
 }
 
-static void link_traffic(struct arena *arena, struct instance *instance, struct usage_sample *out)
+/* Counting begins anew each time: what a rebuilt table or another owner of the address has counted is never mixed up
+ * with it. Who is killed between this and the ledger loses what came since somebody looked. */
+static void outside_traffic(struct arena *arena, struct instance *instance, const struct record *record,
+	struct net_session *session, struct usage_sample *out)
+{
+	struct endpoint endpoint = record_endpoint(record);
+	struct network network;
+	struct traffic traffic;
+	struct error ignored;
+
+	if (network_load(arena, &instance->host->net, record->network, &network, &ignored) < 0 || !network.accounting ||
+		traffic_take(session, &endpoint, &traffic, &ignored) < 0)
+		return;
+	out->traffic[OUTSIDE_IN_BYTES] = (int64_t)traffic.received_bytes;
+	out->traffic[OUTSIDE_OUT_BYTES] = (int64_t)traffic.sent_bytes;
+	out->traffic[OUTSIDE_IN_PACKETS] = (int64_t)traffic.received_packets;
+	out->traffic[OUTSIDE_OUT_PACKETS] = (int64_t)traffic.sent_packets;
+}
+
+static void network_traffic(struct arena *arena, struct instance *instance, struct usage_sample *out)
 {
 	AUTO(net_session_drop) struct net_session *own = NULL;
 	struct link_counters link = {0};
@@ -51,11 +70,16 @@ static void link_traffic(struct arena *arena, struct instance *instance, struct 
 		return;
 	struct net_session *session = host_network(instance->host, &own, &ignored);
 
-	if (!session || link_counters_read(session, record.slot, &link, &ignored) < 0 || !link.present)
+	if (!session)
+		return;
+	outside_traffic(arena, instance, &record, session, out);
+	if (link_counters_read(session, record.slot, &link, &ignored) < 0 || !link.present)
 		return;
 	out->has_link = true;
-	out->in_bytes = (int64_t)link.rx_bytes;
-	out->out_bytes = (int64_t)link.tx_bytes;
+	out->traffic[LINK_IN_BYTES] = (int64_t)link.rx_bytes;
+	out->traffic[LINK_OUT_BYTES] = (int64_t)link.tx_bytes;
+	out->traffic[LINK_IN_PACKETS] = (int64_t)link.rx_packets;
+	out->traffic[LINK_OUT_PACKETS] = (int64_t)link.tx_packets;
 }
 
 static int note(struct instance *instance, const struct run *run, bool over, struct error *err)
@@ -71,7 +95,7 @@ static int note(struct instance *instance, const struct run *run, bool over, str
 	sample.at_ms = clock_real_ms();
 	if (cgroup_counters(&arena, instance, &sample, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	link_traffic(&arena, instance, &sample);
+	network_traffic(&arena, instance, &sample);
 	usage_load(&arena, dir, &ledger);
 	return usage_add(&arena, &ledger, &sample) ? usage_write(dir, &ledger, err) : 0;
 }

@@ -20,7 +20,9 @@
 struct usage_sample {
 	const char *run;	 /* whose counters they are, never the same for two runs: the boot id, and more */
 	int64_t began_ms, at_ms; /* CLOCK_REALTIME */
-	int64_t cpu_us, in_bytes, out_bytes;
+	int64_t cpu_us;
+	/* Of the link as they stand; of the outside what came since they were last taken. */
+	int64_t traffic[TRAFFIC_COUNTERS];
 	bool has_link;
 	int64_t used_kib, peak_kib, limit_kib; /* limit 0: none */
 	bool over;			       /* the run has ended: its counters will not be read again */
@@ -29,7 +31,7 @@ struct usage_sample {
 struct usage_base {
 	const char *run; /* NULL: none */
 	bool over;
-	int64_t at_ms, cpu_us, in_bytes, out_bytes, used_kib;
+	int64_t at_ms, cpu_us, link[LINK_COUNTERS], used_kib;
 };
 
 struct usage_ledger {

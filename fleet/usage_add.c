@@ -48,8 +48,8 @@ void usage_month_add(struct usage_month *to, const struct usage_month *more)
 	to->cpu_us += more->cpu_us;
 	to->reserved_kib_ms += more->reserved_kib_ms;
 	to->used_kib_ms += more->used_kib_ms;
-	to->in_bytes += more->in_bytes;
-	to->out_bytes += more->out_bytes;
+	for (size_t i = 0; i < TRAFFIC_COUNTERS; i++)
+		to->traffic[i] += more->traffic[i];
 }
 
 /* value × part / whole without overflow: a month of 64 TiB of memory times a month of milliseconds does not fit. */
@@ -60,14 +60,16 @@ static int64_t share(int64_t value, int64_t part, int64_t whole)
 
 static struct usage_month months_share(const struct usage_month *all, int64_t part_ms)
 {
-	return (struct usage_month){
+	struct usage_month part = {
 		.run_ms = part_ms,
 		.cpu_us = share(all->cpu_us, part_ms, all->run_ms),
 		.reserved_kib_ms = share(all->reserved_kib_ms, part_ms, all->run_ms),
 		.used_kib_ms = share(all->used_kib_ms, part_ms, all->run_ms),
-		.in_bytes = share(all->in_bytes, part_ms, all->run_ms),
-		.out_bytes = share(all->out_bytes, part_ms, all->run_ms),
 	};
+
+	for (size_t i = 0; i < TRAFFIC_COUNTERS; i++)
+		part.traffic[i] = share(all->traffic[i], part_ms, all->run_ms);
+	return part;
 }
 
 static void month_subtract(struct usage_month *from, const struct usage_month *part)
@@ -76,8 +78,8 @@ static void month_subtract(struct usage_month *from, const struct usage_month *p
 	from->cpu_us -= part->cpu_us;
 	from->reserved_kib_ms -= part->reserved_kib_ms;
 	from->used_kib_ms -= part->used_kib_ms;
-	from->in_bytes -= part->in_bytes;
-	from->out_bytes -= part->out_bytes;
+	for (size_t i = 0; i < TRAFFIC_COUNTERS; i++)
+		from->traffic[i] -= part->traffic[i];
 }
 
 /* What was used between two moments, to the months between them by time; the last gets what rounding leaves. */
@@ -115,6 +117,17 @@ static int64_t used_between(const struct usage_base *before, bool same_run, cons
 	return same_run ? (before->used_kib + now->used_kib) / 2 : now->used_kib;
 }
 
+/* Of the link's, what came since they were the base; without a link they stay what they were. */
+static void traffic_add(const struct usage_sample *sample, bool same_link, struct usage_base *base, int64_t *more)
+{
+	for (size_t i = 0; sample->has_link && i < LINK_COUNTERS; i++) {
+		more[i] = grown(same_link ? base->link[i] : 0, sample->traffic[i]);
+		base->link[i] = sample->traffic[i];
+	}
+	for (size_t i = LINK_COUNTERS; i < TRAFFIC_COUNTERS; i++)
+		more[i] = sample->traffic[i];
+}
+
 static bool is_same_boot(const char *run, const char *other)
 {
 	return !strncmp(run, other, USAGE_BOOT_LENGTH);
@@ -122,7 +135,7 @@ static bool is_same_boot(const char *run, const char *other)
 
 bool usage_add(struct arena *arena, struct usage_ledger *ledger, const struct usage_sample *sample)
 {
-	const struct usage_base *base = &ledger->base;
+	struct usage_base *base = &ledger->base;
 	bool same_run = text_equal(base->run, sample->run);
 	/* A link can outlive the cgroup that was made anew for a restart; a base that was closed says nothing. */
 	bool same_link = base->run && !base->over && sample->has_link && is_same_boot(base->run, sample->run);
@@ -138,19 +151,14 @@ bool usage_add(struct arena *arena, struct usage_ledger *ledger, const struct us
 		.cpu_us = grown(same_run ? base->cpu_us : 0, sample->cpu_us),
 		.reserved_kib_ms = reserved_kib * passed_ms,
 		.used_kib_ms = used_kib * passed_ms,
-		.in_bytes = sample->has_link ? grown(same_link ? base->in_bytes : 0, sample->in_bytes) : 0,
-		.out_bytes = sample->has_link ? grown(same_link ? base->out_bytes : 0, sample->out_bytes) : 0,
 	};
 
+	traffic_add(sample, same_link, base, more.traffic);
 	interval_add(arena, ledger, from_ms, more);
-	ledger->base = (struct usage_base){
-		.run = sample->run,
-		.over = sample->over,
-		.at_ms = sample->at_ms,
-		.cpu_us = sample->cpu_us,
-		.in_bytes = sample->has_link ? sample->in_bytes : base->in_bytes,
-		.out_bytes = sample->has_link ? sample->out_bytes : base->out_bytes,
-		.used_kib = sample->used_kib,
-	};
+	base->run = sample->run;
+	base->over = sample->over;
+	base->at_ms = sample->at_ms;
+	base->cpu_us = sample->cpu_us;
+	base->used_kib = sample->used_kib;
 	return true;
 }

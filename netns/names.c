@@ -91,8 +91,13 @@ int hosts_forget(const struct net_state *state, const char *network, struct erro
 
 	if (!network)
 		return tree_remove(state->run, HOSTS_DIR, err);
-	root = hosts_root(state, err);
-	return root < 0 ? -1 : tree_remove(root, network, err);
+	root = dir_open(state->run, HOSTS_DIR, err);
+	if (root >= 0)
+		return tree_remove(root, network, err);
+	if (err->kind != ERROR_MISSING)
+		return -1;
+	*err = (struct error){0};
+	return 0;
 }
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */

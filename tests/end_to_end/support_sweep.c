@@ -164,6 +164,19 @@ static void sweeping_drop(struct sweeping *sweeping)
 	arena_drop(&sweeping->arena);
 }
 
+/* What a host keeps once all of it was done: undisturbed, and cleared. */
+static void rehearse(struct sweeping *sweeping)
+{
+	if (sweeping->sweep->before[0]) {
+		auto_run made = run(sweeping, sweeping->sweep->before);
+		expect_success(sweeping, "before", &made);
+		auto_run done = run(sweeping, sweeping->sweep->command);
+		expect_success(sweeping, "undisturbed", &done);
+		clear(sweeping);
+	}
+	do_again(sweeping);
+}
+
 /* False when the command ended before. */
 static bool point_try(struct sweeping *sweeping, int at)
 {
@@ -184,8 +197,7 @@ void sweep_run(const struct sweep *sweep)
 	int width = step_width(sweep->width ? sweep->width : USUAL_WIDTH), at;
 
 	remains_adopt();
-	/* Undisturbed first: what a host keeps once it has had a container. */
-	do_again(&sweeping);
+	rehearse(&sweeping);
 	sweeping.before = describe(&sweeping);
 	/* Wide steps begin in their middle: the first calls of a command are the dull ones. A short command has its
 	 * first at least. */

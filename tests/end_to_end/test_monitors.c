@@ -86,8 +86,8 @@ TEST(monitors, of_a_fleet_have_at_most_a_hundred_kibibytes_each, .fini = playgro
 	WARREN_OK(&here, "down", "f");
 }
 
-/* Whoever starts a fleet shares its pages with all monitors of it; one that is started alone shares them with nobody, and
- * the first one of a host has made its network and compiled its filter in the same process. */
+/* Whoever starts a fleet shares its pages with all monitors of it; one that is started alone shares them with nobody,
+ * and the first one of a host has made its network and compiled its filter in the same process. */
 TEST(monitors, started_alone_have_little_more, .fini = playground_rescue)
 {
 	auto_playground here = playground_new();

@@ -56,18 +56,38 @@ TEST(usage_add, a_link_that_outlives_the_cgroup_goes_on_and_one_of_another_boot_
 	struct usage_sample sample = sample_at(BOOT ":1", 1000, 2000, 500);
 
 	sample.has_link = true;
-	sample.in_bytes = 100;
-	sample.out_bytes = 10;
+	sample.traffic[LINK_IN_BYTES] = 100;
+	sample.traffic[LINK_OUT_BYTES] = 10;
 	usage_add(&arena, &ledger, &sample);
 	sample.run = BOOT ":2";
 	sample.cpu_us = 50;
-	sample.in_bytes = 150;
+	sample.traffic[LINK_IN_BYTES] = 150;
 	sample.at_ms = 2500;
 	usage_add(&arena, &ledger, &sample);
-	cr_assert(ledger.months.items[0].cpu_us == 550 && ledger.months.items[0].in_bytes == 150);
+	cr_assert(ledger.months.items[0].cpu_us == 550 && ledger.months.items[0].traffic[LINK_IN_BYTES] == 150);
 	sample.run = "ffffffff-0123-0123-0123-0123456789ab:2";
 	usage_add(&arena, &ledger, &sample);
-	cr_assert(ledger.months.items[0].in_bytes == 300 && ledger.months.items[0].out_bytes == 20);
+	cr_assert(ledger.months.items[0].traffic[LINK_IN_BYTES] == 300 &&
+		  ledger.months.items[0].traffic[LINK_OUT_BYTES] == 20);
+}
+
+TEST(usage_add, what_came_from_outside_is_added_each_time_as_it_is_taken)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct usage_ledger ledger = {0};
+	struct usage_sample sample = sample_at(BOOT ":1", 1000, 2000, 500);
+
+	sample.traffic[OUTSIDE_IN_BYTES] = 70;
+	sample.traffic[OUTSIDE_IN_PACKETS] = 3;
+	usage_add(&arena, &ledger, &sample);
+	sample.at_ms = 3000;
+	usage_add(&arena, &ledger, &sample);
+	sample.run = BOOT ":2";
+	sample.traffic[OUTSIDE_IN_BYTES] = 5;
+	usage_add(&arena, &ledger, &sample);
+	cr_assert(ledger.months.items[0].traffic[OUTSIDE_IN_BYTES] == 145);
+	cr_assert(ledger.months.items[0].traffic[OUTSIDE_IN_PACKETS] == 9);
+	cr_assert(ledger.months.items[0].traffic[LINK_IN_PACKETS] == 0);
 }
 
 TEST(usage_add, what_spans_months_is_shared_by_time_and_nothing_is_lost)
