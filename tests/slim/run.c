@@ -15,7 +15,8 @@ static struct slim_verdict *mine;
 static pid_t owner;
 static jmp_buf way_out;
 
-static void failure_say(const char *file, int line, const char *what, const char *format, va_list arguments)
+static void __attribute__((format(printf, 4, 0)))
+failure_say(const char *file, int line, const char *what, const char *format, va_list arguments)
 {
 	char message[4096];
 
