@@ -97,6 +97,41 @@ TEST(network_objects, that_cannot_be_are_refused_in_one_line, .fini = playground
 	WARREN_OK(&playground, "network", "rm", "one");
 }
 
+static const char *used(struct playground *playground, const char *format)
+{
+	auto_run run = WARREN(playground, "usage", "--month", "all", "--format", format, "a");
+
+	cr_assert(run.status == 0, "%s", run.err);
+	return arena_string(&playground->arena, run.out);
+}
+
+/* Nobody is behind the wire, but what leaves by it has left. 100 bytes and the heads of UDP and IPv4 are 128. */
+#define SAY_OUTSIDE "exec", "a", "bash", "-c", "printf %0100d 1 >/dev/udp/192.0.2.2/9"
+
+TEST(network_objects, with_accounting_count_what_leaves_apart_over_restarts, .fini = playground_rescue,
+	.timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+
+	host_ip("link add wire type veth peer name far");
+	host_ip("addr add 192.0.2.1/24 dev wire");
+	host_ip("link set far up");
+	host_ip("link set wire up");
+	host_ip("neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev wire nud permanent");
+	WARREN_OK(&playground, "network", "create", "shop", "--accounting");
+	WARREN_OK(&playground, "run", "-d", "--name", "a", "--network", "shop", "host", SLEEP);
+	WARREN_OK(&playground, SAY_OUTSIDE);
+	cr_assert_str_eq(used(&playground, "{{.Outside_out_bytes}} {{.Outside_out_packets}}"), "128 1\n");
+	WARREN_OK(&playground, SAY_OUTSIDE);
+	WARREN_OK(&playground, "restart", "-t", "0", "a");
+	WARREN_OK(&playground, SAY_OUTSIDE);
+	cr_assert_str_eq(used(&playground, "{{.Outside_out_bytes}} {{.Outside_out_packets}}"), "384 3\n");
+	cr_assert_str_eq(used(&playground, "{{.Outside_in_bytes}} {{.Outside_in_packets}}"), "0 0\n");
+	WARREN_OK(&playground, "rm", "-f", "a");
+	cr_assert_str_eq(used(&playground, "{{.Outside_out_bytes}}"), "384\n");
+	WARREN_OK(&playground, "network", "rm", "shop");
+}
+
 TEST(network_objects, in_use_are_not_removed_and_say_by_whom, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
 	auto_playground playground = playground_new();
