@@ -100,7 +100,7 @@ KILL_TEST(create, .command = CREATE, .again = CREATE, .clear = REMOVE, .states =
 KILL_TEST(start_alone, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped", .width = 40)
 KILL_TEST(start_with_all_it_made, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped",
 	.where = STEP_ALL, .width = 120)
-KILL_TEST(set, ON_RUNNING, .command = {"set", "--pids-limit", "50", "-p", "8091:81", "--publish-rm", "80", "a"},
+KILL_TEST(set, ON_RUNNING, .command = {"set", "--pids-limit", "50", "-p", "8091:81", "--publish-rm", "8090", "a"},
 	.states = "running", .width = 40)
 KILL_TEST(rename, .before = CREATE, .again = CREATE, .command = {"rename", "a", "b"}, .clear = {"rm", "-f", "--all"},
 	.states = "created", .width = 20)
