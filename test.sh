@@ -35,8 +35,8 @@ if [ $full = yes ]; then
 	machine_jobs=
 	machine_words="-e WARREN_TEST_FULL=1" tool_words=--full
 else
-	# All but the attacks and the own tests of fleet and netns, which take longest there: with those it would be twenty minutes.
-	machine_jobs="fleets oci sweeps scale life walls network runtime images pull cgroups base quickstart slim cli"
+	# All but the attacks and the own tests of fleet, netns and images, which take longest there: with those it would be twenty minutes.
+	machine_jobs="fleets oci sweeps scale life walls network runtime pull cgroups base quickstart slim cli"
 	export WARREN_TEST_EVERYDAY=yes
 	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=60' tool_words=''
 fi
