@@ -148,6 +148,7 @@ TEST(snapshot, a_name_is_taken_once_and_listed_until_it_is_removed)
 
 	site_open(&site);
 	take(&site, "b", false);
+	usleep(20000); /* times of files are the kernel's ticks */
 	take(&site, "a", false);
 	ASSERT_FAILS(root_snapshot(site.place.session.store, site.dir, "a", false, &arena, &config, &err), ERROR_BUSY,
 		"\"a\" already");
