@@ -92,7 +92,7 @@ void command(const char *line)
 	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(text_drop) struct text output = {0};
 	struct strings words = strings_split(&arena, line, ' ');
-	struct helper helper = {.argv = words.items, .timeout_ms = 20000};
+	struct helper helper = {.argv = words.items, .timeout_ms = 20000 * WARREN_TEST_SLOW};
 	struct error err;
 	int status;
 
