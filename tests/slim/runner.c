@@ -25,7 +25,7 @@
 extern const struct slim_test *const __start_slim_tests[];
 extern const struct slim_test *const __stop_slim_tests[];
 
-enum { LANES_MAX = 64 };
+enum { LANES_MAX = 64, GRACE_TRIES = 50, GRACE_TRY_US = 10000 };
 
 struct slim_lane {
 	const struct slim_test *test; /* NULL: free */
@@ -184,10 +184,9 @@ static bool process_is_of(int proc, const char *name, pid_t group)
 	       state != 'Z' && state != 'X';
 }
 
-/* How many processes the test has left in its group; they are ended. */
-static unsigned group_end(pid_t group)
+static unsigned group_count(pid_t group)
 {
-	unsigned left = 0;
+	unsigned count = 0;
 	DIR *proc;
 	struct dirent *entry;
 
@@ -197,8 +196,21 @@ static unsigned group_end(pid_t group)
 	if (!proc)
 		give_up("/proc");
 	while ((entry = readdir(proc)))
-		left += process_is_of(dirfd(proc), entry->d_name, group);
+		count += process_is_of(dirfd(proc), entry->d_name, group);
 	closedir(proc);
+	return count;
+}
+
+/* How many processes the test has left in its group; they are ended. One that is about to end by itself has the time
+ * to do so. */
+static unsigned group_end(pid_t group)
+{
+	unsigned left = group_count(group);
+
+	for (int tries = 0; left && tries < GRACE_TRIES; tries++) {
+		usleep(GRACE_TRY_US);
+		left = group_count(group);
+	}
 	kill(-group, SIGKILL);
 	return left;
 }
