@@ -91,8 +91,7 @@ static void devices(struct auditor *a)
 			arena_format(a->arena, "%s on %s (%s)", wanted->devices.items[i].path,
 				wanted->devices.items[i].target, wanted->devices.items[i].permissions),
 			"what its driver does is the host's kernel at work, and what it holds is the host's: take it "
-			"away "
-			"where it is not needed");
+			"away where it is not needed");
 	if (a->facts.compiled->devices.count)
 		audit_add(a, "5.18", "devices", AUDIT_OPEN, "of the host, by \"oci\"", "take them away");
 	else if (!wanted->devices.count)
