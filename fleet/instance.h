@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "fleet/fleet.h"
-#include "fleet/record.h"
+#include "fleet/instance/record.h"
 
 /* What a callee could not do is no failure here: *err is empty again, and 0 given. */
 static inline int forgive(struct error *err)

@@ -8,7 +8,7 @@
 
 #include "base/process.h"
 
-/* Twice this is less than anybody waits for a start (fleet/monitor.h). */
+/* Twice this is less than anybody waits for a start (fleet/monitor/monitor.h). */
 #define STEP_LIMIT_S 45
 #define DEATH_TIMEOUT_MS 5000
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "fleet/claims.h"
+#include "fleet/network/claims.h"
 #include "support_host.h"
 
 static struct instance_spec networked(struct test_host *test, const char *name)

@@ -5,8 +5,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/compile.h"
-#include "fleet/spec_fields.h"
+#include "fleet/spec/spec_fields.h"
+#include "fleet/start/compile.h"
 #include "tests/test.h"
 
 #define ID_BASE 1879113728u

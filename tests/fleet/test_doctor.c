@@ -1,4 +1,4 @@
-#include "fleet/doctor.h"
+#include "fleet/host/doctor.h"
 
 #include <signal.h>
 #include <sys/resource.h>

@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "fleet/spec_fields.h"
+#include "fleet/spec/spec_fields.h"
 #include "tests/test.h"
 
 /* The test program may stand anywhere: the sources are where this file was compiled from. */

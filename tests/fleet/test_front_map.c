@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 
 #include "base/cleanup.h"
-#include "fleet/front.h"
+#include "fleet/apply/front.h"
 #include "tests/test.h"
 
 static struct front_site site(const char *host, const char *name, const char *base, const char *address)

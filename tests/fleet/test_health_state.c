@@ -1,5 +1,5 @@
 /* From answers to states. */
-#include "fleet/health.h"
+#include "fleet/health/health.h"
 #include "tests/test.h"
 
 static const struct health_check every_ten = {

@@ -1,5 +1,5 @@
 /* The kernel's table of sockets. */
-#include "fleet/listening.h"
+#include "fleet/network/listening.h"
 
 #include <arpa/inet.h>
 #include <sys/pidfd.h>

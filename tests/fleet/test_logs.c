@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/logs.h"
+#include "fleet/logs/logs.h"
 #include "tests/test.h"
 
 static char directory[] = "/tmp/warren-logs-XXXXXX";

@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
-#include "fleet/logs.h"
+#include "fleet/logs/logs.h"
 #include "tests/test.h"
 
 static char directory[] = "/tmp/warren-journal-XXXXXX", path[64];

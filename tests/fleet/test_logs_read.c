@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/logs.h"
+#include "fleet/logs/logs.h"
 #include "support_host.h"
 
 static void put(struct test_host *test, const char *name, const char *text)

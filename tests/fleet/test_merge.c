@@ -1,7 +1,7 @@
 /* Layers and substitution, as text in and text out. */
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "fleet/merge.h"
+#include "fleet/file/merge.h"
 #include "tests/test.h"
 
 /* {"layers": […]} → what they come to, or the error. */

@@ -1,6 +1,6 @@
 /* What starts before what. */
 #include "base/cleanup.h"
-#include "fleet/order.h"
+#include "fleet/apply/order.h"
 #include "tests/test.h"
 
 #define COUNT 4

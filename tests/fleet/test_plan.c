@@ -1,6 +1,6 @@
 /* What has to be done, from two lists made by hand. */
 #include "base/cleanup.h"
-#include "fleet/plan.h"
+#include "fleet/apply/plan.h"
 #include "tests/test.h"
 
 #define FILE_BEFORE "{\"version\": 1, \"name\": \"f\", \"networks\": {\"n\": {}}, \"instances\": {"

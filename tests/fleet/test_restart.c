@@ -1,5 +1,5 @@
 /* When a run that has ended begins again. */
-#include "fleet/restart.h"
+#include "fleet/monitor/restart.h"
 #include "tests/test.h"
 
 static const struct restart_spec always = {.policy = RESTART_ALWAYS, .delay_ms = 100, .max_delay_ms = 1000};

@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/text.h"
-#include "fleet/file_reader.h"
-#include "fleet/spec_fields.h"
+#include "fleet/file/file_reader.h"
+#include "fleet/spec/spec_fields.h"
 #include "tests/fleet/support_schema.h"
 #include "tests/test.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "fleet/source.h"
+#include "fleet/file/source.h"
 #include "tests/test.h"
 
 struct scratch {

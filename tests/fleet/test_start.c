@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/monitor.h"
+#include "fleet/monitor/monitor.h"
 #include "support_host.h"
 
 TEST(start, runs_a_program_and_records_its_end)

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "fleet/instance.h"
-#include "fleet/record.h"
+#include "fleet/instance/record.h"
 #include "support_host.h"
 
 static void labelled(struct test_host *test, const char *name, const char *label, const char *value)

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "fleet/stop.h"
+#include "fleet/instance/stop.h"
 #include "support_host.h"
 
 /* A server as it should be: ends at TERM. */

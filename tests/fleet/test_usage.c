@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/usage.h"
+#include "fleet/figures/usage.h"
 #include "support_host.h"
 
 #define NOVEMBER_END 1796083200000LL /* 2026-12-01T00:00:00Z */

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/monitor.h"
+#include "fleet/monitor/monitor.h"
 #include "support_host.h"
 
 static const struct optional quickly = {.set = true, .value = 100};

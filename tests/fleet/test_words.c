@@ -1,6 +1,6 @@
 /* Commands written as one string. */
 #include "base/cleanup.h"
-#include "fleet/words.h"
+#include "fleet/spec/words.h"
 #include "tests/test.h"
 
 static const struct {

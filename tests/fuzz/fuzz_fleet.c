@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/change.h"
-#include "fleet/plan.h"
+#include "fleet/apply/change.h"
+#include "fleet/apply/plan.h"
 #include "fleet/spec.h"
 
 #define LOOKED_AT 16 /* replicas are all alike */

@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
-#include "fleet/logs.h"
-#include "fleet/probe.h"
+#include "fleet/health/probe.h"
+#include "fleet/logs/logs.h"
 
 #define OUTPUT_MAX 65536
 

@@ -1,0 +1,282 @@
+/* Removing and renaming: the instance's directory is renamed away first, so that its name is free and what is left of
+ * it is swept up by whoever comes next, should we be killed half-way. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fleet/figures/events.h"
+#include "fleet/figures/usage.h"
+#include "fleet/instance/stop.h"
+#include "fleet/monitor/monitor.h"
+#include "fleet/network/addresses.h"
+#include "fleet/network/claims.h"
+#include "images/images.h"
+
+#define ENTRIES_MAX 65536
+#define MONITORS_TIMEOUT_MS 1000
+
+/* --- remove ------------------------------------------------------------------------------------------------------- */
+
+static int name_give_up(struct instance *instance, char path[96], struct error *err)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return fail_errno(err, "getrandom");
+	snprintf(path, 96, ".%s.%016llx", instance->name, (unsigned long long)random);
+	if (renameat(instance->host->instances, instance->name, instance->host->instances, path) < 0)
+		return fail_errno(err, "rename instances/%s", instance->name);
+	return 0;
+}
+
+static void keep_first(struct error *first, const struct error *next)
+{
+	if (first->kind == ERROR_NONE)
+		*first = *next;
+}
+
+/* Elements and names that lead to it, should its run have ended unseen; then address and slot, in this order: a slot
+ * that somebody else has means to the sweeper that the address went before it. */
+static void claims_release(struct host *host, const struct record *record, struct error *first)
+{
+	AUTO(lease_hold_drop) struct lease_hold hold = LEASE_HOLD_NONE;
+	struct error err;
+
+	if (record->network) {
+		AUTO(net_session_drop) struct net_session *own = NULL;
+		struct net_session *session = host_network(host, &own, &err);
+		const struct endpoint endpoint = record_endpoint(record);
+
+		/* ENOENT: there is no table, because nothing with a network has been started yet. */
+		if ((!session || ports_unpublish_all(session, &endpoint, &err) < 0) && err.errnum != ENOENT)
+			keep_first(first, &err);
+		if (session && balance_leave_all(&host->net, session, &endpoint, &err) < 0)
+			keep_first(first, &err);
+		if (session && endpoint_police(&host->net, session, record->slot, 0, &err) < 0)
+			keep_first(first, &err);
+		if (hosts_remove(&host->net, record->network, &endpoint, &err) < 0)
+			keep_first(first, &err);
+		if (addresses_release(host, record, NULL, &hold, &err) < 0)
+			keep_first(first, &err);
+	}
+	if (slot_release(&host->net, record->slot, &err) < 0)
+		keep_first(first, &err);
+}
+
+/* What is found by the instance's name goes while the name is still taken: a moment later somebody may make a new one.
+ */
+static void named_remove(struct instance *instance, struct error *first)
+{
+	const int dirs[] = {instance->host->live, instance->host->log};
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (tree_remove(dirs[i], instance->name, &err) < 0)
+			keep_first(first, &err);
+}
+
+/* Those that the image asked for and nobody named. An instance of a fleet finds them again when it is made anew. */
+static void anonymous_volumes_remove(struct instance *instance, const struct instance_spec *spec, struct error *first)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct image_config image;
+	struct error err;
+
+	if (spec->fleet || !spec->image || !strcmp(spec->image, IMAGE_HOST) ||
+		instance_image_read(instance->host->lib, instance->dir, spec, &arena, &image, &err) < 0)
+		return;
+	for (size_t i = 0; i < image.volumes.count; i++)
+		if (text_starts_with(image.volumes.items[i].value, VOLUME_ANONYMOUS) &&
+			volume_delete(instance->host->lib, image.volumes.items[i].value, &err) < 0)
+			keep_first(first, &err);
+}
+
+static void files_remove(struct instance *instance, const char *path, struct error *first)
+{
+	struct error err;
+
+	if (root_remove(instance->dir, &err) < 0)
+		keep_first(first, &err);
+	if (tree_remove(instance->host->instances, path, &err) < 0)
+		keep_first(first, &err);
+}
+
+static bool has_instances(const struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct strings entries = {0};
+	struct error ignored;
+
+	return dir_list(&arena, host->instances, ENTRIES_MAX, &entries, &ignored) < 0 || entries.count > 0;
+}
+
+/* After the last instance: the monitors' cgroup (whose last member may be ending just now) and the one above it, should
+ * it hold nobody else's. */
+static void cgroups_remove(struct host *host)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *monitors = instance_cgroup_path(&arena, host, MONITORS_CGROUP);
+	struct error err;
+
+	if (has_instances(host))
+		return;
+	if (cgroup_remove(&host->cgroups, monitors, MONITORS_TIMEOUT_MS, false, &err) < 0)
+		log_debug("%s", err.text);
+	cgroup_remove_empty(&host->cgroups, host->cgroup_parent);
+}
+
+int instance_discard(struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct host *host = instance->host;
+	struct run none = {0};
+	struct error first = {0}, later;
+	struct record record;
+	struct instance_spec spec;
+	bool specified = instance_spec_load(&arena, instance->dir, instance->name, &spec, &later) == 0;
+	bool known = record_read(&arena, instance->dir, &record, &later) == 0;
+	char path[96];
+
+	if (run_release(instance, &none, &later) < 0)
+		keep_first(&first, &later);
+	named_remove(instance, &first);
+	if (name_give_up(instance, path, err) < 0)
+		return -1;
+	if (known)
+		claims_release(host, &record, &first);
+	if (specified)
+		anonymous_volumes_remove(instance, &spec, &first);
+	usage_retire(host, specified && spec.remove ? USAGE_REMOVED : instance->name, instance->dir, false);
+	files_remove(instance, path, &first);
+	if (!known && (host_recover_all(host, NULL, &later) < 0 || host_recover_ports(host, &later) < 0))
+		keep_first(&first, &later);
+	if (net_host_down_if_unused(&host->net, &later) < 0)
+		keep_first(&first, &later);
+	cgroups_remove(host);
+	event_write(host,
+		&(struct event){.kind = EVENT_REMOVE, .name = instance->name, .fleet = specified ? spec.fleet : NULL});
+	if (first.kind == ERROR_NONE)
+		return 0;
+	*err = first;
+	return blame(err, "remove %s", instance->name);
+}
+
+static int protection_check(const struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_spec spec;
+	struct error damage;
+
+	if (instance_spec_load(&arena, instance->dir, instance->name, &spec, &damage) == 0 && spec.protect)
+		return fail(err, ERROR_BUSY, "%s is protected (\"protect\": true); it is not removed", instance->name);
+	return 0;
+}
+
+void host_clean(struct host *host)
+{
+	struct error err;
+
+	host_sweep(host);
+	if (has_instances(host))
+		return;
+	if (net_host_down_if_unused(&host->net, &err) < 0)
+		log_warn("remove leftovers: %s", err.text);
+	cgroups_remove(host);
+}
+
+static bool is_running(struct instance *instance)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct running running;
+	struct error ignored;
+
+	return instance_running_read(&arena, instance, &running, &ignored) == 0 || instance_is_monitored(instance);
+}
+
+int instance_remove(struct host *host, const char *name, bool force, struct error *err)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+	struct error repair = {0};
+
+	host_sweep(host);
+	if (instance_take_as_is(host, name, &instance, err) < 0 || protection_check(&instance, err) < 0)
+		return -1;
+	if (instance_repair(&instance, &repair) < 0)
+		log_warn("%s", repair.text);
+	if (is_running(&instance)) {
+		if (!force)
+			return fail(err, ERROR_BUSY, "%s is running; stop it first, or use --force", name);
+		if (instance_stop_held(&instance, (struct optional){.set = true, .value = 0}, STOP_TO_REMOVE, err) < 0)
+			return -1;
+	}
+	return instance_discard(&instance, err);
+}
+
+/* --- rename ------------------------------------------------------------------------------------------------------- */
+
+/* While neither name may be touched (the old one is given up and the new one claimed in one step) the log waits under a
+ * third one. Of a directory that is not there nothing is moved. */
+static int log_move(struct host *host, const char *from, const char *to, struct error *err)
+{
+	if (renameat(host->log, from, host->log, to) == 0 || errno == ENOENT)
+		return 0;
+	return fail_errno(err, "rename the log directory %s to %s", from, to);
+}
+
+static int fleet_check(const struct instance *instance, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_spec spec;
+
+	if (instance_spec_load(&arena, instance->dir, instance->name, &spec, err) < 0)
+		return -1;
+	if (spec.fleet)
+		return fail(err, ERROR_BUSY, "%s belongs to the fleet %s; its name stands in the fleet's file",
+			instance->name, spec.fleet);
+	return 0;
+}
+
+/* Under the old name before, under the new one after: between the two the names are others' as well as ours. */
+static int rename_held(struct instance *instance, const char *new_name, struct error *err)
+{
+	struct host *host = instance->host;
+	auto_free char *aside = text_format(".%s.%s", instance->name, new_name);
+	struct error ignored;
+	int saved;
+
+	if (tree_remove(host->live, instance->name, err) < 0 || log_move(host, instance->name, aside, err) < 0)
+		return -1;
+	if (renameat2(host->instances, instance->name, host->instances, new_name, RENAME_NOREPLACE) < 0) {
+		saved = errno;
+		if (log_move(host, aside, instance->name, &ignored) < 0)
+			log_warn("%s", ignored.text);
+		errno = saved;
+		return errno == EEXIST ? fail(err, ERROR_BUSY, "the name %s is taken by another instance", new_name)
+				       : fail_errno(err, "rename %s to %s", instance->name, new_name);
+	}
+	/* What a killed command may have left under the new name is nobody's. */
+	if (tree_remove(host->live, new_name, err) < 0 || tree_remove(host->log, new_name, err) < 0)
+		return -1;
+	return log_move(host, aside, new_name, err);
+}
+
+int instance_rename(struct host *host, const char *name, const char *new_name, struct error *err)
+{
+	auto_instance instance = INSTANCE_EMPTY;
+
+	if (name_check("instance name", new_name, err) < 0 || instance_take(host, name, &instance, err) < 0 ||
+		fleet_check(&instance, err) < 0)
+		return -1;
+	if (is_running(&instance))
+		return fail(err, ERROR_BUSY, "%s is running; stop it first", name);
+	if (rename_held(&instance, new_name, err) < 0)
+		return -1;
+	event_write(host, &(struct event){.kind = EVENT_RENAME, .name = name, .detail = new_name});
+	return 0;
+}
