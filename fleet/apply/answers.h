@@ -1,6 +1,6 @@
 /* Whether a server listens yet where its visitors will come. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_ANSWERS_H
-#define WARREN_FLEET_ANSWERS_H
+#ifndef WARREN_FLEET_APPLY_ANSWERS_H
+#define WARREN_FLEET_APPLY_ANSWERS_H
 
 #include "fleet/apply/wave.h"
 

@@ -4,8 +4,8 @@
  * Text of one JSON document a line: first the fleet with its networks and volumes, then its instances in start order,
  * each as spec.json has it. The same fleet always gives the same text. Files that instances read when they start
  * (configs, secrets, environment files) are in it by their path, not by their content. */
-#ifndef WARREN_FLEET_APPLIED_H
-#define WARREN_FLEET_APPLIED_H
+#ifndef WARREN_FLEET_APPLY_APPLIED_H
+#define WARREN_FLEET_APPLY_APPLIED_H
 
 #include "base/arena.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /* What apply and down share: doing the steps of a plan, and the fleet's networks. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_APPLY_H
-#define WARREN_FLEET_APPLY_H
+#ifndef WARREN_FLEET_APPLY_APPLY_H
+#define WARREN_FLEET_APPLY_APPLY_H
 
 #include "base/arena.h"
 #include "base/error.h"

@@ -1,7 +1,7 @@
 /* Two specifications of one instance, compared key by key, and what each difference costs. Pure. Only fleet/ includes
  * this header; `struct plan_change` is in fleet.h, because people are shown it. */
-#ifndef WARREN_FLEET_CHANGE_H
-#define WARREN_FLEET_CHANGE_H
+#ifndef WARREN_FLEET_APPLY_CHANGE_H
+#define WARREN_FLEET_APPLY_CHANGE_H
 
 #include "base/arena.h"
 #include "fleet/fleet.h"

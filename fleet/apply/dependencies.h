@@ -1,6 +1,6 @@
 /* What has to be well before others begin. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_DEPENDENCIES_H
-#define WARREN_FLEET_DEPENDENCIES_H
+#ifndef WARREN_FLEET_APPLY_DEPENDENCIES_H
+#define WARREN_FLEET_APPLY_DEPENDENCIES_H
 
 #include "fleet/apply/apply.h"
 

@@ -4,8 +4,8 @@
  * fleets/<name>/front/ holds configuration that nginx includes; every instance that says "front" sees it, read-only, at
  * FRONT_TARGET. The directory is shared and its files are replaced, so what is written shows inside at once, and the
  * server is told to read it again. */
-#ifndef WARREN_FLEET_FRONT_H
-#define WARREN_FLEET_FRONT_H
+#ifndef WARREN_FLEET_APPLY_FRONT_H
+#define WARREN_FLEET_APPLY_FRONT_H
 
 #include "fleet/apply/wave.h"
 

@@ -3,8 +3,8 @@
  * A name can mean another image tomorrow. So fleets/<name>/generations/<n>.images has the digest of each, and
  * fleets/<name>/images/ what it takes to have them again (images.h: image_hold()): kept by `image prune` for as long as
  * the generation is. */
-#ifndef WARREN_FLEET_KEPT_IMAGES_H
-#define WARREN_FLEET_KEPT_IMAGES_H
+#ifndef WARREN_FLEET_APPLY_KEPT_IMAGES_H
+#define WARREN_FLEET_APPLY_KEPT_IMAGES_H
 
 #include "fleet/apply/generation.h"
 

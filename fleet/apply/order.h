@@ -1,6 +1,6 @@
 /* What must be started before what. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_ORDER_H
-#define WARREN_FLEET_ORDER_H
+#ifndef WARREN_FLEET_APPLY_ORDER_H
+#define WARREN_FLEET_APPLY_ORDER_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* What has to be done so that the host is as the file says: a pure function of both. Only fleet/ includes this header.
  */
-#ifndef WARREN_FLEET_PLAN_H
-#define WARREN_FLEET_PLAN_H
+#ifndef WARREN_FLEET_APPLY_PLAN_H
+#define WARREN_FLEET_APPLY_PLAN_H
 
 #include <stddef.h>
 

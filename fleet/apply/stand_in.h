@@ -9,8 +9,8 @@
  *
  * Address, slot, log and files of the one that is replaced stay its own throughout. Killed anywhere, somebody serves,
  * and the next apply finds by the stand-in's record what is left to do. */
-#ifndef WARREN_FLEET_STAND_IN_H
-#define WARREN_FLEET_STAND_IN_H
+#ifndef WARREN_FLEET_APPLY_STAND_IN_H
+#define WARREN_FLEET_APPLY_STAND_IN_H
 
 #include "fleet/apply/wave.h"
 

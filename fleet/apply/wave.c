@@ -9,7 +9,7 @@
 #include "base/process.h"
 #include "fleet/apply/front.h"
 #include "fleet/apply/stand_in.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/drain.h"
 #include "fleet/instance/stop.h"
 

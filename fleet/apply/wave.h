@@ -2,8 +2,8 @@
  *
  * One that is reached from outside is replaced by way of a stand-in (stand_in.h): nobody finds its door closed. The
  * others are stopped first. */
-#ifndef WARREN_FLEET_WAVE_H
-#define WARREN_FLEET_WAVE_H
+#ifndef WARREN_FLEET_APPLY_WAVE_H
+#define WARREN_FLEET_APPLY_WAVE_H
 
 #include "fleet/apply/apply.h"
 #include "fleet/instance/record.h"

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "fleet/host/doctor.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/select.h"
 
 #define PROC_MAX 65536

@@ -1,6 +1,6 @@
 /* The arithmetic of capacity, pure; only fleet/ includes this header. */
-#ifndef WARREN_FLEET_CAPACITY_H
-#define WARREN_FLEET_CAPACITY_H
+#ifndef WARREN_FLEET_FIGURES_CAPACITY_H
+#define WARREN_FLEET_FIGURES_CAPACITY_H
 
 #include "fleet/fleet.h"
 

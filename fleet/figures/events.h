@@ -1,8 +1,8 @@
 /* The file of events: writing and taking a line apart. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_EVENTS_H
-#define WARREN_FLEET_EVENTS_H
+#ifndef WARREN_FLEET_FIGURES_EVENTS_H
+#define WARREN_FLEET_FIGURES_EVENTS_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* <run>/events/{log, log.1, lock}: log.1 is what log was before it was full. */
 #define EVENTS_DIRECTORY "events"

@@ -11,7 +11,7 @@
 #include "base/process.h"
 #include "fleet/apply/generation.h"
 #include "fleet/health/health.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/select.h"
 #include "images/images.h"
 

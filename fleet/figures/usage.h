@@ -5,11 +5,11 @@
  * whoever is killed where; the directory's flock keeps two from adding at once.
  *
  * <lib>/usage-removed.jsonl, for all that are gone: their months, one line each, appended when they are removed. */
-#ifndef WARREN_FLEET_USAGE_H
-#define WARREN_FLEET_USAGE_H
+#ifndef WARREN_FLEET_FIGURES_USAGE_H
+#define WARREN_FLEET_FIGURES_USAGE_H
 
 #include "base/decode.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 #define USAGE_DIRECTORY "usage"
 #define USAGE_LEDGER "ledger.json"

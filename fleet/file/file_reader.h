@@ -1,7 +1,7 @@
 /* A fleet file while it is read: what file.c decodes, file_check.c and file_networks.c look at. Only these
  * include this header. */
-#ifndef WARREN_FLEET_FILE_READER_H
-#define WARREN_FLEET_FILE_READER_H
+#ifndef WARREN_FLEET_FILE_FILE_READER_H
+#define WARREN_FLEET_FILE_FILE_READER_H
 
 #include <sys/types.h>
 

@@ -2,8 +2,8 @@
  *
  * Objects merge member by member, everything else replaces; "+key" appends to the list below it; null takes away what a
  * lower layer said. Nothing here knows a key's meaning. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_MERGE_H
-#define WARREN_FLEET_MERGE_H
+#ifndef WARREN_FLEET_FILE_MERGE_H
+#define WARREN_FLEET_FILE_MERGE_H
 
 #include <stddef.h>
 

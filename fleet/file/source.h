@@ -1,7 +1,7 @@
 /* Files of the host that an instance's specification points to: configs, secrets, environment files. Only fleet/
  * includes this header. */
-#ifndef WARREN_FLEET_SOURCE_H
-#define WARREN_FLEET_SOURCE_H
+#ifndef WARREN_FLEET_FILE_SOURCE_H
+#define WARREN_FLEET_FILE_SOURCE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
 /* The health of a running instance: what is asked, what the answers mean, and where that is written down. Only fleet/
  * includes this header; fleet.h has what others need. See docs/health.md. */
-#ifndef WARREN_FLEET_HEALTH_H
-#define WARREN_FLEET_HEALTH_H
+#ifndef WARREN_FLEET_HEALTH_HEALTH_H
+#define WARREN_FLEET_HEALTH_HEALTH_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "fleet/fleet.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* --- health_check.c: what is asked -------------------------------------------------------------------------------- */
 

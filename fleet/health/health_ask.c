@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "fleet/health/probe.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/monitor/idle.h"
 
 /* By a process of its own: asking inside may mean entering a network namespace. */

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "fleet/health/health.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 enum outlook { OUTLOOK_OPEN, OUTLOOK_WELL, OUTLOOK_NEVER };
 

@@ -4,8 +4,8 @@
  * calls, nothing waits, nothing is allocated, and of what comes back the first line's status is looked at and no more
  * than 4 KiB is read. What is asked inside (a test; http and tcp on the instance's own loopback) is asked by a process
  * that lives for it and sends the answer as one message. */
-#ifndef WARREN_FLEET_PROBE_H
-#define WARREN_FLEET_PROBE_H
+#ifndef WARREN_FLEET_HEALTH_PROBE_H
+#define WARREN_FLEET_HEALTH_PROBE_H
 
 #include "fleet/health/health.h"
 

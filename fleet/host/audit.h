@@ -1,10 +1,10 @@
 /* The parts of an audit: facts gathered once, then one small function per question. Only fleet/audit*.c include this.
  */
-#ifndef WARREN_FLEET_AUDIT_H
-#define WARREN_FLEET_AUDIT_H
+#ifndef WARREN_FLEET_HOST_AUDIT_H
+#define WARREN_FLEET_HOST_AUDIT_H
 
 #include "fleet/fleet.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 struct audit_facts {
 	const struct instance_spec *wanted;

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "fleet/apply/generation.h"
 #include "fleet/apply/order.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/select.h"
 
 #define HEALTHY_TIMEOUT_MS 120000

@@ -1,8 +1,8 @@
 /* Looking for what does not fit, in sections; private to this folder. */
-#ifndef WARREN_FLEET_CHECK_H
-#define WARREN_FLEET_CHECK_H
+#ifndef WARREN_FLEET_HOST_CHECK_H
+#define WARREN_FLEET_HOST_CHECK_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* What is known of one instance while the sections look. */
 struct check_instance {

@@ -1,7 +1,7 @@
 /* One look at the host, in sections; private to this folder. Each section adds its findings and goes on whatever it
  * meets. */
-#ifndef WARREN_FLEET_DOCTOR_H
-#define WARREN_FLEET_DOCTOR_H
+#ifndef WARREN_FLEET_HOST_DOCTOR_H
+#define WARREN_FLEET_HOST_DOCTOR_H
 
 #include "fleet/fleet.h"
 

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "fleet/host/host_cgroups.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 #define ENTRIES_MAX 65536
 #define BOOT_LOCK_TIMEOUT_MS 60000

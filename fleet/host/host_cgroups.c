@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 #define ENTRIES_MAX 65536
 #define RECORD_MAX 8192

@@ -1,6 +1,6 @@
 /* Where the control groups of a host's instances are. */
-#ifndef WARREN_FLEET_HOST_CGROUPS_H
-#define WARREN_FLEET_HOST_CGROUPS_H
+#ifndef WARREN_FLEET_HOST_HOST_CGROUPS_H
+#define WARREN_FLEET_HOST_HOST_CGROUPS_H
 
 #include "fleet/fleet.h"
 

@@ -1,6 +1,6 @@
 /* Giving what is connected the time to end. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_DRAIN_H
-#define WARREN_FLEET_DRAIN_H
+#ifndef WARREN_FLEET_INSTANCE_DRAIN_H
+#define WARREN_FLEET_INSTANCE_DRAIN_H
 
 #include "fleet/apply/wave.h"
 

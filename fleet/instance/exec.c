@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/monitor/idle.h"
 #include "images/images.h"
 #include "runtime/runtime.h"

@@ -1,6 +1,6 @@
 /* Finding, opening and locking an instance. The lock is the instance's own directory, so it exists exactly as long as
  * the instance does, and one that is removed while somebody waits for it is noticed. */
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 #include <errno.h>
 #include <fcntl.h>

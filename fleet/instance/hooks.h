@@ -1,8 +1,8 @@
 /* Hooks of an instance. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_HOOKS_H
-#define WARREN_FLEET_HOOKS_H
+#ifndef WARREN_FLEET_INSTANCE_HOOKS_H
+#define WARREN_FLEET_INSTANCE_HOOKS_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "runtime/runtime.h"
 
 /* What its hooks are told of it. */

@@ -1,6 +1,6 @@
 /* What an instance that boots an init has for itself, as a machine has. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_IDENTITY_H
-#define WARREN_FLEET_IDENTITY_H
+#ifndef WARREN_FLEET_INSTANCE_IDENTITY_H
+#define WARREN_FLEET_INSTANCE_IDENTITY_H
 
 #include "base/error.h"
 #include "fleet/spec.h"

@@ -1,9 +1,9 @@
 /* Bringing a changed specification into an instance that runs. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_LIVE_H
-#define WARREN_FLEET_LIVE_H
+#ifndef WARREN_FLEET_INSTANCE_LIVE_H
+#define WARREN_FLEET_INSTANCE_LIVE_H
 
 #include "fleet/apply/change.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* With the instance's lock held: makes the kernel be as `to` says, in the parts (enum live_part) that are named, all or
  * none, and reads back what it took. What the instance does not have now (it is stopped) is passed over: it gets it at

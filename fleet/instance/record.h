@@ -16,8 +16,8 @@
  *                                  run.json. Written by whoever holds the instance's lock.
  *
  * All are replaced whole (temporary file + rename). Whether something runs is never stored: the kernel is asked. */
-#ifndef WARREN_FLEET_RECORD_H
-#define WARREN_FLEET_RECORD_H
+#ifndef WARREN_FLEET_INSTANCE_RECORD_H
+#define WARREN_FLEET_INSTANCE_RECORD_H
 
 #include "base/arena.h"
 #include "base/decode.h"

@@ -1,6 +1,6 @@
 /* The names on this host, in order. */
-#ifndef WARREN_FLEET_SELECT_H
-#define WARREN_FLEET_SELECT_H
+#ifndef WARREN_FLEET_INSTANCE_SELECT_H
+#define WARREN_FLEET_INSTANCE_SELECT_H
 
 #include "fleet/fleet.h"
 

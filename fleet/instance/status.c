@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/health/health.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/select.h"
 #include "fleet/monitor/idle.h"
 #include "fleet/network/network_mode.h"

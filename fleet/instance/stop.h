@@ -1,9 +1,9 @@
 /* Stopping in phases, so that hundreds stop in the time of the slowest: all are told, all are awaited together, all are
  * cleaned up after. Those that leave a port to others drain in between (stop_drain.c). */
-#ifndef WARREN_FLEET_STOP_H
-#define WARREN_FLEET_STOP_H
+#ifndef WARREN_FLEET_INSTANCE_STOP_H
+#define WARREN_FLEET_INSTANCE_STOP_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 enum stop_aim {
 	STOP_FOR_GOOD,

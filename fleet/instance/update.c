@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/figures/events.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/live.h"
 #include "fleet/network/addresses.h"
 #include "fleet/network/claims.h"

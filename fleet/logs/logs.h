@@ -5,8 +5,8 @@
  *
  * The writer never blocks whoever reads the pipe for it and never gives up: what the disk does not take is dropped and
  * counted, whole lines only. It allocates nothing after log_open(). */
-#ifndef WARREN_FLEET_LOGS_H
-#define WARREN_FLEET_LOGS_H
+#ifndef WARREN_FLEET_LOGS_LOGS_H
+#define WARREN_FLEET_LOGS_LOGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

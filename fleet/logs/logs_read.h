@@ -1,6 +1,6 @@
 /* Reading logs: one instance's lines in order, over rotations. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_LOGS_READ_H
-#define WARREN_FLEET_LOGS_READ_H
+#ifndef WARREN_FLEET_LOGS_LOGS_READ_H
+#define WARREN_FLEET_LOGS_LOGS_READ_H
 
 #include "base/arena.h"
 #include "fleet/logs/logs.h"

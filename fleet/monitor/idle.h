@@ -4,10 +4,10 @@
  * Two facts make one asleep: its control group is frozen, and live/<name>/asleep is there. The file is written before
  * the freezing and removed after the thaw, so that a kill in between leaves one that runs, or one that any command
  * wakes. Somebody at work in it holds live/<name>/busy shared; nothing is frozen under his hands. */
-#ifndef WARREN_FLEET_IDLE_H
-#define WARREN_FLEET_IDLE_H
+#ifndef WARREN_FLEET_MONITOR_IDLE_H
+#define WARREN_FLEET_MONITOR_IDLE_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* Whether the file is there. */
 bool asleep_read(int live);

@@ -3,14 +3,14 @@
  * It is a fork of the command that starts the instance (or, in the foreground, that command itself). It is the parent
  * of the instance's first process: it reaps it, writes down why it ended, starts it again, keeps its log bounded. It
  * talks to nobody; commands find what it wrote, and wake it with SIGTERM when the desired state has changed. */
-#ifndef WARREN_FLEET_MONITOR_H
-#define WARREN_FLEET_MONITOR_H
+#ifndef WARREN_FLEET_MONITOR_MONITOR_H
+#define WARREN_FLEET_MONITOR_MONITOR_H
 
 #include <poll.h>
 #include <time.h>
 
 #include "fleet/health/probe.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/logs/logs.h"
 #include "fleet/monitor/restart.h"
 #include "runtime/runtime.h"

@@ -1,6 +1,6 @@
 /* Whether and when a run that has ended begins again. Pure: no clock, no files. */
-#ifndef WARREN_FLEET_RESTART_H
-#define WARREN_FLEET_RESTART_H
+#ifndef WARREN_FLEET_MONITOR_RESTART_H
+#define WARREN_FLEET_MONITOR_RESTART_H
 
 #include <stdbool.h>
 #include <stdint.h>

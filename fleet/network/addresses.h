@@ -1,8 +1,8 @@
 /* The addresses of an instance: which it gets, and giving them back. */
-#ifndef WARREN_FLEET_ADDRESSES_H
-#define WARREN_FLEET_ADDRESSES_H
+#ifndef WARREN_FLEET_NETWORK_ADDRESSES_H
+#define WARREN_FLEET_NETWORK_ADDRESSES_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* True when it has a network of ours: neither the host's nor none. */
 bool instance_has_network(const struct instance_spec *spec);

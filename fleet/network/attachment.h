@@ -1,8 +1,8 @@
 /* How an instance is connected: from its specification to what a start does. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_ATTACHMENT_H
-#define WARREN_FLEET_ATTACHMENT_H
+#ifndef WARREN_FLEET_NETWORK_ATTACHMENT_H
+#define WARREN_FLEET_NETWORK_ATTACHMENT_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "fleet/network/network_mode.h"
 
 struct attachment {

@@ -1,6 +1,6 @@
 /* Whether a program that was just started takes connections yet. */
-#ifndef WARREN_FLEET_LISTENING_H
-#define WARREN_FLEET_LISTENING_H
+#ifndef WARREN_FLEET_NETWORK_LISTENING_H
+#define WARREN_FLEET_NETWORK_LISTENING_H
 
 #include "netns/netns.h"
 

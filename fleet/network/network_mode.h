@@ -1,6 +1,6 @@
 /* What an instance's `network` says. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_NETWORK_MODE_H
-#define WARREN_FLEET_NETWORK_MODE_H
+#ifndef WARREN_FLEET_NETWORK_NETWORK_MODE_H
+#define WARREN_FLEET_NETWORK_NETWORK_MODE_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* Published ports of an instance: those it has alone and those it shares. */
-#ifndef WARREN_FLEET_PUBLISHED_H
-#define WARREN_FLEET_PUBLISHED_H
+#ifndef WARREN_FLEET_NETWORK_PUBLISHED_H
+#define WARREN_FLEET_NETWORK_PUBLISHED_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* Whose ports, and what leads there. */
 struct published {

@@ -1,8 +1,8 @@
 /* Instances that live in the network of another. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_SHARING_H
-#define WARREN_FLEET_SHARING_H
+#ifndef WARREN_FLEET_NETWORK_SHARING_H
+#define WARREN_FLEET_NETWORK_SHARING_H
 
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 
 /* Notes in the instance's directory whose network it shares, if any: for those that need not read all of its
  * specification. */

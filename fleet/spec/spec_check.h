@@ -1,7 +1,7 @@
 /* The checks of spec_check.c's table that are in files of their own. Only the files spec_check*.c of fleet/ include
  * this header. */
-#ifndef WARREN_FLEET_SPEC_CHECK_H
-#define WARREN_FLEET_SPEC_CHECK_H
+#ifndef WARREN_FLEET_SPEC_SPEC_CHECK_H
+#define WARREN_FLEET_SPEC_SPEC_CHECK_H
 
 #include "fleet/spec/spec_fields.h"
 

@@ -1,6 +1,6 @@
 /* The instance specification's keys, and what belongs to them alone. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_SPEC_FIELDS_H
-#define WARREN_FLEET_SPEC_FIELDS_H
+#ifndef WARREN_FLEET_SPEC_SPEC_FIELDS_H
+#define WARREN_FLEET_SPEC_SPEC_FIELDS_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* Rows and values that the tables of the instance's keys share. Only the files spec_*.c of fleet/ include this header.
  */
-#ifndef WARREN_FLEET_SPEC_ROWS_H
-#define WARREN_FLEET_SPEC_ROWS_H
+#ifndef WARREN_FLEET_SPEC_SPEC_ROWS_H
+#define WARREN_FLEET_SPEC_SPEC_ROWS_H
 
 #include "fleet/spec/spec_fields.h"
 

@@ -1,6 +1,6 @@
 /* A command written as one string → its words. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_WORDS_H
-#define WARREN_FLEET_WORDS_H
+#ifndef WARREN_FLEET_SPEC_WORDS_H
+#define WARREN_FLEET_SPEC_WORDS_H
 
 #include "base/arena.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /* Parts of the compilation that others of this folder, and tests, need alone. Only fleet/ includes this header. */
-#ifndef WARREN_FLEET_COMPILE_H
-#define WARREN_FLEET_COMPILE_H
+#ifndef WARREN_FLEET_START_COMPILE_H
+#define WARREN_FLEET_START_COMPILE_H
 
 #include "fleet/spec.h"
 

@@ -1,6 +1,6 @@
 /* Devices of the host for an instance: what its start needs of the key `devices`. Private to this folder. */
-#ifndef WARREN_FLEET_DEVICES_H
-#define WARREN_FLEET_DEVICES_H
+#ifndef WARREN_FLEET_START_DEVICES_H
+#define WARREN_FLEET_START_DEVICES_H
 
 #include "fleet/spec.h"
 #include "images/images.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/instance.h"
+#include "fleet/instance/instance.h"
 #include "images/images.h"
 
 #define STOP_SIGNAL_DEFAULT "TERM"

@@ -1,7 +1,7 @@
 /* One start under way, between the files that do its parts: launching.c the sequence, launch_prepare.c what comes
  * before there is a process, launch_root.c what that finds in its root. Only these three include this header. */
-#ifndef WARREN_FLEET_LAUNCHING_H
-#define WARREN_FLEET_LAUNCHING_H
+#ifndef WARREN_FLEET_START_LAUNCHING_H
+#define WARREN_FLEET_START_LAUNCHING_H
 
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/attachment.h"

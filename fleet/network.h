@@ -1,0 +1,28 @@
+/* Networks: who is in them, and those that are made by hand. */
+#ifndef WARREN_FLEET_NETWORK_H
+#define WARREN_FLEET_NETWORK_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "fleet/host.h"
+
+/* Networks and the instances in them, sorted by name. */
+struct network_use {
+	struct network network;
+	struct strings instances;
+};
+struct network_use_list {
+	struct network_use *items;
+	size_t count;
+};
+MUST_CHECK int host_networks(struct host *host, struct arena *arena, struct network_use_list *out, struct error *err);
+/* Makes one that is no fleet's. ERROR_BUSY: it is there. */
+MUST_CHECK int host_network_create(struct host *host, const struct network_spec *spec, struct error *err);
+/* One to be changed by hand. ERROR_BUSY: it is a fleet's. */
+MUST_CHECK int host_network_find(
+	struct host *host, struct arena *arena, const char *name, struct network *out, struct error *err);
+/* Changes it as it was found and edited. ERROR_BUSY with who is in it where that is in the way. */
+MUST_CHECK int host_network_change(struct host *host, struct network *network, struct error *err);
+MUST_CHECK int host_network_remove(struct host *host, const char *name, struct error *err);
+
+#endif
