@@ -11,6 +11,10 @@ struct cgroup_flags {
 
 /* As they are now. */
 void cgroup_flags_note(struct cgroup_flags *out);
+/* By the process that becomes whoever mounts it, before: where only version 2 is mounted, in a cgroup namespace that
+ * shows the whole hierarchy as the first one does, and is not the first one, the kernel takes no such words. Then they
+ * stay whoever is killed. What cannot be had is left to cgroup_flags_restore(). */
+void cgroup_flags_shield(const struct cgroup_flags *flags);
 /* As they were, where they have changed; what cannot be put back is warned of. */
 void cgroup_flags_restore(const struct cgroup_flags *flags);
 

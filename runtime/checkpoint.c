@@ -271,6 +271,7 @@ static int dump_run(struct dump *d, struct error *err)
 		.images = d->place.images,
 		.work = d->place.work,
 		.status_fd = d->options->status_fd,
+		.own_cgroups = d->spec.namespaces.create[NS_CGROUP],
 	};
 
 	if (criu_start(&start, &d->criu, err) < 0)

@@ -73,6 +73,7 @@ struct birth {
 	const struct criu_start *start;
 	int program, announce, errors;
 	int work; /* a clone of the directory's mount */
+	const struct cgroup_flags *cgroup_flags;
 };
 
 /* Nobody but CRIU and what it restores is in the namespace; the latter makes files there with ids of its own. */
@@ -142,6 +143,8 @@ static int child_prepare(struct birth *birth, struct error *err)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (start->entrance && cgroup_enter(start->entrance, err) < 0)
 		return blame(err, "enter the cgroup");
+	if (start->own_cgroups)
+		cgroup_flags_shield(birth->cgroup_flags);
 	if (scratch_make(birth, err) < 0 || socket_pair(ends, err) < 0)
 		return -1;
 	if (socket_send(birth->announce, "", 1, &ends[0], 1) < 0)
@@ -207,8 +210,12 @@ int criu_start(const struct criu_start *start, struct criu *out, struct error *e
 	if (out->pid < 0)
 		return fail_errno(err, "start criu");
 	if (out->pid == 0) {
-		struct birth birth = {
-			.start = start, .program = program, .announce = theirs, .errors = out->errors, .work = work};
+		struct birth birth = {.start = start,
+			.program = program,
+			.announce = theirs,
+			.errors = out->errors,
+			.work = work,
+			.cgroup_flags = &out->cgroup_flags};
 
 		execute(&birth);
 	}

@@ -99,6 +99,10 @@ struct criu_start {
 	size_t keep_count;
 	/* CRIU 3.17 does not give it back to processes that had it: they inherit it instead. */
 	bool no_new_privileges;
+	/* What it works on has a cgroup namespace of its own. One of CRIU's own would make it take the host's for such,
+	 * too.
+	 */
+	bool own_cgroups;
 	/* In the new process, in a mount namespace of its own with an empty /tmp, before CRIU is executed. NULL:
 	 * nothing more. */
 	int (*stage)(void *context, int tmp, struct error *err);

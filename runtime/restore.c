@@ -228,6 +228,7 @@ static int start(struct restoring *r, struct error *err)
 		.work = r->place.work,
 		.status_fd = -1,
 		.no_new_privileges = r->restore->spec->process.no_new_privileges,
+		.own_cgroups = r->restore->spec->namespaces.create[NS_CGROUP],
 		.keep = r->keep,
 		.keep_count = r->request.inherited.count,
 		.stage = restore_stage_attach,

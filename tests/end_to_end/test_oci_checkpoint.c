@@ -307,6 +307,23 @@ TEST(oci_checkpoint, gives_a_terminal_back, .timeout = SLOWLY(120))
 
 /* --- killed in the middle ----------------------------------------------------------------------------------------- */
 
+/* What version 2 is mounted with; NULL where it is not, or version 1 is beside it. */
+static char *hierarchy_flags(void)
+{
+	auto_run run = RUN("sh", "-c",
+		"! grep -qv ^0:: /proc/self/cgroup && grep -o ' - cgroup2 .*' /proc/self/mountinfo | head -n 1");
+
+	return run.status == 0 && *run.out ? text_format("%s", run.out) : NULL;
+}
+
+/* CRIU mounts the hierarchy, and has been killed after that. */
+static void assert_flags(const char *before)
+{
+	auto_free char *now = hierarchy_flags();
+
+	cr_assert(text_equal(before, now), "was%snow%s", before, now ? now : "");
+}
+
 static void killed_after(struct bundle *bundle, const char *const words[], int64_t delay_ms)
 {
 	const char *argv[16] = {WARREN_OCI_PROGRAM, "--root", bundle->state};
@@ -333,6 +350,7 @@ TEST(oci_checkpoint, killed_at_any_time_leaves_nothing_that_delete_does_not_remo
 	NEEDS_CRIU();
 	NEEDS_A_FAST_PROCESSOR();
 	auto_bundle bundle = bundle_new();
+	auto_free char *flags = hierarchy_flags();
 	char images[192], name[16];
 
 	counter_write(&bundle, NULL);
@@ -343,6 +361,7 @@ TEST(oci_checkpoint, killed_at_any_time_leaves_nothing_that_delete_does_not_remo
 			(const char *const[]){
 				"checkpoint", "--image-path", images_of(&bundle, name, images), "ID", NULL},
 			SLOWLY(dump_ms[i]));
+		assert_flags(flags);
 		auto_run gone = OCI(&bundle, "delete", "--force", "ID");
 		ASSERT_STATUS(gone, 0);
 		assert_gone(&bundle);
@@ -353,6 +372,7 @@ TEST(oci_checkpoint, killed_at_any_time_leaves_nothing_that_delete_does_not_remo
 	for (size_t i = 0; i < sizeof(restore_ms) / sizeof(*restore_ms); i++) {
 		killed_after(&bundle, (const char *const[]){"restore", "--image-path", images, "ID", NULL},
 			SLOWLY(restore_ms[i]));
+		assert_flags(flags);
 		auto_run gone = OCI(&bundle, "delete", "--force", "ID");
 		ASSERT_STATUS(gone, 0);
 		assert_gone(&bundle);
