@@ -15,10 +15,10 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "images/checksum.h"
 #include "images/manifest.h"
 #include "images/record.h"
 #include "images/registries.h"
-#include "images/sha256.h"
 
 #define NS_PER_MS 1000000
 

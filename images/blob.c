@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/sha256.h"
+#include "images/checksum.h"
 #include "images/staging.h"
 
 void bytes_digest(const void *bytes, size_t length, char digest[REFERENCE_DIGEST_SIZE])

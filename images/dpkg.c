@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "images/md5.h"
+#include "images/checksum.h"
 
 #define INFO "/var/lib/dpkg/info"
 #define STATUS_MAX (64 << 20)

@@ -10,9 +10,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "images/checksum.h"
 #include "images/dpkg.h"
 #include "images/everybody.h"
-#include "images/md5.h"
 #include "images/tree.h"
 
 #define CONFFILE_MAX (1 << 20)

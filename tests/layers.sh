@@ -62,8 +62,9 @@ for file in images/pull/*.[ch] images/*.[ch] cli/*.[ch]; do
 		esac
 	done
 done
-if grep -nE '#include <(curl/|archive|openssl/|zlib|zstd|isa-l|igzip)' base/*.[ch] images/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch]; then
-	echo "libraries of warren-pull stay in images/pull/"
+if grep -nE '#include <(curl/|archive|openssl/|zlib|zstd|isa-l|igzip)' base/*.[ch] images/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch] |
+	grep -v '^images/checksum.c:.*openssl/\(md5\|sha\).h'; then
+	echo "libraries of warren-pull stay in images/pull/, but for two checksums"
 	bad=1
 fi
 

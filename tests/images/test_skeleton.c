@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "images/everybody.h"
-#include "images/md5.h"
+#include "images/checksum.h"
 #include "support_inside.h"
 
 struct made {
