@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs what the tests need, builds, and runs the tests on two kernels: the one of this machine, and Debian's 6.1 with pure
-# cgroup v2 in an emulated machine (tests/vm, docs/testing.md): there all but the attacks and the own tests of three folders, with
-# --full everything. A test that needs what one of them lacks is skipped there and runs on the other; one that is skipped on
-# both is an error.
+# cgroup v2 in an emulated machine (tests/vm, docs/testing.md). A test that needs what one of them lacks is skipped there and
+# runs on the other; one that is skipped on both is an error. What takes far too long on an emulated processor is marked in the
+# test itself (NEEDS_A_FAST_PROCESSOR), counted at the end, and runs there with --full.
 #
-#     sudo ./test.sh            what a change must pass, in less than 20 minutes on two processors
-#     sudo ./test.sh --full     the same with every kill point, long fuzzing, the benchmarks, and the README on a bare Debian
-#     sudo ./test.sh --setup    only installs and builds what the tests in the machine need
+#     sudo ./test.sh                what a change must pass, in less than 20 minutes on two processors
+#     sudo ./test.sh --full         the same with every kill point, long fuzzing, the benchmarks, and the README on a bare Debian
+#     sudo ./test.sh --full PART…   some parts of that, so that it need not be one evening: tests opinions fuzz power fresh peers
+#                                   peers-machine images bench
+#     sudo ./test.sh --setup        only installs and builds what the tests in the machine need
 #
 # Nothing outside the packages of Debian is installed, and no kernel: the machine's is unpacked below build/.
 # Ends with one line: "N passed, N failed, N skipped", both kernels together.
@@ -15,14 +17,26 @@ set -u
 umask 022
 cd "$(dirname "$0")" || exit 1
 top=$(pwd -P)
-full=no
-case $* in
-"" | --setup) ;;
---full) full=yes ;;
-*)
-	echo "usage: sudo ./test.sh [--full | --setup]" >&2
+all_parts="tests opinions fuzz power fresh peers peers-machine images bench"
+
+usage() {
+	echo "usage: sudo ./test.sh [--full [$(echo "$all_parts" | tr ' ' '|')…] | --setup]" >&2
 	exit 2
+}
+
+full=no parts="tests opinions fuzz"
+case ${1:-} in
+"" | --setup) [ $# -le 1 ] || usage ;;
+--full)
+	full=yes
+	shift
+	for part; do
+		case " $all_parts " in *" $part "*) ;; *) usage ;; esac
+	done
+	parts=${*:-$all_parts}
+	set -- --full
 	;;
+*) usage ;;
 esac
 if [ "$(id -u)" != 0 ]; then
 	echo "test.sh: needs root: sudo ./test.sh" >&2
@@ -32,11 +46,8 @@ if [ $full = yes ]; then
 	fuzz_seconds=60 machine_seconds=7200
 	# Here commands are killed at every system call, not at some; in the machine, where that would be days, all tests run.
 	export WARREN_KILL_STEP=1 WARREN_TEST_ALL_POINTS=1
-	machine_jobs=
 	machine_words="-e WARREN_TEST_FULL=1" tool_words=--full
 else
-	# All but the attacks and the own tests of fleet, netns and images, which take longest there: with those it would be twenty minutes.
-	machine_jobs="fleets oci sweeps scale life walls network runtime pull cgroups base quickstart slim cli"
 	export WARREN_TEST_EVERYDAY=yes
 	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=60' tool_words=''
 fi
@@ -48,6 +59,11 @@ passed=0 failed=0
 begin_all=$(date +%s)
 rm -rf $logs "$host_results" "$machine_results"
 mkdir -p $logs "$host_results" "$machine_results"
+
+# has PART: whether this run is to do it.
+has() {
+	case " $parts " in *" $1 "*) ;; *) return 1 ;; esac
+}
 
 # report NAME SECONDS STATUS LOG: one line, and of what failed the end of the log.
 report() {
@@ -131,16 +147,17 @@ opinion() {
 # Every day clang-tidy sees what clang compiles anyway, and without the analyzer, which takes nearly all of its time; and the fuzz
 # targets are quickly compiled rather than quick.
 opinions() {
-	if [ $full = yes ]; then
-		opinion clang all -DWARREN_SANITIZE=OFF
-		opinion tidy all
-		opinion fuzz fuzz-targets
-	else
-		opinion clang all -DWARREN_SANITIZE=OFF "-DCMAKE_C_CLANG_TIDY=clang-tidy;--quiet;--checks=-clang-analyzer-*"
-		opinion fuzz fuzz-targets -DCMAKE_BUILD_TYPE=Debug
+	everyday_tidy='' everyday_type=''
+	if [ $full = no ]; then
+		everyday_tidy='-DCMAKE_C_CLANG_TIDY=clang-tidy;--quiet;--checks=-clang-analyzer-*' everyday_type=-DCMAKE_BUILD_TYPE=Debug
 	fi
-	aside 19 layers tests/layers.sh "$top"
-	aside 19 headers tests/headers.sh "$top"
+	if has opinions; then
+		opinion clang all -DWARREN_SANITIZE=OFF ${everyday_tidy:+"$everyday_tidy"}
+		[ $full = no ] || opinion tidy all
+		aside 19 layers tests/layers.sh "$top"
+		aside 19 headers tests/headers.sh "$top"
+	fi
+	! has fuzz || opinion fuzz fuzz-targets $everyday_type
 }
 
 # machine NAME RESULTS [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come
@@ -162,21 +179,27 @@ machine() {
 }
 
 # Two machines share one list of jobs. The second is a short one first: booted by systemd, and without a controller.
-machines() {
-	# shellcheck disable=SC2086 # lists of words
-	machine machine-one list -- $machine_jobs &
+machines_tests() {
+	machine machine-one list -- &
 	one=$!
 	children="$children $one"
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2086 # a word or none
 	aside 10 machine-tool tests/vm/test.sh $tool_words
-	[ $full != yes ] || aside 10 machine-power tests/vm/power_cut.sh build/vm/warren 50
 	machine machine-systemd systemd -i systemd -- on-systemd
 	machine machine-disabled disabled --append cgroup_disable=memory -- on-disabled
-	# shellcheck disable=SC2086
-	machine machine-two list -- $machine_jobs
-	wait $one
+	machine machine-two list --
+}
+
+machines() {
+	one=''
+	! has tests || machines_tests
+	if has power; then
+		aside 10 machine-power tests/vm/power_cut.sh build/vm/warren 50
+		aside 10 machine-boot tests/vm/boot_unit.sh build/vm/warren
+	fi
 	# An hour, which is no longer than the tests of this kernel then have to go.
-	[ $full != yes ] || aside 10 peers-machine tests/peers/run --vm
+	! has peers-machine || aside 10 peers-machine tests/peers/run --vm
+	[ -z "$one" ] || wait "$one"
 }
 
 # Every test by name, from the machine's programs.
@@ -243,6 +266,30 @@ summary() {
 	[ $failed_all = 0 ]
 }
 
+# This kernel's column.
+tests_here() {
+	step runners runners_agree
+	WARREN_BUILD=$top/build/release tests/suite.sh "$top/build/dev" "$host_results" 2 &
+	children="$children $!"
+	wait $!
+	collect "$host_results"
+}
+
+# What reads the clock or changes the machine: one after the other, and nothing beside it.
+parts_alone() {
+	if has fresh; then
+		step fresh tests/fresh/run
+		step fresh-struck tests/fresh/self-test
+	fi
+	! has peers || step peers tests/peers/run
+	! has images || step images-debian tests/images/debian
+	has bench || return 0
+	for bench in run oci fleet images; do
+		step bench-$bench bench/$bench
+	done
+	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log $logs/bench-images.log
+}
+
 needed packages ./quickstart.sh --packages test
 [ $full != yes ] || needed packages-peers ./quickstart.sh --packages peers
 needed kernel tests/vm/kernel --fetch
@@ -260,31 +307,23 @@ wait $system_root
 machines &
 machines=$!
 children="$children $machines"
-needed build-dev build dev
+! has tests || needed build-dev build dev
 opinions &
 opinions=$!
 children="$children $opinions"
-step runners runners_agree
-WARREN_BUILD=$top/build/release tests/suite.sh "$top/build/dev" "$host_results" 2 &
-children="$children $!"
-wait $!
-collect "$host_results"
+! has tests || tests_here
 wait $opinions
-step fuzz fuzz
+! has fuzz || step fuzz fuzz
 wait $machines
 for kind in "$machine_results"/*; do
 	collect "$kind" "machine: "
 done
 collect $logs
-if [ $full = yes ]; then
-	step fresh tests/fresh/run
-	step fresh-struck tests/fresh/self-test
-	step peers tests/peers/run
-	step images-debian tests/images/debian
-	step bench-run bench/run
-	step bench-oci bench/oci
-	step bench-fleet bench/fleet
-	step bench-images bench/images
-	cat $logs/bench-run.log $logs/bench-oci.log $logs/bench-fleet.log $logs/bench-images.log
+parts_alone
+if has tests; then
+	summary
+	exit
 fi
-summary
+echo "of --full only: $parts"
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]

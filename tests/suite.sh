@@ -18,9 +18,18 @@ jobs=${*:-$(awk '!/^#/ && !/^on-/ {print $1}' tests/jobs)}
 here=leftovers-$(hostname)
 export WARREN_BUILD="${WARREN_BUILD:-$build}" WARREN_TEST_BUILD="$build"
 
+# What a script's line "# NEEDS_A_FAST_PROCESSOR" says is what the macro of that name says in tests/test.h.
+script_is_too_long() {
+	[ "${WARREN_TEST_SLOW:-1}" != 1 ] && [ -z "${WARREN_TEST_FULL:-}${WARREN_TEST_ALL_POINTS:-}" ] && grep -q '^# NEEDS_A_FAST_PROCESSOR' "$1"
+}
+
 # A script is one test; it is skipped when it says so in a line "SKIP NAME: why".
 script_run() {
-	bound "$2"
+	if script_is_too_long "$2"; then
+		echo "SKIP $1: takes too long on an emulated processor, but for ./test.sh --full"
+	else
+		bound "$2"
+	fi
 	status=$?
 	echo "TAP version 13" >"$results/$1.tap"
 	if [ $status != 0 ]; then

@@ -24,7 +24,7 @@ results() {
 	for machine; do
 		cat "$machine"/*.tap 2>/dev/null | results machine
 	done
-} | LC_ALL=C awk -F'\t' -v everyday="${WARREN_TEST_EVERYDAY:-}" '
+} | LC_ALL=C awk -F'\t' '
 	# A test that several machines of one kernel were given counts by its best answer but one: failed is failed.
 	function better(new, old) {
 		return old == "" || new == "failed" || (old == "skipped" && new == "passed")
@@ -41,7 +41,7 @@ results() {
 		n = split(names, sorted, "\n")
 		if (n < 2)
 			return
-		print title
+		print n - 1 " " title
 		fflush()
 		for (i = 2; i <= n; i++)
 			print "      " sorted[i] | "sort"
@@ -55,15 +55,15 @@ results() {
 			count["machine", m]++
 			if (h == "skipped" && m == "passed")
 				here = here "\n" name ": " why["host", name]
+			else if (h == "passed" && m == "skipped" && why["machine", name] ~ /--full/)
+				long = long "\n" name
 			else if (h == "passed" && m == "skipped")
 				there = there "\n" name ": " why["machine", name]
-			else if (h == "skipped" && (m == "skipped" ? why["host", name] why["machine", name] ~ /--full/ : everyday))
+			else if (h == "skipped" && m == "skipped" && why["host", name] why["machine", name] ~ /--full/)
 				later = later "\n" name ": " why["host", name]
 			else if (h != "failed" && m != "failed" && h != "passed" && m != "passed")
 				neither = neither "\n" name ": " (h == "skipped" ? "on this kernel " why["host", name] : "not run on this kernel") "; " \
 					(m == "skipped" ? "in the machine " why["machine", name] : "not run in the machine")
-			else if (h == "passed" && m == "" && everyday)
-				left++
 			else if (h == "passed" && m == "")
 				lost = lost "\n" name
 			else if (m == "passed" && h == "")
@@ -77,8 +77,7 @@ results() {
 		list("skipped in the machine, passed on this kernel:", there)
 		list("run in the machine only:", only)
 		list("left to ./test.sh --full, which runs everything in the machine:", later)
-		if (left)
-			print left " more of this kernel'"'"'s tests run in the machine with --full"
+		list("passed on this kernel, too long for an emulated processor (in the machine with ./test.sh --full):", long)
 		list("FAIL  not run in the machine:", lost)
 		list("FAIL  skipped or not run on both:", neither)
 		list("FAIL  failed:", bad)

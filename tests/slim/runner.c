@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -236,7 +237,15 @@ static void failure_find(const struct slim_lane *lane, int status, unsigned left
 		snprintf(why, size, "left %u process%s running", left, left == 1 ? "" : "es");
 }
 
-static void result_say(const struct slim_lane *lane, const char *why, double seconds, struct slim_counts *counts)
+/* Of the test and of all that it has waited for: the rest of its time it waited itself, or others had the processor. */
+static double usage_seconds(const struct rusage *usage)
+{
+	return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
+static void result_say(
+	const struct slim_lane *lane, const char *why, double seconds, double busy, struct slim_counts *counts)
 {
 	const struct slim_test *test = lane->test;
 	const char *skipped = lane->verdict->state == SLIM_SKIPPED ? lane->verdict->why_skipped : NULL;
@@ -249,7 +258,7 @@ static void result_say(const struct slim_lane *lane, const char *why, double sec
 		fprintf(stderr, "[SKIP] %s::%s: %s\n", test->suite, test->name, skipped);
 	} else {
 		counts->passed++;
-		fprintf(stderr, "[PASS] %s::%s: (%.3fs)\n", test->suite, test->name, seconds);
+		fprintf(stderr, "[PASS] %s::%s: (%.3fs, busy %.3fs)\n", test->suite, test->name, seconds, busy);
 	}
 	if (!tap)
 		return;
@@ -264,18 +273,19 @@ static void lane_end(struct slim_lane *lane, struct slim_counts *counts)
 {
 	int status;
 	char why[128];
+	struct rusage usage;
 	double seconds = now() - lane->begin;
 	unsigned left;
 
-	if (waitpid(lane->pid, &status, 0) < 0)
-		give_up("waitpid");
+	if (wait4(lane->pid, &status, 0, &usage) < 0)
+		give_up("wait4");
 	close(lane->pidfd);
 	left = group_end(lane->pid);
 	for (char *c = lane->verdict->why_skipped; *c; c++)
 		if (*c == '\n')
 			*c = ' ';
 	failure_find(lane, status, left, why, sizeof(why));
-	result_say(lane, why, seconds, counts);
+	result_say(lane, why, seconds, usage_seconds(&usage), counts);
 	lane->test = NULL;
 }
 
