@@ -48,6 +48,21 @@ static exporter *format_find(const char *name, struct error *err)
 	return NULL;
 }
 
+/* A device or a FIFO is written into: renaming over it would put a file into its place. */
+static bool is_special(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static int export_into(const struct archive_writer *writer, const char *path, struct error *err)
+{
+	auto_fd fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? fail_errno(err, "%s", path) : writer->write(writer->context, fd, err);
+}
+
 static int export_to_file(struct pull *pull, const struct archive_writer *writer, const char *path, struct error *err)
 {
 	const char *draft = arena_format(&pull->arena, "%s.%d~", path, getpid());
@@ -80,6 +95,8 @@ int archive_write(struct pull *pull, const struct archive_writer *writer, struct
 {
 	if (is_to_output(pull->options))
 		return writer->write(writer->context, STDOUT_FILENO, err);
+	if (is_special(pull->options->output))
+		return export_into(writer, pull->options->output, err);
 	return export_to_file(pull, writer, pull->options->output, err);
 }
 

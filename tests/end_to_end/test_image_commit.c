@@ -1,5 +1,7 @@
 /* warren commit, export and cp: an instance's files on their way to an image, an archive, the host, and back. */
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/text.h"
@@ -101,6 +103,22 @@ TEST(image_commit, an_exported_root_is_the_merged_one_and_a_delta_only_what_was_
 	script_run(world.directory.path,
 		"tar tf delta.tar > names; grep -qx new names; grep -qx etc/.wh.gone names\n"
 		"! grep -q busybox names; ! grep -q etc/hosts names; test -e root.tar; ! ls | grep -q '~$'");
+}
+
+TEST(image_commit, an_export_into_a_fifo_goes_through_it_and_leaves_it_where_it_is, .fini = playground_rescue,
+	.timeout = SLOWLY(60))
+{
+	auto_playground world = playground_new();
+	const char *path = path_of(&world, "pipe");
+	char header[512];
+	struct stat status;
+
+	WARREN_OK(&world, "create", "--name", "one", "host", "true");
+	cr_assert(mkfifo(path, 0600) == 0);
+	auto_fd reader = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	WARREN_OK(&world, "export", "--delta", "-o", path, "one");
+	cr_assert(lstat(path, &status) == 0 && S_ISFIFO(status.st_mode), "a file is in its place");
+	cr_assert(read(reader, header, sizeof(header)) == sizeof(header), "nothing came through");
 }
 
 TEST(image_commit, of_what_has_no_image_is_refused_and_says_what_can_be_done, .fini = playground_rescue,
