@@ -133,9 +133,24 @@ static void round_report(struct round *round, const char *name, const struct err
 		round->request->done(round->request->context, name, result);
 }
 
+/* Somebody else was quicker, or took it away. */
+static bool is_done_by_others(const struct round *round, const char *name, const struct error *result)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct instance_status status;
+	struct error gone;
+
+	if (result->kind == ERROR_MISSING)
+		return true;
+	return result->kind == ERROR_BUSY && instance_status_read(&arena, round->host, name, &status, &gone) == 0 &&
+	       is_up(&status) == (round->verb == VERB_START);
+}
+
 static void verb_done(void *context, const char *name, const struct error *result)
 {
-	round_report(context, name, result);
+	struct round *round = context;
+
+	round_report(round, name, is_done_by_others(round, name, result) ? &(struct error){0} : result);
 }
 
 static void round_do(struct round *round, const struct strings *names)

@@ -92,6 +92,38 @@ TEST(boot, starts_again_what_ran_and_nothing_else)
 	test_host_close(&test);
 }
 
+static void overtake(void *context, const char *name, const struct error *result)
+{
+	struct host *host = context;
+	struct error err;
+
+	cr_assert(result->kind == ERROR_NONE, "%s", result->text);
+	if (!text_equal(name, "first"))
+		return;
+	ASSERT_OK(instance_start(host, "started", &(struct start_options){0}, &err));
+	ASSERT_OK(instance_remove(host, "removed", true, &err));
+}
+
+TEST(boot, is_content_with_what_somebody_else_has_started_or_removed_meanwhile)
+{
+	static const char *const names[] = {"first", "removed", "started"};
+	struct test_host test;
+	struct error err;
+
+	test_host_open(&test);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct instance_spec spec = sleeper(&test, names[i]);
+
+		spec.priority = -(int64_t)i;
+		test_run(&test, &spec);
+	}
+	expect_halt(&test, "first removed started ");
+	struct boot_request request = {.parallel = 1, .done = overtake, .context = &test.host};
+	ASSERT_OK(host_boot(&test.host, &request, &err));
+	cr_assert(test_status(&test, "started").state == INSTANCE_RUNNING);
+	test_host_close(&test);
+}
+
 TEST(boot, follows_dependencies_and_priority_and_halts_the_other_way_round)
 {
 	static const struct {
