@@ -160,3 +160,143 @@ TEST(fleet_storm, apply_converges_whoever_was_killed, .fini = playground_rescue,
 	SAY_OK(&here, "down", "-q", "shop");
 	nothing_left(&here, before);
 }
+
+/* --- nobody's word is lost ---------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *before, *after;
+} keys[] = {
+	{"labels.a=", ""},
+	{"labels.b=", ""},
+	{"labels.c=", ""},
+	{"resources.pids=", ""},
+	{"resources.memory=", "M"},
+	{"resources.cpu_weight=", ""},
+	{"description=site ", ""},
+	{"stop_grace_period=", "s"},
+};
+
+enum { SETTERS = ARRAY_SIZE(keys), PIDS_SETTER = 3, SITES = 2 };
+
+static const char *key_format(struct arena *arena, int setter, int value)
+{
+	return arena_format(arena, "%s%d%s", keys[setter].before, value, keys[setter].after);
+}
+
+/* Values go up, on both sites in turn: what is lost is seen at the end. */
+static _Noreturn void setter_main(struct playground *here, int setter, int from, int values)
+{
+	bool well = true;
+
+	for (int i = 0; i < values; i++) {
+		const char *word = key_format(&here->arena, setter, from + i);
+		const char *site = arena_format(&here->arena, "site-%d", (i + setter) % SITES);
+		auto_run run = WARREN(here, "set", "-q", site, word);
+
+		if (run.status != 0)
+			fprintf(stderr, "set %s %s: %s", site, word, run.err);
+		well &= run.status == 0;
+	}
+	_exit(!well);
+}
+
+static void setters_run(struct playground *here, int from, int values)
+{
+	pid_t pids[SETTERS];
+	int status;
+
+	for (int i = 0; i < SETTERS; i++) {
+		pids[i] = fork();
+		cr_assert(pids[i] >= 0);
+		if (pids[i] == 0)
+			setter_main(here, i, from, values);
+	}
+	for (int i = 0; i < SETTERS; i++)
+		cr_assert(waitpid(pids[i], &status, 0) == pids[i] && status == 0, "setter %d was refused", i);
+}
+
+/* The last that a setter set on a site: he went from one to the next. */
+static int last_value(int setter, int site, int from, int values)
+{
+	bool is_last = (values - 1 + setter) % SITES == site;
+
+	return from + values - (is_last ? 1 : 2);
+}
+
+/* To set all to what they are changes nothing, says set. */
+static void expect_last(struct playground *here, int site, int from, int values)
+{
+	const char *name = arena_format(&here->arena, "site-%d", site), *words[SETTERS + 3] = {"set", name};
+
+	for (int i = 0; i < SETTERS; i++)
+		words[2 + i] = key_format(&here->arena, i, last_value(i, site, from, values));
+	auto_run run = playground_warren(here, words, NULL);
+	cr_assert_str_eq(run.out, arena_format(&here->arena, "%s: as it was\n", name), "not what was set last: %s%s",
+		run.out, run.err);
+	cr_assert_str_eq(instance_cgroup_file(here, name, "pids", "pids.max", "pids.max"),
+		arena_format(&here->arena, "%d\n", last_value(PIDS_SETTER, site, from, values)),
+		"the kernel has another limit");
+}
+
+TEST(fleet_storm, of_eight_who_set_keys_of_the_same_instances_nobody_loses_one, .fini = playground_rescue,
+	.timeout = SLOWLY(900))
+{
+	NEEDS_A_FAST_PROCESSOR();
+	auto_playground here = playground_new();
+	const int from = 100, values = is_long() ? 200 : 2;
+
+	for (int i = 0; i < SITES; i++)
+		WARREN_OK(&here, "run", "-d", "--name", arena_format(&here.arena, "site-%d", i), "--network", "none",
+			"--stop-timeout", "0s", "host", "sleep", "infinity");
+	setters_run(&here, from, values);
+	for (int i = 0; i < SITES; i++)
+		expect_last(&here, i, from, values);
+}
+
+/* --- two who apply ------------------------------------------------------------------------------------------------ */
+
+static pid_t warren_begin(const struct playground *here, const char *const words[])
+{
+	pid_t pid = fork();
+
+	cr_assert(pid >= 0);
+	if (pid)
+		return pid;
+	auto_run run = playground_warren(here, words, NULL);
+	if (run.status && run.status != 4)
+		fprintf(stderr, "%s: status %d: %s", words[0], run.status, run.err);
+	_exit(run.status == 4 ? 0 : run.status);
+}
+
+static void expect_end(pid_t pid)
+{
+	int status;
+
+	cr_assert(waitpid(pid, &status, 0) == pid && status == 0, "status %d", WEXITSTATUS(status));
+}
+
+/* One after the other, or one of them is refused: never some of the one file and some of the other. */
+TEST(fleet_storm, of_two_who_apply_at_once_one_has_the_last_word, .fini = playground_rescue, .timeout = SLOWLY(900))
+{
+	NEEDS_A_FAST_PROCESSOR();
+	auto_playground here = playground_new();
+	const char *files[ARRAY_SIZE(fleets)];
+	int rounds = is_long() ? 30 : 1;
+
+	fleets_write(&here, files);
+	auto_free char *before = before_take(&here, files[1]);
+	for (int i = 0; i < rounds; i++) {
+		const char *one = files[i % 3], *other = files[(i + 1) % 3];
+		pid_t pids[] = {warren_begin(&here, (const char *const[]){"apply", "-q", one, NULL}),
+			warren_begin(&here, (const char *const[]){"apply", "-q", other, NULL})};
+
+		expect_end(pids[0]);
+		expect_end(pids[1]);
+		auto_run plan = SAY(&here, "plan", one), other_plan = SAY(&here, "plan", other);
+		cr_assert(
+			(plan.status == 0) != (other_plan.status == 0), "round %d: %s%s", i, plan.out, other_plan.out);
+		SAY_OK(&here, "check");
+	}
+	SAY_OK(&here, "down", "-q", "shop");
+	nothing_left(&here, before);
+}
