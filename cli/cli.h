@@ -24,8 +24,9 @@ MUST_CHECK int cli_open(struct cli *cli, struct error *err);
 extern const struct command run_command, create_command, start_command, stop_command, restart_command, kill_command,
 	rm_command, pause_command, resume_command, wait_command, rename_command, list_command, exec_command,
 	shell_command, healthcheck_command, why_command, logs_command, inspect_command, audit_command, stats_command,
-	validate_command, apply_command, down_command, doctor_command, image_command, snapshot_command, clone_command,
-	network_command, volume_command, commit_command, export_command, copy_command, init_command, schema_command;
+	validate_command, apply_command, down_command, port_command, doctor_command, image_command, snapshot_command,
+	clone_command, network_command, volume_command, commit_command, export_command, copy_command, init_command,
+	schema_command;
 extern const struct command plan_command, history_command, diff_command, rollback_command, set_command;
 extern const struct command events_command, usage_command, boot_command, check_command, capacity_command, top_command;
 

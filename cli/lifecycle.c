@@ -4,12 +4,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "images/collection.h"
 
 struct verb_options {
 	struct selection which;
 	struct optional timeout;
 	const char *signal;
-	bool force;
+	bool force, volumes;
 };
 
 static const struct option start_options[] = {SELECTION_OPTIONS(struct verb_options, which), END_OF_OPTIONS};
@@ -30,6 +31,9 @@ static const struct option kill_options[] = {
 static const struct option rm_options[] = {
 	SELECTION_OPTIONS(struct verb_options, which),
 	OPTION_FLAG("force", 'f', "also running ones: they are killed first", struct verb_options, force),
+	OPTION_FLAG("volumes", 'v',
+		"also of a fleet's: the volumes that only its image asked for (of others they go anyway)",
+		struct verb_options, volumes),
 	END_OF_OPTIONS,
 };
 
@@ -100,15 +104,54 @@ static int kill_run(void *context, void *options, size_t count, char **operands,
 	return verb_run(context, options, count, operands, bulk, err);
 }
 
+/* What only the image asked for, and only these instances have: known before they go, deleted afterwards. Whatever
+ * somebody else has got meanwhile stays. */
+static int volumes_note(struct cli *cli, const struct verb_options *options, size_t count, char **operands,
+	struct strings *out, struct error *err)
+{
+	struct volume_list list;
+	struct strings names = {0};
+
+	if (cli_select(cli, &options->which, count, operands, &names, err) < 0 ||
+		host_volumes(&cli->host, &cli->arena, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++) {
+		const struct volume_info *volume = &list.items[i];
+
+		if (volume->anonymous && volume->instances.count == 1 &&
+			strings_contain(&names, volume->instances.items[0]))
+			strings_add(&cli->arena, out, volume->name);
+	}
+	return 0;
+}
+
+static int volumes_remove(struct cli *cli, const struct strings *names, struct error *err)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (host_volume_remove(&cli->host, names->items[i], err) < 0 && err->kind != ERROR_MISSING &&
+			err->kind != ERROR_BUSY)
+			return -1;
+	return 0;
+}
+
 /* A command that was killed before its instance had a name left things without one: who says "rm" wants them gone too.
  */
 static int rm_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	struct cli *cli = context;
 	const struct verb_options *chosen = options;
-	int result = verb_run(context, options, count, operands,
-		(struct bulk){.verb = chosen->force ? VERB_REMOVE_FORCE : VERB_REMOVE}, err);
+	const struct bulk bulk = {.verb = chosen->force ? VERB_REMOVE_FORCE : VERB_REMOVE};
+	struct strings volumes = {0};
+	struct error later = {0};
+	int result;
 
+	if (chosen->volumes && volumes_note(cli, chosen, count, operands, &volumes, err) < 0)
+		return -1;
+	result = verb_run(context, options, count, operands, bulk, err);
+	if (volumes_remove(cli, &volumes, &later) < 0 && result == 0) {
+		*err = later;
+		result = -1;
+	}
 	if (cli->is_open)
 		host_clean(&cli->host);
 	return result;

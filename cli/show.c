@@ -1,5 +1,6 @@
-/* list and inspect: what there is. */
+/* list: what there is, a line each. */
 #include <arpa/inet.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 
 struct list_options {
 	struct table_options table;
-	struct strings labels;
+	struct strings labels, filters;
 	bool running, all;
 };
 
@@ -18,6 +19,9 @@ static const struct option list_table[] = {
 	OPTION_FLAG("running", 'r', "only those that run", struct list_options, running),
 	OPTION_FLAG("all", 'a', "those of every state (the default)", struct list_options, all),
 	OPTION_TEXTS("label", 'l', "KEY[=VALUE]", "those that carry this label", struct list_options, labels),
+	OPTION_TEXTS("filter", 'f', "KEY=PATTERN",
+		"those whose name, state, image, network, fleet, health, label … is like this", struct list_options,
+		filters),
 	TABLE_OPTIONS(struct list_options, table),
 	END_OF_OPTIONS,
 };
@@ -112,7 +116,7 @@ static const char *note_text(struct arena *arena, const struct instance_status *
 	}
 }
 
-static void list_row(struct table *table, const struct instance_status *status)
+static struct cell *list_row(struct table *table, const struct instance_status *status)
 {
 	struct arena *arena = table->arena;
 	struct cell *row = table_row(table);
@@ -147,6 +151,87 @@ static void list_row(struct table *table, const struct instance_status *status)
 		row[EXIT_STATUS].text = arena_format(arena, "%d", status->last.status);
 		row[REASON].text = end_reason_names[status->last.reason];
 	}
+	return row;
+}
+
+/* --- filters ------------------------------------------------------------------------------------------------------ */
+
+/* docker's word for it, or ours. */
+static const struct {
+	const char *key;
+	int column;
+} filter_keys[] = {{"name", NAME}, {"state", STATE}, {"status", STATE}, {"image", IMAGE}, {"ancestor", IMAGE},
+	{"network", NETWORK}, {"fleet", FLEET}, {"health", HEALTH}, {"exited", EXIT_STATUS}, {"reason", REASON},
+	{"address", ADDRESS}, {"publish", PORTS}};
+
+struct filter {
+	int column;
+	const char *key, *pattern;
+};
+
+struct filters {
+	struct filter *items;
+	size_t count;
+};
+
+static int filter_parse(struct arena *arena, const char *text, struct filter *out, struct error *err)
+{
+	size_t length = strcspn(text, "=");
+
+	if (!text[length])
+		return fail(err, ERROR_USAGE, "--filter %s: as in state=running", text);
+	out->pattern = text + length + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(filter_keys); i++)
+		if (strlen(filter_keys[i].key) == length && !strncmp(text, filter_keys[i].key, length)) {
+			out->column = filter_keys[i].column;
+			out->key = filter_keys[i].key;
+			if (out->column == STATE && !strcmp(out->pattern, "exited"))
+				out->pattern = instance_state_names[INSTANCE_STOPPED];
+			else if (out->column == PORTS)
+				out->pattern = arena_format(arena, "*:%s->*", out->pattern);
+			return 0;
+		}
+	return fail(err, ERROR_USAGE,
+		"--filter %s: the key is name, state, image, network, fleet, health, label, exited, reason, address or "
+		"publish",
+		text);
+}
+
+/* Labels are what instances are selected by anyway; the rest is looked for in the rows. */
+static int filters_parse(struct arena *arena, const struct strings *texts, struct strings *labels, struct filters *out,
+	struct error *err)
+{
+	*out = (struct filters){.items = arena_new_array(arena, texts->count, struct filter)};
+	for (size_t i = 0; i < texts->count; i++) {
+		if (text_starts_with(texts->items[i], "label="))
+			strings_add(arena, labels, texts->items[i] + strlen("label="));
+		else if (filter_parse(arena, texts->items[i], &out->items[out->count++], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Several patterns for one column: any of them. */
+static bool column_passes(const struct filters *filters, const struct cell *row, int column)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < filters->count; i++) {
+		if (filters->items[i].column != column)
+			continue;
+		asked = true;
+		if (fnmatch(filters->items[i].pattern, row[column].text ? row[column].text : "", 0) == 0)
+			return true;
+	}
+	return !asked;
+}
+
+static bool row_passes(const struct filters *filters, const struct cell *row)
+{
+	for (size_t i = 0; i < filters->count; i++)
+		if (!column_passes(filters, row, filters->items[i].column))
+			return false;
+	return true;
 }
 
 static int list_run(void *context, void *options, size_t count, char **operands, struct error *err)
@@ -154,58 +239,25 @@ static int list_run(void *context, void *options, size_t count, char **operands,
 	struct cli *cli = context;
 	const struct list_options *chosen = options;
 	struct selection selection = {.labels = chosen->labels, .all = !count};
+	struct filters filters;
 	struct strings names = {0};
 	struct instance_list list = {0};
 	struct table table;
 
-	if (cli_open(cli, err) < 0 || instance_list_read(&cli->arena, &cli->host, &list, err) < 0)
+	if (filters_parse(&cli->arena, &chosen->filters, &selection.labels, &filters, err) < 0 ||
+		cli_open(cli, err) < 0 || instance_list_read(&cli->arena, &cli->host, &list, err) < 0)
 		return -1;
-	bool everything = !count && !chosen->labels.count;
+	bool everything = !count && !selection.labels.count;
 	if (!everything && cli_select(cli, &selection, count, operands, &names, err) < 0)
 		return -1;
 	table_init(&table, &cli->arena, list_columns, ARRAY_SIZE(list_columns));
 	for (size_t i = 0; i < list.count; i++)
 		if ((everything || strings_contain(&names, list.items[i].name)) &&
-			(!chosen->running || is_up(&list.items[i])))
-			list_row(&table, &list.items[i]);
+			(!chosen->running || is_up(&list.items[i]))) {
+			if (!row_passes(&filters, list_row(&table, &list.items[i])))
+				table_row_drop(&table);
+		}
 	return table_print(&table, &chosen->table, stdout, err);
-}
-
-struct inspect_options {
-	struct selection which;
-};
-static const struct option inspect_table[] = {SELECTION_OPTIONS(struct inspect_options, which), END_OF_OPTIONS};
-
-static int inspect_run(void *context, void *options, size_t count, char **operands, struct error *err)
-{
-	struct cli *cli = context;
-	const struct inspect_options *chosen = options;
-	struct strings names = {0};
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
-
-	if (cli_select(cli, &chosen->which, count, operands, &names, err) < 0)
-		return -1;
-	encode_array_begin(encoder, NULL);
-	for (size_t i = 0; i < names.count; i++) {
-		struct instance_status status;
-		struct cgroup_limits limits = {0};
-		struct error ignored = {0};
-
-		if (instance_status_read(&cli->arena, &cli->host, names.items[i], &status, err) < 0)
-			return -1;
-		struct end_list ends;
-
-		if (instance_ends_read(&cli->arena, &cli->host, names.items[i], &ends, &ignored) == 0)
-			status.ends = &ends;
-		bool have = is_up(&status) &&
-			    instance_limits_read(&cli->arena, &cli->host, &status, &limits, &ignored) == 0;
-		instance_status_encode(encoder, &status, have ? &limits : NULL);
-	}
-	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
-	return 0;
 }
 
 const struct command list_command = {
@@ -213,20 +265,10 @@ const struct command list_command = {
 	.alias = "ps",
 	.operands = "[options] [NAME…]",
 	.summary = "list instances",
-	.example = "warren list -r\nwarren list --format '{{.Name}} {{.Address}}'",
+	.example = "warren list -r\nwarren list --filter state=running --filter 'image=*/shop:*'\nwarren list --format "
+		   "'{{.Name}} {{.Address}}'",
 	.options = list_table,
 	.options_size = sizeof(struct list_options),
 	.operands_max = SIZE_MAX,
 	.run = list_run,
-};
-
-const struct command inspect_command = {
-	.name = "inspect",
-	.operands = "[options] NAME…",
-	.summary = "print all that is known of instances, as JSON",
-	.example = "warren inspect blog",
-	.options = inspect_table,
-	.options_size = sizeof(struct inspect_options),
-	.operands_max = SIZE_MAX,
-	.run = inspect_run,
 };

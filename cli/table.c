@@ -31,6 +31,12 @@ struct cell *table_row(struct table *table)
 	return table->cells + table->row_count++ * table->column_count;
 }
 
+void table_row_drop(struct table *table)
+{
+	table->row_count--;
+	memset(table->cells + table->row_count * table->column_count, 0, table->column_count * sizeof(*table->cells));
+}
+
 bool table_uses_colour(FILE *out)
 {
 	return isatty(fileno(out)) && text_is_empty(getenv("NO_COLOR"));

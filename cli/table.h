@@ -48,6 +48,8 @@ struct table_options {
 void table_init(struct table *table, struct arena *arena, const struct column *columns, size_t count);
 /* A new row's cells, to be filled by the caller. */
 struct cell *table_row(struct table *table);
+/* Takes the last row away again. */
+void table_row_drop(struct table *table);
 MUST_CHECK int table_print(
 	const struct table *table, const struct table_options *options, FILE *out, struct error *err);
 /* True when out is a terminal and NO_COLOR is not set. */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
+#include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/manual.h"
 
@@ -55,6 +56,7 @@ static const struct command *const order[] = {
 	&shell_command,
 	&logs_command,
 	&inspect_command,
+	&port_command,
 	&audit_command,
 	&stats_command,
 	&top_command,
@@ -165,6 +167,13 @@ static int answer_keep_apart(const struct command *command, int result, struct e
 	return result;
 }
 
+static bool command_is_known(const char *word)
+{
+	struct error ignored;
+
+	return command_find(commands, PROGRAM, word, &ignored);
+}
+
 static int command_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	const struct command *command;
@@ -178,6 +187,8 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 		argv++, argc--;
 		help = true;
 	}
+	if (!command_is_known(argv[0]) && foreign_translate(&cli->arena, &argc, &argv, err) < 0)
+		return -1;
 	command = command_find(commands, PROGRAM, argv[0], err);
 	if (!command)
 		return -1;

@@ -1,0 +1,34 @@
+/* Templates over a JSON document, as in `warren inspect --format '{{.address}}'`: the part of Go's template language
+ * that docker's users write every day.
+ *
+ *   {{.spec.image}}  {{.ports.0.published}}      a value; a member that is not there prints nothing
+ *   {{json .spec}}                               as compact JSON
+ *   {{index .spec.labels "a.b"}}                 a member whose name is no word, or an item by number
+ *   {{len .ports}}                               how many members, items or bytes
+ *   {{range .ports}}{{.target}} {{end}}          for each; inside, "." is the item, and "$" the document
+ *
+ * Letters' case and "_" in names do not count: .LastExit.Status is last_exit.status. "\t" and "\n" are what they are in
+ * docker's. Anything else is refused. */
+#ifndef WARREN_CLI_TEMPLATE_H
+#define WARREN_CLI_TEMPLATE_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+
+/* What the document's first names may be besides those that it has, and words of others for what stands elsewhere here:
+ * "State.Pid" → "pid". Both end with a NULL. */
+struct template_names {
+	const char *const *optional;
+	const struct template_alias {
+		const char *theirs, *ours;
+	} * aliases;
+};
+
+/* Writes the document through the template, and a line break. ERROR_USAGE: the template is wrong, or names what no such
+ * document has; nothing has been written then. */
+MUST_CHECK int template_print(struct arena *arena, const char *template, const struct json *document,
+	const struct template_names *names, FILE *out, struct error *err);
+
+#endif

@@ -1,0 +1,110 @@
+/* What the fingers of docker's users type: their words for our commands, port, inspect -f, ps --filter, rm -v. */
+#include <string.h>
+
+#include "base/text.h"
+#include "tests/end_to_end/support_instance.h"
+#include "tests/test.h"
+
+struct said {
+	const char *words[8];
+	int status;
+	const char *out; /* of a refusal: in its line */
+};
+
+static void assert_said(struct playground *here, const struct said *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		auto_run run = playground_warren(here, rows[i].words, &(struct run_options){0});
+		const char *last = rows[i].words[1] ? rows[i].words[1] : "";
+
+		cr_assert(run.status == rows[i].status, "%s %s: status %d: %s%s", rows[i].words[0], last, run.status,
+			run.out, run.err);
+		if (run.status == 0)
+			cr_assert_str_eq(run.out, rows[i].out, "%s %s said %s", rows[i].words[0], last, run.out);
+		else
+			cr_assert(strstr(run.err, rows[i].out), "%s %s said %s", rows[i].words[0], last, run.err);
+	}
+}
+
+TEST(foreign_words, lead_to_ours_or_say_what_there_is_instead, .fini = playground_rescue)
+{
+	static const struct said rows[] = {
+		{{"unpause", "one"}, 0, "one\n"},
+		{{"freeze", "one"}, 0, "one\n"},
+		{{"container", "unpause", "one"}, 0, "one\n"},
+		{{"ls", "-q"}, 0, "one\n"},
+		{{"update", "--quiet", "--memory", "96M", "one"}, 0, ""},
+		{{"inspect", "-f", "{{.spec.resources.memory}}", "one"}, 0, "100663296\n"},
+		{{"images", "-q"}, 0, ""},
+		{{"rmi", "nonesuch"}, 3, "nonesuch"},
+		{{"build", "."}, 2, "warren: no command build; build images with any builder, and bring them by"},
+		{{"compose", "up"}, 2, "a fleet file does that"},
+		{{"container"}, 2, "unknown command container"},
+		{{"destroy", "-f", "one"}, 0, "one\n"},
+	};
+	auto_playground here = playground_new();
+
+	WARREN_OK(&here, "run", "-d", "--name", "one", "--network", "none", "host", "--", "sleep", "1000");
+	WARREN_OK(&here, "pause", "one");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
+
+TEST(foreign_words, port_and_inspect_give_single_facts, .fini = playground_rescue)
+{
+	static const struct said rows[] = {
+		{{"port", "one"}, 0,
+			"80/tcp -> 127.0.0.1:8080\n53/udp -> 0.0.0.0:5353\n"
+			"90/tcp -> 127.0.0.1:9000\n91/tcp -> 127.0.0.1:9001\n"},
+		{{"port", "one", "80"}, 0, "127.0.0.1:8080\n"},
+		{{"port", "one", "91/tcp"}, 0, "127.0.0.1:9001\n"},
+		{{"port", "one", "80/udp"}, 3, "warren: one: port 80/udp is not published\n"},
+		{{"port", "one", "92"}, 3, "one: port 92 is not published"},
+		{{"port", "one", "0"}, 2, "port \"0\""},
+		{{"port", "one", "80/icmp"}, 2, "the protocol is tcp, udp or sctp"},
+		{{"ps", "-q", "-f", "publish=8080", "-f", "exited="}, 0, "one\n"},
+		{{"ps", "-q", "-f", "publish=80"}, 0, ""},
+		{{"port", "two"}, 3, "no instance \"two\""},
+		{{"inspect", "-f", "{{.Name}} {{.State.Status}} {{index .Config.Labels \"a.b\"}}", "one"}, 0,
+			"one running c\n"},
+		{{"inspect", "--format", "{{range .NetworkSettings.Ports}}{{.published}} {{end}}", "one"}, 0,
+			"8080 5353 9000 \n"},
+		{{"inspect", "--format", "json", "none"}, 3, "no instance \"none\""},
+		{{"inspect", "-f", "{{.Stat}}", "one"}, 2, "did you mean \".state\"?"},
+	};
+	auto_playground here = playground_new();
+
+	host_ip("link set lo up");
+	WARREN_OK(&here, "run", "-d", "--name", "one", "-l", "a.b=c", "-p", "8080:80", "-p", "0.0.0.0:5353:53/udp",
+		"-p", "9000-9001:90-91", "host", "--", "sleep", "1000");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+	auto_run pid = WARREN(&here, "inspect", "-f", "{{.State.Pid}}", "one");
+	auto_free char *expected = text_format("%s\n", instance_fact(&here, "one", "pid"));
+
+	cr_assert_str_eq(pid.out, expected);
+	/* Where none of it is left the template is as good, and prints nothing. */
+	WARREN_OK(&here, "kill", "one");
+	instance_await_state(&here, "one", "stopped");
+	auto_run gone = WARREN(&here, "inspect", "-f", "{{.State.Pid}}|{{.State.ExitCode}}", "one");
+	cr_assert_str_eq(gone.out, "|137\n", "%s", gone.err);
+}
+
+TEST(foreign_words, filters_choose_among_the_instances, .fini = playground_rescue)
+{
+	static const struct said rows[] = {
+		{{"ps", "-q"}, 0, "one\nsite-1\nsite-2\n"},
+		{{"ps", "-q", "--filter", "status=created"}, 0, "one\nsite-1\nsite-2\n"},
+		{{"ps", "-q", "-f", "name=site-*"}, 0, "site-1\nsite-2\n"},
+		{{"ps", "-q", "-f", "name=one", "-f", "name=site-2"}, 0, "one\nsite-2\n"},
+		{{"ps", "-q", "-f", "name=site-*", "-f", "label=tier=b"}, 0, "site-2\n"},
+		{{"ps", "-q", "-f", "ancestor=host", "-f", "state=running"}, 0, ""},
+		{{"ps", "-q", "-f", "nmae=x"}, 2, "--filter nmae=x: the key is name"},
+		{{"ps", "-q", "-f", "name"}, 2, "--filter name: as in state=running"},
+		{{"rm", "-v", "-a"}, 0, "one\nsite-1\nsite-2\n"},
+	};
+	auto_playground here = playground_new();
+
+	WARREN_OK(&here, "create", "--name", "one", "--network", "none", "host", "true");
+	WARREN_OK(&here, "create", "--name", "site-1", "host", "true");
+	WARREN_OK(&here, "create", "--name", "site-2", "-l", "tier=b", "host", "true");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
