@@ -75,6 +75,15 @@ char *encoder_take(struct encoder *encoder, size_t *length)
 	return text.data;
 }
 
+const struct json *encoder_tree(struct encoder *encoder, struct arena *arena, struct error *err)
+{
+	struct json_doc doc;
+	size_t length;
+	auto_free char *text = encoder_take(encoder, &length);
+
+	return json_parse(arena, "what was written", text, length, JSON_PLAIN, &doc, err) < 0 ? NULL : doc.root;
+}
+
 /* Strings from a workload may be anything: every byte that is not UTF-8 becomes U+FFFD. */
 static void string_write(struct encoder *encoder, const char *string)
 {

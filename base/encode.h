@@ -20,6 +20,9 @@ void encoder_drop(struct encoder **encoder);
 /* The finished text (ends in a line break when pretty), malloc()ed, the caller's; the encoder is empty afterwards. */
 char *encoder_take(struct encoder *encoder, size_t *length) __attribute__((returns_nonnull));
 
+/* The same as a tree in the arena. NULL: it is not valid after all, as when a number was no number. */
+const struct json *encoder_tree(struct encoder *encoder, struct arena *arena, struct error *err);
+
 /* key is NULL inside arrays and at the top. */
 void encode_object_begin(struct encoder *encoder, const char *key);
 void encode_object_end(struct encoder *encoder);

@@ -42,18 +42,6 @@ static const char *colour(const struct printer *printer, const char *escape)
 
 /* --- what an instance comes to ------------------------------------------------------------------------------------ */
 
-static const struct json *spec_tree(struct arena *arena, const struct instance_spec *spec)
-{
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	struct json_doc doc;
-	struct error ignored;
-	size_t length;
-
-	instance_spec_encode(encoder, NULL, spec);
-	auto_free char *text = encoder_take(encoder, &length);
-	return json_parse(arena, spec->name, text, length, JSON_PLAIN, &doc, &ignored) < 0 ? NULL : doc.root;
-}
-
 /* Who an instance is belongs to no key of a fleet file. */
 static bool is_identity(const char *key)
 {
@@ -100,8 +88,10 @@ static void change_append(const struct printer *printer, const struct plan_chang
 static const char *paragraph(const struct printer *printer, const struct plan_entry *entry)
 {
 	AUTO(text_drop) struct text text = {0};
-	const struct json *tree =
-		printer->how->expand && entry->wanted ? spec_tree(printer->arena, entry->wanted) : NULL;
+	struct error ignored;
+	const struct json *tree = printer->how->expand && entry->wanted
+					  ? instance_spec_tree(printer->arena, entry->wanted, &ignored)
+					  : NULL;
 
 	text_appendf(
 		&text, "%s%s%s\n", looks[entry->action].words, entry->why ? ": " : "", entry->why ? entry->why : "");

@@ -24,6 +24,9 @@ struct pull {
 MUST_CHECK int pull_begin(struct pull *pull, const struct pull_options *options, struct error *err);
 void pull_end(struct pull *pull);
 
+/* The name of an image that is to be made. ERROR_USAGE: it has a digest, which follows from the content. */
+MUST_CHECK int new_name_resolve(struct arena *arena, const char *text, struct reference *out, struct error *err);
+
 /* Installs from the source under the name, with the progress shown, and prints the result. Drops the source. */
 MUST_CHECK int pull_install(struct pull *pull, struct source *source, const struct reference *name,
 	const struct platform *platform, struct error *err);

@@ -147,6 +147,15 @@ int pull_run(void *context, void *options, size_t count, char **operands, struct
 	return 0;
 }
 
+int new_name_resolve(struct arena *arena, const char *text, struct reference *out, struct error *err)
+{
+	if (reference_resolve(arena, text, out, err) < 0)
+		return -1;
+	return out->digest ? fail(err, ERROR_USAGE, "image name \"%s\": a digest follows from the content; give a tag",
+				     text)
+			   : 0;
+}
+
 /* --- import ------------------------------------------------------------------------------------------------------- */
 
 int import_run(void *context, void *options, size_t count, char **operands, struct error *err)
@@ -157,11 +166,8 @@ int import_run(void *context, void *options, size_t count, char **operands, stru
 	struct source *source;
 
 	(void)count; /* two, as the table of commands says */
-	if (reference_resolve(&pull->arena, operands[1], &name, err) < 0)
+	if (new_name_resolve(&pull->arena, operands[1], &name, err) < 0)
 		return -1;
-	if (name.digest)
-		return fail(err, ERROR_USAGE, "image name \"%s\": a digest follows from the content; give a tag",
-			operands[1]);
 	if (pull_begin(pull, options, err) < 0 || platform_choose(pull, &platform, err) < 0)
 		return -1;
 	source = source_open_local(operands[0], &platform, err);

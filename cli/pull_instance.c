@@ -25,11 +25,8 @@ int commit_run(void *context, void *options, size_t count, char **operands, stru
 	struct source *source;
 
 	(void)count; /* two, as the table of commands says */
-	if (reference_resolve(&pull->arena, operands[1], &name, err) < 0)
+	if (new_name_resolve(&pull->arena, operands[1], &name, err) < 0)
 		return -1;
-	if (name.digest)
-		return fail(err, ERROR_USAGE, "image name \"%s\": a digest follows from the content; give a tag",
-			operands[1]);
 	if (config_changes_parse(&pull->arena, &chosen->changes, &request.changes, err) < 0 ||
 		pull_begin(pull, options, err) < 0)
 		return -1;

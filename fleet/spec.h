@@ -203,6 +203,8 @@ MUST_CHECK int profile_apply(struct arena *arena, const char *name, struct insta
 
 /* spec.json and back. */
 void instance_spec_encode(struct encoder *encoder, const char *key, const struct instance_spec *spec);
+/* What that writes, as a tree. */
+const struct json *instance_spec_tree(struct arena *arena, const struct instance_spec *spec, struct error *err);
 MUST_CHECK int instance_spec_decode(struct arena *arena, const struct json_doc *doc, const struct json *node,
 	struct instance_spec *out, struct error *err);
 

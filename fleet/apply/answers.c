@@ -1,6 +1,7 @@
 /* See answers.h. A program runs some time before it listens: milliseconds mostly, but nobody knows how many. So it is
  * tried, from the host, until it does. What the one that serves now does not answer either is not asked for. */
 #include "fleet/apply/answers.h"
+#include "fleet/network/addresses.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,20 +17,6 @@
 #define CONNECT_TIMEOUT_MS 1000
 #define LOOK_MS 10
 #define LISTEN_TIMEOUT_MS 60000
-
-static bool address_of(struct host *host, const char *name, struct in_addr *out)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	auto_instance instance = INSTANCE_EMPTY;
-	struct record record;
-	struct error ignored;
-
-	if (instance_find(host, name, &instance, &ignored) < 0 ||
-		record_read(&arena, instance.dir, &record, &ignored) < 0 || !record.network)
-		return false;
-	*out = record.address;
-	return true;
-}
 
 static bool takes_connections(struct in_addr address, uint16_t port)
 {
@@ -95,7 +82,8 @@ void answers_await(struct wave *wave, struct member *member, enum whose whose)
 	struct visit visit = {
 		.wave = wave, .member = member, .next = whose == THEIR_OWN ? member->name : member->stand_in};
 
-	if (!address_of(host, now, &visit.now_address) || !address_of(host, visit.next, &visit.next_address))
+	if (!instance_address(host, now, &visit.now_address) ||
+		!instance_address(host, visit.next, &visit.next_address))
 		return;
 	for (size_t i = 0; i < spec->ports.count; i++)
 		for (unsigned k = 0; spec->ports.items[i].protocol == PORT_TCP && k <= spec->ports.items[i].following;

@@ -192,19 +192,6 @@ static bool trees_equal(const struct json *a, const struct json *b)
 	return true;
 }
 
-static const struct json *spec_tree(struct arena *arena, const struct instance_spec *spec)
-{
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	struct json_doc doc;
-	struct error err;
-	size_t length;
-
-	instance_spec_encode(encoder, NULL, spec);
-	auto_free char *text = encoder_take(encoder, &length);
-	/* What we wrote ourselves parses; if it ever did not, the two differ and everything is done anew. */
-	return json_parse(arena, "spec", text, length, JSON_PLAIN, &doc, &err) < 0 ? NULL : doc.root;
-}
-
 static void change_add(struct arena *arena, struct comparison *comparison, struct plan_change change)
 {
 	struct plan_changes *changes = &comparison->changes;
@@ -317,9 +304,12 @@ static void objects_compare(struct arena *arena, struct comparison *comparison, 
 void specs_compare(
 	struct arena *arena, const struct instance_spec *from, const struct instance_spec *to, struct comparison *out)
 {
-	const struct json *old = spec_tree(arena, from), *new = spec_tree(arena, to);
+	struct error ignored;
+	const struct json *old = instance_spec_tree(arena, from, &ignored);
+	const struct json *new = instance_spec_tree(arena, to, &ignored);
 
 	*out = (struct comparison){0};
+	/* What we wrote ourselves parses; if it ever did not, the two differ and everything is done anew. */
 	if (!old || !new) {
 		out->change = CHANGE_RECREATE;
 		return;

@@ -68,13 +68,10 @@ static struct network_spec spec_of_record(struct arena *arena, const struct netw
 static const struct json *network_tree(struct arena *arena, const struct network_spec *network)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	struct json_doc doc;
 	struct error ignored;
-	size_t length;
 
 	network_spec_encode(encoder, NULL, network);
-	auto_free char *text = encoder_take(encoder, &length);
-	return json_parse(arena, "network", text, length, JSON_PLAIN, &doc, &ignored) < 0 ? NULL : doc.root;
+	return encoder_tree(encoder, arena, &ignored);
 }
 
 /* What the file leaves to the host stays as the host has it. */

@@ -1,5 +1,6 @@
 /* See front.h: who serves which name, written down and told to the front servers. */
 #include "fleet/apply/front.h"
+#include "fleet/network/addresses.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,20 +58,6 @@ static const char *server_of(const struct plan_step *step, const struct wave *wa
 	return !member && step->stand_in && !step->up ? step->stand_in : step->name;
 }
 
-static bool address_find(struct host *host, const char *name, struct in_addr *out)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	auto_instance instance = INSTANCE_EMPTY;
-	struct record record;
-	struct error ignored;
-
-	if (instance_find(host, name, &instance, &ignored) < 0 ||
-		record_read(&arena, instance.dir, &record, &ignored) < 0 || !record.network)
-		return false;
-	*out = record.address;
-	return true;
-}
-
 uint16_t site_port(const struct instance_spec *spec)
 {
 	if (spec->front_port.set)
@@ -104,7 +91,7 @@ static void sites_collect(struct steps *steps, const struct wave *wave, struct a
 		struct in_addr address;
 
 		if (!spec->hosts.count || spec->state == DESIRED_STOPPED ||
-			!address_find(steps->host, server_of(step, wave), &address))
+			!instance_address(steps->host, server_of(step, wave), &address))
 			continue;
 		for (size_t k = 0; k < spec->hosts.count; k++)
 			out->items[out->count++] = (struct front_site){

@@ -9,8 +9,8 @@
 #include "base/process.h"
 #include "fleet/apply/front.h"
 #include "fleet/apply/stand_in.h"
-#include "fleet/instance/instance.h"
 #include "fleet/instance/drain.h"
+#include "fleet/instance/instance.h"
 #include "fleet/instance/stop.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */

@@ -75,17 +75,6 @@ int set_request_make(struct arena *arena, const char *layers, struct set_request
 
 /* --- one instance ------------------------------------------------------------------------------------------------- */
 
-static const struct json *spec_tree(struct arena *arena, const struct instance_spec *spec, struct error *err)
-{
-	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-	struct json_doc doc;
-	size_t length;
-
-	instance_spec_encode(encoder, NULL, spec);
-	auto_free char *text = encoder_take(encoder, &length);
-	return json_parse(arena, "spec", text, length, JSON_PLAIN, &doc, err) < 0 ? NULL : doc.root;
-}
-
 /* "8080", "8080/udp", or all that `list` shows of it. */
 static bool port_is_named(const struct port *port, const char *name)
 {
@@ -124,7 +113,7 @@ static int sources_check(const struct instance_spec *spec, struct error *err)
 static int spec_change(struct arena *arena, const struct instance_spec *old, const struct set_request *request,
 	struct instance_spec *out, struct error *err)
 {
-	const struct json *layers[SET_LAYERS_MAX + 1] = {spec_tree(arena, old, err)}, *merged;
+	const struct json *layers[SET_LAYERS_MAX + 1] = {instance_spec_tree(arena, old, err)}, *merged;
 	size_t count = 1;
 
 	if (!layers[0])

@@ -207,3 +207,19 @@ int addresses_release(struct host *host, const struct record *record, const stru
 		result = -1;
 	return result;
 }
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+bool instance_address(struct host *host, const char *name, struct in_addr *out)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_instance instance = INSTANCE_EMPTY;
+	struct record record;
+	struct error ignored;
+
+	if (instance_find(host, name, &instance, &ignored) < 0 ||
+		record_read(&arena, instance.dir, &record, &ignored) < 0 || !record.network)
+		return false;
+	*out = record.address;
+	return true;
+}

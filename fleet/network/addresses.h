@@ -21,5 +21,7 @@ MUST_CHECK int addresses_change(struct host *host, const struct network *network
  * of the record's network. */
 MUST_CHECK int addresses_release(struct host *host, const struct record *record, const struct record *but,
 	struct lease_hold *hold, struct error *err);
+/* Its IPv4 address, by its record. False: there is no such instance, or it has no network of ours. */
+bool instance_address(struct host *host, const char *name, struct in_addr *out);
 
 #endif

@@ -488,3 +488,11 @@ int instance_spec_decode(struct arena *arena, const struct json_doc *doc, const 
 		return blame(err, "%s", doc->name);
 	return 0;
 }
+
+const struct json *instance_spec_tree(struct arena *arena, const struct instance_spec *spec, struct error *err)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
+
+	instance_spec_encode(encoder, NULL, spec);
+	return encoder_tree(encoder, arena, err);
+}

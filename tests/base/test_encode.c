@@ -285,3 +285,23 @@ TEST(encode, an_enum_without_a_name_is_left_out)
 	text = encoder_take(e, &length);
 	cr_assert_null(strstr(text, "colour"), "%s", text);
 }
+
+TEST(encode, gives_what_was_written_as_a_tree)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
+	const struct json *tree;
+	struct error err;
+
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "name", "one");
+	encode_number(encoder, "count", "1-");
+	encode_object_end(encoder);
+	ASSERT_FAILS(encoder_tree(encoder, &arena, &err) ? 0 : -1, ERROR_USAGE, "what was written:1:");
+
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "name", "two");
+	encode_object_end(encoder);
+	ASSERT_OK((tree = encoder_tree(encoder, &arena, &err)) ? 0 : -1);
+	cr_assert_str_eq(json_get(tree, "name")->text, "two");
+}
