@@ -1,16 +1,20 @@
 #include "tests/end_to_end/support_sweep.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_remains.h"
 #include "tests/test.h"
 
 #define USUAL_WIDTH 11
 #define POINTS_MAX 20000
+#define SETTLE_MS SLOWLY(20000)
+#define AGAIN_MS 20
 #define ARGUMENTS_MAX (8 + SWEEP_WORDS)
 
 struct sweeping {
@@ -71,41 +75,141 @@ static void expect_success(struct sweeping *sweeping, const char *what, const st
 		fault_add(sweeping, what, said);
 }
 
-/* --- after the kill
- * --------------------------------------------------------------------------------------------------- */
+/* --- what is there ------------------------------------------------------------------------------------------------ */
 
-static void item_check(struct sweeping *sweeping, const struct json *item)
+/* "a=running b=stopped" */
+static char *states_list(struct sweeping *sweeping)
+{
+	auto_run result = run(sweeping, sweeping->sweep->list);
+	struct text text = {0};
+	struct json_doc doc;
+	struct error err;
+
+	ASSERT_OK(json_parse(&sweeping->arena, "list", result.out, result.out_length, JSON_PLAIN, &doc, &err));
+	for (const struct json *item = doc.root->first; item; item = item->next)
+		text_appendf(&text, "%s%s=%s", text.data ? " " : "", json_get(item, "name")->text,
+			json_get(item, sweeping->sweep->state_key)->text);
+	return text.data ? text.data : strdup("");
+}
+
+static bool is_settled(const struct sweeping *sweeping, const char *states)
+{
+	auto_free char *wanted = text_format("=%s", sweeping->sweep->settled);
+	const char *at = states;
+
+	for (; (at = strchr(at, '=')); at++)
+		if (!text_starts_with(at, wanted))
+			return false;
+	return *states;
+}
+
+static void settle(struct sweeping *sweeping)
+{
+	int64_t deadline_ms = clock_ms() + SETTLE_MS;
+
+	while (sweeping->sweep->settled) {
+		auto_free char *states = states_list(sweeping);
+
+		if (is_settled(sweeping, states))
+			return;
+		if (clock_ms() > deadline_ms) {
+			fault_add(sweeping, "did not settle", states);
+			return;
+		}
+		poll(NULL, 0, AGAIN_MS);
+	}
+}
+
+static void prepare(struct sweeping *sweeping)
+{
+	const struct sweep *sweep = sweeping->sweep;
+
+	if (sweep->before[0]) {
+		auto_run made = run(sweeping, sweep->before);
+		expect_success(sweeping, "before", &made);
+	}
+	if (sweep->then[0]) {
+		auto_run done = run(sweeping, sweep->then);
+		expect_success(sweeping, "then", &done);
+	}
+	settle(sweeping);
+}
+
+/* --- after the kill ----------------------------------------------------------------------------------------------- */
+
+/* True when it is said to run, and there is no such process. */
+static bool item_check(struct sweeping *sweeping, const struct json *item)
 {
 	const char *state = json_get(item, sweeping->sweep->state_key)->text;
 	const struct json *pid = json_get(item, "pid");
 
 	if (!strstr(sweeping->sweep->states, state))
 		fault_add(sweeping, "list says", state);
-	if (!strcmp(state, "running") && (!pid || !pid->text || kill(atoi(pid->text), 0) < 0))
-		fault_add(sweeping, "list says running", "there is no such process");
+	return text_equal(state, "running") && (!pid || !pid->text || kill(atoi(pid->text), 0) < 0);
 }
 
-static void list_check(struct sweeping *sweeping)
+static bool list_look(struct sweeping *sweeping)
 {
 	auto_run result = run(sweeping, sweeping->sweep->list);
 	struct json_doc doc;
 	struct error err;
+	bool is_wrong = false;
 
 	expect_success(sweeping, "list", &result);
 	if (*result.err)
 		fault_add(sweeping, "list", result.err);
 	ASSERT_OK(json_parse(&sweeping->arena, "list", result.out, result.out_length, JSON_PLAIN, &doc, &err));
 	for (const struct json *item = doc.root->first; item; item = item->next)
-		item_check(sweeping, item);
+		is_wrong |= item_check(sweeping, item);
+	return is_wrong;
+}
+
+/* One that was being killed may have ended after it was listed; then it is not listed so again. */
+static void list_check(struct sweeping *sweeping)
+{
+	if (list_look(sweeping) && list_look(sweeping))
+		fault_add(sweeping, "list says running", "there is no such process");
 }
 
 /* What may or may not be there. */
-static void clear(struct sweeping *sweeping)
+static void clear_with(struct sweeping *sweeping, const char *const *words)
 {
-	auto_run result = run(sweeping, sweeping->sweep->clear);
+	auto_run result = run(sweeping, words);
 
 	if (!result.status || result.status != sweeping->sweep->missing_status)
-		expect_success(sweeping, "clear", &result);
+		expect_success(sweeping, words[0], &result);
+}
+
+static void tidy(struct sweeping *sweeping)
+{
+	for (size_t i = 0; i < SWEEP_TIDY_MAX && sweeping->sweep->tidy[i][0]; i++)
+		clear_with(sweeping, sweeping->sweep->tidy[i]);
+}
+
+static void clear(struct sweeping *sweeping)
+{
+	clear_with(sweeping, sweeping->sweep->clear);
+	tidy(sweeping);
+}
+
+static void go_on(struct sweeping *sweeping)
+{
+	const struct sweep *sweep = sweeping->sweep;
+
+	if (!sweep->next[0])
+		return;
+	auto_run next = run(sweeping, sweep->next);
+	auto_free char *states = states_list(sweeping);
+
+	expect_success(sweeping, "next", &next);
+	if (sweep->after && !text_equal(states, sweep->after))
+		fault_add(sweeping, "after the next command", states);
+	if (!sweep->proof[0])
+		return;
+	auto_run proof = run(sweeping, sweep->proof);
+	auto_free char *said = text_format("%s%s", proof.out, proof.err);
+	if (proof.status)
+		fault_add(sweeping, sweep->proof[0], said);
 }
 
 static char *describe(const struct sweeping *sweeping)
@@ -132,10 +236,10 @@ static void do_again(struct sweeping *sweeping)
 	expect_success(sweeping, "again", &again);
 	auto_run cleared = run(sweeping, sweeping->sweep->clear);
 	expect_success(sweeping, "clear after again", &cleared);
+	tidy(sweeping);
 }
 
-/* --- the sweep
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the sweep ---------------------------------------------------------------------------------------------------- */
 
 /* False when the command ended before. */
 static bool kill_at(struct sweeping *sweeping, int at)
@@ -144,10 +248,7 @@ static bool kill_at(struct sweeping *sweeping, int at)
 	const char *argv[ARGUMENTS_MAX + 1];
 	struct step step = {.argv = argv, .directory = sweep->directory, .where = sweep->where, .at = at};
 
-	if (sweep->before[0]) {
-		auto_run made = run(sweeping, sweep->before);
-		expect_success(sweeping, "before", &made);
-	}
+	prepare(sweeping);
 	command_make(sweep, sweep->command, argv);
 	step_result_drop(&sweeping->killed);
 	sweeping->at = at;
@@ -168,13 +269,13 @@ static void sweeping_drop(struct sweeping *sweeping)
 static void rehearse(struct sweeping *sweeping)
 {
 	if (sweeping->sweep->before[0]) {
-		auto_run made = run(sweeping, sweeping->sweep->before);
-		expect_success(sweeping, "before", &made);
+		prepare(sweeping);
 		auto_run done = run(sweeping, sweeping->sweep->command);
 		expect_success(sweeping, "undisturbed", &done);
 		clear(sweeping);
 	}
 	do_again(sweeping);
+	cr_assert(sweeping->faults == 0, "it does not work when nobody is killed either");
 }
 
 /* False when the command ended before. */
@@ -184,8 +285,11 @@ static bool point_try(struct sweeping *sweeping, int at)
 
 	sweeping->points += reached;
 	list_check(sweeping);
+	go_on(sweeping);
 	clear(sweeping);
 	nothing_left(sweeping);
+	if (sweeping->sweep->next[0])
+		return reached;
 	do_again(sweeping);
 	nothing_left(sweeping);
 	return reached;

@@ -5,7 +5,8 @@
 
 #include "tests/end_to_end/support_stepper.h"
 
-#define SWEEP_WORDS 24
+#define SWEEP_WORDS 32
+#define SWEEP_TIDY_MAX 3
 
 struct sweep {
 	/* What all commands begin with: program and global options; and where they run. */
@@ -18,12 +19,18 @@ struct sweep {
 	const char *words[SWEEP_WORDS]; /* pairs: a word of the commands below, and what to put in its place */
 
 	const char *before[SWEEP_WORDS];  /* makes what the command works on; empty: nothing */
+	const char *then[SWEEP_WORDS];	  /* after that; empty: nothing */
+	const char *settled;		  /* and waits until all that are listed are in this state; NULL: does not */
 	const char *command[SWEEP_WORDS]; /* is killed */
-	const char *again[SWEEP_WORDS];	  /* must succeed after all was cleared away */
+	/* What somebody does next, which must succeed; then the list is `after` ("a=running b=stopped"; NULL:
+	 * anything), and `proof` succeeds. Empty: nothing. */
+	const char *next[SWEEP_WORDS], *after, *proof[SWEEP_WORDS];
+	const char *again[SWEEP_WORDS]; /* must succeed after all was cleared away; without `next`, after each kill */
 	const char *clear[SWEEP_WORDS];
-	const char *states; /* those that may be listed after the kill */
+	const char *tidy[SWEEP_TIDY_MAX][SWEEP_WORDS]; /* what it takes besides; there may be nothing for it to do */
+	const char *states;			       /* those that may be listed after the kill */
 	enum step_where where;
-	int width;	/* from one point to the next; 0: 8 */
+	int width;	/* from one point to the next; 0: 11 */
 	bool also_slow; /* one of the few that ./test.sh has time for on an emulated processor */
 };
 

@@ -1,69 +1,7 @@
 /* SIGKILL at any system call of `warren`, of the processes it made, or of all of them at once: the next commands list
- * what is there, clear it away without a trace, and make it again. */
-#include "base/text.h"
-#include "tests/end_to_end/support_instance.h"
-#include "tests/end_to_end/support_sweep.h"
-#include "tests/test.h"
-
-#define RUN_SLEEP                                                                                                      \
-	{                                                                                                              \
-		"run", "-d", "--name", "a", "-p", "8090:80", "-v", "VOLUME", "host", "sleep", "1000"                   \
-	}
-#define APPLY                                                                                                          \
-	{                                                                                                              \
-		"apply", "-q", "-j", "3", "FLEET"                                                                      \
-	}
-#define REMOVE                                                                                                         \
-	{                                                                                                              \
-		"rm", "-f", "a"                                                                                        \
-	}
-#define DOWN                                                                                                           \
-	{                                                                                                              \
-		"down", "-q", "shop"                                                                                   \
-	}
-
-static const char fleet[] = "{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
-			    "{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], \"replicas\": 3, "
-			    "\"network\": \"inside\", \"stop_grace_period\": 0}}}\n";
-
-/* The same with another environment: each is started again; and with other limits: changed as they run. */
-static const char other_fleet[] =
-	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
-	"{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], "
-	"\"environment\": {\"A\": \"1\"}, \"resources\": {\"pids\": 60}, "
-	"\"network\": \"inside\", \"stop_grace_period\": 0}}}\n";
-
-static void sweep_warren(struct sweep sweep)
-{
-	auto_playground playground = playground_new();
-	const char *directory = playground.directory.path;
-	auto_free char *volume = text_format("%s/volume:/data", directory),
-		       *file = text_format("%s/shop.json", directory), *other = text_format("%s/other.json", directory);
-	const char *const program[] = {WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent};
-	const char *const words[] = {"VOLUME", volume, "FLEET", file, "OTHER", other};
-
-	run_write_file(directory, "shop.json", 0600, fleet);
-	run_write_file(directory, "other.json", 0600, other_fleet);
-	run_write_file(directory, "volume/file", 0600, "");
-	memcpy(sweep.program, program, sizeof(program));
-	memcpy(sweep.words, words, sizeof(words));
-	sweep.state = playground.root;
-	sweep.cgroup = playground.parent;
-	sweep.list[0] = "list";
-	sweep.list[1] = "--json";
-	sweep.state_key = "state";
-	sweep.missing_status = 3;
-	sweep_run(&sweep);
-}
-
-#define KILL_TEST(name, ...)                                                                                           \
-	TEST(kill, name, .fini = playground_rescue, .timeout = SLOWLY(7200))                                           \
-	{                                                                                                              \
-		const struct sweep sweep = {__VA_ARGS__};                                                              \
-		if (!sweep.also_slow)                                                                                  \
-			NEEDS_A_FAST_PROCESSOR();                                                                      \
-		sweep_warren(sweep);                                                                                   \
-	}
+ * what is there, lead to what was wanted or clear it away without a trace, and make it again. Those that are about one
+ * instance, networks and what is stored; test_kill_fleet.c has the fleet's. */
+#include "tests/end_to_end/support_kill.h"
 
 #define KILLED_RUN                                                                                                     \
 	.command = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE, .states = "created starting running stopped"
@@ -71,41 +9,57 @@ KILL_TEST(run_alone, KILLED_RUN, .where = STEP_COMMAND)
 KILL_TEST(run_its_monitor_or_first_process, KILLED_RUN, .where = STEP_CHILDREN, .width = 12)
 KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL, .width = 16)
 
-/* While its monitor writes down that it has ended, nobody can know yet whether it starts it again. */
-#define ENDING "running starting restarting stopped"
 #define ON_RUNNING .before = RUN_SLEEP, .again = RUN_SLEEP, .clear = REMOVE
-KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = ENDING, .also_slow = true)
+KILL_TEST(stop, ON_RUNNING, .command = {"stop", "-t", "0s", "a"}, .states = ENDING, .next = RESTART,
+	.after = "a=running", .also_slow = true)
+KILL_TEST(restart, ON_RUNNING, .command = RESTART, .states = ENDING, .next = RESTART, .after = "a=running", .width = 60)
+KILL_TEST(kill, ON_RUNNING, .command = {"kill", "a"}, .states = ENDING, .width = 20)
 KILL_TEST(rm, ON_RUNNING, .command = REMOVE, .states = ENDING)
+KILL_TEST(pause, ON_RUNNING, .command = {"pause", "a"}, .states = "running paused", .next = RESTART,
+	.after = "a=running", .width = 20)
+KILL_TEST(resume, ON_RUNNING, .then = {"pause", "a"}, .command = {"resume", "a"}, .states = "running paused",
+	.next = RESTART, .after = "a=running", .width = 20)
 KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running")
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "a", "true"}, .states = "running", .where = STEP_CHILDREN)
 
-#define KILLED_APPLY .command = APPLY, .again = APPLY, .clear = DOWN, .states = "created starting running stopped"
-KILL_TEST(apply_alone, KILLED_APPLY, .where = STEP_COMMAND, .width = 16)
-KILL_TEST(apply_with_all_it_made, KILLED_APPLY, .where = STEP_ALL, .width = 48)
-KILL_TEST(down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN, .states = ENDING, .width = 16)
-
-#define OTHER                                                                                                          \
-	{                                                                                                              \
-		"apply", "-q", "OTHER"                                                                                 \
-	}
-KILL_TEST(apply_of_a_change, .before = APPLY, .command = OTHER, .again = OTHER, .clear = DOWN,
-	.states = "created starting restarting running stopped", .width = 60)
-
-#define CREATE                                                                                                         \
-	{                                                                                                              \
-		"create", "--name", "a", "host", "sleep", "1000"                                                       \
-	}
 #define ON_STOPPED .before = CREATE, .again = CREATE, .clear = REMOVE
 KILL_TEST(create, .command = CREATE, .again = CREATE, .clear = REMOVE, .states = "created", .width = 40)
-KILL_TEST(start_alone, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped", .width = 40)
+KILL_TEST(start_alone, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped",
+	.next = RESTART, .after = "a=running", .width = 40)
 KILL_TEST(start_with_all_it_made, ON_STOPPED, .command = {"start", "a"}, .states = "created starting running stopped",
-	.where = STEP_ALL, .width = 120)
+	.next = RESTART, .after = "a=running", .where = STEP_ALL, .width = 120)
 KILL_TEST(set, ON_RUNNING, .command = {"set", "--pids-limit", "50", "-p", "8091:81", "--publish-rm", "8090", "a"},
-	.states = "running", .width = 40)
+	.states = "running", .next = {"set", "--pids-limit", "60", "-p", "8092:81", "a"}, .after = "a=running",
+	.width = 40)
 KILL_TEST(rename, .before = CREATE, .again = CREATE, .command = {"rename", "a", "b"}, .clear = {"rm", "-f", "--all"},
 	.states = "created", .width = 20)
+KILL_TEST(clone, .before = CREATE, .again = CREATE, .command = {"clone", "a", "b"}, .clear = REMOVE_ALL,
+	.next = {"clone", "a", "c"}, .states = "created", .width = 40)
 KILL_TEST(snapshot_of_one_that_runs, ON_RUNNING, .command = {"snapshot", "create", "a", "one"},
-	.states = "running paused", .width = 20)
+	.states = "running paused", .next = RESTART, .after = "a=running", .width = 20)
+KILL_TEST(snapshot_restore, ON_STOPPED, .then = {"snapshot", "create", "a", "one"},
+	.command = {"snapshot", "restore", "a", "one"}, .next = {"snapshot", "restore", "a", "one"},
+	.after = "a=created", .states = "created", .width = 20)
+KILL_TEST(snapshot_rm, ON_STOPPED, .then = {"snapshot", "create", "a", "one"},
+	.command = {"snapshot", "rm", "a", "one"}, .next = {"snapshot", "create", "a", "two"}, .after = "a=created",
+	.states = "created", .width = 20)
+KILL_TEST(commit, .before = {"image", "import", "dir:HOME", "kept:1"},
+	.then = {"create", "--name", "a", "--network", "none", "kept:1", "true"}, .command = {"commit", "a", "made:1"},
+	.next = {"commit", "a", "made:1"}, .after = "a=created", .proof = {"image", "verify"}, .states = "created",
+	.again = CREATE, .clear = REMOVE,
+	.tidy = {{"image", "rm", "made:1"}, {"image", "rm", "kept:1"}, {"image", "prune"}}, .width = 40)
+KILL_TEST(copying_in, ON_RUNNING, .command = {"cp", "FLEET", "a:/tmp/file"}, .states = "running",
+	.next = {"cp", "FLEET", "a:/tmp/file"}, .after = "a=running", .width = 20)
+
+/* Asleep until somebody calls: whoever wakes it is killed. */
+KILL_TEST(waking, .before = {"run", "-d", "--name", "a", "--idle", "1s", "host", "sleep", "1000"}, .settled = "asleep",
+	.command = {"exec", "a", "true"}, .next = {"exec", "a", "true"}, .again = RUN_SLEEP, .clear = REMOVE,
+	.states = "asleep running paused", .width = 40)
+
+KILL_TEST(boot, ON_RUNNING, .then = {"boot", "--stop"}, .command = {"boot"}, .next = {"boot"}, .after = "a=running",
+	.states = "created starting running stopped", .width = 60)
+KILL_TEST(boot_stop, ON_RUNNING, .command = {"boot", "--stop"}, .next = {"boot"}, .after = "a=running",
+	.states = ENDING, .width = 60)
 
 #define NETWORK                                                                                                        \
 	{                                                                                                              \
@@ -118,3 +72,13 @@ KILL_TEST(snapshot_of_one_that_runs, ON_RUNNING, .command = {"snapshot", "create
 KILL_TEST(network_create, .command = NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "", .width = 20)
 KILL_TEST(network_rm, .before = NETWORK, .command = NO_NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "",
 	.width = 20)
+#define WITH_NETWORK .before = NETWORK, .again = NETWORK, .clear = NO_NETWORK
+KILL_TEST(network_set, WITH_NETWORK, .command = {"network", "set", "--isolated", "yes", "--service", "udp/53", "n"},
+	.next = {"network", "set", "--isolated", "no", "n"}, .states = "", .width = 20)
+#define WITH_VOLUME                                                                                                    \
+	{                                                                                                              \
+		"run", "-d", "--name", "a", "-v", "data:/data", "host", "sleep", "1000"                                \
+	}
+KILL_TEST(volume_rm, .before = WITH_VOLUME, .then = REMOVE, .command = {"volume", "rm", "data"}, .next = WITH_VOLUME,
+	.after = "a=running", .again = WITH_VOLUME, .clear = REMOVE,
+	.tidy = {{"volume", "rm", "data"}, {"image", "prune"}}, .states = "running", .width = 20)
