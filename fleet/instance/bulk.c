@@ -232,19 +232,39 @@ static void stop_clean(struct work *work, struct stop_item *item)
 		work_well(work, item->name);
 }
 
+static int names_compare(const void *a, const void *b)
+{
+	const struct stop_item *const *one = a, *const *other = b;
+
+	return strcmp((*one)->name, (*other)->name);
+}
+
+/* The only place where a command holds the locks of several instances. Whoever calls has an order of his own (names as
+ * people sort them, priorities, dependencies): all take the locks in this one, or two could wait for one another. */
+static void stop_tell_all(struct work *work, struct arena *arena, struct stop_item *items, size_t count)
+{
+	struct stop_item **sorted = arena_new_array(arena, count, struct stop_item *);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &items[i];
+	if (count)
+		qsort(sorted, count, sizeof(sorted[0]), names_compare);
+	for (size_t i = 0; i < count; i++)
+		stop_tell(work, sorted[i], work->bulk->timeout_ms);
+}
+
 static void stop_some(struct work *work, const char *const *names, size_t count, enum stop_aim aim)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct stop_item *items = arena_new_array(&arena, count, struct stop_item);
 	struct pollfd *polls = arena_new_array(&arena, count, struct pollfd);
-	struct optional timeout_ms = work->bulk->timeout_ms;
 
 	host_network_lend(work->host);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = (struct stop_item){.stopping = STOPPING_EMPTY, .name = names[i]};
 		items[i].stopping.aim = aim;
-		stop_tell(work, &items[i], timeout_ms);
 	}
+	stop_tell_all(work, &arena, items, count);
 	for (size_t i = 0; i < count; i++)
 		stop_settle(work, &items[i]);
 	stop_await(work, items, count, polls);

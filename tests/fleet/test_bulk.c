@@ -1,4 +1,6 @@
 /* One verb for many. */
+#include <sys/wait.h>
+
 #include "base/cleanup.h"
 #include "support_host.h"
 
@@ -145,5 +147,45 @@ TEST(bulk, leaves_protected_ones_alone)
 	cr_assert(test_status(&test, "db").state == INSTANCE_RUNNING);
 	spec.protect = false;
 	ASSERT_OK(instance_update(&test.host, &spec, &err));
+	test_host_close(&test);
+}
+
+static _Noreturn void stopper_main(struct test_host *test, const struct strings *names, bool backwards, int rounds)
+{
+	struct strings order = {0};
+	struct host host;
+	struct error err;
+	int failed = 0;
+
+	for (size_t i = 0; i < names->count; i++)
+		strings_add(&test->arena, &order, names->items[backwards ? names->count - 1 - i : i]);
+	test_host_again(test, &host);
+	for (int i = 0; i < rounds && !failed; i++) {
+		err = (struct error){0};
+		failed = instances_do(&host, &order, &(struct bulk){.verb = VERB_STOP}, &err);
+	}
+	if (failed)
+		fprintf(stderr, "%s\n", err.text);
+	host_close(&host);
+	_exit(failed != 0);
+}
+
+/* Priorities, dependencies and people order them in other ways. */
+TEST(bulk, stops_of_the_same_in_other_orders_do_not_wait_for_one_another, .timeout = SLOWLY(60))
+{
+	struct test_host test;
+	pid_t pids[2];
+	int status;
+
+	test_host_open(&test);
+	struct strings names = many_create(&test, "exec sleep 1000");
+
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			stopper_main(&test, &names, i == 1, 20);
+	}
+	for (int i = 0; i < 2; i++)
+		cr_assert(waitpid(pids[i], &status, 0) == pids[i] && status == 0, "one was refused");
 	test_host_close(&test);
 }
