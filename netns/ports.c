@@ -289,6 +289,25 @@ static int row_settle(struct work *work, struct row *row, struct error *err)
 	return claim_settle(work, row, port_claim_any(port, row->offset, work->all->endpoint), false, err) < 0 ? -1 : 0;
 }
 
+/* What led here already seldom does so alone, and every refusal by the kernel costs a grace period: those that follow
+ * are asked after before the next attempt. */
+static int rows_settle(struct work *work, size_t row, size_t behind, struct error *err)
+{
+	if (row_settle(work, &work->rows[row], err) < 0)
+		return -1;
+	while (work->rows[row].present && ++row < behind) {
+		struct row *next = &work->rows[row];
+		const struct element claim =
+			port_claim(&work->all->ports[next->port], next->offset, work->all->endpoint);
+		int settled = claim_settle(work, next, claim, true, err);
+
+		if (settled < 0)
+			return -1;
+		next->present = settled > 0;
+	}
+	return 0;
+}
+
 static int batch_add_rows(struct work *work, size_t first, size_t behind, struct error *err)
 {
 	struct request request;
@@ -302,7 +321,7 @@ static int batch_add_rows(struct work *work, size_t first, size_t behind, struct
 		if ((request.errnum != EEXIST && request.errnum != ENOENT) || request.failed < 1 ||
 			(size_t)request.failed <= skipped || index >= work->messages)
 			return -1;
-		if (row_settle(work, &work->rows[first + work->at[index]], err) < 0)
+		if (rows_settle(work, first + work->at[index], behind, err) < 0)
 			return -1;
 	}
 	return fail(err, ERROR_BUSY, "others keep taking the same ports");
