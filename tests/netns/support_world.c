@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "tests/netns/support_wire.h"
 
 #define REACH_MS 4000  /* a SYN that is lost comes again after a second */
 #define SILENCE_MS 250 /* how long nothing must come for "dropped" */
@@ -102,27 +103,15 @@ void command(const char *line)
 
 void outside_open(struct world *world)
 {
-	auto_free char *move = NULL;
+	const bool has_six = net_has_ipv6();
 
 	world->outside = netns_new();
-	move = text_format(
-		"/usr/sbin/ip link add wan type veth peer name lan netns /proc/%d/fd/%d", getpid(), world->outside);
-	/* The helper has no descriptors of ours, so by our process's path. */
-	command(move);
-	command("/usr/sbin/ip addr add " WAN_HOST "/24 dev wan");
-	if (net_has_ipv6())
-		command("/usr/sbin/ip addr add " WAN6_HOST "/64 dev wan nodad");
-	command("/usr/sbin/ip link set wan up");
 	netns_enter(world->outside);
 	loopback_up();
-	command("/usr/sbin/ip addr add " WAN_OUTSIDE "/24 dev lan");
-	if (net_has_ipv6())
-		command("/usr/sbin/ip addr add " WAN6_OUTSIDE "/64 dev lan nodad");
-	command("/usr/sbin/ip link set lan up");
-	command("/usr/sbin/ip route add default via " WAN_HOST);
-	if (net_has_ipv6())
-		command("/usr/sbin/ip route add default via " WAN6_HOST);
 	netns_enter(world->host);
+	const struct wire_end host = {world->host, "wan", WAN_HOST, has_six ? WAN6_HOST : NULL};
+	const struct wire_end outside = {world->outside, "lan", WAN_OUTSIDE, has_six ? WAN6_OUTSIDE : NULL};
+	wire_make(&host, &outside, WAN_INDEX);
 }
 
 struct network network_of(

@@ -15,6 +15,7 @@
 #define WAN_OUTSIDE "192.0.2.2" /* the neighbour's */
 #define WAN6_HOST "2001:db8:5::1"
 #define WAN6_OUTSIDE "2001:db8:5::2"
+#define WAN_INDEX 40 /* of both ends of that wire */
 
 struct world {
 	struct net_state state;

@@ -22,25 +22,36 @@ static void append_steady(struct text *all, const char *output)
 	text_append(all, output);
 }
 
-/* What of the host's namespace we could change, as text. */
-static const char *host_look(struct arena *arena)
+static void append_output(struct text *all, const struct helper *helper)
 {
-	static const char *const argvs[][8] = {
-		{"/usr/sbin/nft", "list", "ruleset", NULL},
-		{"/usr/sbin/ip", "-4", "-o", "addr", "show", NULL},
-		{"/usr/sbin/ip", "-4", "route", "show", "table", "all", NULL},
-		{"/usr/bin/cat", FORWARD, "/proc/sys/net/ipv4/conf/all/accept_redirects",
-			"/proc/sys/net/ipv4/conf/default/forwarding", "/proc/sys/net/ipv4/conf/wan/forwarding", NULL},
-	};
-	AUTO(text_drop) struct text all = {0};
+	AUTO(text_drop) struct text output = {0};
 	struct error err;
 	int status;
 
-	for (size_t i = 0; i < ARRAY_SIZE(argvs); i++) {
-		AUTO(text_drop) struct text output = {0};
-		struct helper helper = {.argv = argvs[i], .timeout_ms = 10000};
-		ASSERT_OK(process_run(&helper, &output, &status, &err));
-		append_steady(&all, text_string(&output));
+	ASSERT_OK(process_run(helper, &output, &status, &err));
+	append_steady(all, text_string(&output));
+}
+
+/* What of the host's namespace we could change, as text. */
+static const char *host_look(struct arena *arena)
+{
+	static const char *const nft[] = {"/usr/sbin/nft", "list", "ruleset", NULL};
+	static const char *const ip[] = {"/usr/sbin/ip", "-4", "-o", "-force", "-batch", "-", NULL};
+	static const char asked[] = "addr show\nroute show table all\n";
+	static const char *const files[] = {FORWARD, "/proc/sys/net/ipv4/conf/all/accept_redirects",
+		"/proc/sys/net/ipv4/conf/default/forwarding", "/proc/sys/net/ipv4/conf/wan/forwarding"};
+	const struct helper rules = {.argv = nft, .timeout_ms = SLOWLY(10000)};
+	const struct helper addresses = {
+		.argv = ip, .timeout_ms = SLOWLY(10000), .input = asked, .input_length = strlen(asked)};
+	AUTO(text_drop) struct text all = {0};
+	const char *value;
+	struct error err;
+
+	append_output(&all, &rules);
+	append_output(&all, &addresses);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		ASSERT_OK(file_read(arena, AT_FDCWD, files[i], 64, &value, NULL, &err));
+		text_append(&all, value);
 	}
 	return arena_string(arena, text_string(&all));
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "netns/ipv6.h"
+#include "tests/netns/support_wire.h"
 #include "tests/netns/support_world.h"
 
 #define REACH_MS SLOWLY(5000)  /* what must pass has so long; a SYN that is lost comes again after a second */
@@ -144,32 +145,13 @@ struct scene {
 /* A second wire, so that there is something foreign to forward between. */
 static int second_neighbour(struct scene *scene)
 {
-	int other = netns_new();
-	auto_free char *link =
-		text_format("/usr/sbin/ip link add dmz type veth peer name lan netns /proc/%d/fd/%d", getpid(), other);
+	const char *const six = scene->has[IPV6] ? address_texts[IPV6][DMZ_WIRE] : NULL;
+	const char *const neighbour6 = scene->has[IPV6] ? place_texts[IPV6][DMZ] : NULL;
+	const struct wire_end host = {scene->world.host, "dmz", address_texts[IPV4][DMZ_WIRE], six};
+	struct wire_end neighbour = {netns_new(), "lan", place_texts[IPV4][DMZ], neighbour6};
 
-	command(link);
-	command("/usr/sbin/ip link set dmz up");
-	netns_enter(other);
-	command("/usr/sbin/ip link set lo up");
-	command("/usr/sbin/ip link set lan up");
-	for (enum family family = 0; family < FAMILIES; family++) {
-		if (!scene->has[family])
-			continue;
-		const char *host = address_texts[family][DMZ_WIRE], *own = place_texts[family][DMZ];
-		const char *length = family == IPV6 ? "64" : "24", *flags = family == IPV6 ? " nodad" : "";
-		auto_free char *lan = text_format("/usr/sbin/ip addr add %s/%s dev lan%s", own, length, flags);
-		auto_free char *dmz = text_format("/usr/sbin/ip addr add %s/%s dev dmz%s", host, length, flags);
-		auto_free char *route = text_format("/usr/sbin/ip route add default via %s", host);
-
-		command(lan);
-		command(route);
-		netns_enter(scene->world.host);
-		command(dmz);
-		netns_enter(other);
-	}
-	netns_enter(scene->world.host);
-	return other;
+	wire_make(&host, &neighbour, WAN_INDEX + 1);
+	return neighbour.netns;
 }
 
 static void metadata_open(struct scene *scene, enum family family)

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "netns/ruleset.h"
 #include "tests/netns/support_world.h"
 
 #define MEGABIT UINT64_C(1000000)
@@ -124,6 +125,17 @@ TEST(police, a_table_made_anew_has_it_again)
 	scene_close(&scene);
 }
 
+/* Of the table, not of the file. */
+static void limit_vanish(unsigned slot)
+{
+	auto_free char *rules = text_format("delete element inet warren egress_limits { w%u }\n"
+					    "delete limit inet warren w%u\n",
+		slot, slot);
+	struct error err;
+
+	ASSERT_OK(ruleset_text_load(rules, &err));
+}
+
 /* As if killed between the file and the table, or between the table and the file. */
 TEST(police, what_a_kill_leaves_is_put_right_by_the_next)
 {
@@ -134,12 +146,10 @@ TEST(police, what_a_kill_leaves_is_put_right_by_the_next)
 	unsigned slot = scene.guest.endpoint.slot;
 
 	police(&scene, MEGABIT);
-	command(arena_format(&arena, "/usr/sbin/nft delete element inet warren egress_limits { w%u }", slot));
-	command(arena_format(&arena, "/usr/sbin/nft delete limit inet warren w%u", slot));
+	limit_vanish(slot);
 	police(&scene, MEGABIT);
 	cr_assert(arrive(&scene) < PACKETS / 2);
-	command(arena_format(&arena, "/usr/sbin/nft delete element inet warren egress_limits { w%u }", slot));
-	command(arena_format(&arena, "/usr/sbin/nft delete limit inet warren w%u", slot));
+	limit_vanish(slot);
 	police(&scene, 0);
 	cr_assert(faccessat(scene.world.state.run, arena_format(&arena, "policed/w%u", slot), F_OK, 0) < 0);
 	scene_close(&scene);

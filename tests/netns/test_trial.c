@@ -13,6 +13,8 @@ static void namespace_enter(void)
 
 TEST(trial, the_whole_table_and_each_kind_of_rule_load_here)
 {
+	/* Each starts nft, which an emulated processor takes a second for; the whole table has them all. */
+	const size_t step = WARREN_TEST_SLOW > 1 && !getenv("WARREN_TEST_FULL") ? 6 : 1;
 	struct error err;
 	size_t count = 0;
 
@@ -20,9 +22,11 @@ TEST(trial, the_whole_table_and_each_kind_of_rule_load_here)
 	namespace_enter();
 	ASSERT_OK(net_table_try(&err));
 	for (; net_rule_name(count); count++) {
+		cr_assert(net_rule_module(count)[0]);
+		if (count % step)
+			continue;
 		err = (struct error){0};
 		cr_assert(net_rule_try(count, &err) == 0, "%s: %s", net_rule_name(count), err.text);
-		cr_assert(net_rule_module(count)[0]);
 	}
 	cr_assert(count > 8);
 }
