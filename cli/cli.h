@@ -20,6 +20,9 @@ struct cli {
 /* The host's directories, opened at the first use, so that help and wrong use need no root. */
 MUST_CHECK int cli_open(struct cli *cli, struct error *err);
 
+/* Puts in front of a failure what its reader cannot see from it: what this kernel lacks, which disk is full. */
+void cli_explain(const struct cli *cli, struct error *err);
+
 /* The commands, each defined beside its options and its function. */
 extern const struct command run_command, create_command, start_command, stop_command, restart_command, kill_command,
 	rm_command, pause_command, resume_command, wait_command, rename_command, list_command, exec_command,

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/kernel.h"
 #include "base/log.h"
 #include "cli/deploy.h"
 #include "cli/plan_text.h"
@@ -28,6 +27,7 @@ static const struct option down_options[] = {
 
 /* One line that is rewritten on a terminal; a line per instance otherwise. */
 struct progress {
+	const struct cli *cli;
 	bool quiet, is_terminal;
 	size_t counts[APPLY_FAILED + 1];
 };
@@ -44,7 +44,7 @@ static void progress_print(
 			fputs("\r\033[K", stdout);
 		fflush(stdout);
 		explained = *result;
-		kernel_explain(&explained);
+		cli_explain(progress->cli, &explained);
 		log_error("%s", explained.text);
 		return;
 	}
@@ -74,9 +74,10 @@ static void progress_finish(const struct progress *progress, const char *fleet)
 	printf("%s\n", *separator == ':' ? ": nothing to do" : "");
 }
 
-static struct apply_options options_make(const struct deploy_options *chosen, struct progress *progress)
+static struct apply_options options_make(
+	const struct cli *cli, const struct deploy_options *chosen, struct progress *progress)
 {
-	*progress = (struct progress){.quiet = chosen->quiet, .is_terminal = isatty(STDOUT_FILENO)};
+	*progress = (struct progress){.cli = cli, .quiet = chosen->quiet, .is_terminal = isatty(STDOUT_FILENO)};
 	return (struct apply_options){
 		.parallel = (unsigned)chosen->parallel.value,
 		.no_prune = chosen->no_prune,
@@ -144,7 +145,7 @@ int deploy_apply(struct cli *cli, const struct fleet_file *file, const struct de
 	int64_t rollback_of, struct error *err)
 {
 	struct progress progress;
-	struct apply_options apply = options_make(options, &progress);
+	struct apply_options apply = options_make(cli, options, &progress);
 	int result;
 
 	apply.rollback_of = rollback_of;
@@ -193,7 +194,7 @@ static int down_run(void *context, void *options, size_t count, char **operands,
 {
 	struct cli *cli = context;
 	struct progress progress;
-	struct apply_options apply = options_make(options, &progress);
+	struct apply_options apply = options_make(cli, options, &progress);
 	int result;
 
 	(void)count;

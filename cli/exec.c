@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/kernel.h"
 #include "base/log.h"
 #include "cli/cli.h"
 
@@ -65,7 +64,7 @@ static int process_run_inside(
 		return status;
 	if (err->kind == ERROR_MISSING || err->kind == ERROR_USAGE)
 		return -1;
-	kernel_explain(err);
+	cli_explain(cli, err);
 	log_error("%s", err->text);
 	return status ? status : 125;
 }

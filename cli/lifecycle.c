@@ -41,6 +41,7 @@ static const struct option no_options[] = {END_OF_OPTIONS};
 
 /* Prints each name as it is done, and each failure but the last, which main() prints. */
 struct progress {
+	const struct cli *cli;
 	size_t failed, total;
 };
 
@@ -53,8 +54,12 @@ static void print_done(void *context, const char *name, const struct error *resu
 		fflush(stdout);
 	} else {
 		progress->failed++;
-		if (progress->total > 1)
-			log_error("%s", result->text);
+		if (progress->total > 1) {
+			struct error explained = *result;
+
+			cli_explain(progress->cli, &explained);
+			log_error("%s", explained.text);
+		}
 	}
 }
 
@@ -63,7 +68,7 @@ static int verb_run(struct cli *cli, const struct verb_options *options, size_t 
 	struct bulk bulk, struct error *err)
 {
 	struct strings names = {0};
-	struct progress progress = {0};
+	struct progress progress = {.cli = cli};
 	int failed;
 
 	if (cli_select(cli, &options->which, count, operands, &names, err) < 0)
@@ -162,7 +167,7 @@ static int each_run(struct cli *cli, const struct verb_options *options, size_t 
 	int (*each)(struct cli *cli, const char *name, struct error *err), struct error *err)
 {
 	struct strings names = {0};
-	struct progress progress = {0};
+	struct progress progress = {.cli = cli};
 
 	if (cli_select(cli, &options->which, count, operands, &names, err) < 0)
 		return -1;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/kernel.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "cli/cli.h"
@@ -166,7 +165,7 @@ static int run_attached(struct cli *cli, const struct instance_spec *spec, bool 
 		explain_end(spec, reason);
 		return status;
 	}
-	kernel_explain(err);
+	cli_explain(cli, err);
 	log_error("%s", err->text);
 	return !exec_failed ? 125 : err->errnum == ENOENT ? 127 : 126;
 }
@@ -193,7 +192,7 @@ static int run_run(void *context, void *options, size_t count, char **operands, 
 	/* What could not start is not left behind: the same command can be given again. */
 	if ((!started || (spec.remove && !chosen->detach)) &&
 		instance_remove(&cli->host, spec.name, true, &ignored) < 0 && ignored.kind != ERROR_MISSING)
-		log_warn("remove %s: %s", spec.name, ignored.text);
+		log_warn("%s", ignored.text);
 	return status;
 }
 

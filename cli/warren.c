@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/kernel.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
@@ -243,7 +242,7 @@ int main(int argc, char **argv)
 	commands_fill(commands, order, ARRAY_SIZE(order));
 	status = global_run(&cli, argc, argv, &err);
 	if (status < 0) {
-		kernel_explain(&err);
+		cli_explain(&cli, &err);
 		fflush(stdout);
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = error_exit_status(&err);

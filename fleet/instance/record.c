@@ -221,12 +221,26 @@ struct endpoint record_endpoint(const struct record *record)
 
 /* --- desired ------------------------------------------------------------------------------------------------------ */
 
+/* On a full disk there is no room for a second file, while nobody could make any if instances could neither be stopped
+ * nor removed. One write of a few bytes that are there already: readers see the old line or the new. */
+static int desired_overwrite(int dir, const char *line, size_t length)
+{
+	auto_fd fd = openat(dir, "desired", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && pwrite(fd, line, length, 0) == (ssize_t)length && ftruncate(fd, (off_t)length) == 0 ? 0 : -1;
+}
+
 int desired_write(int dir, enum desired_state state, struct error *err)
 {
 	char line[32];
-	int length = snprintf(line, sizeof(line), "%s\n", desired_state_names[state]);
+	size_t length = (size_t)snprintf(line, sizeof(line), "%s\n", desired_state_names[state]);
 
-	return file_replace(dir, "desired", 0600, FILE_ORDERED, line, (size_t)length, err);
+	if (file_replace(dir, "desired", 0600, FILE_ORDERED, line, length, err) == 0)
+		return 0;
+	if ((err->errnum != ENOSPC && err->errnum != EDQUOT) || desired_overwrite(dir, line, length) < 0)
+		return -1;
+	*err = (struct error){0};
+	return 0;
 }
 
 enum desired_state desired_read(int dir)
@@ -236,10 +250,11 @@ enum desired_state desired_read(int dir)
 	const char *text;
 	size_t length;
 
-	if (file_read(&arena, dir, "desired", 64, &text, &length, &ignored) < 0 || !length)
+	if (file_read(&arena, dir, "desired", 64, &text, NULL, &ignored) < 0)
 		return DESIRED_STOPPED;
+	length = strcspn(text, "\n"); /* behind it may be what a longer word has left */
 	for (int i = 0; desired_state_names[i]; i++)
-		if (strlen(desired_state_names[i]) == length - 1 && !memcmp(desired_state_names[i], text, length - 1))
+		if (strlen(desired_state_names[i]) == length && !memcmp(desired_state_names[i], text, length))
 			return (enum desired_state)i;
 	return DESIRED_STOPPED;
 }

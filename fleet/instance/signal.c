@@ -28,6 +28,14 @@ static bool means_stop(const struct instance *instance, int signal)
 	return signal == instance_stop_signal(&spec, instance->dir);
 }
 
+/* Says afterwards who sent it, no more: a full disk keeps no signal from being sent. */
+static int killed_note(const struct instance *instance, int signal, struct error *err)
+{
+	if (killed_write(instance->live, signal, err) == 0)
+		return 0;
+	return err->errnum == ENOSPC ? forgive(err) : -1;
+}
+
 /* SIGKILL ends it for good: the whole cgroup, frozen or not, and its record is complete when we return. */
 static int instance_kill_hard(struct host *host, const char *name, struct error *err)
 {
@@ -37,7 +45,7 @@ static int instance_kill_hard(struct host *host, const char *name, struct error 
 
 	if (instance_take(host, name, &stopping.instance, err) < 0 ||
 		instance_running_read(&arena, &stopping.instance, &running, err) < 0 ||
-		killed_write(stopping.instance.live, SIGKILL, err) < 0)
+		killed_note(&stopping.instance, SIGKILL, err) < 0)
 		return -1;
 	instance_event(&stopping.instance, EVENT_KILL, NULL, "KILL");
 	return instance_stop_held(&stopping.instance, (struct optional){.set = true, .value = 0}, STOP_FOR_GOOD, err);
@@ -57,7 +65,7 @@ int instance_kill(struct host *host, const char *name, int signal, struct error 
 		instance_running_read(&arena, &instance, &running, err) < 0)
 		return -1;
 	auto_fd pidfd = process_open(&running.run.init, err);
-	if (pidfd < 0 || killed_write(instance.live, signal, err) < 0)
+	if (pidfd < 0 || killed_note(&instance, signal, err) < 0)
 		return blame(err, "signal %s", name);
 	/* As with `stop`, an end that was asked for is no failure to restart after. */
 	if (means_stop(&instance, signal) && desired_write(instance.dir, DESIRED_STOPPED, err) < 0)
@@ -91,8 +99,14 @@ int instance_pause(struct host *host, const char *name, bool paused, struct erro
 		cgroup_freeze(&cgroup, paused, FREEZE_TIMEOUT_MS, err) < 0)
 		return is_gone(err) ? fail(err, ERROR_BUSY, "%s is not running", name)
 				    : blame(err, "%s %s", paused ? "pause" : "resume", name);
-	if (desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0)
+	if (desired_write(instance.dir, paused ? DESIRED_PAUSED : DESIRED_RUNNING, err) < 0) {
+		struct error later;
+
+		/* What nobody wrote down must not be so either. */
+		if (cgroup_freeze(&cgroup, !paused, FREEZE_TIMEOUT_MS, &later) < 0 && !is_gone(&later))
+			log_warn("%s: %s", name, later.text);
 		return blame(err, "%s %s", paused ? "pause" : "resume", name);
+	}
 	/* It is neither asleep any more: paused until it is resumed, or awake. */
 	if (asleep_read(instance.live)) {
 		asleep_forget(instance.live);
