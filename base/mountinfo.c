@@ -102,28 +102,64 @@ static bool lines_show(struct reading *reading)
 	return true;
 }
 
-int mountinfo_each(
-	int proc, bool (*visit)(void *context, const struct mountinfo *mount), void *context, struct error *err)
+/* Leaves the buffer as it is: its pages are not touched before they are needed. */
+static void reading_start(
+	struct reading *reading, bool (*visit)(void *context, const struct mountinfo *mount), void *context)
 {
-	const char *path = proc == AT_FDCWD ? "/proc/self/mountinfo" : "mountinfo";
-	auto_fd fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	struct reading reading;
+	reading->used = 0;
+	reading->passing_over = false;
+	reading->visit = visit;
+	reading->context = context;
+}
+
+/* 1: enough was seen; 0: that was all. */
+static int table_read(int fd, struct reading *reading, struct error *err)
+{
 	size_t total = 0;
 	ssize_t got;
 
-	if (fd < 0)
-		return fail_errno(err, "open %s", path);
-	reading.used = 0;
-	reading.passing_over = false;
-	reading.visit = visit;
-	reading.context = context;
-	while ((got = read_retried(fd, reading.buffer + reading.used, LINE_MAX_BYTES - reading.used)) > 0) {
+	while ((got = read_retried(fd, reading->buffer + reading->used, LINE_MAX_BYTES - reading->used)) > 0) {
 		total += (size_t)got;
 		if (total > TABLE_MAX)
-			return fail(err, ERROR_SYSTEM, "%s: larger than %zu bytes", path, TABLE_MAX);
-		reading.used += (size_t)got;
-		if (!lines_show(&reading))
-			return 0;
+			return fail(err, ERROR_SYSTEM, "mountinfo: larger than %zu bytes", TABLE_MAX);
+		reading->used += (size_t)got;
+		if (!lines_show(reading))
+			return 1;
 	}
-	return got < 0 ? fail_errno(err, "read %s", path) : 0;
+	return got < 0 ? fail_errno(err, "read mountinfo") : 0;
+}
+
+static int table_open(int proc, struct error *err)
+{
+	const char *path = proc == AT_FDCWD ? "/proc/self/mountinfo" : "mountinfo";
+	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? fail_errno(err, "open %s", path) : fd;
+}
+
+int mountinfo_each(
+	int proc, bool (*visit)(void *context, const struct mountinfo *mount), void *context, struct error *err)
+{
+	auto_fd fd = table_open(proc, err);
+	struct reading reading;
+
+	reading_start(&reading, visit, context);
+	return fd < 0 || table_read(fd, &reading, err) < 0 ? -1 : 0;
+}
+
+int mountinfo_each_own(
+	bool (*visit)(void *context, const struct mountinfo *mount), void *context, bool *goes_on, struct error *err)
+{
+	auto_fd fd = table_open(AT_FDCWD, err);
+	struct reading reading;
+	int enough;
+	char byte;
+
+	if (fd < 0)
+		return -1;
+	reading_start(&reading, visit, context);
+	enough = table_read(fd, &reading, err);
+	/* A line is the least that the kernel writes, however little is asked for. */
+	*goes_on = enough > 0 && read_retried(fd, &byte, 1) > 0;
+	return enough < 0 ? -1 : 0;
 }

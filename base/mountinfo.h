@@ -27,4 +27,8 @@ bool mountinfo_parse(char *line, struct mountinfo *out);
 MUST_CHECK int mountinfo_each(
 	int proc, bool (*visit)(void *context, const struct mountinfo *mount), void *context, struct error *err);
 
+/* The same for our own table; *goes_on: it is longer than what had to be read for it, which costs one line more. */
+MUST_CHECK int mountinfo_each_own(
+	bool (*visit)(void *context, const struct mountinfo *mount), void *context, bool *goes_on, struct error *err);
+
 #endif

@@ -51,6 +51,8 @@ struct cgroup_host {
 	unsigned number[CGROUP_CONTROLLERS]; /* v1: the hierarchy's number in /proc/self/cgroup */
 	bool available[CGROUP_CONTROLLERS];
 	bool swap; /* the kernel accounts swap */
+	/* Seen by the way: the caller's mount table is longer than the page that the hierarchies were found in. */
+	bool many_mounts;
 };
 MUST_CHECK int cgroup_host_open(struct cgroup_host *host, struct error *err);
 /* v2 with another base: the cgroup at this absolute path below the mount's root ("/" is the root itself), which must

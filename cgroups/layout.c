@@ -128,6 +128,7 @@ struct layout {
 	struct found v2;
 	struct found v1[CGROUP_CONTROLLERS];
 	unsigned v1_controllers;
+	bool goes_on;
 };
 
 /* Which one limits are set on is told by these. */
@@ -313,7 +314,8 @@ static enum cgroup_mode mode_choose(const struct layout *layout)
 static int layout_read(struct layout *layout, struct arena *arena, struct error *err)
 {
 	*layout = (struct layout){.arena = arena};
-	if (layout_read_self(layout, err) < 0 || mountinfo_each(AT_FDCWD, layout_note_mount, layout, err) < 0)
+	if (layout_read_self(layout, err) < 0 ||
+		mountinfo_each_own(layout_note_mount, layout, &layout->goes_on, err) < 0)
 		return blame(err, "find the cgroup hierarchies");
 	return 0;
 }
@@ -355,6 +357,7 @@ int cgroup_host_open(struct cgroup_host *host, struct error *err)
 	if (layout_read(&layout, &arena, err) < 0)
 		return -1;
 	host->mode = mode_choose(&layout);
+	host->many_mounts = layout.goes_on;
 	if (host->mode == CGROUP_V2) {
 		int base = base_open(&layout.v2, &root_is_ours);
 
@@ -391,6 +394,7 @@ int cgroup_host_open_at(struct cgroup_host *host, const char *base, struct error
 	if (dir < 0)
 		return fail_errno(err, "open cgroup %s", base);
 	host->mode = CGROUP_V2;
+	host->many_mounts = layout.goes_on;
 	host_open_v2(host, dir);
 	return 0;
 }

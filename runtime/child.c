@@ -125,6 +125,16 @@ static int join_step(struct child *child, struct error *err)
 	return namespaces_join(&child->namespaces, err);
 }
 
+/* What was joined had its paths in the host's namespace. */
+static int mount_namespace_step(struct child *child, struct error *err)
+{
+	if (child->seed < 0)
+		return 0;
+	child->cut_off = setns(child->seed, CLONE_NEWNS) == 0;
+	/* A copy of the host's mounts does as well. */
+	return unshare(CLONE_NEWNS) < 0 ? fail_errno(err, "make a mount namespace") : 0;
+}
+
 static int keyring_step(struct child *child, struct error *err)
 {
 	return child->launch->keep_keyring ? 0 : child_leave_keyring(err);
@@ -144,7 +154,9 @@ static int make_step(struct child *child, struct error *err)
 
 static int root_step(struct child *child, struct error *err)
 {
-	return root_attach(child->root, child->namespaces.own_ids && !child->namespaces.shares_user, err);
+	bool cut_off = child->cut_off || (child->namespaces.own_ids && !child->namespaces.shares_user);
+
+	return root_attach(child->root, cut_off, err);
 }
 
 static int mount_step(struct child *child, struct error *err)
@@ -403,6 +415,7 @@ struct step {
 static const struct step steps[] = {
 	{"enter the cgroup", cgroup_step, false},
 	{"join namespaces", join_step, true},
+	{"leave the host's mounts", mount_namespace_step, false},
 	{"wait for the id maps", maps_await, false},
 	{"become root inside", become_root_step, false},
 	{"make a session keyring", keyring_step, false},

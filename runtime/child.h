@@ -25,10 +25,12 @@ struct child {
 	struct report *report;
 	int channel; /* the child's end; the parent's in launch.c */
 	int stdio[3];
+	int seed; /* the mount namespace to copy (runtime/seed.h); -1: the one that the child is born with is its own */
 	int host_cgroup_namespace; /* to return to, when the specification wants the host's; -1 */
 
 	/* From here on filled in by the child. */
-	int root; /* the root mount */
+	bool cut_off; /* none of the host's mounts is in its namespace */
+	int root;     /* the root mount */
 	struct launch_part parts[LAUNCH_PARTS];
 	size_t part_count;
 	bool part_attached[LAUNCH_PARTS];

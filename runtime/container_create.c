@@ -361,6 +361,7 @@ static int process_launch(struct creation *c, struct error *err)
 		.keep_keyring = c->options->no_new_keyring,
 		.listener = &c->supervisor,
 		.hooks = has_hooks_inside(&c->spec) ? &inside : NULL,
+		.many_mounts = c->cgroup.has_host && c->cgroup.host.many_mounts,
 	};
 
 	return launch_start(&launch, &c->launched, NULL, err);

@@ -17,6 +17,7 @@
 #include "runtime/child.h"
 #include "runtime/root.h"
 #include "runtime/schedule.h"
+#include "runtime/seed.h"
 
 void launched_drop(struct launched *launched)
 {
@@ -45,7 +46,8 @@ static void launching_drop(struct launching *l)
 	l->prepared = false;
 	/* In the order in which they are opened. */
 	int opened[] = {take_fd(&l->root), take_fd(&l->child->devices.null), take_fd(&l->child->host_cgroup_namespace),
-		take_fd(&l->null), take_fd(&l->channel), take_fd(&l->child->channel), take_fd(&l->proc)};
+		take_fd(&l->child->seed), take_fd(&l->null), take_fd(&l->channel), take_fd(&l->child->channel),
+		take_fd(&l->proc)};
 
 	fds_drop(opened, ARRAY_SIZE(opened));
 	mounts_drop(&l->child->mounts);
@@ -96,6 +98,26 @@ static int cgroup_namespace_prepare(struct child *child, struct error *err)
 	return 0;
 }
 
+static bool has_early_hooks(const struct spec_hooks *hooks)
+{
+	return hooks->of[HOOK_PRESTART].count || hooks->of[HOOK_CREATE_RUNTIME].count ||
+	       hooks->of[HOOK_CREATE_CONTAINER].count;
+}
+
+/* A hook before the change of the root finds the host's files in the child's namespace, and may mount there; a disk is
+ * mounted by its path; and of a user namespace the kernel asks that it sees the host's proc. For all else the child
+ * goes without the host's mounts. */
+static void seed_prepare(struct launching *l)
+{
+	struct child *child = l->child;
+
+	if (l->launch->many_mounts && !child->namespaces.own_ids && !has_early_hooks(&l->launch->spec->hooks) &&
+		!mounts_need_host(&child->mounts))
+		child->seed = seed_open(SEED_PLACE);
+	if (child->seed >= 0)
+		child->namespaces.create &= ~(uint64_t)CLONE_NEWNS;
+}
+
 static int prepare(struct launching *l, struct error *err)
 {
 	struct child *child = l->child;
@@ -120,6 +142,7 @@ static int prepare(struct launching *l, struct error *err)
 		return -1;
 	if (cgroup_namespace_prepare(child, err) < 0 || stdio_prepare(l, err) < 0)
 		return -1;
+	seed_prepare(l);
 	child->report = report_new(err);
 	return child->report ? 0 : -1;
 }
@@ -467,6 +490,7 @@ int launch_start(const struct launch *launch, struct launched *out, bool *exec_f
 		.arena = &arena,
 		.devices = {.null = -1},
 		.channel = -1,
+		.seed = -1,
 		.host_cgroup_namespace = -1,
 		.root = -1,
 		.answer = -1,

@@ -211,6 +211,25 @@ void mounts_drop(struct mounts *mounts)
 	mounts->count = 0;
 }
 
+/* The kernel's own, whose source is only a name. */
+static bool is_virtual(const char *type)
+{
+	static const char *const types[] = {"proc", "tmpfs", "sysfs", "devpts", "mqueue", "cgroup2"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (text_equal(type, types[i]))
+			return true;
+	return false;
+}
+
+bool mounts_need_host(const struct mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->count; i++)
+		if (mounts->items[i].how == MOUNT_NEW && !is_virtual(mounts->items[i].type))
+			return true;
+	return false;
+}
+
 static int item_map_ids(const struct mount_item *item, int userns, struct error *err)
 {
 	auto_fd own = -1;
@@ -320,16 +339,6 @@ int mounts_ask_for_proc(struct child *child, struct error *err)
 		mount_note(&child->mounts, item);
 	}
 	return 0;
-}
-
-static bool is_virtual(const char *type)
-{
-	static const char *const types[] = {"proc", "tmpfs", "sysfs", "devpts", "mqueue", "cgroup2"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (text_equal(type, types[i]))
-			return true;
-	return false;
 }
 
 static int new_make(struct child *child, struct mount_item *item, struct error *err)

@@ -50,6 +50,8 @@ struct mounts {
 MUST_CHECK int mounts_prepare(struct arena *arena, const struct spec *spec, const struct namespaces *namespaces,
 	struct mounts *out, struct error *err);
 void mounts_drop(struct mounts *mounts);
+/* Whether one is made of a path of the host when it is mounted: a disk, an overlay's layers. */
+bool mounts_need_host(const struct mounts *mounts);
 /* After the id maps are written: id-mapped binds. */
 MUST_CHECK int mounts_map_ids(const struct mounts *mounts, int userns, struct error *err);
 

@@ -25,13 +25,13 @@ int root_clone(const struct spec *spec, struct error *err)
 	return root < 0 ? fail_errno(err, "root %s", spec->root) : root;
 }
 
-int root_attach(int root, bool own_ids, struct error *err)
+int root_attach(int root, bool cut_off, struct error *err)
 {
 	struct mount_attr private = {.propagation = MS_PRIVATE};
 
 	/* A copy of the mount namespace for a new user namespace is cut off already; another one shares with the host.
 	 */
-	if (!own_ids && mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof(private)) < 0)
+	if (!cut_off && mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof(private)) < 0)
 		return fail_errno(err, "cut the mounts off from the host's");
 	if (mount_attach(root, AT_FDCWD, "/", err) < 0)
 		return -1;

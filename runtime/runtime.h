@@ -71,6 +71,7 @@ struct launch {
 	bool keep_keyring;		  /* do not give it a session keyring of its own */
 	struct listener *listener;	  /* of a filter with SCMP_ACT_NOTIFY (runtime/listener.h); NULL: refused */
 	const struct launch_hooks *hooks; /* for hooks that run inside the container; NULL: none run */
+	bool many_mounts;		  /* the host has: a copy of its mount table is worth avoiding */
 
 	/* No step of the child may take longer, but for hooks; 0: 45 s. */
 	unsigned step_limit_s;
@@ -147,8 +148,8 @@ bool kernel_labels_programs(void);
 /* The config.json that `warren-oci spec` writes. */
 void oci_default_config(struct encoder *encoder, bool rootless);
 
-/* Puts rules of devices between "nothing" and what a container may use in any case: without that a list that begins with
- * "nothing" (all do) would leave it no /dev/null. */
+/* Puts rules of devices between "nothing" and what a container may use in any case: without that a list that begins
+ * with "nothing" (all do) would leave it no /dev/null. */
 void device_rules_complete(struct arena *arena, struct cgroup_limits *limits);
 
 /* Hooks of one kind, one after the other, with the container's state on their standard input; the first failure ends

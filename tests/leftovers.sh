@@ -10,10 +10,11 @@ parents_remove() {
 	rmdir /sys/fs/cgroup/*/warren /sys/fs/cgroup/warren 2>/dev/null
 }
 
-# The numbers of a mount change; programs of ours by their names, others come and go. /run/user is systemd's, for as long as it likes.
+# The numbers of a mount change; programs of ours by their names, others come and go. /run/user is systemd's, for as long as it likes;
+# /run/warren-seed stays until the next boot by design.
 list() {
 	parents_remove
-	sed 's/^[0-9]* [0-9]* [0-9:]* /mount /' /proc/self/mountinfo | grep -v ' /run/user/'
+	sed 's/^[0-9]* [0-9]* [0-9:]* /mount /' /proc/self/mountinfo | grep -v -e ' /run/user/' -e ' /run/warren-seed'
 	find /sys/fs/cgroup -type d -path '*warren*' 2>/dev/null
 	ip -o link 2>/dev/null | awk -F': ' '{print "link " $2}'
 	nft list tables 2>/dev/null

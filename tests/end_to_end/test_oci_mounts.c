@@ -1,5 +1,7 @@
 /* Mounts of config.json as seen from inside: options, also recursive ones, and id maps of their own. */
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -123,4 +125,67 @@ TEST(oci_mounts, get_other_options_by_a_remount)
 			  "/proc/self/mounts | grep -o size.*; touch /d/x 2>/dev/null || echo refused",
 		.mounts = mounts);
 	assert_prints(&bundle, "/d ro,nosuid,noexec,relatime\n/d/new rw,nodev,relatime\nsize=64k\nrefused\n");
+}
+
+/* --- a host with many --------------------------------------------------------------------------------------------- */
+
+#define PIN "/run/warren-seed/mnt"
+
+/* From here on the test is on such a host, in a mount namespace of its own with another /run. */
+static void host_fill(void)
+{
+	char place[32];
+
+	cr_assert(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "%m");
+	cr_assert(mount("none", "/run", "tmpfs", 0, NULL) == 0 && mkdir("/run/many", 0755) == 0, "%m");
+	for (int i = 0; i < 120; i++) {
+		snprintf(place, sizeof(place), "/run/many/%d", i);
+		cr_assert(mkdir(place, 0755) == 0 && mount("/tmp", place, NULL, MS_BIND, NULL) == 0, "%m");
+	}
+}
+
+static ino_t pinned(void)
+{
+	struct stat status;
+
+	cr_assert(stat(PIN, &status) == 0, PIN ": %m");
+	return status.st_ino;
+}
+
+/* Nothing is different inside, and the second start finds the namespace that the first has made. */
+TEST(oci_mounts, are_the_same_where_the_hosts_are_left_behind)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	auto_free char *data = text_format("%s/data", bundle.directory.path);
+	auto_free char *mount = text_format("{\"destination\": \"/d\", \"type\": \"bind\", \"source\": \"%s\", "
+					    "\"options\": [\"rbind\", \"ro\"]}",
+		data);
+
+	run_write_file(bundle.directory.path, "data/file", 0644, "x");
+	BUNDLE_WRITE(&bundle, .script = "cut -d' ' -f5,6 /proc/self/mountinfo | sort; ls /d; cat /proc/1/cgroup; pwd",
+		.mounts = mount, .system = "\"rootfsPropagation\": \"slave\"");
+	auto_run plain = OCI(&bundle, "run", "ID");
+	ASSERT_STATUS(plain, 0);
+	host_fill();
+	int before = host_mount_count();
+	assert_prints(&bundle, plain.out);
+	ino_t first = pinned();
+	assert_prints(&bundle, plain.out);
+	cr_assert_eq(pinned(), first);
+	cr_assert_eq(host_mount_count(), before + 2); /* the pin and its directory, once */
+}
+
+/* A hook that runs in its namespace before the root changes finds the host's mounts there. */
+TEST(oci_mounts, of_the_host_are_there_for_hooks_before_the_root_changes)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+
+	BUNDLE_WRITE(&bundle, .script = "echo done",
+		.top = "\"hooks\": {\"createContainer\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", "
+		       "\"test $(grep -c /run/many/ /proc/self/mountinfo) = 120\"]}]}");
+	host_fill();
+	assert_prints(&bundle, "done\n");
+	cr_assert(access(PIN, F_OK) < 0);
 }
