@@ -35,6 +35,9 @@ struct state {
 	double attach_ms[ROUNDS_MAX], detach_ms[ROUNDS_MAX];
 };
 
+static double steps_ms[WARREN_STEPS][ROUNDS_MAX], steps_cpu[WARREN_STEPS][ROUNDS_MAX];
+static bool rests, inside;
+
 static struct state states[CONTESTANTS];
 
 static double now_ms(void)
@@ -164,18 +167,39 @@ static double median(double *values, unsigned count)
 	return values[count / 2];
 }
 
+/* One turn of each. --rest: only when the kernel is done with the one before. */
+static void measure_round(unsigned round)
+{
+	for (size_t i = 0; i < CONTESTANTS; i++) {
+		struct state *state = &states[i];
+
+		if (!state->takes_part)
+			continue;
+		state->attach_ms[round] = one_attach(state, ATTACH_MAX - round);
+		state->detach_ms[round] = one_detach(state, ATTACH_MAX - round);
+		for (size_t step = 0; i == 0 && step < WARREN_STEPS; step++) {
+			steps_ms[step][round] = warren_steps[step];
+			steps_cpu[step][round] = warren_steps_cpu[step];
+		}
+		if (rests)
+			warren_rest(i == 0 ? ATTACH_MAX - round : 0);
+	}
+}
+
+static void steps_print(unsigned n, unsigned rounds)
+{
+	printf("N=%-5u of that, us (on the processor):", n);
+	for (size_t step = 0; step < WARREN_STEPS; step++)
+		printf("  %s %.0f (%.0f)", warren_step_names[step], median(steps_ms[step], rounds) * 1000,
+			median(steps_cpu[step], rounds) * 1000);
+	putchar('\n');
+}
+
 /* Behind the N that are there; one goes before the next comes, so that N stays. */
 static void measure(unsigned n, unsigned rounds)
 {
 	for (unsigned round = 0; round < rounds; round++)
-		for (size_t i = 0; i < CONTESTANTS; i++) {
-			struct state *state = &states[i];
-
-			if (!state->takes_part)
-				continue;
-			state->attach_ms[round] = one_attach(state, ATTACH_MAX - round);
-			state->detach_ms[round] = one_detach(state, ATTACH_MAX - round);
-		}
+		measure_round(round);
 	double attach_ms = median(states[0].attach_ms, rounds), detach_ms = median(states[0].detach_ms, rounds);
 
 	for (size_t i = 0; i < CONTESTANTS; i++) {
@@ -186,6 +210,8 @@ static void measure(unsigned n, unsigned rounds)
 		double attach = median(state->attach_ms, rounds), detach = median(state->detach_ms, rounds);
 		printf("N=%-5u %-24s attach %8.3f ms (%6.1f x)   detach %8.3f ms (%6.1f x)\n", n, state->who.name,
 			attach, attach / attach_ms, detach, detach / detach_ms);
+		if (i == 0)
+			steps_print(n, rounds);
 	}
 	fflush(stdout);
 }
@@ -227,7 +253,7 @@ static void contestants_open(bool alone)
 	const struct contestant *const all[CONTESTANTS] = {&warren_inside, &warren_process, &netavark, &cni};
 
 	for (size_t i = 0; i < CONTESTANTS; i++) {
-		if (alone && i >= 2)
+		if (alone && i >= (inside ? 1 : 2))
 			return;
 		states[i].takes_part = state_open(&states[i], all[i], i == 1 ? states[0].who.host : -1);
 		if (!states[i].takes_part)
@@ -251,6 +277,8 @@ int main(int argc, char **argv)
 			ports |= !strcmp(argv[1], "--ports");
 			alone |= ports || !strcmp(argv[1], "--alone");
 			ipv4_only |= !strcmp(argv[1], "--ipv4");
+			rests |= !strcmp(argv[1], "--rest");
+			inside |= !strcmp(argv[1], "--inside");
 		}
 	}
 	if (argc < 2 || !rounds || rounds > ROUNDS_MAX || !mkdtemp(scratch))

@@ -22,6 +22,14 @@ extern const struct contestant warren_inside, warren_process, netavark, cni;
 /* One more port of the first instance of warren_inside. */
 bool warren_publish(unsigned round, bool take_back);
 
+/* What the steps of warren_inside's last attach took, in milliseconds: of the clock, of the processor. */
+#define WARREN_STEPS 5
+extern const char *const warren_step_names[WARREN_STEPS];
+extern double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
+
+/* Waits until the kernel is done with the namespace of an instance that was detached. */
+void warren_rest(unsigned number);
+
 /* warren_process starts this program again with these words: `--attach NUMBER NETNS-PATH` or `--detach NUMBER`. */
 bool warren_main(char **words);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -74,6 +75,37 @@ static struct port port_of(unsigned number)
 	return port;
 }
 
+/* --- what each step took ------------------------------------------------------------------------------------------ */
+
+const char *const warren_step_names[WARREN_STEPS] = {"numbers", "table", "link", "inside", "port"};
+double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
+static double step_begun_ms, step_begun_cpu;
+
+static double now_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void step_begin(void)
+{
+	step_begun_ms = now_ms(CLOCK_MONOTONIC);
+	step_begun_cpu = now_ms(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* Always true, for a chain of conditions; the next step begins. */
+static bool step_end(size_t step)
+{
+	warren_steps[step] = now_ms(CLOCK_MONOTONIC) - step_begun_ms;
+	warren_steps_cpu[step] = now_ms(CLOCK_THREAD_CPUTIME_ID) - step_begun_cpu;
+	step_begin();
+	return true;
+}
+
+/* --- in this process ---------------------------------------------------------------------------------------------- */
+
 /* Of the same host number, as a start does. */
 static bool six_take(struct endpoint *endpoint)
 {
@@ -84,25 +116,37 @@ static bool six_take(struct endpoint *endpoint)
 	       well(address6_take(&state, &network, &beside, &endpoint->address6, &err), &err);
 }
 
+static bool numbers_take(struct endpoint *endpoint)
+{
+	struct in_addr any = {0};
+	struct error err;
+
+	*endpoint = (struct endpoint){.network_number = network.number};
+	return well(slot_take(&state, 0, &endpoint->slot, &err), &err) &&
+	       well(address_take(&state, &network, any, &endpoint->address, &err), &err) && six_take(endpoint);
+}
+
+static bool inside_configure(const struct endpoint *endpoint, int netns)
+{
+	auto_fd host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct error err;
+
+	return setns(netns, CLONE_NEWNET) == 0 && well(endpoint_configure_inside(endpoint, &err), &err) &&
+	       setns(host, CLONE_NEWNET) == 0;
+}
+
 /* All that a start does for the network. */
 static bool inside_attach(unsigned number, int netns)
 {
 	struct endpoint *endpoint = &endpoints[number];
 	struct port port = port_of(number);
-	struct in_addr any = {0};
-	auto_fd host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct error err;
 
-	*endpoint = (struct endpoint){.network_number = network.number};
-	if (!well(slot_take(&state, 0, &endpoint->slot, &err), &err) ||
-		!well(address_take(&state, &network, any, &endpoint->address, &err), &err) || !six_take(endpoint) ||
-		!well(net_host_up(&state, &err), &err) ||
-		!well(endpoint_attach(session, endpoint, netns, LINK_TIMEOUT_MS, &err), &err))
-		return false;
-	if (setns(netns, CLONE_NEWNET) < 0 || !well(endpoint_configure_inside(endpoint, &err), &err) ||
-		setns(host, CLONE_NEWNET) < 0)
-		return false;
-	return well(ports_publish(session, endpoint, &port, 1, &err), &err);
+	step_begin();
+	return numbers_take(endpoint) && step_end(0) && well(net_host_up(&state, &err), &err) && step_end(1) &&
+	       well(endpoint_attach(session, endpoint, netns, LINK_TIMEOUT_MS, &err), &err) && step_end(2) &&
+	       inside_configure(endpoint, netns) && step_end(3) &&
+	       well(ports_publish(session, endpoint, &port, 1, &err), &err) && step_end(4);
 }
 
 /* The link goes with its namespace; nobody waits for that. */
@@ -117,6 +161,16 @@ static bool inside_detach(unsigned number, int netns)
 	       well(address_release(&state, NETWORK, endpoint->address, &err), &err) &&
 	       (!network.subnet6.prefix || well(address6_release(&state, NETWORK, &endpoint->address6, &err), &err)) &&
 	       well(slot_release(&state, endpoint->slot, &err), &err);
+}
+
+/* Until the kernel has taken the link of the last one away, and a moment more for what follows that. */
+void warren_rest(unsigned number)
+{
+	const struct timespec slice = {.tv_nsec = 2 * 1000 * 1000}, after = {.tv_nsec = 50 * 1000 * 1000};
+
+	for (int i = 0; i < 500 && endpoints[number].slot && endpoint_exists(session, endpoints[number].slot); i++)
+		nanosleep(&slice, NULL);
+	nanosleep(&after, NULL);
 }
 
 bool warren_publish(unsigned round, bool take_back)

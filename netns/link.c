@@ -24,12 +24,13 @@
 #include "netns/rates.h"
 #include "netns/session.h"
 
-#define ATTACH_MESSAGES 7
+#define ATTACH_MESSAGES 8
 #define WAIT_SLICE_MS 50 /* routes of a dying link vanish without a message of their own */
 
 enum attach_step {
 	ATTACH_LINK,
 	ATTACH_NO_LINK_LOCAL,
+	ATTACH_UP,
 	ATTACH_ROUTE,
 	ATTACH_NEIGHBOUR,
 	ATTACH_ROUTE6,
@@ -110,7 +111,9 @@ static void put_peer(struct nlmsghdr *message, const struct endpoint *endpoint, 
 	mnl_attr_nest_end(message, peer);
 }
 
-/* IFF_UP for the host side only: for the peer it fails with ENOTCONN, and undoing costs 15 ms. */
+/* Down, both: for the peer IFF_UP fails with ENOTCONN, and undoing costs 15 ms; the host side comes up by a message of
+ * its own. A link that is born up, or that is told something while it is up and its peer is not yet, makes the kernel
+ * walk through all IPv6 routes of the host, twice: 0.7 ms at 1,000 instances. */
 static void put_pair(struct request *request, const struct endpoint *endpoint, int netns)
 {
 	struct nlmsghdr *message =
@@ -119,8 +122,8 @@ static void put_pair(struct request *request, const struct endpoint *endpoint, i
 	char name[IFNAMSIZ];
 
 	head->ifi_index = (int)link_index(endpoint->slot);
-	head->ifi_flags = IFF_UP | IFF_NOARP;
-	head->ifi_change = IFF_UP | IFF_NOARP;
+	head->ifi_flags = IFF_NOARP;
+	head->ifi_change = IFF_NOARP;
 	mnl_attr_put_strz(message, IFLA_IFNAME, link_name(endpoint->slot, name));
 	mnl_attr_put_u32(message, IFLA_GROUP, GROUP_BASE + endpoint->network_number);
 	mnl_attr_put(message, IFLA_ADDRESS, sizeof(host_mac), host_mac);
@@ -155,6 +158,7 @@ static int attach_once(struct netlink *netlink, const struct endpoint *endpoint,
 	request_begin(request, netlink, buffer, size);
 	put_pair(request, endpoint, netns);
 	put_link_without_link_local(request, index);
+	put_link_up(request, index, "bring the host's side of the link up");
 	put_way_in(request, index, &address, mac);
 	if (endpoint_has_ipv6(endpoint))
 		put_way_in(request, index, &address6, mac);
