@@ -67,3 +67,56 @@ TEST(fleet_examples, minimal_runs, .fini = playground_rescue, .timeout = SLOWLY(
 	cr_assert_str_eq(instance_fact(&playground, "sleeper", "state"), "running");
 	WARREN_OK(&playground, "down", "minimal");
 }
+
+/* --- tls ---------------------------------------------------------------------------------------------------------- */
+
+/* The commands in the example's first lines, from "mkdir" to before "warren": what a user types, in another place. */
+static void certificate_make(struct playground *playground)
+{
+	auto_run made = run_program((const char *[]){"sh", "-ec",
+					    "sed -n 's|^// *\\(mkdir.*\\)|\\1|p; /openssl/,/-keyout/ s|^// *||p' "
+					    "examples/tls.json >commands; [ $(wc -l <commands) -ge 4 ]; . ./commands",
+					    NULL},
+		&(struct run_options){.directory = playground->directory.path});
+
+	cr_assert(made.status == 0, "%s%s", made.out, made.err);
+}
+
+static void expect_tls(struct playground *playground, const char *name, const char *page)
+{
+	auto_free char *resolve = text_format("%s:8443:127.0.0.1", name), *url = text_format("https://%s:8443/", name);
+	auto_run run = run_program(
+		(const char *[]){"curl", "-sS", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", "-m", "30",
+			"--cacert", "examples/tls/certs/site.crt", "--resolve", resolve, url, NULL},
+		&(struct run_options){.directory = playground->directory.path});
+
+	cr_assert(run.status == 0 && !strcmp(run.out, page), "%s: %s%s", name, run.out, run.err);
+}
+
+TEST(fleet_examples, tls_serves_two_sites_and_takes_a_new_certificate, .fini = playground_rescue,
+	.timeout = SLOWLY(300))
+{
+	NEEDS_A_FAST_PROCESSOR();
+	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
+	SKIP_UNLESS(access("/usr/bin/openssl", X_OK) == 0, "needs openssl");
+	auto_playground playground = playground_new();
+	auto_free char *examples = example("");
+	auto_run copied = RUN("cp", "-r", examples, playground.directory.path);
+	const char *file = arena_format(&playground.arena, "%s/examples/tls.json", playground.directory.path);
+
+	ASSERT_STATUS(copied, 0);
+	certificate_make(&playground);
+	WARREN_OK(&playground, "apply", file);
+	expect_tls(&playground, "blog.example", "This is blog.\n");
+	expect_tls(&playground, "shop.example", "This is shop.\n");
+	auto_run plain = RUN("curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H",
+		"Host: blog.example", "http://127.0.0.1:8080/x?y");
+	cr_assert_str_eq(plain.out, "301 https://blog.example/x?y");
+	const char *pid = instance_fact(&playground, "front", "pid");
+
+	certificate_make(&playground);
+	WARREN_OK(&playground, "exec", "front", "nginx", "-s", "reload");
+	expect_tls(&playground, "shop.example", "This is shop.\n");
+	cr_assert_str_eq(instance_fact(&playground, "front", "pid"), pid);
+	WARREN_OK(&playground, "down", "tls");
+}
