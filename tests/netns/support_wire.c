@@ -125,16 +125,37 @@ static void duplicates_ignore(const struct wire_end *end)
 		ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_dad", "0", &err));
 }
 
-/* The kernel tells itself a little later that a link has got its carrier; what is sent before is lost. */
-static void await_ready(const char *name)
+static bool is_running(const char *name)
 {
 	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int64_t deadline = clock_ms() + READY_MS;
 	struct ifreq request = {0};
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	while (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_RUNNING)) {
-		cr_assert(clock_ms() < deadline, "%s does not get ready", name);
+	return ioctl(fd, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_RUNNING;
+}
+
+/* Whether the kernel hears who asks for that address: RFC 4291, 2.7.1. */
+static bool is_solicited(const char *text)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct in6_addr address = ip6(text);
+	const uint8_t *end = &address.s6_addr[13];
+	const char *groups, *own;
+	struct error err;
+
+	ASSERT_OK(file_read(&arena, AT_FDCWD, "/proc/thread-self/net/igmp6", 65536, &groups, NULL, &err));
+	own = arena_format(&arena, "ff0200000000000000000001ff%02x%02x%02x", end[0], end[1], end[2]);
+	return strstr(groups, own);
+}
+
+/* The kernel tells itself a little later that a link has got its carrier, and its IPv6 later still; what is sent before
+ * is lost, and asked for again only after a second. */
+static void await_ready(const struct wire_end *end)
+{
+	int64_t deadline = clock_ms() + READY_MS;
+
+	while (!is_running(end->name) || (end->address6 && !is_solicited(end->address6))) {
+		cr_assert(clock_ms() < deadline, "%s does not get ready", end->name);
 		sched_yield();
 	}
 }
@@ -146,7 +167,7 @@ void wire_make(const struct wire_end *near, const struct wire_end *far, unsigned
 	netns_enter(far->netns);
 	duplicates_ignore(far);
 	end_make(far, NULL, near, index);
-	await_ready(far->name);
+	await_ready(far);
 	netns_enter(near->netns);
-	await_ready(near->name);
+	await_ready(near);
 }

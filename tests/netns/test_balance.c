@@ -194,6 +194,13 @@ TEST(balance, connections_are_shared_by_weight)
 	for (int i = 0; i < 64; i++)
 		got[guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080)]++;
 	cr_assert(got[0] == 16 && got[1] == 48, "%d and %d", got[0], got[1]);
+	if (net_has_ipv6()) {
+		join(&s, 0, "[::]:8080:80/tcp+balanced", 1);
+		join(&s, 1, "[::]:8080:80/tcp+balanced", 3);
+		for (int i = 0; i < 64; i++)
+			got[guest_of(&s, s.world.outside, NULL, WAN6_HOST, 8080)]++;
+		cr_assert(got[0] == 32 && got[1] == 96, "%d and %d with those of IPv6", got[0], got[1]);
+	}
 	scene_close(&s);
 }
 
@@ -228,16 +235,23 @@ TEST(balance, it_works_for_the_host_for_instances_and_by_loopback)
 {
 	NEEDS_ROOT();
 	struct scene s;
+	const char *const hosts[] = {WAN_HOST, WAN6_HOST};
+	const char *const texts[] = {"0.0.0.0:8080:80/tcp+balanced", "[::]:8080:80/tcp+balanced"};
 	scene_open(&s);
 
-	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
-	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
-	for (int i = 0; i < 4; i++) {
-		cr_assert(guest_of(&s, s.world.host, NULL, WAN_HOST, 8080) >= 0, "the host by its own address");
-		cr_assert(guest_of(&s, s.world.host, NULL, "127.0.0.1", 8080) >= 0, "the host by loopback");
-		cr_assert(guest_of(&s, s.guests[0].netns, NULL, WAN_HOST, 8080) >= 0, "a member, perhaps itself");
-		cr_assert(guest_of(&s, s.guests[2].netns, NULL, WAN_HOST, 8080) >= 0, "another instance");
+	for (int family = 0; family < (net_has_ipv6() ? 2 : 1); family++) {
+		join(&s, 0, texts[family], 1);
+		join(&s, 1, texts[family], 1);
+		for (int i = 0; i < 4; i++) {
+			const char *host = hosts[family];
+
+			cr_assert(guest_of(&s, s.world.host, NULL, host, 8080) >= 0, "the host by its own address");
+			cr_assert(guest_of(&s, s.guests[0].netns, NULL, host, 8080) >= 0, "a member, perhaps itself");
+			cr_assert(guest_of(&s, s.guests[2].netns, NULL, host, 8080) >= 0, "another instance");
+		}
 	}
+	for (int i = 0; i < 4; i++)
+		cr_assert(guest_of(&s, s.world.host, NULL, "127.0.0.1", 8080) >= 0, "the host by loopback");
 	scene_close(&s);
 }
 
@@ -272,33 +286,40 @@ TEST(balance, a_client_that_sticks_stays_with_its_member_and_moves_only_when_it_
 
 /* --- out and in --------------------------------------------------------------------------------------------------- */
 
+static void expect_drained(struct scene *s, const char *text, const char *host)
+{
+	struct connection kept[8];
+	int of_first = 0, again = 0;
+
+	join(s, 0, text, 1);
+	join(s, 1, text, 1);
+	for (int i = 0; i < 8; i++) {
+		kept[i] = connect_to(s, s->world.outside, NULL, host, 8080);
+		of_first += kept[i].guest == 0;
+	}
+	cr_assert(of_first > 0);
+	turn(s, 0, text, false);
+	for (int i = 0; i < 20; i++)
+		cr_assert(guest_of(s, s->world.outside, NULL, host, 8080) == 1);
+	for (int i = 0; i < 8; i++)
+		cr_assert(carries(&kept[i]), "an established connection was lost");
+	turn(s, 0, text, true);
+	for (int i = 0; i < 64; i++)
+		again += guest_of(s, s->world.outside, NULL, host, 8080) == 0;
+	cr_assert(again == 32, "%d", again);
+	for (int i = 0; i < 8; i++)
+		disconnect(&kept[i]);
+}
+
 TEST(balance, a_member_that_is_out_keeps_its_connections_and_gets_no_new_ones)
 {
 	NEEDS_ROOT();
 	struct scene s;
-	struct connection kept[8];
-	int of_first = 0;
 	scene_open(&s);
 
-	join(&s, 0, "0.0.0.0:8080:80/tcp+balanced", 1);
-	join(&s, 1, "0.0.0.0:8080:80/tcp+balanced", 1);
-	for (int i = 0; i < 8; i++) {
-		kept[i] = connect_to(&s, s.world.outside, NULL, WAN_HOST, 8080);
-		of_first += kept[i].guest == 0;
-	}
-	cr_assert(of_first > 0);
-	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", false);
-	for (int i = 0; i < 20; i++)
-		cr_assert(guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 1);
-	for (int i = 0; i < 8; i++)
-		cr_assert(carries(&kept[i]), "an established connection was lost");
-	turn(&s, 0, "0.0.0.0:8080:80/tcp+balanced", true);
-	int again = 0;
-	for (int i = 0; i < 64; i++)
-		again += guest_of(&s, s.world.outside, NULL, WAN_HOST, 8080) == 0;
-	cr_assert(again == 32, "%d", again);
-	for (int i = 0; i < 8; i++)
-		disconnect(&kept[i]);
+	expect_drained(&s, "0.0.0.0:8080:80/tcp+balanced", WAN_HOST);
+	if (net_has_ipv6())
+		expect_drained(&s, "[::]:8080:80/tcp+balanced", WAN6_HOST);
 	scene_close(&s);
 }
 

@@ -19,7 +19,7 @@
 #define ROWS_MAX 64
 
 /* Where processes are. a and b are on an isolated network with egress, c and d on an open one without, e on a third
- * one, which c's and d's network allows in. */
+ * one, which c's and d's network allows in, and which may use one service of the host's and the cloud's metadata. */
 enum place { HOST, OUTSIDE, DMZ, A, B, C, D, E, PLACES };
 #define FIRST_GUEST A
 static const char *const place_names[] = {"host", "outside", "dmz", "a", "b", "c", "d", "e"};
@@ -63,7 +63,7 @@ struct row {
 };
 
 /* Published: 8080 on any address and 8081 on loopback for a, 8082 on the wire's address for d, 8083 where nobody
- * listens. */
+ * listens; 8084 and 8085 as shared ports. */
 static const struct row rows[] = {
 	{"the host reaches its instances", HOST, SERVER, 80, REACHES, A, GATEWAY},
 	{"also on a network without egress", HOST, SERVER, 80, REACHES, C, GATEWAY},
@@ -89,14 +89,19 @@ static const struct row rows[] = {
 	{"over every wire", A, SERVER, 80, REACHES, DMZ, DMZ_WIRE},
 	{"the cloud's metadata service is the host's", HOST, METADATA, 80, REACHES, OUTSIDE, HOSTS},
 	{"and no instance's", A, METADATA, 80, SILENT, OUTSIDE, NONE},
+	{"but of a network that names it", E, METADATA, 80, REACHES, OUTSIDE, WAN},
 	{"the host is no router because of us", OUTSIDE, SERVER, 80, SILENT, DMZ, NONE},
 	{"in no direction", DMZ, SERVER, 80, SILENT, OUTSIDE, NONE},
 
 	{"a service of the host's is there for others", OUTSIDE, WAN, 3306, REACHES, HOST, CLIENT},
 	{"not for instances", A, WAN, 3306, SILENT, HOST, NONE},
 	{"by no address", A, GATEWAY, 3306, SILENT, HOST, NONE},
-	{"of no wire", E, DMZ_WIRE, 3306, SILENT, HOST, NONE},
-	{"on no network", C, WAN, 3306, SILENT, HOST, NONE},
+	{"of no wire", B, DMZ_WIRE, 3306, SILENT, HOST, NONE},
+	{"nor without egress", C, WAN, 3306, SILENT, HOST, NONE},
+	{"one that its network names", E, WAN, 3306, REACHES, HOST, CLIENT},
+	{"by every address", E, GATEWAY, 3306, REACHES, HOST, CLIENT},
+	{"of every wire", E, DMZ_WIRE, 3306, REACHES, HOST, CLIENT},
+	{"and no other", E, WAN, 3307, SILENT, HOST, NONE},
 
 	{"published on any address: from outside, seen as it is", OUTSIDE, WAN, 8080, REACHES, A, CLIENT},
 	{"over every wire", DMZ, DMZ_WIRE, 8080, REACHES, A, CLIENT},
@@ -115,6 +120,13 @@ static const struct row rows[] = {
 	{"from outside by no other", DMZ, DMZ_WIRE, 8082, REFUSED, D, NONE},
 	{"to itself without egress too", D, WAN, 8082, REACHES, D, GATEWAY},
 	{"where nobody listens the instance refuses", OUTSIDE, WAN, 8083, REFUSED, A, NONE},
+	{"shared in turn: from outside, seen as it is", OUTSIDE, WAN, 8084, REACHES, A, CLIENT},
+	{"from the host", HOST, WAN, 8084, REACHES, A, HOSTS},
+	{"from a neighbour", B, WAN, 8084, REACHES, A, CLIENT},
+	{"from the one that serves", A, WAN, 8084, REACHES, A, GATEWAY},
+	{"shared by client: from outside, seen as it is", DMZ, DMZ_WIRE, 8085, REACHES, D, CLIENT},
+	{"from another network", E, WAN, 8085, REACHES, D, CLIENT},
+	{"from the one that serves", D, WAN, 8085, REACHES, D, GATEWAY},
 };
 
 /* For each family what is published: loopback only where the kernel can. */
@@ -126,6 +138,8 @@ static const struct {
 	{A, {"127.0.0.1:8081:80", NULL}},
 	{D, {WAN_HOST ":8082:80", "[" WAN6_HOST "]:8082:80"}},
 	{A, {"0.0.0.0:8083:81", "[::]:8083:81"}},
+	{A, {"0.0.0.0:8084:80/tcp+balanced", "[::]:8084:80/tcp+balanced"}},
+	{D, {"0.0.0.0:8085:80/tcp+sticky", "[::]:8085:80/tcp+sticky"}},
 };
 
 struct scene {
@@ -171,6 +185,7 @@ static void metadata_open(struct scene *scene, enum family family)
 static void guests_open(struct scene *scene)
 {
 	static const char *friends[] = {"friend", NULL};
+	static struct host_service services[] = {{IPPROTO_TCP, 3306}};
 	struct world *world = &scene->world;
 	struct network alone = network_of(world, "alone", "10.88.0.0/16", true, true, &scene->arena);
 	struct network open = network_of(world, "open", "10.44.0.0/24", false, false, &scene->arena);
@@ -179,7 +194,11 @@ static void guests_open(struct scene *scene)
 	struct error err;
 
 	open.allow = (struct strings){friends, 1};
+	friend.services.items = services;
+	friend.services.count = ARRAY_SIZE(services);
+	friend.metadata = true;
 	ASSERT_OK(network_define(&world->state, &open, &err));
+	ASSERT_OK(network_define(&world->state, &friend, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
 		guest_open(world, of[i], &scene->guests[i]);
 		scene->netns[FIRST_GUEST + i] = scene->guests[i].netns;
@@ -231,6 +250,15 @@ static void addresses_derive(struct scene *scene)
 	scene->addresses[IPV6][GATEWAY] = ip_from_v6(&gateway);
 }
 
+static int publish(struct scene *scene, const struct endpoint *endpoint, struct port *port, struct error *err)
+{
+	struct world *world = &scene->world;
+
+	if (port->balance == PORT_ALONE)
+		return ports_publish(world->session, endpoint, port, 1, err);
+	return balance_join(&world->state, world->session, port, endpoint, 1, BALANCE_IN, err);
+}
+
 static void publish_all(struct scene *scene, enum family family)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
@@ -241,7 +269,7 @@ static void publish_all(struct scene *scene, enum family family)
 		if (!published[i].text[family])
 			continue;
 		ASSERT_OK(port_parse(published[i].text[family], &port, &err));
-		ASSERT_OK(ports_publish(scene->world.session, endpoint, &port, 1, &err));
+		ASSERT_OK(publish(scene, endpoint, &port, &err));
 	}
 }
 

@@ -146,39 +146,48 @@ TEST(ruleset, udp_ports_are_published_and_answers_find_back)
 	scene_close(&s);
 }
 
-static bool datagram_arrives(int from, uint16_t port, int at)
+static bool datagram_arrives(int from, const char *host, int at)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = ip(WAN_HOST)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(5300)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(5300)};
 	struct pollfd poll_fd = {.fd = at, .events = POLLIN};
+	const bool six = strchr(host, ':');
 	char byte;
 
-	cr_assert(sendto(from, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	cr_assert(inet_pton(six ? AF_INET6 : AF_INET, host, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) == 1);
+	cr_assert(sendto(from, "x", 1, 0, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+			  six ? sizeof(v6) : sizeof(v4)) == 1);
 	return poll(&poll_fd, 1, 1000) == 1 && recv(at, &byte, 1, 0) == 1;
+}
+
+static void expect_udp_moves_on(struct scene *s, const char *any, const char *host, const char *text)
+{
+	struct error err;
+	auto_fd first = udp_in(&s->world, s->a.netns, any, 53);
+	auto_fd second = udp_in(&s->world, s->b.netns, any, 53);
+	auto_fd client = udp_in(&s->world, s->world.outside, any, 4000);
+	struct port port;
+
+	publish(s, &s->a, text);
+	cr_assert(datagram_arrives(client, host, first), "%s", text);
+	ASSERT_OK(ports_unpublish_all(s->world.session, &s->a.endpoint, &err));
+	publish(s, &s->b, text);
+	cr_assert(datagram_arrives(client, host, second), "%s", text);
+	ASSERT_OK(port_parse(text, &port, &err));
+	ASSERT_OK(ports_unpublish(s->world.session, &s->b.endpoint, &port, 1, &err));
+	publish(s, &s->a, text);
+	cr_assert(datagram_arrives(client, host, first), "%s", text);
 }
 
 TEST(ruleset, a_udp_client_that_goes_on_sending_reaches_the_ports_next_instance)
 {
 	NEEDS_ROOT();
 	struct scene s;
-	struct error err;
 	scene_open(&s);
-	auto_fd first = udp_in(&s.world, s.a.netns, "0.0.0.0", 53);
-	auto_fd second = udp_in(&s.world, s.b.netns, "0.0.0.0", 53);
-	auto_fd client = udp_in(&s.world, s.world.outside, "0.0.0.0", 4000);
 
-	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
-	cr_assert(datagram_arrives(client, 5300, first));
-	ASSERT_OK(ports_unpublish_all(s.world.session, &s.a.endpoint, &err));
-	publish(&s, &s.b, "0.0.0.0:5300:53/udp");
-	cr_assert(datagram_arrives(client, 5300, second));
-	struct port port;
-	ASSERT_OK(port_parse("0.0.0.0:5300:53/udp", &port, &err));
-	ASSERT_OK(ports_unpublish(s.world.session, &s.b.endpoint, &port, 1, &err));
-	publish(&s, &s.a, "0.0.0.0:5300:53/udp");
-	cr_assert(datagram_arrives(client, 5300, first));
-	fd_drop(&first);
-	fd_drop(&second);
-	fd_drop(&client);
+	expect_udp_moves_on(&s, "0.0.0.0", WAN_HOST, "0.0.0.0:5300:53/udp");
+	if (net_has_ipv6())
+		expect_udp_moves_on(&s, "::", WAN6_HOST, "[::]:5300:53/udp");
 	scene_close(&s);
 }
 
