@@ -44,6 +44,14 @@ static bool is_long(void)
 	return getenv("WARREN_TEST_ALL_POINTS") != NULL;
 }
 
+/* Told by whoever looks for something: how often, and other moments. */
+static int number_from(const char *name, int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : otherwise;
+}
+
 static void fleets_write(struct playground *here, const char *files[ARRAY_SIZE(fleets)])
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fleets); i++) {
@@ -148,8 +156,8 @@ TEST(fleet_storm, apply_converges_whoever_was_killed, .fini = playground_rescue,
 	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 	const char *files[ARRAY_SIZE(fleets)];
-	uint64_t random = 88172645463325252u;
-	int rounds = is_long() ? 50 : 2;
+	uint64_t random = 88172645463325252u + (uint64_t)number_from("WARREN_STORM_SEED", 0) * 7919u;
+	int rounds = number_from("WARREN_STORM_ROUNDS", is_long() ? 50 : 2);
 
 	fleets_write(&here, files);
 	auto_free char *before = before_take(&here, files[1]);
