@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "netns/ipv6.h"
 #include "netns/leases.h"
 #include "netns/names.h"
@@ -314,6 +315,20 @@ static int network_change(const struct net_state *state, const struct network_li
 	return 0;
 }
 
+/* The kernel as the records have it: without the network that came, or with the one that was. */
+static void define_undo(struct network_list *list, struct network *at, const struct network *before)
+{
+	struct network come = *at;
+	struct error err;
+
+	if (before)
+		*at = *before;
+	else
+		list->count--;
+	if (networks_sync(list, &come, before, &err) < 0)
+		log_warn("%s", err.text);
+}
+
 static int network_define_locked(const struct net_state *state, struct network *network, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -336,9 +351,11 @@ static int network_define_locked(const struct net_state *state, struct network *
 	else
 		before = *old;
 	*old = *network;
-	if (networks_sync(&list, is_new ? NULL : &before, network, err) < 0)
-		return -1;
-	return network_record_write(state, network, err);
+	if (networks_sync(&list, is_new ? NULL : &before, network, err) == 0 &&
+		network_record_write(state, network, err) == 0)
+		return 0;
+	define_undo(&list, old, is_new ? NULL : &before);
+	return -1;
 }
 
 /* True when the record says all that is wanted. Silence about IPv6 means what it has, or can have. */

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -240,6 +242,55 @@ TEST(networks, subnets_do_not_change_and_networks_do_not_go_while_addresses_are_
 	cr_assert(address.s_addr == ip("10.45.0.1").s_addr);
 	ASSERT_OK(address_release(&world.state, "shop", address, &err));
 	ASSERT_OK(network_undefine(&world.state, "shop", &err));
+	world_close(&world);
+}
+
+/* No file can become longer than nothing, as on a full disk. */
+static void disk_fill(bool is_full)
+{
+	struct rlimit limit;
+
+	cr_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = is_full ? 0 : limit.rlim_max;
+	cr_assert(signal(SIGXFSZ, is_full ? SIG_IGN : SIG_DFL) != SIG_ERR);
+	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static bool has_route(const char *subnet)
+{
+	FILE *routes = popen("ip -4 route show", "re");
+	char line[256];
+	bool found = false;
+
+	cr_assert(routes);
+	while (fgets(line, sizeof(line), routes))
+		found |= strstr(line, subnet) != NULL;
+	cr_assert(pclose(routes) == 0);
+	return found;
+}
+
+TEST(networks, what_could_not_be_recorded_is_not_left_in_the_kernel)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct network shop = network_named("shop", "10.44.0.0/16"), bank = network_named("bank", "10.45.0.0/16");
+	struct subnet more;
+	world_open(&world);
+
+	ASSERT_OK(network_define(&world.state, &shop, &err));
+	ASSERT_OK(net_host_up(&world.state, &err));
+	ASSERT_OK(subnet_parse("10.46.0.0/16", &more, &err));
+	shop.more.items = &more;
+	shop.more.count = 1;
+	disk_fill(true);
+	int added = network_define(&world.state, &shop, &err), defined = network_define(&world.state, &bank, &err);
+	disk_fill(false);
+	cr_assert(added < 0 && defined < 0, "the disk was not full");
+	cr_assert(has_route("10.44.0.0/16"));
+	cr_assert(!has_route("10.45.0.0/16") && !has_route("10.46.0.0/16"));
+	ASSERT_OK(network_define(&world.state, &bank, &err));
+	cr_assert(has_route("10.45.0.0/16"));
 	world_close(&world);
 }
 
