@@ -49,7 +49,7 @@ if [ $full = yes ]; then
 	machine_words="-e WARREN_TEST_FULL=1" tool_words=--full
 else
 	export WARREN_TEST_EVERYDAY=yes
-	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=60' tool_words=''
+	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=30' tool_words=''
 fi
 jobs=$(nproc)
 logs=build/logs

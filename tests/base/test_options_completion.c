@@ -159,6 +159,7 @@ TEST(completion, zsh_offers_what_fits)
 
 TEST(completion, fish_offers_what_fits)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SCRATCH(scratch);
 
 	SKIP_UNLESS(access("/usr/bin/fish", X_OK) == 0, "needs fish");
