@@ -10,6 +10,7 @@
 #include "netns/elements.h"
 #include "netns/ruleset.h"
 #include "netns/session.h"
+#include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 
 #define GUESTS 3
@@ -23,19 +24,6 @@ struct scene {
 	int listeners[GUESTS]; /* on port 80 of each, of both families */
 };
 
-static int listen_both(struct scene *scene, const struct guest *guest)
-{
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
-
-	if (!net_has_ipv6())
-		return listen_in(&scene->world, guest->netns, "0.0.0.0", 80);
-	netns_enter(guest->netns);
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	netns_enter(scene->world.host);
-	cr_assert(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 256) == 0);
-	return fd;
-}
-
 static void scene_open(struct scene *scene)
 {
 	*scene = (struct scene){0};
@@ -45,23 +33,8 @@ static void scene_open(struct scene *scene)
 		network_of(&scene->world, "default", NETWORK_DEFAULT_SUBNET, true, true, &scene->arena);
 	for (int i = 0; i < GUESTS; i++) {
 		guest_open(&scene->world, &network, &scene->guests[i]);
-		scene->listeners[i] = listen_both(scene, &scene->guests[i]);
+		scene->listeners[i] = listen_both(&scene->world, scene->guests[i].netns, 80);
 	}
-}
-
-static void count_one(const struct element *element, void *context)
-{
-	(void)element;
-	++*(size_t *)context;
-}
-
-static size_t elements_in(struct scene *scene, const char *set)
-{
-	size_t count = 0;
-	struct error err;
-
-	ASSERT_OK(elements_dump(&scene->world.session->filter, set, count_one, &count, &err));
-	return count;
 }
 
 static size_t slots_in_use(struct scene *scene)
@@ -71,7 +44,7 @@ static size_t slots_in_use(struct scene *scene)
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-		count += elements_in(scene, maps[i]);
+		count += elements_in(&scene->world, maps[i]);
 	return count;
 }
 
@@ -85,18 +58,9 @@ static void scene_close(struct scene *scene)
 		close(scene->listeners[i]);
 		guest_close(&scene->world, &scene->guests[i]);
 	}
-	cr_assert(slots_in_use(scene) == 0 && elements_in(scene, SET_CLAIMS) == 0, "slots or claims are left");
+	cr_assert(slots_in_use(scene) == 0 && elements_in(&scene->world, SET_CLAIMS) == 0, "slots or claims are left");
 	world_close(&scene->world);
 	arena_drop(&scene->arena);
-}
-
-static struct port port_of(const char *text)
-{
-	struct port port;
-	struct error err;
-
-	ASSERT_OK(port_parse(text, &port, &err));
-	return port;
 }
 
 static int join_with(struct scene *scene, int guest, const char *text, unsigned weight, struct error *err)
@@ -286,6 +250,16 @@ TEST(balance, a_client_that_sticks_stays_with_its_member_and_moves_only_when_it_
 
 /* --- out and in --------------------------------------------------------------------------------------------------- */
 
+/* What draining waits for. */
+static int established_to(struct scene *s, int guest)
+{
+	size_t count;
+	struct error err;
+
+	ASSERT_OK(flows_established(s->world.session, &s->guests[guest].endpoint, &count, &err));
+	return (int)count;
+}
+
 static void expect_drained(struct scene *s, const char *text, const char *host)
 {
 	struct connection kept[8];
@@ -298,6 +272,7 @@ static void expect_drained(struct scene *s, const char *text, const char *host)
 		of_first += kept[i].guest == 0;
 	}
 	cr_assert(of_first > 0);
+	cr_assert(established_to(s, 0) == of_first, "%d, not %d are established", established_to(s, 0), of_first);
 	turn(s, 0, text, false);
 	for (int i = 0; i < 20; i++)
 		cr_assert(guest_of(s, s->world.outside, NULL, host, 8080) == 1);
