@@ -14,6 +14,7 @@
 #include "netns/port_elements.h"
 #include "netns/ruleset.h"
 #include "netns/session.h"
+#include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 
 #define CYCLES (WARREN_TEST_SLOW > 1 ? 20 : 60)
@@ -192,22 +193,15 @@ static void makers_turn(struct scene *scene, unsigned cycles, bool not_killed)
 
 /* --- nothing is left ---------------------------------------------------------------------------------------------- */
 
-static void count_one(const struct element *element, void *context)
-{
-	(void)element;
-	++*(size_t *)context;
-}
-
 /* Marks in `narrow` stay: one a port number at most, and they say nothing by themselves. */
 static size_t elements_left(struct scene *scene)
 {
 	static const char *const sets[] = {
 		SET_ADDRESS_PORTS, SET_ANY_PORTS, SET_ADDRESS_PORTS6, SET_ANY_PORTS6, SET_CLAIMS, SET_EGRESS_LIMITS};
 	size_t count = 0;
-	struct error err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
-		ASSERT_OK(elements_dump(&scene->world.session->filter, sets[i], count_one, &count, &err));
+		count += elements_in(&scene->world, sets[i]);
 	return count;
 }
 

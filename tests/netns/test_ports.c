@@ -12,6 +12,7 @@
 #include "netns/netns.h"
 #include "netns/ruleset.h"
 #include "netns/session.h"
+#include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 
 struct scene {
@@ -30,21 +31,6 @@ static void scene_open(struct scene *scene)
 	guest_open(&scene->world, &network, &scene->b);
 }
 
-static void count_one(const struct element *element, void *context)
-{
-	(void)element;
-	++*(size_t *)context;
-}
-
-static size_t elements_in(struct scene *scene, const char *set)
-{
-	size_t count = 0;
-	struct error err;
-
-	ASSERT_OK(elements_dump(&scene->world.session->filter, set, count_one, &count, &err));
-	return count;
-}
-
 static size_t elements_of_all(struct scene *scene)
 {
 	static const char *const maps[] = {
@@ -52,7 +38,7 @@ static size_t elements_of_all(struct scene *scene)
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-		count += elements_in(scene, maps[i]);
+		count += elements_in(&scene->world, maps[i]);
 	return count;
 }
 
@@ -61,18 +47,9 @@ static void scene_close(struct scene *scene)
 	guest_close(&scene->world, &scene->a);
 	guest_close(&scene->world, &scene->b);
 	cr_assert(elements_of_all(scene) == 0, "ports are left");
-	cr_assert(elements_in(scene, SET_CLAIMS) == 0, "claims are left");
+	cr_assert(elements_in(&scene->world, SET_CLAIMS) == 0, "claims are left");
 	world_close(&scene->world);
 	arena_drop(&scene->arena);
-}
-
-static struct port port_of(const char *text)
-{
-	struct port port;
-	struct error err;
-
-	ASSERT_OK(port_parse(text, &port, &err));
-	return port;
 }
 
 static int publish(struct scene *scene, const struct guest *guest, const char *text, struct error *err)
@@ -363,7 +340,7 @@ TEST(ports, a_range_is_one_element_and_each_of_its_numbers_is_taken)
 	scene_open(&s);
 
 	ASSERT_OK(publish(&s, &s.a, "8000-8099:8000-8099", &err));
-	cr_assert(elements_of_all(&s) == 1 && elements_in(&s, SET_CLAIMS) == 100);
+	cr_assert(elements_of_all(&s) == 1 && elements_in(&s.world, SET_CLAIMS) == 100);
 	ASSERT_FAILS(publish(&s, &s.b, "8050:80", &err), ERROR_BUSY,
 		"port 127.0.0.1:8050/tcp is published by the instance at 10.88.0.1");
 	ASSERT_FAILS(publish(&s, &s.b, "0.0.0.0:8099:80", &err), ERROR_BUSY, "published by the instance at 10.88.0.1");
@@ -390,7 +367,7 @@ TEST(ports, a_range_over_a_port_that_somebody_has_is_refused)
 		"port 127.0.0.1:8005/tcp is published by the instance at 10.88.0.1");
 	ASSERT_FAILS(publish(&s, &s.b, "9000-9010:9000-9010", &err), ERROR_BUSY,
 		"port 127.0.0.1:9005/tcp is taken by a process of this host");
-	cr_assert(elements_of_all(&s) == 1 && elements_in(&s, SET_CLAIMS) == 1);
+	cr_assert(elements_of_all(&s) == 1 && elements_in(&s.world, SET_CLAIMS) == 1);
 	fd_drop(&listener);
 	scene_close(&s);
 }
@@ -472,7 +449,7 @@ TEST(ports, a_number_that_was_once_used_on_one_address_is_free_for_any)
 
 	ASSERT_OK(publish(&s, &s.a, "8090:80", &err));
 	ASSERT_OK(ports_unpublish(s.world.session, &s.a.endpoint, &port, 1, &err));
-	cr_assert(elements_in(&s, SET_NARROW) == 1);
+	cr_assert(elements_in(&s.world, SET_NARROW) == 1);
 	ASSERT_OK(publish(&s, &s.b, "0.0.0.0:8090:80", &err));
 	ASSERT_FAILS(publish(&s, &s.a, "8090:80", &err), ERROR_BUSY, "published by the instance at 10.88.0.2");
 	scene_close(&s);

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 
 #define GUESTS (WARREN_TEST_SLOW > 1 ? 120 : 1100)
@@ -74,26 +75,10 @@ static void guest_open_timed(struct world *world, const struct network *network,
 	netns_enter(world->host);
 }
 
-/* One socket for both families. */
-static int guest_listen(struct world *world, const struct guest *guest, bool has_six)
+static struct port port_of_guest(size_t i, bool six)
 {
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
+	struct port port = port_of(six ? "[::]:1:80" : "0.0.0.0:1:80");
 
-	if (!has_six)
-		return listen_in(world, guest->netns, "0.0.0.0", 80);
-	netns_enter(guest->netns);
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	netns_enter(world->host);
-	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 2 * DIALS) == 0);
-	return fd;
-}
-
-static struct port port_of(size_t i, bool six)
-{
-	struct port port;
-	struct error err;
-
-	ASSERT_OK(port_parse(six ? "[::]:1:80" : "0.0.0.0:1:80", &port, &err));
 	port.published = (uint16_t)(FIRST_PORT + i);
 	return port;
 }
@@ -101,7 +86,7 @@ static struct port port_of(size_t i, bool six)
 /* The microseconds it took. */
 static int64_t guest_publish(struct world *world, size_t i, bool has_six)
 {
-	struct port ports[] = {port_of(i, false), port_of(i, true)};
+	struct port ports[] = {port_of_guest(i, false), port_of_guest(i, true)};
 	int64_t start = now_us();
 	struct error err;
 
@@ -257,7 +242,7 @@ TEST(scale, more_instances_than_a_bridge_has_ports_are_all_reached_with_default_
 
 	for (size_t i = 0; i < count; i++) {
 		guest_open_timed(&world, &network, &guests[i], &us);
-		listeners[i] = guest_listen(&world, &guests[i], has_six);
+		listeners[i] = listen_both(&world, guests[i].netns, 80);
 		if (i == 99)
 			first_us = us / 100;
 	}

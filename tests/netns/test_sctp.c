@@ -7,32 +7,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "tests/netns/support_world.h"
+#include "tests/netns/support_scene.h"
 
 #define ANSWER_S 20
-
-struct scene {
-	struct world world;
-	struct arena arena;
-	struct guest guest;
-};
-
-static void scene_open(struct scene *scene)
-{
-	*scene = (struct scene){0};
-	world_open(&scene->world);
-	outside_open(&scene->world);
-	struct network network = network_of(&scene->world, "calls", "10.45.0.0/24", false, true, &scene->arena);
-
-	guest_open(&scene->world, &network, &scene->guest);
-}
-
-static void scene_close(struct scene *scene)
-{
-	guest_close(&scene->world, &scene->guest);
-	world_close(&scene->world);
-	arena_drop(&scene->arena);
-}
 
 /* One that gives up after a while: a port that is lost is silent, and an association is retried for minutes. */
 static int sctp_in(struct world *world, int netns, int family)
@@ -82,17 +59,15 @@ static int sctp_listen(struct world *world, int netns, int family, uint16_t port
 	return fd;
 }
 
-static void publish(struct scene *scene, const char *text)
+static int publish(struct lone *scene, const char *text, struct error *err)
 {
-	struct port port;
-	struct error err;
+	struct port port = port_of(text);
 
-	ASSERT_OK(port_parse(text, &port, &err));
-	ASSERT_OK(ports_publish(scene->world.session, &scene->guest.endpoint, &port, 1, &err));
+	return ports_publish(scene->world.session, &scene->guest.endpoint, &port, 1, err);
 }
 
 /* From outside, both ways, and the server sees who it is. */
-static void expect_talk(struct scene *scene, int family, const char *host, const char *outside, int server)
+static void expect_talk(struct lone *scene, int family, const char *host, const char *outside, int server)
 {
 	const union where to = where_of(family, host, 8080), client_address = where_of(family, outside, 0);
 	auto_fd client = sctp_in(&scene->world, scene->world.outside, family);
@@ -120,54 +95,52 @@ static void expect_talk(struct scene *scene, int family, const char *host, const
 TEST(sctp, ports_are_published_over_both_families)
 {
 	NEEDS_SCTP();
-	struct scene scene;
-	scene_open(&scene);
+	struct lone scene;
+	struct error err;
+	lone_open_with_outside(&scene);
 	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, AF_INET, 80);
 
-	publish(&scene, "0.0.0.0:8080:80/sctp");
+	ASSERT_OK(publish(&scene, "0.0.0.0:8080:80/sctp", &err));
 	expect_talk(&scene, AF_INET, WAN_HOST, WAN_OUTSIDE, server);
 	if (!IN6_IS_ADDR_UNSPECIFIED(&scene.guest.endpoint.address6)) {
 		auto_fd server6 = sctp_listen(&scene.world, scene.guest.netns, AF_INET6, 81);
 
-		publish(&scene, "[::]:8080:81/sctp");
+		ASSERT_OK(publish(&scene, "[::]:8080:81/sctp", &err));
 		expect_talk(&scene, AF_INET6, WAN6_HOST, WAN6_OUTSIDE, server6);
 	}
-	scene_close(&scene);
+	lone_close(&scene);
 }
 
 TEST(sctp, a_port_that_a_process_of_the_host_has_is_refused)
 {
 	NEEDS_SCTP();
-	struct scene scene;
-	struct port port;
+	struct lone scene;
 	struct error err;
-	scene_open(&scene);
+	lone_open_with_outside(&scene);
 	auto_fd taken = sctp_listen(&scene.world, scene.world.host, AF_INET, 8081);
 
-	ASSERT_OK(port_parse("0.0.0.0:8081:80/sctp", &port, &err));
-	ASSERT_FAILS(ports_publish(scene.world.session, &scene.guest.endpoint, &port, 1, &err), ERROR_BUSY,
+	ASSERT_FAILS(publish(&scene, "0.0.0.0:8081:80/sctp", &err), ERROR_BUSY,
 		"port 0.0.0.0:8081/sctp is taken by a process of this host");
-	scene_close(&scene);
+	lone_close(&scene);
 }
 
 /* What comes after it was taken back does not arrive, though an association was there before. */
 TEST(sctp, a_port_taken_back_leads_nowhere)
 {
 	NEEDS_SCTP();
-	struct scene scene;
-	struct port port;
+	struct lone scene;
+	struct port port = port_of("0.0.0.0:8080:80/sctp");
 	struct error err;
-	scene_open(&scene);
+	lone_open_with_outside(&scene);
 	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, AF_INET, 80);
 
-	publish(&scene, "0.0.0.0:8080:80/sctp");
+	ASSERT_OK(publish(&scene, "0.0.0.0:8080:80/sctp", &err));
 	expect_talk(&scene, AF_INET, WAN_HOST, WAN_OUTSIDE, server);
-	ASSERT_OK(port_parse("0.0.0.0:8080:80/sctp", &port, &err));
 	ASSERT_OK(ports_unpublish(scene.world.session, &scene.guest.endpoint, &port, 1, &err));
 	auto_fd late = sctp_in(&scene.world, scene.world.outside, AF_INET);
 	const union where to = where_of(AF_INET, WAN_HOST, 8080);
 
 	/* The host itself answers that nobody listens. */
 	cr_assert(connect(late, &to.any, length_of(AF_INET)) < 0 && errno == ECONNREFUSED, "%s", strerror(errno));
-	scene_close(&scene);
+	lone_close(&scene);
 }
