@@ -117,6 +117,7 @@ static void record_undo(struct host *host, const struct record *record)
 
 	if (addresses_release(host, record, NULL, &hold, &err) < 0)
 		log_warn("give the addresses back: %s", err.text);
+	lease_hold_drop(&hold); /* as in removing */
 	if (record->slot && slot_release(&host->net, record->slot, &err) < 0)
 		log_warn("give the slot back: %s", err.text);
 }

@@ -65,6 +65,8 @@ static void claims_release(struct host *host, const struct record *record, struc
 		if (addresses_release(host, record, NULL, &hold, &err) < 0)
 			keep_first(first, &err);
 	}
+	/* Whoever takes the host's network down waits for these with the slots held. */
+	lease_hold_drop(&hold);
 	if (slot_release(&host->net, record->slot, &err) < 0)
 		keep_first(first, &err);
 }
