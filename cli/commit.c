@@ -1,4 +1,5 @@
-/* commit and export: an instance's root leaves it. What reads it is warren-pull; we hold the instance meanwhile. */
+/* commit, export and diff: an instance's root leaves it. What reads it is warren-pull; we hold the instance meanwhile.
+ */
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/image_pull.h"
@@ -50,6 +51,20 @@ static int export_run(void *context, void *options, size_t count, char **operand
 		.command = &export_command,
 		.options = options,
 		.count = count,
+		.operands = operands};
+
+	return leave(&leaving, err);
+}
+
+int instance_diff(struct cli *cli, char **operands, bool json, struct error *err)
+{
+	static const struct command diff = {.name = "diff", ROOT_DIFF_OPTIONS};
+	struct pull_options options = {.json = json};
+	struct leaving leaving = {.cli = cli,
+		.word = ROOT_DIFF_WORD,
+		.command = &diff,
+		.options = &options,
+		.count = 1,
 		.operands = operands};
 
 	return leave(&leaving, err);

@@ -115,6 +115,8 @@ static int diff_run(void *context, void *options, size_t count, char **operands,
 	struct fleet_plan plan;
 	int64_t a, b = 0;
 
+	if (count == 1)
+		return instance_diff(cli, operands, chosen->json, err);
 	if (number_operand(operands[1], &a, err) < 0 || (count > 2 && number_operand(operands[2], &b, err) < 0) ||
 		deploy_open_for_reading(cli, err) < 0 ||
 		fleet_generation_read(&cli->arena, &cli->host, operands[0], a, &from, err) < 0 ||
@@ -127,12 +129,13 @@ static int diff_run(void *context, void *options, size_t count, char **operands,
 
 const struct command diff_command = {
 	.name = "diff",
-	.operands = "[options] FLEET GENERATION [GENERATION]",
-	.summary = "show what changed from one generation of a fleet to another (default: the newest)",
-	.example = "warren diff web 3\nwarren diff web 3 5",
+	.operands = "[options] NAME | FLEET GENERATION [GENERATION]",
+	.summary = "show what an instance has changed in its root, or what changed from one generation of a fleet to "
+		   "another",
+	.example = "warren diff blog\nwarren diff web 3\nwarren diff web 3 5",
 	.options = diff_table,
 	.options_size = sizeof(struct diff_options),
-	.operands_min = 2,
+	.operands_min = 1,
 	.operands_max = 3,
 	.run = diff_run,
 };

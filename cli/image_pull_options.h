@@ -85,6 +85,13 @@ static const struct option root_export_table[] = {
 	END_OF_OPTIONS,
 };
 
+static const struct option root_diff_table[] = {
+	OPTION_TEXT("store", 0, "DIR", NULL, struct pull_options, store),
+	OPTION_TEXT("lower", 0, "DIR", NULL, struct pull_options, lower),
+	OPTION_FLAG("json", 0, "print JSON", struct pull_options, json),
+	END_OF_OPTIONS,
+};
+
 /* What both programs' struct command have; `run` is each one's own. */
 #define PULL_COMMAND                                                                                                   \
 	.name = "pull", .operands = "[options] NAME…", .summary = "fetch images from registries",                      \
@@ -116,6 +123,11 @@ static const struct option root_export_table[] = {
 	.example = "warren export -o blog.tar blog\nwarren export --delta blog | tar t", .options = root_export_table, \
 	.options_size = sizeof(struct pull_options), .operands_min = 1, .operands_max = 1
 #define ROOT_EXPORT_WORD "export-instance" /* what warren-pull calls it */
+#define ROOT_DIFF_OPTIONS                                                                                              \
+	.operands = "[options] INSTANCE", .summary = "print what an instance has made of its root",                    \
+	.example = "warren diff blog", .options = root_diff_table, .options_size = sizeof(struct pull_options),        \
+	.operands_min = 1, .operands_max = 1
+#define ROOT_DIFF_WORD "diff-instance"
 
 /* For `warren cp` with an archive: standard input into a staging directory, and one to standard output. */
 static const struct option tree_table[] = {

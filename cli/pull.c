@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{VERIFY_COMMAND, .run = verify_run},
 	{COMMIT_COMMAND, .run = commit_run},
 	{.name = ROOT_EXPORT_WORD, ROOT_EXPORT_OPTIONS, .run = export_instance_run},
+	{.name = ROOT_DIFF_WORD, ROOT_DIFF_OPTIONS, .run = diff_instance_run},
 	{TREE_UNPACK_COMMAND, .run = tree_unpack_run},
 	{TREE_PACK_COMMAND, .run = tree_pack_run},
 	{.name = NULL},

@@ -43,6 +43,7 @@ int pull_run(void *context, void *options, size_t count, char **operands, struct
 int import_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int export_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int commit_run(void *context, void *options, size_t count, char **operands, struct error *err);
+int diff_instance_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int export_instance_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int tree_unpack_run(void *context, void *options, size_t count, char **operands, struct error *err);
 int tree_pack_run(void *context, void *options, size_t count, char **operands, struct error *err);

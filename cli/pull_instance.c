@@ -1,11 +1,15 @@
-/* The commands commit and export-instance of warren-pull: instances out of the store. Whoever starts them holds the
- * instance, so that nothing in it changes meanwhile. */
+/* The commands commit, export-instance and diff-instance of warren-pull: instances out of the store. Whoever starts
+ * them holds the instance, so that nothing in it changes meanwhile. */
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/encode.h"
 #include "base/process.h"
 #include "cli/pull.h"
+#include "images/pull/changes.h"
 #include "images/pull/commit.h"
 #include "images/pull/export.h"
 #include "images/pull/instance.h"
@@ -50,22 +54,27 @@ static int root_write(const void *context, int out, struct error *err)
 	return export_root(export->layers.items, export->layers.count, out, err);
 }
 
+static int layer_add(const char *directory, struct instance_layers *layers, struct error *err)
+{
+	int layer;
+
+	if (layers->count == INSTANCE_LAYERS_MAX)
+		return fail(err, ERROR_USAGE, "a root of %zu layers", layers->count);
+	layer = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (layer < 0)
+		return fail_errno(err, "%s", directory);
+	layers->items[layers->count++] = layer;
+	return 0;
+}
+
 /* What lies below all layers: of an image nothing; else it must be a directory. */
 static int bottom_add(const struct pull_options *options, struct instance_layers *layers, struct error *err)
 {
-	int bottom;
-
 	if (layers->image.config_digest)
 		return 0;
 	if (!options->lower)
 		return fail(err, ERROR_USAGE, "its /usr is the host's own; --delta gives what it wrote");
-	if (layers->count == INSTANCE_LAYERS_MAX)
-		return fail(err, ERROR_USAGE, "a root of %zu layers", layers->count);
-	bottom = open(options->lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (bottom < 0)
-		return fail_errno(err, "%s", options->lower);
-	layers->items[layers->count++] = bottom;
-	return 0;
+	return layer_add(options->lower, layers, err);
 }
 
 /* What was written since the last snapshot is not all of it; a layer of several would be a merge of them. */
@@ -99,4 +108,74 @@ int export_instance_run(void *context, void *options, size_t count, char **opera
 	result = export_opened(pull, &export, err);
 	instance_layers_drop(&export.layers);
 	return result < 0 ? blame(err, "export %s", operands[0]) : 0;
+}
+
+/* --- diff --------------------------------------------------------------------------------------------------------- */
+
+/* Names are the instance's: none of them shall say anything to a terminal. */
+static void path_print(const char *path)
+{
+	for (; *path; path++) {
+		if ((unsigned char)*path < 0x20 || *path == 0x7f || *path == '\\')
+			printf("\\%03o", (unsigned char)*path);
+		else
+			putchar(*path);
+	}
+}
+
+static void changes_print(const struct root_changes *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		printf("%c ", list->items[i].kind);
+		path_print(list->items[i].path);
+		putchar('\n');
+	}
+}
+
+static void changes_print_json(const struct root_changes *list)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
+	size_t length;
+
+	encode_array_begin(encoder, NULL);
+	for (size_t i = 0; i < list->count; i++) {
+		const char kind[] = {list->items[i].kind, '\0'};
+
+		encode_object_begin(encoder, NULL);
+		encode_string(encoder, "kind", kind);
+		encode_string(encoder, "path", list->items[i].path);
+		encode_object_end(encoder);
+	}
+	encode_array_end(encoder);
+	auto_free char *text = encoder_take(encoder, &length);
+	fwrite(text, 1, length, stdout);
+}
+
+/* An instance of the image `host` has copies of parts of the host's /etc: the host's own files are what is below. */
+int diff_instance_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct pull *pull = context;
+	const struct pull_options *chosen = options;
+	struct instance_layers layers;
+	struct root_changes list = {0};
+	int result;
+
+	(void)count; /* one, as the table of commands says */
+	if (pull_begin(pull, options, err) < 0 ||
+		instance_layers_open(&pull->store, operands[0], &pull->arena, &layers, err) < 0)
+		return -1;
+	bool is_host = !layers.image.config_digest && !chosen->lower;
+
+	result = layers.image.config_digest ? 0 : layer_add(is_host ? "/" : chosen->lower, &layers, err);
+	if (result == 0)
+		result = changes_find(&pull->arena, &layers, is_host, &list, err);
+	instance_layers_drop(&layers);
+	if (result < 0)
+		return blame(err, "diff %s", operands[0]);
+	if (chosen->json)
+		changes_print_json(&list);
+	else
+		changes_print(&list);
+	free(list.items);
+	return 0;
 }

@@ -1,7 +1,4 @@
-/* A tree, or several upon one another, as a tar stream.
- *
- * Layers are merged while they are walked, by the rules of overlayfs: the topmost that has a name decides, a whiteout
- * hides it, directories of one name are one directory down to the first that is opaque. Nothing is mounted for it. */
+/* A tree, or several upon one another (stack.h), as a tar stream. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,32 +14,18 @@
 #include "images/pull/described.h"
 #include "images/pull/extract.h"
 #include "images/pull/files.h"
+#include "images/pull/stack.h"
 #include "images/pull/tar_write.h"
 #include "images/store.h"
 
-#define NAMES_MAX 1000000
 #define VALUE_MAX (64 << 10)
 #define LIST_MAX (64 << 10)
-
-/* Directories that are one, the topmost first. */
-struct stack {
-	int *dirs;
-	size_t count;
-};
 
 struct writer {
 	const struct tar_write *how;
 	struct first_names links; /* hard links */
 	unsigned depth;
 };
-
-static void stack_drop(struct stack *stack)
-{
-	for (size_t i = 0; i < stack->count; i++)
-		fd_drop(&stack->dirs[i]);
-	free(stack->dirs);
-	*stack = (struct stack){0};
-}
 
 /* ---- files ---- */
 
@@ -164,29 +147,6 @@ static int special_write(struct writer *writer, const char *name, struct describ
 
 /* ---- directories ---- */
 
-/* The directories that are this one: from the first that has it down to an opaque one or something else of that name.
- */
-static int stack_open(const struct stack *above, size_t first, const char *name, struct stack *out, struct error *err)
-{
-	*out = (struct stack){.dirs = calloc(above->count - first, sizeof(int))};
-	if (!out->dirs)
-		return fail_errno(err, "take memory");
-	for (size_t i = first; i < above->count; i++) {
-		int fd = openat(above->dirs[i], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-			return 0;
-		if (fd < 0)
-			return fail_errno(err, "open directory %s", name);
-		out->dirs[out->count++] = fd;
-		if (layer_directory_is_opaque(fd))
-			return 0;
-	}
-	return 0;
-}
-
 static int names_write(struct writer *writer, const struct stack *stack, const char *path, struct error *err);
 
 /* path ends in a slash. */
@@ -229,15 +189,6 @@ static int subdirectory_write(struct writer *writer, const struct stack *above, 
 
 /* ---- the tree ---- */
 
-/* The first of the stack that has the name: its number, or -1. */
-static ssize_t name_find(const struct stack *stack, const char *name, struct stat *status)
-{
-	for (size_t i = 0; i < stack->count; i++)
-		if (fstatat(stack->dirs[i], name, status, AT_SYMLINK_NOFOLLOW) == 0)
-			return (ssize_t)i;
-	return -1;
-}
-
 /* What is mounted in a tree is not of it. */
 static bool is_mounted(int dir, const struct stat *status)
 {
@@ -259,7 +210,7 @@ static int name_write(
 {
 	auto_free char *path = text_format("%s%s", up, name);
 	AUTO(described_drop) struct described entry = {.path = path};
-	ssize_t found = name_find(stack, name, &entry.status);
+	ssize_t found = stack_find(stack, name, &entry.status);
 	int dir;
 
 	if (is_left_out(writer->how, path))
@@ -281,32 +232,15 @@ static int name_write(
 	}
 }
 
-static int names_list(
-	struct arena *arena, const struct stack *stack, const char *path, struct strings *all, struct error *err)
-{
-	for (size_t i = 0; i < stack->count; i++) {
-		struct strings names;
-
-		if (dir_list(arena, stack->dirs[i], NAMES_MAX, &names, err) < 0)
-			return blame(err, "%s", path);
-		for (size_t k = 0; k < names.count; k++)
-			strings_add(arena, all, names.items[k]);
-	}
-	if (stack->count > 1 && all->count)
-		qsort(all->items, all->count, sizeof(*all->items), compare_texts);
-	return 0;
-}
-
 static int names_write(struct writer *writer, const struct stack *stack, const char *path, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct strings names = {0};
 
-	if (names_list(&arena, stack, path, &names, err) < 0)
+	if (stack_names(&arena, stack, path, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++)
-		if ((!i || strcmp(names.items[i], names.items[i - 1])) &&
-			name_write(writer, stack, path, names.items[i], err) < 0)
+		if (name_write(writer, stack, path, names.items[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -320,9 +254,7 @@ int tar_write_tree(const struct tar_write *how, const int *directories, size_t c
 
 	if (fstat(directories[0], &top.status) < 0)
 		return fail_errno(err, "look at a tree");
-	for (size_t i = 0; i + 1 < stack.count; i++)
-		if (layer_directory_is_opaque(directories[i]))
-			stack.count = i + 1;
+	stack_cut(&stack);
 	result = directory_write(&writer, &stack, &top, "", err);
 	first_names_drop(&writer.links);
 	return result < 0 ? -1 : tar_write_end(how->sink, err);

@@ -1,5 +1,6 @@
-/* What the fingers of docker's users type: their words for our commands, port, inspect -f, ps --filter, rm -v. */
+/* What the fingers of docker's users type: their words for our commands, port, inspect -f, ps --filter, rm -v, diff. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
@@ -107,4 +108,62 @@ TEST(foreign_words, filters_choose_among_the_instances, .fini = playground_rescu
 	WARREN_OK(&here, "create", "--name", "site-1", "host", "true");
 	WARREN_OK(&here, "create", "--name", "site-2", "-l", "tier=b", "host", "true");
 	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
+
+/* --- diff --------------------------------------------------------------------------------------------------------- */
+
+#define OF_A_DIRECTORY                                                                                                 \
+	"C /etc\nC /etc/a\nA /etc/a/n\nD /etc/a/y\nC /etc/x\nA /new\nA /new/f\nA /new/g\\033[31m\nC /srv\nD /srv/z\n"
+
+/* A directory that was removed and made anew hides what was below; what is outside of /etc and /bin has only gone. */
+static const char changing[] = "echo more >>/etc/x; busybox rm -r /etc/a; busybox mkdir /etc/a /new; echo 1 >/new/f; "
+			       "echo n >/etc/a/n; busybox rm /srv/z; : >\"$(printf '/new/g\\033[31m')\"";
+
+static const char *root_make(struct playground *here)
+{
+	auto_run made = run_program(
+		(const char *[]){"sh", "-ec",
+			"mkdir -p t/etc/a t/bin t/srv t/dev t/proc t/sys t/run t/tmp; echo x >t/etc/x; echo y "
+			">t/etc/a/y; "
+			"echo z >t/srv/z; cp /bin/busybox t/bin/; ln -s busybox t/bin/sh; ln -s busybox t/bin/printf",
+			NULL},
+		&(struct run_options){.directory = here->directory.path});
+
+	ASSERT_STATUS(made, 0);
+	return arena_format(&here->arena, "%s/t", here->directory.path);
+}
+
+static void assert_diff(struct playground *here, const char *name, const char *expected)
+{
+	auto_run diff = WARREN(here, "diff", name);
+
+	cr_assert(diff.status == 0 && !strcmp(diff.out, expected), "%s\n%s", diff.out, diff.err);
+}
+
+TEST(foreign_words, diff_says_what_an_instance_has_changed, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	SKIP_UNLESS(access("/bin/busybox", X_OK) == 0, "needs busybox");
+	auto_playground here = playground_new();
+	const char *root = root_make(&here);
+
+	WARREN_OK(&here, "create", "--name", "one", "--network", "none", "--rootfs", root, "sh", "-c", changing);
+	assert_diff(&here, "one", "");
+	WARREN_OK(&here, "start", "one");
+	WARREN_OK(&here, "wait", "one");
+	assert_diff(&here, "one", OF_A_DIRECTORY);
+	/* What is in a snapshot is as much its own. */
+	WARREN_OK(&here, "snapshot", "create", "one", "s");
+	assert_diff(&here, "one", OF_A_DIRECTORY);
+	auto_run json = WARREN(&here, "diff", "--json", "one");
+	cr_assert(strstr(json.out, "\"kind\": \"D\",\n    \"path\": \"/srv/z\""), "%s%s", json.out, json.err);
+
+	/* The image `host`: copies of the host's /etc are no change. */
+	WARREN_OK(&here, "create", "--name", "two", "--network", "none", "host", "--", "sh", "-c",
+		"echo >>/etc/passwd; echo 1 >/root/new-of-warrens-test");
+	assert_diff(&here, "two", "");
+	WARREN_OK(&here, "start", "two");
+	WARREN_OK(&here, "wait", "two");
+	assert_diff(&here, "two", "C /etc\nC /etc/passwd\nC /root\nA /root/new-of-warrens-test\n");
+	auto_run none = WARREN(&here, "diff", "three");
+	cr_assert(none.status == 3 && strstr(none.err, "no instance \"three\""), "%s", none.err);
 }
