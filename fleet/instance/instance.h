@@ -6,8 +6,8 @@
  *                               command that made it, so that the death of the command alone frees nothing
  *   live/<name>/monitor.lock    held for the life of a monitor: who holds it owns run.json, exit.json and the cgroup
  *
- * A monitor never waits for the instance's lock while a command that holds it may be waiting for the monitor: it only
- * tries. */
+ * docs/locks.md has the others. A monitor never waits for the instance's lock while a command that holds it may be
+ * waiting for the monitor: it only tries. */
 #ifndef WARREN_FLEET_INSTANCE_INSTANCE_H
 #define WARREN_FLEET_INSTANCE_INSTANCE_H
 

@@ -219,9 +219,9 @@ static bool is_answer(const struct thrower *thrower, const struct run_result *ru
 	static const char *const said[] = {"died while starting it", "first process died", "Connection reset by peer",
 		"ended right after its start", "there are no ports to publish", "is published twice",
 		"has no image of the store below it", "has no health check", "nobody can see who calls it",
-		"overlaps 10.", "is published by", "because it has snapshots", "it shares the network of",
-		"No space left on device", "no space", "Cannot allocate memory", "project quotas",
-		"no link of its own to limit"};
+		"overlaps 10.", "is published by", "because it has snapshots", "is ephemeral",
+		"it shares the network of", "No space left on device", "no space", "Cannot allocate memory",
+		"project quotas", "no link of its own to limit"};
 	bool is_exec = !strcmp(thrower->words[0], "exec");
 
 	if (run->status == 0 || run->status == 3 || run->status == 4 || (is_exec && run->status >= 125))
