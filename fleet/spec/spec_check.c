@@ -131,8 +131,7 @@ static int check_env_file(const struct instance_spec *spec, size_t *index, struc
 }
 
 /* A number must be one of the instance's ids; a name is looked up in its own passwd at the start. */
-static int check_user_part(
-	const struct instance_spec *spec, const char *what, const char *text, size_t length, struct error *err)
+static int check_user_part(const struct instance_spec *spec, const char *text, size_t length, struct error *err)
 {
 	static const char digits[] = "0123456789";
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -140,31 +139,30 @@ static int check_user_part(
 	int64_t id;
 
 	if (!length || length >= sizeof(part))
-		return fail(err, ERROR_USAGE, "the %s is empty or longer than %zu characters", what, sizeof(part) - 1);
+		return fail(err, ERROR_USAGE, "the name is empty or longer than %zu characters", sizeof(part) - 1);
 	memcpy(part, text, length);
 	part[length] = '\0';
 	if (part[strspn(part, letters)] || *part == '-')
-		return fail(
-			err, ERROR_USAGE, "%s \"%s\": only letters, digits, '_', '.' and '-' are allowed", what, part);
-	if (part[strspn(part, digits)])
-		return 0;
-	return number_parse(part, 0, spec->id_count - 1, &id, err) < 0 ? blame(err, "%s", what) : 0;
+		return fail(err, ERROR_USAGE, "\"%s\": only letters, digits, '_', '.' and '-' are allowed", part);
+	return part[strspn(part, digits)] ? 0 : number_parse(part, 0, spec->id_count - 1, &id, err);
 }
 
 static int check_user(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	const char *colon;
+	size_t length;
 
 	(void)index;
 	if (!spec->user)
 		return 0;
-	if (line_check("user", spec->user, err) < 0)
+	if (line_check("the name", spec->user, err) < 0)
 		return -1;
-	colon = strchr(spec->user, ':');
-	if (check_user_part(spec, "user", spec->user, colon ? (size_t)(colon - spec->user) : strlen(spec->user), err) <
-		0)
+	length = strcspn(spec->user, ":");
+	if (check_user_part(spec, spec->user, length, err) < 0)
 		return -1;
-	return colon ? check_user_part(spec, "group", colon + 1, strlen(colon + 1), err) : 0;
+	if (!spec->user[length] ||
+		check_user_part(spec, spec->user + length + 1, strlen(spec->user + length + 1), err) == 0)
+		return 0;
+	return blame(err, "group");
 }
 
 static int check_working_dir(const struct instance_spec *spec, size_t *index, struct error *err)
