@@ -47,13 +47,26 @@ static const char *waits_of(struct playground *here, const char *pid)
 	return arena_bytes(&here->arena, line + 1, strcspn(line + 1, "\n"));
 }
 
-TEST(idle, a_server_sleeps_unasked_and_answers_who_calls, .fini = playground_rescue, .timeout = SLOWLY(60))
+static void assert_nothing_wakes_its_monitor(struct playground *here)
+{
+	const char *pid = instance_fact(here, "web", "monitor_pid"), *before;
+
+	poll(NULL, 0, 300); /* its memory is being taken back */
+	before = waits_of(here, pid);
+	poll(NULL, 0, 1000);
+	cr_assert_str_eq(waits_of(here, pid), before);
+	cr_assert_str_eq(instance_fact(here, "web", "state"), "asleep");
+}
+
+TEST(idle, a_server_sleeps_undisturbed_and_answers_who_calls, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
 	auto_playground here = playground_new();
 
 	server_start(&here, "1s");
 	for (int round = 0; round < 2; round++) {
 		instance_await_state(&here, "web", "asleep");
+		if (round == 0)
+			assert_nothing_wakes_its_monitor(&here);
 		cr_assert_str_eq(health_of(&here), "healthy");
 		assert_answers();
 		cr_assert_str_eq(instance_fact(&here, "web", "state"), "running");
@@ -64,29 +77,14 @@ TEST(idle, a_server_sleeps_unasked_and_answers_who_calls, .fini = playground_res
 		"%s", events.out);
 }
 
-TEST(idle, nothing_wakes_its_monitor_while_it_sleeps, .fini = playground_rescue, .timeout = SLOWLY(60))
-{
-	auto_playground here = playground_new();
-	const char *pid, *before;
-
-	server_start(&here, "1s");
-	instance_await_state(&here, "web", "asleep");
-	pid = instance_fact(&here, "web", "monitor_pid");
-	poll(NULL, 0, 300); /* its memory is being taken back */
-	before = waits_of(&here, pid);
-	poll(NULL, 0, 1000);
-	cr_assert_str_eq(waits_of(&here, pid), before);
-	cr_assert_str_eq(instance_fact(&here, "web", "state"), "asleep");
-}
-
 TEST(idle, commands_wake_it_and_it_stays_awake_under_their_hands, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
 	auto_playground here = playground_new();
 
 	server_start(&here, "1s");
 	instance_await_state(&here, "web", "asleep");
-	/* Longer than it would take to fall asleep again. */
-	auto_run exec = WARREN(&here, "exec", "web", "sh", "-c", "sleep 3; echo woken");
+	/* Longer than it would take to fall asleep again, which is one and a half seconds at most. */
+	auto_run exec = WARREN(&here, "exec", "web", "sh", "-c", "sleep 2; echo woken");
 	cr_assert_str_eq(exec.out, "woken\n", "status %d: %s", exec.status, exec.err);
 	instance_await_state(&here, "web", "asleep");
 	WARREN_OK(&here, "healthcheck", "run", "web");
@@ -119,6 +117,7 @@ TEST(idle, it_is_stopped_in_its_sleep_with_grace, .fini = playground_rescue, .ti
 TEST(idle, a_monitor_killed_meanwhile_leaves_it_asleep_until_the_next_command, .fini = playground_rescue,
 	.timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 	struct process_id monitor;
 	struct error err;
