@@ -246,9 +246,10 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = error_exit_status(&err);
-	} else if (fflush(stdout) != 0) {
+	} else if (fflush(stdout) != 0 && errno != EPIPE) {
 		/* "warren list | head -1" is no failure; a full disk is. */
-		status = errno == EPIPE ? status : 1;
+		fprintf(stderr, PROGRAM ": write standard output: %s\n", strerror(errno));
+		status = status ? status : 1;
 	}
 	if (cli.is_open)
 		host_close(&cli.host);

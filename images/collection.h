@@ -44,6 +44,8 @@ MUST_CHECK int image_untag(int store, const char *name, struct error *err);
 
 /* True when the store has a layer that was made here by a snapshot or clone, needed or not. */
 bool snapshot_layers_exist(int store);
+/* True when a command that was killed has left in the store what it was making or deleting. */
+bool store_leftovers_exist(int store);
 
 struct prune_options {
 	bool unused;   /* also names that no instance was made of */

@@ -409,13 +409,16 @@ static void remove_force_all(struct work *work, const struct strings *names)
 	one_by_one(work, names);
 }
 
-/* What only those instances had, once for all of them. That it could not be deleted is no failure. */
+/* What only those instances had, once for all of them, and what a killed snapshot or clone has left. That it could not
+ * be deleted is no failure. */
 static void snapshots_collect(struct host *host)
 {
 	struct prune_result freed;
 	struct error err;
 
-	if (snapshot_layers_exist(host->lib) && images_prune(host->lib, &(struct prune_options){0}, &freed, &err) < 0)
+	if (!snapshot_layers_exist(host->lib) && !store_leftovers_exist(host->lib))
+		return;
+	if (images_prune(host->lib, &(struct prune_options){0}, &freed, &err) < 0)
 		log_warn("%s", err.text);
 }
 

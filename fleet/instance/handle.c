@@ -34,6 +34,20 @@ static int directory_open(int at, const char *name)
 	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* None when it has never run since the host started, or something else lies there. Any other error (no descriptor left)
+ * must not be taken for that: a running instance would seem stopped. */
+static int live_open(struct instance *instance, struct error *err)
+{
+	fd_drop(&instance->live);
+	instance->live = directory_open(instance->host->live, instance->name);
+	if (instance->live < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+		fail_errno(err, "open the run directory of %s", instance->name);
+		instance_drop(instance);
+		return -1;
+	}
+	return 0;
+}
+
 int instance_find(struct host *host, const char *name, struct instance *out, struct error *err)
 {
 	*out = (struct instance)INSTANCE_EMPTY;
@@ -44,8 +58,7 @@ int instance_find(struct host *host, const char *name, struct instance *out, str
 	out->dir = directory_open(host->instances, name);
 	if (out->dir < 0)
 		return errno == ENOENT ? instance_missing(host, name, err) : fail_errno(err, "open instances/%s", name);
-	out->live = directory_open(host->live, name);
-	return 0;
+	return live_open(out, err);
 }
 
 void instance_drop(struct instance *instance)
@@ -89,12 +102,9 @@ int instance_take_as_is(struct host *host, const char *name, struct instance *ou
 			instance_drop(out);
 			return -1;
 		}
-		if (is_still_named(out)) {
-			/* The one who had the lock may have made or removed it. */
-			fd_drop(&out->live);
-			out->live = directory_open(host->live, name);
-			return 0;
-		}
+		/* The one who had the lock may have made or removed it. */
+		if (is_still_named(out))
+			return live_open(out, err);
 		instance_drop(out);
 	}
 	return fail(err, ERROR_BUSY, "%s: it keeps being removed and made again", name);
@@ -160,7 +170,8 @@ int instance_running_read(struct arena *arena, const struct instance *instance, 
 		return err->kind == ERROR_MISSING ? fail(err, ERROR_BUSY, "%s is not running", instance->name)
 						  : blame(err, "instance %s", instance->name);
 	out->monitored = instance_is_monitored(instance);
-	if (!run_is_alive(&out->run))
+	int alive = out->run.other_boot ? 0 : process_look(&out->run.init, err);
+	if (alive == 0)
 		return fail(err, ERROR_BUSY, "%s is not running", instance->name);
-	return 0;
+	return alive < 0 ? blame(err, "instance %s", instance->name) : 0;
 }

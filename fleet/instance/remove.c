@@ -72,15 +72,15 @@ static void claims_release(struct host *host, const struct record *record, struc
 }
 
 /* What is found by the instance's name goes while the name is still taken: a moment later somebody may make a new one.
- */
-static void named_remove(struct instance *instance, struct error *first)
+ * Without the name nobody would find what could not be removed. */
+static int named_remove(struct instance *instance, struct error *err)
 {
 	const int dirs[] = {instance->host->live, instance->host->log};
-	struct error err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (tree_remove(dirs[i], instance->name, &err) < 0)
-			keep_first(first, &err);
+		if (tree_remove(dirs[i], instance->name, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* Those that the image asked for and nobody named. An instance of a fleet finds them again when it is made anew. */
@@ -147,9 +147,8 @@ int instance_discard(struct instance *instance, struct error *err)
 
 	if (run_release(instance, &none, &later) < 0)
 		keep_first(&first, &later);
-	named_remove(instance, &first);
-	if (name_give_up(instance, path, err) < 0)
-		return -1;
+	if (named_remove(instance, err) < 0 || name_give_up(instance, path, err) < 0)
+		return blame(err, "remove %s", instance->name);
 	if (known)
 		claims_release(host, &record, &first);
 	if (specified)

@@ -148,7 +148,7 @@ static bool counts(const struct ptrace_syscall_info *info)
 	return true;
 }
 
-/* They cannot fail, or only for a mistake in the program. */
+/* They cannot fail, or only for a mistake in the program; brk(2) says it by another address, never by an error. */
 static const long safe_calls[] = {
 	SYS_exit,
 	SYS_exit_group,
@@ -160,6 +160,9 @@ static const long safe_calls[] = {
 	SYS_getgid,
 	SYS_getegid,
 	SYS_umask,
+	SYS_setfsuid,
+	SYS_setfsgid,
+	SYS_brk,
 	SYS_set_tid_address,
 	SYS_set_robust_list,
 	SYS_rseq,
@@ -182,7 +185,6 @@ static const long safe_calls[] = {
 	/* The sanitizer gives up without memory. */
 	SYS_mmap,
 	SYS_mremap,
-	SYS_brk,
 #endif
 };
 
