@@ -18,6 +18,7 @@
 
 #define PIECE_MIN ((size_t)64 << 10)
 #define PIECE_MAX ((size_t)1 << 20)
+#define ROOM_AT_FIRST 32 /* items of a list that grows */
 
 struct arena_piece {
 	struct arena_piece *next;
@@ -165,6 +166,20 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 	if (__builtin_mul_overflow(count, size, &total))
 		memory_exhausted();
 	return arena_alloc(arena, total);
+}
+
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room, size_t size)
+{
+	size_t wider = *room ? 2 * *room : ROOM_AT_FIRST;
+	void *grown;
+
+	if (items && count < *room)
+		return items;
+	grown = arena_array(arena, wider, size);
+	if (count)
+		memcpy(grown, items, count * size);
+	*room = wider;
+	return grown;
 }
 
 const char *arena_bytes(struct arena *arena, const char *bytes, size_t length)

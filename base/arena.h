@@ -28,6 +28,11 @@ void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__(
 #define arena_new(arena, type) ((type *)arena_alloc(arena, sizeof(type)))
 #define arena_new_array(arena, count, type) ((type *)arena_array(arena, count, sizeof(type)))
 
+/* For a list that grows: the items, moved when count has reached *room, with room for one more at least. Memory that
+ * was too small stays in the arena, at most as much again as the list. */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room, size_t size)
+	__attribute__((returns_nonnull));
+
 const char *arena_string(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 const char *arena_bytes(struct arena *arena, const char *bytes, size_t length) __attribute__((returns_nonnull));
 const char *arena_format(struct arena *arena, const char *format, ...) PRINTF(2, 3) __attribute__((returns_nonnull));

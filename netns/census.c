@@ -91,15 +91,8 @@ static void holder_note(const struct element *claim, void *context)
 
 	if (!holder.s_addr || (holders->count && holders->items[holders->count - 1].s_addr == holder.s_addr))
 		return;
-	if (holders->count == collection->room) {
-		size_t room = collection->room ? 2 * collection->room : 64;
-		struct in_addr *items = arena_new_array(collection->arena, room, struct in_addr);
-
-		if (holders->count)
-			memcpy(items, holders->items, holders->count * sizeof(*items));
-		holders->items = items;
-		collection->room = room;
-	}
+	holders->items = arena_grow(
+		collection->arena, holders->items, holders->count, &collection->room, sizeof(*holders->items));
 	holders->items[holders->count++] = holder;
 }
 

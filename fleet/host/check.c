@@ -37,15 +37,7 @@ void check_add(struct check *check, const char *kind, const char *name, const ch
 	va_start(args, format);
 	text_appendv(&text, format, args);
 	va_end(args);
-	if (report->count == check->room) {
-		size_t room = check->room ? 2 * check->room : 32;
-		struct check_finding *items = arena_new_array(check->arena, room, struct check_finding);
-
-		if (report->count)
-			memcpy(items, report->items, report->count * sizeof(*items));
-		report->items = items;
-		check->room = room;
-	}
+	report->items = arena_grow(check->arena, report->items, report->count, &check->room, sizeof(*report->items));
 	report->items[report->count++] = (struct check_finding){.kind = kind,
 		.name = arena_string(check->arena, name),
 		.text = arena_string(check->arena, text_string(&text))};

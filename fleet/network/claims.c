@@ -26,15 +26,8 @@ struct claims {
 
 static void lease_add(struct claims *claims, const struct lease_claim *lease)
 {
-	if (claims->lease_count == claims->room) {
-		size_t room = claims->room ? 2 * claims->room : 64;
-		struct lease_claim *leases = arena_new_array(claims->arena, room, struct lease_claim);
-
-		if (claims->lease_count)
-			memcpy(leases, claims->leases, claims->lease_count * sizeof(*leases));
-		claims->leases = leases;
-		claims->room = room;
-	}
+	claims->leases =
+		arena_grow(claims->arena, claims->leases, claims->lease_count, &claims->room, sizeof(*claims->leases));
 	claims->leases[claims->lease_count++] = *lease;
 }
 

@@ -128,3 +128,22 @@ TEST(arena, a_product_beyond_memory_ends_the_process_with_status_one)
 
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %x", status);
 }
+
+TEST(arena, a_list_grows_and_keeps_what_is_in_it)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	size_t room = 0, moves = 0;
+	unsigned *items = NULL;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned *grown = arena_grow(&arena, items, i, &room, sizeof(*items));
+
+		cr_assert(room > i);
+		moves += grown != items;
+		items = grown;
+		items[i] = i;
+	}
+	for (unsigned i = 0; i < 1000; i++)
+		cr_assert_eq(items[i], i);
+	cr_assert(moves > 1 && moves < 10, "moved %zu times", moves);
+}
