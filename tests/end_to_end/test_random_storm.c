@@ -5,13 +5,11 @@
  * What was promised: nobody ever removes the instances kept-…, and each of the eight has a label of his own on them.
  * What he set last and was told was done must be what is there. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "base/process.h"
@@ -19,15 +17,16 @@
 #include "tests/end_to_end/support_instance.h"
 #include "tests/end_to_end/support_remains.h"
 #include "tests/end_to_end/support_victims.h"
+#include "tests/end_to_end/support_weather.h"
 #include "tests/test.h"
 
 enum { PROCESSES = 8, NAMES = 50, KEPT = 3, NETWORKS = 3, VOLUMES = 3, FILES = 3 };
 #define WORDS_MAX 16
 #define STORM_MS 1000
 #define FULL_STORM_MS 600000
+#define FULL_WEATHER_MS 120000
 #define KILL_EVERY_MS 150
 #define SMALL_DISK "size=64M"
-#define SHORT_MEMORY "12582912"
 
 #define SLEEPER "\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"], \"stop_grace_period\": 0"
 #define SHOP(instances)                                                                                                \
@@ -300,47 +299,6 @@ static _Noreturn void thrower_main(struct playground *here, unsigned number, int
 	_exit(!well);
 }
 
-/* --- the weather -------------------------------------------------------------------------------------------------- */
-
-/* What goes wrong with the host from time to time, and comes right again. */
-struct weather {
-	bool has_small_disk, has_little_memory;
-};
-
-/* A file takes all the room that is left of the state directory's disk, or goes. */
-static void disk_change(const struct playground *here, bool is_full)
-{
-	auto_free char *path = text_format("%s/filler", here->root);
-	auto_fd file = is_full ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-	struct statvfs about;
-
-	if (!is_full)
-		unlink(path);
-	else if (file >= 0 && fstatvfs(file, &about) == 0 && about.f_bavail)
-		(void)!posix_fallocate(file, 0, (off_t)(about.f_bavail * about.f_frsize));
-}
-
-/* Of all instances and their monitors together, by whichever version. The kernel may refuse what it cannot reclaim. */
-static void memory_change(const struct playground *here, bool is_short)
-{
-	auto_free char *v1 = text_format("/sys/fs/cgroup/memory/%s/memory.limit_in_bytes", here->parent),
-		       *v2 = text_format("/sys/fs/cgroup/%s/memory.max", here->parent);
-	auto_fd limit = open(v1, O_WRONLY | O_CLOEXEC), max = open(v2, O_WRONLY | O_CLOEXEC);
-
-	if (limit >= 0)
-		dprintf(limit, "%s", is_short ? SHORT_MEMORY : "-1");
-	if (max >= 0)
-		dprintf(max, "%s", is_short ? SHORT_MEMORY : "max");
-}
-
-static void weather_change(const struct playground *here, const struct weather *weather, unsigned tick)
-{
-	if (weather->has_small_disk)
-		disk_change(here, tick % 5 > 2);
-	if (weather->has_little_memory)
-		memory_change(here, tick % 7 > 4);
-}
-
 /* How many of them met a command that failed otherwise than by being refused. */
 static unsigned storm(struct playground *here, int64_t length_ms, const struct weather *weather,
 	struct promise promises[PROCESSES][KEPT])
@@ -490,9 +448,9 @@ static void files_write(struct playground *here)
 		run_write_file(here->directory.path, arena_format(&here->arena, "shop-%d.json", i), 0600, fleets[i]);
 }
 
-static void expect_storm(struct playground *here, const struct weather *weather)
+static void expect_storm(struct playground *here, const struct weather *weather, int64_t full_ms)
 {
-	int64_t length_ms = number_from("WARREN_STORM_MS", getenv("WARREN_TEST_ALL_POINTS") ? FULL_STORM_MS : STORM_MS);
+	int64_t length_ms = number_from("WARREN_STORM_MS", getenv("WARREN_TEST_ALL_POINTS") ? full_ms : STORM_MS);
 	size_t size = sizeof(struct promise) * PROCESSES * KEPT;
 	struct promise(*promises)[KEPT] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -519,7 +477,7 @@ TEST(fleet_storm, of_commands_and_kills_loses_nothing_and_leaves_nothing, .fini 
 	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 
-	expect_storm(&here, &(struct weather){0});
+	expect_storm(&here, &(struct weather){0}, FULL_STORM_MS);
 }
 
 TEST(fleet_storm, on_a_disk_that_is_full_and_with_little_memory_neither, .fini = playground_rescue,
@@ -530,7 +488,7 @@ TEST(fleet_storm, on_a_disk_that_is_full_and_with_little_memory_neither, .fini =
 
 	remains_adopt(); /* and a mount table of our own */
 	cr_assert(mount("storm", here.root, "tmpfs", 0, SMALL_DISK) == 0, "%s", strerror(errno));
-	expect_storm(&here, &(struct weather){.has_small_disk = true, .has_little_memory = true});
+	expect_storm(&here, &(struct weather){.has_small_disk = true, .has_little_memory = true}, FULL_WEATHER_MS);
 	WARREN_OK(&here, "rm", "-f", "--all");
 	cr_assert(umount2(here.root, MNT_DETACH) == 0);
 }
