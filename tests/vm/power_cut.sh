@@ -2,126 +2,146 @@
 # A host with instances loses its power and is switched on again, twice: by a cut, then by an orderly shutdown. What ran runs
 # again, nothing else does, and nothing is left over. usage: power_cut.sh [WARREN [INSTANCES]]
 #
-# Both machines have the same disk; everything else of them is new, as after a power cut.
+# At the cut one each is stopped, paused, asleep, waiting for its next try, done, and half-way through an update.
 # shellcheck disable=SC2016 # the guest's shell expands
 set -eu
 cd "$(dirname "$0")/../.."
-warren=$(readlink -f "${1:-build/vm/warren}")
-count=${2:-8}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-mkdir "$work/ro"
-cp "$warren" "$work/ro/warren"
+# shellcheck source=tests/vm/parts/reboots.sh
+. tests/vm/parts/reboots.sh
 cp cli/boot/warren.init.in "$work/ro/warren.init"
 
-cat >"$work/ro/fleet.json" <<FLEET
+# fleet VALUE TEST: the site "web" with that in its environment, asked how it is by that program.
+fleet() {
+	cat <<FLEET
 {
   "version": 1, "name": "power",
+  "networks": { "n": {} },
   "defaults": { "rootfs": "/var/tmp/rootfs", "network": "none", "command": ["/bin/sleep", "100000"] },
   "instances": {
     "db": {},
     "site": { "replicas": $count, "depends_on": { "db": { "condition": "started" } } },
-    "manual": { "autostart": false }
+    "manual": { "autostart": false },
+    "crashing": { "command": ["/bin/test", "-e", "/none"], "restart": { "policy": "always", "delay": "1h", "max_delay": "1h" } },
+    "drowsy": { "network": "n", "idle": "1s" },
+    "web": { "network": "n", "read_only": true, "ports": ["127.0.0.1:8080:80"], "environment": { "VALUE": "$1" },
+             "command": ["/bin/httpd", "-f", "-p", "80", "-h", "/www"],
+             "healthcheck": { "test": ["CMD", "$2"], "interval": "60s", "timeout": "60s", "start_period": "1h" } }
   }
 }
 FLEET
+}
+fleet 1 /bin/true >"$work/ro/fleet.json"
+fleet 2 /bin/false >"$work/ro/update.json"
 
-cat >"$work/ro/common" <<'COMMON'
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin WARREN="$PWD/warren"
-states() { ./warren list --format '{{.Name}} {{.State}}' | sort >/tmp/states; cat /tmp/states; }
+cat >>"$work/ro/guest" <<'GUEST'
+states_see() { states >/tmp/states; cat /tmp/states; }
 expect() { [ "$(grep -c " $1\$" /tmp/states || true)" = "$2" ] || { echo "expected $2 $1" >&2; exit 1; }; }
 is() { grep -qx "$1 $2" /tmp/states || { echo "$1 is not $2" >&2; exit 1; }; }
+await() {
+	for _ in $(seq 600); do
+		! states | grep -qx "$1 $2" || return 0
+		sleep 0.5
+	done
+	echo "$1 has never been $2" >&2
+	exit 1
+}
 whole() { ./warren check || exit 1; }
-COMMON
+only_the_update_waits() {
+	! ./warren check >/tmp/found || exit 1
+	[ "$(grep -vc "^NAME " /tmp/found)" = 1 ] && grep -q "its last apply did not come to its end" /tmp/found || { cat /tmp/found >&2; exit 1; }
+}
+serves() { [ "$(curl -s -m 60 http://127.0.0.1:8080/)" = well ] || { echo "web does not serve" >&2; exit 1; }; }
+GUEST
 
 cat >"$work/ro/first" <<'FIRST'
-set -eu
-. ./common
-root=/var/tmp/rootfs
-mkdir -p $root/bin $root/etc $root/proc $root/sys $root/dev $root/tmp $root/run $root/root
-cp /bin/busybox $root/bin/busybox
-for word in sh sleep true; do ln -s busybox $root/bin/$word; done
+. ./guest
+rootfs_make
 ./warren apply fleet.json >/dev/null
 ./warren stop site-2 >/dev/null
 ./warren pause site-3 >/dev/null
 ./warren run -d --name job --network none --restart no --rootfs $root -- /bin/true >/dev/null
 ./warren wait job >/dev/null
+await crashing restarting
+await drowsy asleep
+serves
 sync
+./warren apply update.json >/dev/null 2>&1 &
+await web-next running
 states
-echo b >/proc/sysrq-trigger
-sleep 60
+power_fails
 FIRST
 
-# shellcheck disable=SC2129
 {
-	echo "set -eu; . ./common; count=$count"
+	echo "count=$count"
 	cat <<'SECOND'
-states
+. ./guest
+states_see
 expect running 0
-expect stopped $((count + 3))
+is web-next stopped
 sh ./warren.init start >/dev/null
-states
-expect running $((count - 1))
+await crashing restarting
+await drowsy asleep
+states_see
 is db running
+is web running
 is site-2 stopped
 is site-3 paused
 is manual stopped
 is job stopped
-whole
+[ "$(grep -c '^site-.* running$' /tmp/states)" = $((count - 2)) ] || { echo "not all sites run" >&2; exit 1; }
+serves
+only_the_update_waits
 sh ./warren.init start >/dev/null
-[ "$(./warren list --format '{{.Name}} {{.State}}' | sort)" = "$(cat /tmp/states)" ] || exit 1
+states | diff /tmp/states - >&2
+# The update that was under way is taken back, nothing of it stays, and all is as the file says.
+./warren apply fleet.json >/dev/null
+./warren plan fleet.json >/dev/null
+serves
+./warren stop site-2 manual >/dev/null
+./warren pause site-3 >/dev/null
+await drowsy asleep
+states >/var/tmp/before
+! grep "^web-next " /var/tmp/before || exit 1
+whole
 # On an emulated processor all at once can take longer than what is waited for the kernel; what is left ends the next time.
 tries=5
 until sh ./warren.init stop >/dev/null || [ $tries = 0 ]; do
 	tries=$((tries - 1))
 done
-cp /tmp/states /tmp/before
-states
+states_see
 expect running 0
 expect paused 0
+expect asleep 0
+expect restarting 0
 whole
 sync
+echo ready
 SECOND
 } >"$work/ro/second"
 
-{
-	echo "set -eu; . ./common"
-	cat <<'THIRD'
+cat >"$work/ro/third" <<'THIRD'
+. ./guest
 ./warren boot >/dev/null
-states | diff - /tmp/before >&2
+await crashing restarting
+await drowsy asleep
+states | diff /var/tmp/before - >&2
+serves
 whole
 ./warren boot --stop >/dev/null
 ./warren down power >/dev/null
 ./warren rm job >/dev/null
 whole
+echo ready
 THIRD
-} >"$work/ro/third"
 
-# machine SCRIPT
-machine() {
-	tests/vm/run -d 1024 --disk-file "$work/disk" -t 1800 -R "$work/ro" -C "$work/ro" -- sh "./$1" >"$work/out" 2>"$work/err"
-}
-
-stage() {
-	status=0
-	machine "$1" || status=$?
-	[ "$status" = "$2" ] && return 0
-	echo "FAIL  $1: status $status" >&2
-	cat "$work/out" "$work/err" >&2
-	exit 1
-}
-
-# 125: the machine ended without a result, which is what happens to one whose power fails.
-stage first 125
+machine first
 grep -q "^site-1 running" "$work/out" || {
 	echo "FAIL  first: the instances did not run" >&2
 	cat "$work/out" "$work/err" >&2
 	exit 1
 }
 echo "ok    $count instances run and the power fails"
-stage second 0
+machine second
 echo "ok    after the power cut the same instances run"
-stage third 0
+machine third
 echo "ok    after a shutdown too, and nothing is left over"
