@@ -176,7 +176,7 @@ void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room, s
 	if (items && count < *room)
 		return items;
 	grown = arena_array(arena, wider, size);
-	if (count)
+	if (items)
 		memcpy(grown, items, count * size);
 	*room = wider;
 	return grown;
