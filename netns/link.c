@@ -236,9 +236,17 @@ void link_events_await(int fd, int64_t left_ms)
 		continue;
 }
 
+/* Whoever is first to ask makes the kernel load the module; while it is being loaded for one, modprobe tells others
+ * that it is there, and they are refused: so a fleet's first instances of a boot, started side by side. */
+static bool kind_is_unknown(const struct request *request)
+{
+	return request->errors[ATTACH_LINK] == EOPNOTSUPP;
+}
+
 static bool attach_may_pass(const struct request *request)
 {
 	return request->errors[ATTACH_LINK] == EEXIST || request->errors[ATTACH_LINK] == EBUSY ||
+	       kind_is_unknown(request) ||
 	       (request->errors[ATTACH_LINK] == 0 &&
 		       (request->errors[ATTACH_ROUTE] == EEXIST || request->errors[ATTACH_ROUTE6] == EEXIST));
 }
@@ -281,7 +289,7 @@ int endpoint_attach(
 		int64_t left_ms = deadline_ms - clock_ms();
 
 		attach_undo(&session->route, endpoint, &request);
-		if (!attach_may_pass(&request))
+		if (!attach_may_pass(&request) || (left_ms <= 0 && kind_is_unknown(&request)))
 			return blame(err, "attach %s", link_name(endpoint->slot, name));
 		if (left_ms <= 0)
 			return attach_refuse(endpoint, &request, err);
