@@ -3,19 +3,14 @@
 # making them "stopped"; the next boot and the one after a power cut bring the same ones again. And real journald has the lines of those
 # that log there. usage: boot_unit.sh [WARREN [INSTANCES]]
 #
-# All machines have the same disk; everything else of them is new. The unit is the one that is installed, read from a directory that
-# the kernel's command line names (systemd.unit(5): SYSTEMD_UNIT_PATH), where it is linked as `systemctl enable` would.
+# The unit is the one that is installed, read from a directory that the kernel's command line names (systemd.unit(5):
+# SYSTEMD_UNIT_PATH), where it is linked as `systemctl enable` would.
 # shellcheck disable=SC2016 # the guest's shell expands
 set -eu
 cd "$(dirname "$0")/../.."
-warren=$(readlink -f "${1:-build/vm/warren}")
-count=${2:-5}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# shellcheck source=tests/vm/parts/reboots.sh
+. tests/vm/parts/reboots.sh
 mkdir -p "$work/ro/units/vm-run.target.wants" "$work/ro/units/warren.service.d"
-cp "$warren" "$work/ro/warren"
 sed "s|@CMAKE_INSTALL_FULL_BINDIR@|$work/ro|; s|@CMAKE_INSTALL_FULL_DOCDIR@|/usr/share/doc/warren|" cli/boot/warren.service.in \
 	>"$work/ro/units/warren.service"
 ln -s ../warren.service "$work/ro/units/vm-run.target.wants/warren.service"
@@ -36,11 +31,8 @@ cat >"$work/ro/fleet.json" <<FLEET
 }
 FLEET
 
-cat >"$work/ro/common" <<'COMMON'
-set -eu
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cat >>"$work/ro/guest" <<'GUEST'
 fail() { echo "$*" >&2; systemctl status warren >&2 || true; journalctl -b --no-pager -n 40 >&2 || true; exit 1; }
-states() { ./warren list --format '{{.Name}} {{.State}}' | sort; }
 # Until the unit's start is over, whatever came of it.
 unit_await() {
 	for _ in $(seq 600); do
@@ -73,15 +65,12 @@ in_order() {
 	first=$(./warren events --json --filter event=start | jq -r 'select(.name | startswith("site-")).time_ms' | sort -n | head -1)
 	[ "$db" -lt "$first" ] || fail "a site started before what it depends on"
 }
-COMMON
+GUEST
 
 cat >"$work/ro/first" <<'FIRST'
-. ./common
+. ./guest
 unit_await
-root=/var/tmp/rootfs
-mkdir -p $root/bin $root/etc $root/proc $root/sys $root/dev $root/tmp $root/run $root/root
-cp /bin/busybox $root/bin/busybox
-for word in sh sleep true; do ln -s busybox $root/bin/$word; done
+rootfs_make
 ./warren apply fleet.json >/dev/null
 ./warren stop site-2 >/dev/null
 ./warren pause site-3 >/dev/null
@@ -99,21 +88,16 @@ sleep 600
 FIRST
 
 cat >"$work/ro/second" <<'SECOND'
-. ./common
+. ./guest
 unit_await
 journalctl -b -u warren --no-pager >&2
 up
 in_order
-sync
-echo ready
-# What was said has to leave the machine first.
-sleep 3
-echo b >/proc/sysrq-trigger
-sleep 60
+power_fails
 SECOND
 
 cat >"$work/ro/third" <<'THIRD'
-. ./common
+. ./guest
 up
 in_order
 systemctl stop warren
@@ -124,19 +108,13 @@ whole
 echo ready
 THIRD
 
-# machine SCRIPT: 125 and the like are what a machine ends with that is switched off while the command runs.
-machine() {
-	tests/vm/run -i systemd -d 1024 --disk-file "$work/disk" -t 1800 -R "$work/ro" -C "$work/ro" \
-		--append "SYSTEMD_UNIT_PATH=$work/ro/units:" -- sh "./$1" >"$work/out" 2>"$work/err" || true
-	grep -qx ready "$work/out" && return 0
-	echo "FAIL  $1" >&2
-	cat "$work/out" "$work/err" >&2
-	exit 1
+host() {
+	machine "$1" -i systemd --append "SYSTEMD_UNIT_PATH=$work/ro/units:"
 }
 
-machine first
+host first
 echo "ok    the unit starts and restarts what should run; the journal has what logs there"
-machine second
+host second
 echo "ok    after a shutdown the unit brings the same ones, in order"
-machine third
+host third
 echo "ok    after a power cut, too; stopped by the unit, and nothing is left over"
