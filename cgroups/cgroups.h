@@ -232,6 +232,9 @@ struct cgroup_stats {
 		io_pressure_10s; /* v2: "some" share in hundredths of a percent */
 };
 MUST_CHECK int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err);
+/* Only what an account of use is made of, from a third of the files: processor time; memory in use, charged, its peak
+ * and its limit. */
+MUST_CHECK int cgroup_bill_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err);
 /* Of the one of that name directly below this one, which is cheaper than opening it: for thousands. Without details:
  * processor time and limit, memory in use, its limit and cache, processes, transfers, pressure. ERROR_MISSING. */
 MUST_CHECK int cgroup_stats_read_below(

@@ -33,13 +33,14 @@ struct figure {
 	int64_t divisor;
 };
 
-/* A file and the figures that are in it. detail: not read when thousands are asked for what a table shows. */
+/* A file and the figures that are in it. detail: not read when thousands are asked for what a table shows. bill: what
+ * an account of use is made of. */
 struct source {
 	enum cgroup_controller controller;
 	const char *file;
 	const struct figure *figures;
 	size_t count;
-	bool detail;
+	bool detail, bill;
 };
 
 #define FIGURE(member, ...)                                                                                            \
@@ -56,29 +57,35 @@ struct source {
 		.controller = controller_, .file = file_, .figures = (const struct figure[]){__VA_ARGS__},             \
 		.count = sizeof((const struct figure[]){__VA_ARGS__}) / sizeof(struct figure)                          \
 	}
+#define BILL(controller_, file_, detail_, ...)                                                                         \
+	{                                                                                                              \
+		.controller = controller_, .file = file_, .figures = (const struct figure[]){__VA_ARGS__},             \
+		.count = sizeof((const struct figure[]){__VA_ARGS__}) / sizeof(struct figure), .detail = detail_,      \
+		.bill = true                                                                                           \
+	}
 
 static const struct source v2_sources[] = {
-	SOURCE(CGROUP_MEMORY, "memory.current", FIGURE(memory_bytes, NULL, 1)),
-	DETAIL(CGROUP_MEMORY, "memory.peak", FIGURE(memory_peak_bytes, NULL, 1)),
-	SOURCE(CGROUP_MEMORY, "memory.max", FIGURE(memory_limit_bytes, NULL, 1)),
+	BILL(CGROUP_MEMORY, "memory.current", false, FIGURE(memory_bytes, NULL, 1)),
+	BILL(CGROUP_MEMORY, "memory.peak", true, FIGURE(memory_peak_bytes, NULL, 1)),
+	BILL(CGROUP_MEMORY, "memory.max", false, FIGURE(memory_limit_bytes, NULL, 1)),
 	DETAIL(CGROUP_MEMORY, "memory.swap.current", FIGURE(swap_bytes, NULL, 1)),
 	DETAIL(CGROUP_MEMORY, "memory.events", FIGURE(oom_kills, "oom_kill", 1)),
 	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
 	DETAIL(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
 	DETAIL(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
-	SOURCE(CGROUP_CPU, "cpu.stat", FIGURE(cpu_us, "usage_usec", 1), FIGURE(cpu_user_us, "user_usec", 1),
+	BILL(CGROUP_CPU, "cpu.stat", false, FIGURE(cpu_us, "usage_usec", 1), FIGURE(cpu_user_us, "user_usec", 1),
 		FIGURE(cpu_system_us, "system_usec", 1), FIGURE(cpu_periods, "nr_periods", 1),
 		FIGURE(cpu_throttled_periods, "nr_throttled", 1), FIGURE(cpu_throttled_us, "throttled_usec", 1)),
 };
 
 static const struct source v1_sources[] = {
-	SOURCE(CGROUP_MEMORY, "memory.usage_in_bytes", FIGURE(memory_bytes, NULL, 1)),
-	DETAIL(CGROUP_MEMORY, "memory.max_usage_in_bytes", FIGURE(memory_peak_bytes, NULL, 1)),
+	BILL(CGROUP_MEMORY, "memory.usage_in_bytes", false, FIGURE(memory_bytes, NULL, 1)),
+	BILL(CGROUP_MEMORY, "memory.max_usage_in_bytes", true, FIGURE(memory_peak_bytes, NULL, 1)),
 	DETAIL(CGROUP_MEMORY, "memory.oom_control", FIGURE(oom_kills, "oom_kill", 1)),
 	SOURCE(CGROUP_PIDS, "pids.current", FIGURE(pids, NULL, 1)),
 	DETAIL(CGROUP_PIDS, "pids.max", FIGURE(pids_limit, NULL, 1)),
 	DETAIL(CGROUP_PIDS, "pids.events", FIGURE(pids_refused, "max", 1)),
-	SOURCE(CGROUP_CPUACCT, "cpuacct.usage", FIGURE(cpu_us, NULL, NANOSECONDS_PER_US)),
+	BILL(CGROUP_CPUACCT, "cpuacct.usage", false, FIGURE(cpu_us, NULL, NANOSECONDS_PER_US)),
 	DETAIL(CGROUP_CPUACCT, "cpuacct.usage_user", FIGURE(cpu_user_us, NULL, NANOSECONDS_PER_US)),
 	DETAIL(CGROUP_CPUACCT, "cpuacct.usage_sys", FIGURE(cpu_system_us, NULL, NANOSECONDS_PER_US)),
 	DETAIL(CGROUP_CPU, "cpu.stat", FIGURE(cpu_periods, "nr_periods", 1),
@@ -99,7 +106,7 @@ static void figure_take(const struct figure *figure, const char *text, struct cg
 struct place {
 	const struct cgroup *cgroup;
 	const char *below; /* NULL: the cgroup itself */
-	bool details;
+	bool details, bill;
 };
 
 static ssize_t place_read(
@@ -129,7 +136,7 @@ static size_t sources_read(
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (sources[i].detail && !place->details)
+		if ((sources[i].detail && !place->details) || (place->bill && !sources[i].bill))
 			continue;
 		if (place_read(place, sources[i].controller, sources[i].file, text, sizeof(text)) < 0)
 			continue;
@@ -265,6 +272,8 @@ static int place_stats(const struct place *place, struct cgroup_stats *out, stru
 		return fail(err, ERROR_MISSING, "cgroup %s%s%s is gone", place->cgroup->path, place->below ? "/" : "",
 			place->below ? place->below : "");
 	(v2 ? memory_detail_v2 : memory_detail_v1)(place, out);
+	if (place->bill)
+		return 0;
 	io_read(place, out);
 	cpu_limit_read(place, out);
 	if (!v2)
@@ -278,6 +287,13 @@ static int place_stats(const struct place *place, struct cgroup_stats *out, stru
 int cgroup_stats_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
 {
 	const struct place place = {.cgroup = cgroup, .details = true};
+
+	return place_stats(&place, out, err);
+}
+
+int cgroup_bill_read(const struct cgroup *cgroup, struct cgroup_stats *out, struct error *err)
+{
+	const struct place place = {.cgroup = cgroup, .details = true, .bill = true};
 
 	return place_stats(&place, out, err);
 }

@@ -29,7 +29,7 @@ static int cgroup_counters(struct arena *arena, struct instance *instance, struc
 		return -1;
 	if (fstat(cgroup_counting_directory(&cgroup), &about) < 0)
 		return fail_errno(err, "cgroup %s", path);
-	if (cgroup_stats_read(&cgroup, &stats, err) < 0)
+	if (cgroup_bill_read(&cgroup, &stats, err) < 0)
 		return -1;
 	/* The kernel numbers cgroups through: a directory made anew is another one. */
 	out->run = arena_format(arena, "%s:%llu", boot_id(), (unsigned long long)about.st_ino);

@@ -193,3 +193,24 @@ TEST(stats, pressure_is_in_hundredths_of_a_percent)
 		  stats.cpu_pressure_10s.value <= 10000);
 	cr_assert(stats.memory_pressure_10s.set && stats.io_pressure_10s.set);
 }
+
+/* The account's figures are those of all the others, and nothing else was read for them. */
+TEST(stats, a_bill_has_what_is_reckoned_with_and_no_more)
+{
+	BOX(box);
+	struct cgroup_limits limits = {.memory_max = LIMIT_OF(32 * MIB), .pids_max = LIMIT_OF(8)};
+	struct cgroup_stats bill, all;
+	struct error err;
+	size_t little = 4;
+
+	box_create(&box, &limits, 0);
+	child_run(&box.cgroup, body_hog, &little);
+	ASSERT_OK(cgroup_bill_read(&box.cgroup, &bill, &err));
+	all = stats_of(&box.cgroup);
+	cr_assert(bill.cpu_us.set == all.cpu_us.set && bill.cpu_us.value <= all.cpu_us.value);
+	cr_assert(bill.memory_bytes.set && bill.memory_used_bytes.set == all.memory_used_bytes.set);
+	cr_assert(bill.memory_limit_bytes.value == 32 * MIB);
+	cr_assert(bill.memory_peak_bytes.set == all.memory_peak_bytes.set &&
+		  bill.memory_peak_bytes.value == all.memory_peak_bytes.value);
+	cr_assert(!bill.pids.set && !bill.pids_limit.set && !bill.io_read_bytes.set && !bill.cpu_limit_milli.set);
+}
