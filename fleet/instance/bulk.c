@@ -205,6 +205,19 @@ static void stop_look(struct work *work, struct stop_item *items, size_t count, 
 	}
 }
 
+static void stop_give_up(struct work *work, struct stop_item *items, size_t count, int errnum)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct error err;
+
+		if (!is_awaited(&items[i]))
+			continue;
+		errno = errnum;
+		fail_errno(&err, "stop %s: wait for its end", items[i].name);
+		stop_failed(work, &items[i], &err);
+	}
+}
+
 static void stop_await(struct work *work, struct stop_item *items, size_t count, struct pollfd *polls)
 {
 	int64_t wait_ms;
@@ -213,8 +226,10 @@ static void stop_await(struct work *work, struct stop_item *items, size_t count,
 	while ((used = stop_polls(items, count, polls, &wait_ms)) > 0) {
 		int ready = poll(polls, used, wait_ms > 60000 ? 60000 : (int)wait_ms);
 
-		if (ready < 0 && errno != EINTR)
+		if (ready < 0 && errno != EINTR) {
+			stop_give_up(work, items, count, errno);
 			return;
+		}
 		if (ready >= 0)
 			stop_look(work, items, count, polls);
 	}

@@ -300,6 +300,7 @@ void sweep_run(const struct sweep *sweep)
 	AUTO(sweeping_drop) struct sweeping sweeping = {.sweep = sweep};
 	int width = step_width(sweep->width ? sweep->width : USUAL_WIDTH), at;
 
+	width = width < sweep->least ? sweep->least : width;
 	remains_adopt();
 	rehearse(&sweeping);
 	sweeping.before = describe(&sweeping);

@@ -31,6 +31,7 @@ struct sweep {
 	const char *states;			       /* those that may be listed after the kill */
 	enum step_where where;
 	int width;	/* from one point to the next; 0: 11 */
+	int least;	/* and at least, where each point takes seconds, whatever the environment says; 0: 1 */
 	bool also_slow; /* one of the few that ./test.sh has time for on an emulated processor */
 };
 

@@ -25,23 +25,26 @@ KILL_TEST(down, .before = APPLY, .command = DOWN, .again = APPLY, .clear = DOWN,
 	.command = FLEET_OF("ALL"), .next = FLEET_OF("ALL"), .after = "a=running", .proof = AS_SAID_BY("ALL"),         \
 	.again = FLEET_OF("ALL"), .clear = DOWN, .tidy = {{"volume", "rm", "data"}}, .states = COMING
 KILL_TEST(apply_of_one_with_everything, KILLED_APPLY_OF_ALL, .where = STEP_COMMAND, .width = 60)
-KILL_TEST(apply_of_one_with_everything_and_all_it_made, KILLED_APPLY_OF_ALL, .where = STEP_ALL, .width = 120)
+KILL_TEST(
+	apply_of_one_with_everything_and_all_it_made, KILLED_APPLY_OF_ALL, .where = STEP_ALL, .width = 120, .least = 3)
 
 #define CHANGED(from, to) .before = FLEET_OF(from), .command = FLEET_OF(to), .again = FLEET_OF(to), .clear = DOWN
 #define THEN(to, names) .next = FLEET_OF(to), .after = names, .proof = AS_SAID_BY(to)
 #define BOTH "a-1=running a-2=running"
 KILL_TEST(apply_of_a_change, CHANGED("FLEET", "OTHER"), THEN("OTHER", "a=running"), .states = CHANGING, .width = 60)
 KILL_TEST(apply_of_a_live_change, CHANGED("PAIR", "LIVE"), THEN("LIVE", BOTH), .states = "running", .width = 30)
-KILL_TEST(apply_that_restarts, CHANGED("PAIR", "RESTART"), THEN("RESTART", BOTH), .states = CHANGING, .width = 100)
+KILL_TEST(apply_that_restarts, CHANGED("PAIR", "RESTART"), THEN("RESTART", BOTH), .states = CHANGING, .width = 100,
+	.least = 3)
 KILL_TEST(apply_that_restarts_with_all_it_made, CHANGED("PAIR", "RESTART"), THEN("RESTART", BOTH), .states = CHANGING,
-	.where = STEP_ALL, .width = 150)
-KILL_TEST(apply_that_recreates, CHANGED("PAIR", "RECREATE"), THEN("RECREATE", BOTH), .states = CHANGING, .width = 100)
+	.where = STEP_ALL, .width = 150, .least = 9)
+KILL_TEST(apply_that_recreates, CHANGED("PAIR", "RECREATE"), THEN("RECREATE", BOTH), .states = CHANGING, .width = 100,
+	.least = 3)
 KILL_TEST(apply_that_recreates_with_all_it_made, CHANGED("PAIR", "RECREATE"), THEN("RECREATE", BOTH),
-	.states = CHANGING, .where = STEP_ALL, .width = 150)
-KILL_TEST(
-	apply_with_a_stand_in, CHANGED("SITE", "ROLLED"), THEN("ROLLED", "a=running"), .states = CHANGING, .width = 100)
+	.states = CHANGING, .where = STEP_ALL, .width = 150, .least = 9)
+KILL_TEST(apply_with_a_stand_in, CHANGED("SITE", "ROLLED"), THEN("ROLLED", "a=running"), .states = CHANGING,
+	.width = 100, .least = 3)
 KILL_TEST(apply_with_a_stand_in_and_all_it_made, CHANGED("SITE", "ROLLED"), THEN("ROLLED", "a=running"),
-	.states = CHANGING, .where = STEP_ALL, .width = 150)
+	.states = CHANGING, .where = STEP_ALL, .width = 150, .least = 7)
 
 #define PAIR .before = FLEET_OF("PAIR"), .again = FLEET_OF("PAIR"), .clear = DOWN
 KILL_TEST(rollback, PAIR, .then = FLEET_OF("LIVE"), .command = {"rollback", "-q", "shop", "1"},
