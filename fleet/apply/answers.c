@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "fleet/apply/front.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 #define CONNECT_TIMEOUT_MS 1000
 #define LOOK_MS 10

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/instance/stop.h"
 
 #define MAP_FILE "sites.conf"

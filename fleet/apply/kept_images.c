@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "images/images.h"
 
 #define HELD "images"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/apply/order.h"
+#include "fleet/file/order.h"
 
 const char *const plan_action_names[] = {
 	[ACTION_NONE] = "none",

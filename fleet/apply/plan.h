@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "fleet/apply/change.h"
+#include "fleet/spec/change.h"
 #include "fleet/fleet.h"
 #include "fleet/spec.h"
 

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/apply/stand_in.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/spec/spec_fields.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/published.h"
 

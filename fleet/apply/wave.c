@@ -10,7 +10,7 @@
 #include "fleet/apply/front.h"
 #include "fleet/apply/stand_in.h"
 #include "fleet/instance/drain.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/instance/stop.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */

@@ -6,7 +6,7 @@
 #define WARREN_FLEET_APPLY_WAVE_H
 
 #include "fleet/apply/apply.h"
-#include "fleet/instance/record.h"
+#include "fleet/state/record.h"
 
 struct member {
 	struct step_state *state;

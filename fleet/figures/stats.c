@@ -11,8 +11,8 @@
 #include "base/process.h"
 #include "fleet/apply/generation.h"
 #include "fleet/health/health.h"
-#include "fleet/instance/instance.h"
-#include "fleet/instance/select.h"
+#include "fleet/state/instance.h"
+#include "fleet/state/select.h"
 #include "images/images.h"
 
 #define FLEETS_MAX 65536

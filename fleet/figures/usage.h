@@ -9,7 +9,7 @@
 #define WARREN_FLEET_FIGURES_USAGE_H
 
 #include "base/decode.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 #define USAGE_DIRECTORY "usage"
 #define USAGE_LEDGER "ledger.json"

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/figures/usage.h"
-#include "fleet/instance/select.h"
+#include "fleet/state/select.h"
 
 int usage_month_check(const char *text, struct error *err)
 {

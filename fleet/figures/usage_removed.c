@@ -17,7 +17,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/instance/select.h"
+#include "fleet/state/select.h"
 
 #define LOCK_TIMEOUT_MS 10000
 #define FILE_MAX (16 << 20)

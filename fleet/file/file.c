@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/suggest.h"
-#include "fleet/apply/order.h"
+#include "fleet/file/order.h"
 #include "fleet/file/merge.h"
 #include "fleet/file/source.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/file/file_reader.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 /* --- what spans instances ----------------------------------------------------------------------------------------- */
 

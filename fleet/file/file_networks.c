@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "fleet/file/file_reader.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "fleet/fleet.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* --- health_check.c: what is asked -------------------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 #include "base/process.h"
 #include "base/socket.h"
 #include "fleet/health/probe.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "images/images.h"
 
 #define GRACE_MS 5000 /* to end what runs inside, and for a host that is busy */

@@ -4,7 +4,7 @@
 #define WARREN_FLEET_HOST_AUDIT_H
 
 #include "fleet/fleet.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 struct audit_facts {
 	const struct instance_spec *wanted;

@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 #define STATUS_MAX 65536
 #define MOUNTS_MAX_BYTES (1 << 20)

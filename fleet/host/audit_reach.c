@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 #define RETRIES_CAREFUL 5 /* the benchmark's own number */
 

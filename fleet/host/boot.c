@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/apply/generation.h"
-#include "fleet/apply/order.h"
-#include "fleet/instance/instance.h"
-#include "fleet/instance/select.h"
+#include "fleet/file/order.h"
+#include "fleet/state/instance.h"
+#include "fleet/state/select.h"
 
 #define HEALTHY_TIMEOUT_MS 120000
 #define FLEETS_MAX 4096

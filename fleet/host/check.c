@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/apply/generation.h"
-#include "fleet/instance/select.h"
+#include "fleet/state/select.h"
 #include "fleet/monitor/monitor.h"
 
 #define ENTRIES_MAX 65536

@@ -2,7 +2,7 @@
 #ifndef WARREN_FLEET_HOST_CHECK_H
 #define WARREN_FLEET_HOST_CHECK_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* What is known of one instance while the sections look. */
 struct check_instance {

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/kernel.h"
 #include "fleet/host/doctor.h"
-#include "fleet/host/host_cgroups.h"
+#include "fleet/state/host_cgroups.h"
 
 #define REMOVE_TIMEOUT_MS 5000
 

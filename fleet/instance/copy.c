@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "images/images.h"
 #include "images/transfer.h"
 

@@ -2,8 +2,8 @@
 #ifndef WARREN_FLEET_INSTANCE_LIVE_H
 #define WARREN_FLEET_INSTANCE_LIVE_H
 
-#include "fleet/apply/change.h"
-#include "fleet/instance/instance.h"
+#include "fleet/spec/change.h"
+#include "fleet/state/instance.h"
 
 /* With the instance's lock held: makes the kernel be as `to` says, in the parts (enum live_part) that are named, all or
  * none, and reads back what it took. What the instance does not have now (it is stopped) is passed over: it gets it at

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "fleet/figures/usage.h"
 #include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"

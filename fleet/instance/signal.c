@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "fleet/instance/stop.h"
-#include "fleet/monitor/idle.h"
+#include "fleet/start/idle.h"
 #include "fleet/monitor/monitor.h"
 
 #define FREEZE_TIMEOUT_MS 10000

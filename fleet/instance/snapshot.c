@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "images/collection.h"
 #include "images/images.h"
 

@@ -10,10 +10,10 @@
 
 #include "base/cleanup.h"
 #include "fleet/health/health.h"
-#include "fleet/instance/instance.h"
-#include "fleet/instance/select.h"
-#include "fleet/monitor/idle.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/state/instance.h"
+#include "fleet/state/select.h"
+#include "fleet/start/idle.h"
+#include "fleet/spec/network_mode.h"
 
 #define STATUS_TRIES 8
 

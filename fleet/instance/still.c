@@ -1,7 +1,7 @@
 /* An instance that does not change for a while, so that its files can be read as one state. */
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 #define FREEZE_TIMEOUT_MS 10000
 

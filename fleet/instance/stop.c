@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/published.h"
 #include "fleet/network/sharing.h"

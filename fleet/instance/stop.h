@@ -3,7 +3,7 @@
 #ifndef WARREN_FLEET_INSTANCE_STOP_H
 #define WARREN_FLEET_INSTANCE_STOP_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 enum stop_aim {
 	STOP_FOR_GOOD,

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/fleet.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "images/collection.h"
 #include "images/images.h"
 

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/logs/logs_read.h"
 
 /* Nothing wakes a reader when a monitor is killed. */

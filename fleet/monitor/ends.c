@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/logs/logs_read.h"
 
 #define ENDS_FILE "ends.log"

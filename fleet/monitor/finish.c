@@ -2,7 +2,7 @@
  *
  * The order is the reverse of the start's (published ports first), and run.json goes last: whoever is killed in between
  * leaves it, so that the next command does all of it again. Every step is harmless when it was done before. */
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "base/process.h"
 #include "fleet/figures/usage.h"
 #include "fleet/health/health.h"
-#include "fleet/instance/hooks.h"
+#include "fleet/start/hooks.h"
 #include "fleet/network/published.h"
 #include "fleet/network/sharing.h"
 #include "images/images.h"

@@ -15,10 +15,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "fleet/figures/usage.h"
-#include "fleet/instance/hooks.h"
-#include "fleet/monitor/idle.h"
+#include "fleet/start/hooks.h"
+#include "fleet/start/idle.h"
 #include "fleet/network/published.h"
 
 #define LOCK_RETRY_MS 200

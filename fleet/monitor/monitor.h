@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "fleet/health/probe.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "fleet/logs/logs.h"
 #include "fleet/monitor/restart.h"
 #include "runtime/runtime.h"

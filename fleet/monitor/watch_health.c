@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/published.h"

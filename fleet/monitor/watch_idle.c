@@ -16,8 +16,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/figures/events.h"
-#include "fleet/monitor/idle.h"
+#include "fleet/events/events.h"
+#include "fleet/start/idle.h"
 #include "fleet/monitor/monitor.h"
 
 #define LOOKS_QUIET 2

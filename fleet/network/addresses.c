@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "fleet/network/claims.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 /* Host numbers below this are left to people who choose addresses themselves. */
 #define FIRST_OWN_HOST_NUMBER 256

@@ -2,7 +2,7 @@
 #ifndef WARREN_FLEET_NETWORK_ADDRESSES_H
 #define WARREN_FLEET_NETWORK_ADDRESSES_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* True when it has a network of ours: neither the host's nor none. */
 bool instance_has_network(const struct instance_spec *spec);

@@ -2,7 +2,7 @@
 #ifndef WARREN_FLEET_NETWORK_CLAIMS_H
 #define WARREN_FLEET_NETWORK_CLAIMS_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* Each gives back what no instance's record claims and marks what one claims for certain, while nobody else can take
  * any. `self`: an entry of instances/ that does not count, or NULL. Instances are read one by one: not for the way of

@@ -2,7 +2,7 @@
 #ifndef WARREN_FLEET_NETWORK_PUBLISHED_H
 #define WARREN_FLEET_NETWORK_PUBLISHED_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* Whose ports, and what leads there. */
 struct published {

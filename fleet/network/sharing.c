@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 #define NOTE "shares"
 #define SHARERS "sharers"

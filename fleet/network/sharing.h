@@ -2,7 +2,7 @@
 #ifndef WARREN_FLEET_NETWORK_SHARING_H
 #define WARREN_FLEET_NETWORK_SHARING_H
 
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 /* Notes in the instance's directory whose network it shares, if any: for those that need not read all of its
  * specification. */

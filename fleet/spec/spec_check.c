@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/suggest.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 #define HOSTNAME_MAX_LENGTH 63	 /* uname(2) holds 64, but the first label is also a DNS name */
 #define SITE_NAME_MAX_LENGTH 253 /* of a DNS name */

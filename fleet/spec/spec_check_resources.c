@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 #define MEMORY_LEAST_BYTES (INT64_C(1) << 20)
 #define DISK_LEAST_BYTES (INT64_C(1) << 20)

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 
 static int check_capability(const char *name, struct error *err)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 #include "fleet/spec/spec_check.h"
 #include "fleet/spec/spec_rows.h"
 

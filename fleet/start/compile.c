@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 #include "fleet/file/source.h"
-#include "fleet/network/network_mode.h"
+#include "fleet/spec/network_mode.h"
 #include "fleet/spec/spec_fields.h"
 #include "fleet/start/compile.h"
 #include "runtime/runtime.h"

@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 
 static void loopback_up(void)
 {

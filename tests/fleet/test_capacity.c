@@ -1,5 +1,5 @@
 /* How many more fit: the arithmetic, and the same of a real host. */
-#include "fleet/figures/capacity.h"
+#include "fleet/host/capacity.h"
 
 #include "base/cleanup.h"
 #include "support_host.h"

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "support_host.h"
 
 static struct end_list ends_of(struct test_host *test)

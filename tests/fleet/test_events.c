@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 #include "support_host.h"
 
 struct heard {

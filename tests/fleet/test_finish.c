@@ -2,7 +2,7 @@
 #include <signal.h>
 
 #include "base/process.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "tests/test.h"
 
 #define EXITED(status) ((status) << 8)

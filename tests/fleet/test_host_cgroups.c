@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "support_host.h"
 
 static int open_with(const struct test_host *test, const char *parent, struct host *out, struct error *err)

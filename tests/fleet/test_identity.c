@@ -1,5 +1,5 @@
 /* What tells machines apart that were made from one directory, and their boots. */
-#include "fleet/instance/identity.h"
+#include "fleet/state/identity.h"
 
 #include <ctype.h>
 #include <fcntl.h>

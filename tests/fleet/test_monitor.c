@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/instance/instance.h"
+#include "fleet/state/instance.h"
 #include "support_host.h"
 
 static struct restart_spec restarting(enum restart_policy policy, int64_t max_retries)

@@ -1,6 +1,6 @@
 /* What starts before what. */
 #include "base/cleanup.h"
-#include "fleet/apply/order.h"
+#include "fleet/file/order.h"
 #include "tests/test.h"
 
 #define COUNT 4

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/instance/record.h"
+#include "fleet/state/record.h"
 #include "tests/test.h"
 
 static char directory[] = "/tmp/warren-record-XXXXXX";

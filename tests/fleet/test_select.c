@@ -1,5 +1,5 @@
 /* The order of names. Selection by pattern and label is tested with real instances in test_status.c. */
-#include "fleet/instance/select.h"
+#include "fleet/state/select.h"
 #include "tests/test.h"
 
 TEST(select, sorts_digits_by_value)

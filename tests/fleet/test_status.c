@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/process.h"
-#include "fleet/instance/instance.h"
-#include "fleet/instance/record.h"
+#include "fleet/state/instance.h"
+#include "fleet/state/record.h"
 #include "support_host.h"
 
 static void labelled(struct test_host *test, const char *name, const char *label, const char *value)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/figures/events.h"
+#include "fleet/events/events.h"
 
 static size_t length_of(const char *text)
 {

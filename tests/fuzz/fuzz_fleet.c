@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/apply/change.h"
+#include "fleet/spec/change.h"
 #include "fleet/apply/plan.h"
 #include "fleet/spec.h"
 
