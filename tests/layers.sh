@@ -43,6 +43,29 @@ for folder in base cgroups netns images runtime fleet cli; do
 	done
 done
 
+# The parts of fleet/: each may use those before it.
+parts="spec state file logs events network start health figures monitor instance apply host"
+for file in fleet/*/*.[ch]; do
+	part=${file#fleet/}
+	part=${part%%/*}
+	case " $parts " in
+	*" $part "*) ;;
+	*)
+		echo "fleet/$part is not in the order of parts (tests/layers.sh)"
+		bad=1
+		;;
+	esac
+	later=" ${parts#*"$part"} "
+	for included in $(sed -n 's,^#include "fleet/\([a-z]*\)/.*,\1,p' "$file"); do
+		case $later in
+		*" $included "*)
+			echo "$file: fleet/$part comes before fleet/$included, so it may not use it"
+			bad=1
+			;;
+		esac
+	done
+done
+
 # What reads outside bytes is a library of its own below images/: it may use all of images/, which may not use it. Only the
 # helper program, cli/pull*.c, is linked with it.
 for file in images/pull/*.[ch] images/*.[ch] cli/*.[ch]; do

@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "fleet/spec.h"
 
-#define APPLIED_MAX_BYTES ((size_t)64 << 20)
-
 /* malloc()ed, the caller's. */
 char *applied_encode(const struct fleet_file *file, size_t *length) __attribute__((returns_nonnull));
 /* name: for errors. path of the result is NULL. */

@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/apply/applied.h"
-#include "fleet/apply/kept_images.h"
 #include "fleet/start/compile.h"
+#include "fleet/state/kept_images.h"
 
 /* What every replica would stumble over is said once, before anything is made. */
 static int spec_admit(struct host *host, const struct instance_spec *spec, struct error *err)

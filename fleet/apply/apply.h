@@ -4,9 +4,9 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "fleet/apply/generation.h"
 #include "fleet/apply/plan.h"
 #include "fleet/fleet.h"
+#include "fleet/state/generation.h"
 
 /* --- steps.c: a plan and what came of it -------------------------------------------------------------------------- */
 

@@ -10,8 +10,8 @@
 #include "base/file.h"
 #include "fleet/apply/applied.h"
 #include "fleet/apply/apply.h"
-#include "fleet/apply/kept_images.h"
 #include "fleet/spec/spec_fields.h"
+#include "fleet/state/kept_images.h"
 #include "images/collection.h"
 
 static void entry_add(struct arena *arena, struct plan_entries *entries, size_t room, struct plan_entry entry)

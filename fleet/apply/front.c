@@ -13,8 +13,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/state/instance.h"
 #include "fleet/instance/stop.h"
+#include "fleet/state/front_directory.h"
+#include "fleet/state/instance.h"
 
 #define MAP_FILE "sites.conf"
 #define PROXY_FILE "proxy.conf"
@@ -103,13 +104,6 @@ static void sites_collect(struct steps *steps, const struct wave *wave, struct a
 
 /* --- the directory ------------------------------------------------------------------------------------------------ */
 
-static int front_directory(const struct host *host, const char *fleet, struct error *err)
-{
-	auto_fd dir = dir_create(host->fleets, fleet, 0700, err);
-
-	return dir < 0 ? -1 : dir_create(dir, "front", 0755, err);
-}
-
 /* 1: it was another. */
 static int file_keep(int dir, const char *name, const char *text, size_t length, struct error *err)
 {
@@ -161,21 +155,6 @@ void front_write(struct steps *steps, const struct wave *wave)
 	if (changed < 0)
 		log_warn("the map of the front servers: %s", err.text);
 	steps->front_changed |= changed > 0;
-}
-
-int front_directory_open(const struct host *host, const struct instance_spec *spec, int store, struct error *err)
-{
-	auto_free char *path = text_format("fleets/%s/front", spec->fleet ? spec->fleet : "");
-	auto_fd made = -1;
-	int dir;
-
-	if (!spec->fleet || name_check("fleet name", spec->fleet, err) < 0)
-		return spec->fleet ? -1 : fail(err, ERROR_USAGE, "front: it belongs to no fleet");
-	made = front_directory(host, spec->fleet, err);
-	if (made < 0)
-		return -1;
-	dir = openat(store, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return dir < 0 ? fail_errno(err, "open %s", path) : dir;
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------------ */

@@ -8,8 +8,7 @@
 #define WARREN_FLEET_APPLY_FRONT_H
 
 #include "fleet/apply/wave.h"
-
-#define FRONT_TARGET "/etc/warren"
+#include "fleet/state/front_directory.h"
 
 /* Writes the map as the host is now, if the wanted instances have a front server and the map is another than before.
  * wave (may be NULL): those whose stand-ins serve. Failures are logged: the front goes on with what it has. */
@@ -17,11 +16,6 @@ void front_write(struct steps *steps, const struct wave *wave);
 /* Tells the front servers that run, when something was written since the last time, and waits until they have taken it.
  */
 void front_reload(struct steps *steps, const struct wave *wave);
-
-/* Descriptor (O_PATH) of the directory for an instance that is a front server, made when missing. store: our state, in
- * the mount namespace where it is wanted. */
-MUST_CHECK int front_directory_open(
-	const struct host *host, const struct instance_spec *spec, int store, struct error *err);
 
 /* Where a site is found: its front_port, the first target of its ports, or 80. */
 uint16_t site_port(const struct instance_spec *spec);

@@ -7,9 +7,9 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "fleet/spec/change.h"
 #include "fleet/fleet.h"
 #include "fleet/spec.h"
+#include "fleet/spec/change.h"
 
 /* What one instance needs, in the order in which it is done. */
 enum plan_need {
@@ -81,13 +81,6 @@ enum plan_action plan_step_action(const struct plan_step *step);
 
 /* Limits in the kernel and published ports that are not those of the specification, added to what is to be done. */
 void drift_find(struct arena *arena, const struct plan_actual *actual, struct plan_step *step);
-/* One limit of a row: what the kernel has against what was said, if they differ. */
-struct limit_drift {
-	const char *key, *from, *to; /* NULL: no limit */
-};
-extern const size_t limit_drift_rows;
-bool limit_drifts(const struct cgroup_limits *in_kernel, const struct cgroup_limits *said, size_t row,
-	struct arena *arena, struct limit_drift *out);
 /* Why an instance is not in the state that is wanted, in a few words; NULL: it is, or nobody knows. */
 const char *drift_reason(struct arena *arena, const struct plan_actual *actual, const struct instance_spec *wanted);
 /* Marks the changes of keys in which the file says the same as when it was applied: applied are those specifications.

@@ -15,8 +15,10 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/apply/stand_in.h"
-#include "fleet/state/instance.h"
+#include "fleet/instance/repair.h"
 #include "fleet/spec/spec_fields.h"
+#include "fleet/state/identity.h"
+#include "fleet/state/instance.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 

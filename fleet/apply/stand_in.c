@@ -4,18 +4,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/state/instance.h"
+#include "fleet/instance/repair.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/published.h"
-
-#define NAME_LENGTH_MAX 63
-
-const char *stand_in_name(struct arena *arena, const char *name)
-{
-	static const char ending[] = "-next";
-
-	return arena_format(arena, "%.*s%s", (int)(NAME_LENGTH_MAX - strlen(ending)), name, ending);
-}
+#include "fleet/state/image.h"
+#include "fleet/state/instance.h"
 
 bool stand_in_is_worth_it(const struct instance_spec *spec)
 {

@@ -14,8 +14,6 @@
 
 #include "fleet/apply/wave.h"
 
-/* NAME-next, cut to what a name may have. */
-const char *stand_in_name(struct arena *arena, const char *name);
 /* Why it has to be stopped before it starts anew, though it would be missed; NULL: there may be two of it for a while.
  */
 const char *stand_in_obstacle(struct wave *wave, const struct member *member);

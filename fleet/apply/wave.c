@@ -7,11 +7,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "fleet/apply/drain.h"
 #include "fleet/apply/front.h"
 #include "fleet/apply/stand_in.h"
-#include "fleet/instance/drain.h"
-#include "fleet/state/instance.h"
 #include "fleet/instance/stop.h"
+#include "fleet/state/instance.h"
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 

@@ -16,8 +16,8 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/suggest.h"
-#include "fleet/file/order.h"
 #include "fleet/file/merge.h"
+#include "fleet/file/order.h"
 #include "fleet/file/source.h"
 
 #define FILE_VERSION 1

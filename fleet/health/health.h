@@ -8,20 +8,10 @@
 #include <stdint.h>
 
 #include "fleet/fleet.h"
+#include "fleet/spec/health_url.h"
 #include "fleet/state/instance.h"
 
 /* --- health_check.c: what is asked -------------------------------------------------------------------------------- */
-
-#define HEALTH_URL_MAX 255
-#define HEALTH_HOST_MAX 128
-
-/* "http://[name][:port][/path]": whatever the name, the instance is asked; the name is what it is asked for. */
-struct health_url {
-	char host[HEALTH_HOST_MAX]; /* "localhost" when the text has none */
-	uint16_t port;		    /* 80 when the text has none */
-	const char *path;	    /* into the text, or "/" */
-};
-MUST_CHECK int health_url_parse(const char *text, struct health_url *out, struct error *err);
 
 enum health_kind { HEALTH_KIND_NONE, HEALTH_KIND_HTTP, HEALTH_KIND_TCP, HEALTH_KIND_TEST };
 
@@ -35,8 +25,6 @@ struct health_check {
 	enum health_action on_failure; /* never HEALTH_UNSAID */
 	char request[HEALTH_URL_MAX + HEALTH_HOST_MAX + 96];
 };
-/* The port in socket mode that stands for this one of the program; NULL: none does. */
-const struct port *health_socket_port(const struct instance_spec *spec, int64_t number);
 /* spec has its image's check already, if it wants that: instance_image_health(). */
 void health_check_make(const struct instance_spec *spec, const struct record *record, struct health_check *out);
 bool health_checks_equal(const struct health_check *a, const struct health_check *b);

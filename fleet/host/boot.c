@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/apply/generation.h"
 #include "fleet/file/order.h"
+#include "fleet/state/generation.h"
 #include "fleet/state/instance.h"
 #include "fleet/state/select.h"
 

@@ -18,9 +18,12 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/apply/generation.h"
-#include "fleet/state/select.h"
+#include "fleet/instance/repair.h"
+#include "fleet/instance/still.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/state/generation.h"
+#include "fleet/state/select.h"
 
 #define ENTRIES_MAX 65536
 #define LOOKS 3

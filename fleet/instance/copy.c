@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "fleet/instance/repair.h"
+#include "fleet/state/image.h"
 #include "fleet/state/instance.h"
 #include "images/images.h"
 #include "images/transfer.h"

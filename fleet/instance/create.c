@@ -12,12 +12,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/events/events.h"
-#include "fleet/state/identity.h"
-#include "fleet/state/instance.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/repair.h"
 #include "fleet/network/addresses.h"
 #include "fleet/network/attachment.h"
 #include "fleet/network/claims.h"
 #include "fleet/network/sharing.h"
+#include "fleet/state/identity.h"
+#include "fleet/state/image.h"
+#include "fleet/state/instance.h"
 #include "images/images.h"
 
 /* --- what can be refused before anything is made ------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fleet/instance/start.h"
 #include "fleet/monitor/monitor.h"
 
 static void tee(void *context, int stream, const char *bytes, size_t length)

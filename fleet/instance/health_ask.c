@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "fleet/health/probe.h"
-#include "fleet/state/instance.h"
 #include "fleet/start/idle.h"
+#include "fleet/state/instance.h"
 
 /* By a process of its own: asking inside may mean entering a network namespace. */
 static int ask_inside(struct host *host, const char *name, const struct health_check *check,

@@ -7,10 +7,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "fleet/apply/plan.h"
+#include "fleet/instance/limit_drift.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/attachment.h"
+#include "fleet/network/listeners.h"
 #include "fleet/network/published.h"
+#include "fleet/network/republish.h"
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */
 
@@ -137,7 +139,7 @@ static int limits_apply(struct instance *instance, const struct instance_spec *t
 static int ports_apply(struct instance *instance, const struct instance_spec *to, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct port ports[MONITOR_PORTS_MAX];
+	struct port ports[INSTANCE_PORTS_MAX];
 	size_t count = to->ports.count;
 	struct record record;
 	struct run run;
@@ -148,8 +150,8 @@ static int ports_apply(struct instance *instance, const struct instance_spec *to
 		return -1;
 	if (!record.network)
 		return 0;
-	if (count > MONITOR_PORTS_MAX)
-		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, MONITOR_PORTS_MAX);
+	if (count > INSTANCE_PORTS_MAX)
+		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, INSTANCE_PORTS_MAX);
 	if (host_network_up(instance->host, err) < 0)
 		return -1;
 	AUTO(net_session_drop) struct net_session *session = net_session_open(err);

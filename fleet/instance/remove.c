@@ -12,10 +12,15 @@
 #include "base/log.h"
 #include "fleet/events/events.h"
 #include "fleet/figures/usage.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/recover_ports.h"
+#include "fleet/instance/repair.h"
 #include "fleet/instance/stop.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/addresses.h"
 #include "fleet/network/claims.h"
+#include "fleet/state/image.h"
 #include "images/images.h"
 
 #define ENTRIES_MAX 65536

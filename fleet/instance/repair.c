@@ -14,6 +14,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/figures/usage.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/repair.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/network/claims.h"
 
 #define ENTRIES_MAX 65536
@@ -149,4 +152,17 @@ void host_sweep(struct host *host)
 	for (size_t i = 0; i < entries.count; i++)
 		if (is_staged(entries.items[i]) && staged_undo(host, entries.items[i], &err) < 0)
 			log_warn("remove the leftover instances/%s: %s", entries.items[i], err.text);
+}
+
+/* --- taking one -------------------------------------------------------------------------------------------------- */
+
+int instance_take(struct host *host, const char *name, struct instance *out, struct error *err)
+{
+	if (instance_take_as_is(host, name, out, err) < 0)
+		return -1;
+	if (instance_repair(out, err) < 0) {
+		instance_drop(out);
+		return -1;
+	}
+	return 0;
 }

@@ -10,9 +10,12 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events/events.h"
+#include "fleet/instance/repair.h"
 #include "fleet/instance/stop.h"
-#include "fleet/start/idle.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/start/idle.h"
+#include "fleet/state/image.h"
 
 #define FREEZE_TIMEOUT_MS 10000
 

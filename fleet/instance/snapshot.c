@@ -6,6 +6,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/repair.h"
+#include "fleet/instance/still.h"
 #include "fleet/state/instance.h"
 #include "images/collection.h"
 #include "images/images.h"

@@ -16,8 +16,14 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/socket.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/repair.h"
+#include "fleet/instance/start.h"
 #include "fleet/instance/stop.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/network/listeners.h"
+#include "fleet/network/republish.h"
 
 /* A `list` that asks whether the lock is held has it for a moment itself. */
 #define MONITOR_LOCK_TIMEOUT_MS 2000
@@ -28,7 +34,7 @@ struct report {
 	bool exec_failed;
 	unsigned listeners_lost;
 	size_t port_count;
-	struct port ports[MONITOR_PORTS_MAX];
+	struct port ports[INSTANCE_PORTS_MAX];
 };
 
 /* --- the monitor's side ------------------------------------------------------------------------------------------- */
@@ -305,7 +311,7 @@ int starting_end(struct starting *starting, const struct start_options *options,
 		return fail(err, ERROR_SYSTEM, "start %s: not up after %d s; its monitor (process %d) goes on",
 			starting->name, START_TIMEOUT_MS / 1000, starting->monitor);
 	length = socket_receive(starting->report, &report, sizeof(report), NULL, &no_fds);
-	if (length != sizeof(report) || report.port_count > MONITOR_PORTS_MAX)
+	if (length != sizeof(report) || report.port_count > INSTANCE_PORTS_MAX)
 		return fail(err, ERROR_SYSTEM, "start %s: its monitor (process %d) died while starting it",
 			starting->name, starting->monitor);
 	if (options->exec_failed)

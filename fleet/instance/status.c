@@ -10,17 +10,12 @@
 
 #include "base/cleanup.h"
 #include "fleet/health/health.h"
+#include "fleet/spec/network_mode.h"
+#include "fleet/start/idle.h"
 #include "fleet/state/instance.h"
 #include "fleet/state/select.h"
-#include "fleet/start/idle.h"
-#include "fleet/spec/network_mode.h"
 
 #define STATUS_TRIES 8
-
-const char *const instance_state_names[] = {
-	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
-const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
-	"host restarted or monitor lost", "start failed", "reboot", "unhealthy", "restart", NULL};
 
 static bool is_frozen(const struct host *host, const char *path)
 {

@@ -1,6 +1,8 @@
 /* An instance that does not change for a while, so that its files can be read as one state. */
+#include "fleet/instance/still.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fleet/instance/repair.h"
 #include "fleet/state/instance.h"
 
 #define FREEZE_TIMEOUT_MS 10000

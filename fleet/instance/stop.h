@@ -3,34 +3,8 @@
 #ifndef WARREN_FLEET_INSTANCE_STOP_H
 #define WARREN_FLEET_INSTANCE_STOP_H
 
+#include "fleet/monitor/stopping.h"
 #include "fleet/state/instance.h"
-
-enum stop_aim {
-	STOP_FOR_GOOD,
-	STOP_TO_REMOVE, /* by force */
-	STOP_TO_START,	/* again, soon: what its owner wants stays as it is, so that a boot in between starts it */
-	STOP_WITH_HOST, /* the host goes down: the same */
-};
-
-struct stopping {
-	struct instance instance; /* held */
-	enum stop_aim aim;
-	int pidfd;	     /* of its first process; -1: nothing runs */
-	int64_t deadline_ms; /* CLOCK_BOOTTIME: then it is killed; and once more for the kernel to end it */
-	bool killed;
-	bool remove; /* made with --rm */
-	/* How it is told, which waits while it drains. */
-	pid_t init;
-	int signal;
-	int64_t grace_ms, drain_ms;
-	bool draining;
-	int64_t look_ms;	     /* CLOCK_BOOTTIME: when connections are counted next */
-	struct net_session *session; /* to count them */
-};
-#define STOPPING_EMPTY                                                                                                 \
-	{                                                                                                              \
-		.instance = INSTANCE_EMPTY, .pidfd = -1                                                                \
-	}
 
 /* Desired state stopped, no new connections, the stop signal; one that leaves a port which it shares gets no signal yet
  * but drains. `stopping->instance` is held already, and its aim set. */
@@ -40,16 +14,9 @@ MUST_CHECK int stopping_settle(struct stopping *stopping, struct error *err);
 /* How long until it must be looked after, in ms, and doing that: counts connections, sends the signal, kills. */
 int64_t stopping_wait_ms(const struct stopping *stopping);
 MUST_CHECK int stopping_turn(struct stopping *stopping, struct error *err);
-/* The signal, and from now on the grace. */
-MUST_CHECK int stopping_tell(struct stopping *stopping, struct error *err);
-/* The stop signal alone, to a run whose first process is stopping->pidfd; sets the deadline. */
-MUST_CHECK int stopping_ask(struct stopping *stopping, const struct run *run, struct error *err);
 /* Its first process has ended (or there was none): waits for the monitor's record or writes it. */
 MUST_CHECK int stopping_end(struct stopping *stopping, struct error *err);
 void stopping_drop(struct stopping *stopping);
-
-/* By a handler, or blocked: then it waits to be read from a signalfd, as inits do. Unreadable counts as yes. */
-bool process_catches(pid_t pid, int signal);
 
 /* All of it for one that is held, but --rm does not apply. */
 MUST_CHECK int instance_stop_held(
@@ -59,6 +26,11 @@ MUST_CHECK int instance_stop_for(
 	struct host *host, const char *name, struct optional timeout_ms, enum stop_aim aim, struct error *err);
 
 /* --- stop_drain.c ------------------------------------------------------------------------------------------------- */
+
+/* How often connections are counted, and what was on its way when the ports were led elsewhere: the time between the
+ * choice of an address and the first answer. */
+#define DRAIN_LOOK_MS 50
+#define DRAIN_SETTLE_MS 100
 
 /* Before it is taken out of its ports: whether it is in one that it shares. */
 bool stopping_shares(const struct stopping *stopping, const struct run *run);

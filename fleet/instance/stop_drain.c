@@ -3,7 +3,6 @@
  * port stop together nobody could take over, and nobody waits. */
 #include "base/cleanup.h"
 #include "base/process.h"
-#include "fleet/instance/drain.h"
 #include "fleet/instance/stop.h"
 #include "fleet/network/published.h"
 

@@ -7,11 +7,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/events/events.h"
-#include "fleet/state/instance.h"
 #include "fleet/instance/live.h"
+#include "fleet/instance/repair.h"
 #include "fleet/network/addresses.h"
 #include "fleet/network/claims.h"
 #include "fleet/network/sharing.h"
+#include "fleet/state/instance.h"
 
 /* True when the new specification does not fit the address it has. */
 static bool is_moved(const struct record *record, const struct instance_spec *spec)

@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/state/instance.h"
 #include "fleet/logs/logs_read.h"
+#include "fleet/state/instance.h"
 
 /* Nothing wakes a reader when a monitor is killed. */
 #define LOOK_AGAIN_MS 1000

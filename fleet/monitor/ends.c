@@ -13,8 +13,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/state/instance.h"
 #include "fleet/logs/logs_read.h"
+#include "fleet/monitor/finish.h"
+#include "fleet/state/instance.h"
 
 #define ENDS_FILE "ends.log"
 #define ENDS_KEPT 10

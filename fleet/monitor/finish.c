@@ -15,9 +15,10 @@
 #include "base/process.h"
 #include "fleet/figures/usage.h"
 #include "fleet/health/health.h"
-#include "fleet/start/hooks.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/network/published.h"
 #include "fleet/network/sharing.h"
+#include "fleet/start/hooks.h"
 #include "images/images.h"
 
 /* --- why it ended ------------------------------------------------------------------------------------------------- */

@@ -8,9 +8,12 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "fleet/file/source.h"
-#include "fleet/start/hooks.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/attachment.h"
+#include "fleet/network/listeners.h"
+#include "fleet/start/hooks.h"
+#include "fleet/state/image.h"
 #include "images/images.h"
 
 static int session_open(struct start *start, struct error *err)
@@ -248,8 +251,8 @@ static int listeners_prepare(struct start *start, struct error *err)
 	struct monitor *monitor = start->monitor;
 	size_t count = start->wanted.ports.count;
 
-	if (count > MONITOR_PORTS_MAX)
-		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, MONITOR_PORTS_MAX);
+	if (count > INSTANCE_PORTS_MAX)
+		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, INSTANCE_PORTS_MAX);
 	return listeners_open(&monitor->listeners, start->host, start->wanted.ports.items, count, err);
 }
 

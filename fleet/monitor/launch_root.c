@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mount.h"
-#include "fleet/apply/front.h"
-#include "fleet/state/identity.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/state/front_directory.h"
+#include "fleet/state/identity.h"
 #include "images/images.h"
 
 /* The names of an isolated network are nobody's business in it: each instance has a file with its own alone. */

@@ -15,13 +15,14 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "fleet/apply/stand_in.h"
 #include "fleet/events/events.h"
-#include "fleet/start/hooks.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/attachment.h"
+#include "fleet/network/listeners.h"
 #include "fleet/network/listening.h"
 #include "fleet/network/published.h"
+#include "fleet/start/hooks.h"
+#include "fleet/state/identity.h"
 #include "images/images.h"
 
 #define LISTENING_MS 3000 /* for which clients of a shared port are kept from one that does not listen yet */
@@ -169,7 +170,7 @@ static void ports_take_changed(struct monitor *monitor)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct run changed;
 
-	if (!run_ports_read(&arena, monitor->instance.live, &changed) || changed.port_count > MONITOR_PORTS_MAX)
+	if (!run_ports_read(&arena, monitor->instance.live, &changed) || changed.port_count > INSTANCE_PORTS_MAX)
 		return;
 	if (changed.port_count)
 		memcpy(monitor->ports, changed.ports, changed.port_count * sizeof(monitor->ports[0]));

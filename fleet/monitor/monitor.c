@@ -17,9 +17,11 @@
 #include "base/process.h"
 #include "fleet/events/events.h"
 #include "fleet/figures/usage.h"
+#include "fleet/monitor/finish.h"
+#include "fleet/network/listeners.h"
+#include "fleet/network/published.h"
 #include "fleet/start/hooks.h"
 #include "fleet/start/idle.h"
-#include "fleet/network/published.h"
 
 #define LOCK_RETRY_MS 200
 
@@ -67,15 +69,6 @@ void monitor_drop(struct monitor **dropped)
 	launched_drop(&monitor->launched);
 	fd_drop(&monitor->lock);
 	munmap(monitor, sizeof(*monitor));
-}
-
-void monitor_kick(const struct run *run)
-{
-	struct error ignored;
-	auto_fd pidfd = run->monitor.pid > 0 && !run->other_boot ? process_open(&run->monitor, &ignored) : -1;
-
-	if (pidfd >= 0 && process_signal(pidfd, SIGTERM, &ignored) < 0)
-		log_debug("%s", ignored.text);
 }
 
 /* --- the end of a run --------------------------------------------------------------------------------------------- */
@@ -333,7 +326,7 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 		return -1;
 	monitor->run = run;
 	monitor->run.ports = monitor->ports;
-	monitor->run.port_count = run.port_count < MONITOR_PORTS_MAX ? run.port_count : MONITOR_PORTS_MAX;
+	monitor->run.port_count = run.port_count < INSTANCE_PORTS_MAX ? run.port_count : INSTANCE_PORTS_MAX;
 	if (run.port_count)
 		memcpy(monitor->ports, run.ports, monitor->run.port_count * sizeof(run.ports[0]));
 	monitor->restart = spec.restart;

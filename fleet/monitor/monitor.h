@@ -10,23 +10,13 @@
 #include <time.h>
 
 #include "fleet/health/probe.h"
-#include "fleet/state/instance.h"
 #include "fleet/logs/logs.h"
 #include "fleet/monitor/restart.h"
+#include "fleet/network/listeners.h"
+#include "fleet/state/instance.h"
 #include "runtime/runtime.h"
 
-#define MONITOR_PORTS_MAX 64
 #define MONITORS_CGROUP "_monitors" /* no instance can have this name */
-
-/* Ports in socket mode, in the order in which the program gets them (descriptor 3, 4 …), and our copies of their
- * sockets.
- */
-struct listeners {
-	struct port ports[MONITOR_PORTS_MAX];
-	int fds[MONITOR_PORTS_MAX]; /* -1: not held */
-	size_t count;
-	unsigned lost; /* not taken back when a running instance was taken over */
-};
 
 /* Whether anybody calls, and what follows when nobody does. */
 struct idle_watch {
@@ -79,7 +69,7 @@ struct monitor {
 	/* Large, and untouched by an instance that has none of it: on pages of their own that are never made. */
 	struct health health;
 	struct listeners listeners; /* count 0: none, or none yet */
-	struct port ports[MONITOR_PORTS_MAX];
+	struct port ports[INSTANCE_PORTS_MAX];
 };
 
 /* --- launching.c: one start --------------------------------------------------------------------------------------- */
@@ -88,22 +78,6 @@ struct monitor {
  * namespaces if there are any (a restart). run.json is written before the program runs and again when its ports are
  * published. On failure nothing of this start is left but, on a restart, the cgroup and the network. */
 MUST_CHECK int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err);
-
-/* --- listeners.c: ports in socket mode --------------------------------------------------------------------------- */
-
-bool listeners_wanted(const struct port *ports, size_t count);
-/* Opens those that are not open yet; the first time `ports` says which there are and gets no answer: published 0 is
- * filled in by listeners_tell(). ERROR_BUSY: a port is taken, by a process of the host or by an instance. The host's
- * part of the network is up afterwards. What was opened stays open on failure. */
-MUST_CHECK int listeners_open(
-	struct listeners *listeners, struct host *host, const struct port *ports, size_t count, struct error *err);
-/* The numbers that were chosen. */
-void listeners_tell(const struct listeners *listeners, struct port *ports, size_t count);
-/* LISTEN_FDS and the like, and nginx's variable. */
-void listeners_announce(struct arena *arena, const struct listeners *listeners, struct spec_process *process);
-/* From the first process of a running instance, which may have closed them: `lost` says how many. */
-void listeners_adopt(struct listeners *listeners, int pidfd, const struct port *ports, size_t count);
-void listeners_close(struct listeners *listeners);
 
 /* --- stdio.c: between the instance and its monitor ---------------------------------------------------------------- */
 
@@ -179,44 +153,5 @@ void monitor_drop(struct monitor **monitor);
 struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct monitor *monitor));
 /* Takes over a running instance whose monitor was killed. */
 MUST_CHECK int monitor_adopt(struct monitor *monitor, struct error *err);
-/* Wakes the monitor of this run, if there is one. */
-void monitor_kick(const struct run *run);
-
-/* --- start.c ------------------------------------------------------------------------------------------------------ */
-
-/* A start under way: the monitor works, its report comes over the socket. */
-struct starting {
-	int report; /* poll(2) for reading; -1: none */
-	pid_t monitor;
-	char name[64];
-};
-#define STARTING_EMPTY                                                                                                 \
-	{                                                                                                              \
-		.report = -1                                                                                           \
-	}
-/* instance is held; the monitor shares its lock until the start is over, so it may be dropped at once. */
-MUST_CHECK int starting_begin(struct instance *instance, struct starting *out, struct error *err);
-/* The report is there, or is waited for at most START_TIMEOUT_MS. */
-MUST_CHECK int starting_end(struct starting *starting, const struct start_options *options, struct error *err);
-void starting_drop(struct starting *starting);
-#define START_TIMEOUT_MS 120000
-
-/* Its first half, for who becomes the monitor himself: 0 start, 1 it runs and lacks a monitor. */
-MUST_CHECK int start_admit(struct instance *instance, struct error *err);
-/* monitor.lock, then the start or the taking over. On failure all is undone and the reason recorded. */
-MUST_CHECK int monitor_begin(struct monitor *monitor, bool adopt, bool *exec_failed, struct error *err);
-/* --rm, after the end. Somebody else may have removed or started it meanwhile. */
-void monitor_remove_instance(struct monitor *monitor);
-
-/* foreground.c: the caller is the monitor until the instance has ended. */
-MUST_CHECK int foreground_start(struct instance *instance, const struct start_options *options, struct error *err);
-
-MUST_CHECK int instance_start_held(struct instance *instance, const struct start_options *options, struct error *err);
-
-/* --- republish.c -------------------------------------------------------------------------------------------------- */
-
-/* The host's part of the network is up; if its table had to be made anew, the ports of all running instances are in it
- * again. The slot of whoever asks is taken, so nobody takes it down from here on. */
-MUST_CHECK int host_network_up(struct host *host, struct error *err);
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events/events.h"
-#include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/monitor/stopping.h"
 #include "fleet/network/published.h"
 
 static const char *name_of(const struct monitor *monitor)

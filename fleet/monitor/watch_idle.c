@@ -17,8 +17,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/events/events.h"
-#include "fleet/start/idle.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/start/idle.h"
 
 #define LOOKS_QUIET 2
 #define FREEZE_TIMEOUT_MS 1000

@@ -2,8 +2,8 @@
 #ifndef WARREN_FLEET_NETWORK_ATTACHMENT_H
 #define WARREN_FLEET_NETWORK_ATTACHMENT_H
 
-#include "fleet/state/instance.h"
 #include "fleet/spec/network_mode.h"
+#include "fleet/state/instance.h"
 
 struct attachment {
 	struct network_mode mode;

@@ -11,8 +11,5 @@ MUST_CHECK int host_recover_slots(struct host *host, const char *self, struct er
 MUST_CHECK int host_recover_addresses(struct host *host, const char *network, const char *self, struct error *err);
 /* Slots, and the addresses of all networks. */
 MUST_CHECK int host_recover_all(struct host *host, const char *self, struct error *err);
-/* Takes ports out of the table that lead to an address which no instance has (check_network.c); none while one runs
- * whose record cannot be read. */
-MUST_CHECK int host_recover_ports(struct host *host, struct error *err);
 
 #endif

@@ -23,7 +23,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "fleet/monitor/monitor.h"
+#include "fleet/network/listeners.h"
+#include "fleet/network/republish.h"
 
 #define BACKLOG 4096   /* the kernel takes what net.core.somaxconn allows */
 #define CHOICES_MAX 64 /* numbers that the kernel proposes and an instance has published */
@@ -223,7 +224,7 @@ bool listeners_wanted(const struct port *ports, size_t count)
 /* Those in socket mode, none of them open. */
 static void listeners_list(struct listeners *listeners, const struct port *ports, size_t count)
 {
-	for (size_t i = 0; i < count && listeners->count < MONITOR_PORTS_MAX; i++)
+	for (size_t i = 0; i < count && listeners->count < INSTANCE_PORTS_MAX; i++)
 		if (ports[i].mode == PORT_SOCKET) {
 			listeners->fds[listeners->count] = -1;
 			listeners->ports[listeners->count++] = ports[i];

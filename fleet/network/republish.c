@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "fleet/monitor/monitor.h"
 #include "fleet/network/published.h"
+#include "fleet/network/republish.h"
 
 #define INSTANCES_MAX 65536
 

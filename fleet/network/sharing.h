@@ -4,6 +4,8 @@
 
 #include "fleet/state/instance.h"
 
+#define SHARERS "sharers" /* live/<owner>/sharers/<name> */
+
 /* Notes in the instance's directory whose network it shares, if any: for those that need not read all of its
  * specification. */
 MUST_CHECK int sharing_note(int dir, const struct instance_spec *spec, struct error *err);
@@ -15,8 +17,5 @@ MUST_CHECK int sharing_register(const struct instance *owner, const char *sharer
 /* At the owner's end: its link stays as long as somebody lives in the namespace, and would be in the way of its next
  * start, so it is deleted. One system call when nobody shares. */
 MUST_CHECK int sharing_cut(const struct instance *owner, unsigned slot, struct error *err);
-/* After the owner was started anew: those that still live in its old network are restarted into the new one. Failures
- * are logged. One system call when there are none. */
-void sharing_follow(struct host *host, const char *owner);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fleet/health/health.h"
+#include "fleet/spec/health_url.h"
 #include "fleet/spec/spec_fields.h"
 
 #define INTERVAL_LEAST_MS 100

@@ -13,8 +13,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/state/instance.h"
 #include "fleet/start/idle.h"
+#include "fleet/state/image.h"
+#include "fleet/state/instance.h"
 #include "images/images.h"
 #include "runtime/runtime.h"
 

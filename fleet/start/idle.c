@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "fleet/events/events.h"
-#include "fleet/monitor/monitor.h"
 
 #define ASLEEP_FILE "asleep"
 #define BUSY_FILE "busy"

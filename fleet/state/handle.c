@@ -11,6 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "base/suggest.h"
 
 #define NAMES_MAX 65536
@@ -110,17 +112,6 @@ int instance_take_as_is(struct host *host, const char *name, struct instance *ou
 	return fail(err, ERROR_BUSY, "%s: it keeps being removed and made again", name);
 }
 
-int instance_take(struct host *host, const char *name, struct instance *out, struct error *err)
-{
-	if (instance_take_as_is(host, name, out, err) < 0)
-		return -1;
-	if (instance_repair(out, err) < 0) {
-		instance_drop(out);
-		return -1;
-	}
-	return 0;
-}
-
 int instance_live_make(struct instance *instance, struct error *err)
 {
 	if (instance->live >= 0)
@@ -174,4 +165,13 @@ int instance_running_read(struct arena *arena, const struct instance *instance, 
 	if (alive == 0)
 		return fail(err, ERROR_BUSY, "%s is not running", instance->name);
 	return alive < 0 ? blame(err, "instance %s", instance->name) : 0;
+}
+
+void monitor_kick(const struct run *run)
+{
+	struct error ignored;
+	auto_fd pidfd = run->monitor.pid > 0 && !run->other_boot ? process_open(&run->monitor, &ignored) : -1;
+
+	if (pidfd >= 0 && process_signal(pidfd, SIGTERM, &ignored) < 0)
+		log_debug("%s", ignored.text);
 }

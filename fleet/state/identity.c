@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 
 #define ID_BYTES 16
+#define NAME_LENGTH_MAX 63
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 /* A random UUID (version 4, RFC 9562), in hexadecimal; dashes or not. */
@@ -58,4 +59,11 @@ int identity_boot_add(struct arena *arena, struct config_file_list *files, struc
 	files->items = items;
 	files->count++;
 	return 0;
+}
+
+const char *stand_in_name(struct arena *arena, const char *name)
+{
+	static const char ending[] = "-next";
+
+	return arena_format(arena, "%.*s%s", (int)(NAME_LENGTH_MAX - strlen(ending)), name, ending);
 }

@@ -10,4 +10,7 @@ MUST_CHECK int identity_write(int dir, const struct instance_spec *spec, struct 
 /* At each start: one more file for configs_mount(), the id of this boot. */
 MUST_CHECK int identity_boot_add(struct arena *arena, struct config_file_list *files, struct error *err);
 
+/* Of the one that serves while an instance is replaced: NAME-next, cut to what a name may have. */
+const char *stand_in_name(struct arena *arena, const char *name);
+
 #endif

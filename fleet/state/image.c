@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "fleet/state/image.h"
 #include "fleet/state/instance.h"
 #include "images/images.h"
 
@@ -74,4 +75,17 @@ int instance_stop_signal(const struct instance_spec *spec, int dir)
 		if (named[i] && signal_parse(named[i], &signal, &ignored) == 0)
 			return signal;
 	return SIGTERM;
+}
+
+bool instance_has_check(const struct instance_spec *spec, const struct image_config *image)
+{
+	struct instance_spec whole = *spec;
+
+	if (image)
+		instance_image_health(image, &whole);
+	const struct health_spec *health = &whole.health;
+
+	if (health->disable)
+		return false;
+	return health->http || health->tcp || (health->test.count && strcmp(health->test.items[0], "NONE") != 0);
 }

@@ -16,6 +16,11 @@
 #include "base/file.h"
 #include "base/json.h"
 
+const char *const instance_state_names[] = {
+	"created", "starting", "running", "paused", "restarting", "stopped", "damaged", NULL};
+const char *const end_reason_names[] = {"", "exited", "signal", "out of memory", "stopped", "killed",
+	"host restarted or monitor lost", "start failed", "reboot", "unhealthy", "restart", NULL};
+
 #define RECORD_VERSION 1
 #define PORTS_MAX 64
 

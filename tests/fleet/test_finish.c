@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "base/process.h"
+#include "fleet/monitor/finish.h"
 #include "fleet/state/instance.h"
 #include "tests/test.h"
 

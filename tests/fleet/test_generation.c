@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "fleet/apply/generation.h"
+#include "fleet/state/generation.h"
 #include "tests/test.h"
 
 /* A host of which only the fleets' directory is there. */

@@ -1,6 +1,7 @@
 /* From what the file says to a check that can be carried out. */
 #include "base/cleanup.h"
 #include "fleet/health/health.h"
+#include "fleet/state/image.h"
 #include "tests/test.h"
 
 TEST(health_check, takes_an_address_apart)

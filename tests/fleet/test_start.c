@@ -4,7 +4,11 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "fleet/instance/create.h"
+#include "fleet/instance/repair.h"
+#include "fleet/instance/start.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/network/republish.h"
 #include "support_host.h"
 
 TEST(start, runs_a_program_and_records_its_end)

@@ -1,5 +1,5 @@
 /* See kept_images.h. */
-#include "fleet/apply/kept_images.h"
+#include "fleet/state/kept_images.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "fleet/state/image.h"
 #include "fleet/state/instance.h"
 #include "images/images.h"
 

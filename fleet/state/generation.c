@@ -1,5 +1,5 @@
 /* The fleet's own record, and copies of the files that were applied. */
-#include "fleet/apply/generation.h"
+#include "fleet/state/generation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/suggest.h"
-#include "fleet/apply/applied.h"
-#include "fleet/apply/kept_images.h"
+#include "fleet/state/kept_images.h"
 
 #define RECORD_VERSION 1
 #define RECORD_FILE "record.json"

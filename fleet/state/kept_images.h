@@ -3,10 +3,10 @@
  * A name can mean another image tomorrow. So fleets/<name>/generations/<n>.images has the digest of each, and
  * fleets/<name>/images/ what it takes to have them again (images.h: image_hold()): kept by `image prune` for as long as
  * the generation is. */
-#ifndef WARREN_FLEET_APPLY_KEPT_IMAGES_H
-#define WARREN_FLEET_APPLY_KEPT_IMAGES_H
+#ifndef WARREN_FLEET_STATE_KEPT_IMAGES_H
+#define WARREN_FLEET_STATE_KEPT_IMAGES_H
 
-#include "fleet/apply/generation.h"
+#include "fleet/state/generation.h"
 
 /* Before anything is changed: what the file's images mean now is held. Never fails: what cannot be held is not to be
  * had again by a rollback, which says so. */

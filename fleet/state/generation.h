@@ -2,8 +2,8 @@
  *
  * record.json is the journal as well: before anything is made it names all that the fleet may own from then on and says
  * "complete": false; when all is done it says true. So whoever comes after a kill knows what is the fleet's. */
-#ifndef WARREN_FLEET_APPLY_GENERATION_H
-#define WARREN_FLEET_APPLY_GENERATION_H
+#ifndef WARREN_FLEET_STATE_GENERATION_H
+#define WARREN_FLEET_STATE_GENERATION_H
 
 #include <stdbool.h>
 
@@ -12,6 +12,7 @@
 #include "fleet/fleet.h"
 
 #define GENERATIONS_KEPT 10
+#define APPLIED_MAX_BYTES ((size_t)64 << 20)
 
 struct generation {
 	int64_t number; /* 1 … */

@@ -1,14 +1,15 @@
 /* See drain.h. The kernel's connection tracking knows who is connected; it is asked a few times a second, for it tells
  * of an end only those who listen to everybody's. A connection of which one side has said goodbye counts no more. */
-#include "fleet/instance/drain.h"
+#include "fleet/apply/drain.h"
 
 #include <poll.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "fleet/state/instance.h"
+#include "fleet/instance/stop.h"
 #include "fleet/network/published.h"
+#include "fleet/state/instance.h"
 
 struct drained {
 	struct endpoint endpoint;
