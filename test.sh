@@ -144,15 +144,16 @@ opinion() {
 		sh "$preset" "$target" "$jobs" "$@"
 }
 
-# Every day clang-tidy sees what clang compiles anyway, and without the analyzer, which takes nearly all of its time; and the fuzz
-# targets are quickly compiled rather than quick.
+# Every day clang-tidy sees what clang compiles anyway, which is what is installed, and without the analyzer, which takes nearly all
+# of its time; and the fuzz targets are quickly compiled rather than quick.
 opinions() {
-	everyday_tidy='' everyday_type=''
+	everyday_tidy='' everyday_type='' everyday_tests=''
 	if [ $full = no ]; then
 		everyday_tidy='-DCMAKE_C_CLANG_TIDY=clang-tidy;--quiet;--checks=-clang-analyzer-*' everyday_type=-DCMAKE_BUILD_TYPE=Debug
+		everyday_tests=-DWARREN_TESTS=OFF
 	fi
 	if has opinions; then
-		opinion clang all -DWARREN_SANITIZE=OFF ${everyday_tidy:+"$everyday_tidy"}
+		opinion clang all -DWARREN_SANITIZE=OFF $everyday_tests ${everyday_tidy:+"$everyday_tidy"}
 		[ $full = no ] || opinion tidy all
 		aside 19 layers tests/layers.sh "$top"
 		aside 19 headers tests/headers.sh "$top"

@@ -192,3 +192,12 @@ const char *instance_cgroup_file(struct playground *playground, const char *name
 		return text;
 	return "";
 }
+
+const char *sweep_program(void)
+{
+	static char path[PATH_MAX];
+	const char *build = getenv("WARREN_BUILD");
+
+	snprintf(path, sizeof(path), "%s/warren", build ? build : "");
+	return build && access(path, X_OK) == 0 ? path : WARREN_PROGRAM;
+}

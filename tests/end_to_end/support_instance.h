@@ -52,4 +52,8 @@ const char *instance_cgroup_file(struct playground *playground, const char *name
 /* Runs ip(8) in the playing host: "link set lo up". */
 void host_ip(const char *words);
 
+/* What users run: a sanitizer adds thousands of calls of its own to those that are stepped through. ./test.sh says
+ * where that build is (WARREN_BUILD); else it is our own. */
+const char *sweep_program(void);
+
 #endif

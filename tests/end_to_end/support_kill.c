@@ -6,10 +6,17 @@
 	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": {" instances "}}\n"
 #define SLEEP                                                                                                          \
 	"\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], \"network\": \"inside\", \"stop_grace_period\": 0"
+/* Nobody waits to see whether it stays well. */
+#define SOON "\"monitor\": \"100ms\""
+/* Who leads a port to somebody waits until that one listens. */
+#define SERVE                                                                                                          \
+	"\"image\": \"host\", \"command\": [\"busybox\", \"httpd\", \"-f\", \"-p\", \"80\"], \"network\": "            \
+	"\"inside\", "                                                                                                 \
+	"\"stop_grace_period\": 0"
 /* Two that share a port, one changed after the other. */
-#define PAIR SLEEP ", \"replicas\": 2, \"ports\": [\"8095:80\"], \"update\": {\"parallel\": 1}"
+#define PAIR SERVE ", \"replicas\": 2, \"ports\": [\"8095:80\"], \"update\": {\"parallel\": 1, " SOON "}"
 /* One that nobody misses: the next one takes over its port. */
-#define SITE SLEEP ", \"read_only\": true, \"ports\": [\"8096:80\"]"
+#define SITE SERVE ", \"read_only\": true, \"ports\": [\"8096:80\"], \"update\": {" SOON "}"
 #define ENVIRONMENT(value) ", \"environment\": {\"A\": \"" value "\"}"
 #define ALL                                                                                                            \
 	SLEEP ", \"ports\": [\"8097:80\", \"8098:81/udp\"], \"volumes\": [\"data:/data\", \"./volume:/host\"], "       \
@@ -60,7 +67,8 @@ void sweep_warren(struct sweep sweep)
 {
 	auto_playground playground = playground_new();
 	const char *directory = playground.directory.path;
-	const char *const program[] = {WARREN_PROGRAM, "--root", playground.root, "--cgroup-parent", playground.parent};
+	const char *const program[] = {
+		sweep_program(), "--root", playground.root, "--cgroup-parent", playground.parent};
 
 	run_write_file(directory, "volume/file", 0600, "");
 	sweep_word(&sweep, "VOLUME", arena_format(&playground.arena, "%s/volume:/data", directory));

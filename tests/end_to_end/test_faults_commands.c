@@ -19,9 +19,10 @@
 
 static const int errors[] = {EMFILE, ENOMEM, ENOSPC, EINTR, EAGAIN, EIO, EPERM};
 
-static const char fleet[] = "{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
-			    "{\"a\": {\"image\": \"host\", \"command\": [\"sleep\", \"1000\"], \"replicas\": 2, "
-			    "\"network\": \"inside\", \"stop_grace_period\": 0, \"ports\": [\"8095:80\"]}}}\n";
+static const char fleet[] =
+	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
+	"{\"a\": {\"image\": \"host\", \"command\": [\"busybox\", \"httpd\", \"-f\", \"-p\", \"80\"], \"replicas\": 2, "
+	"\"network\": \"inside\", \"stop_grace_period\": 0, \"ports\": [\"8095:80\"]}}}\n";
 
 struct verb {
 	const char *before[WORDS_MAX], *command[WORDS_MAX];
@@ -111,7 +112,7 @@ static void run_with(struct trial *trial, struct step step)
 {
 	const struct playground *playground = &trial->playground;
 	const char *argv[WORDS_MAX + 6] = {
-		WARREN_PROGRAM, "--root", playground->root, "--cgroup-parent", playground->parent};
+		sweep_program(), "--root", playground->root, "--cgroup-parent", playground->parent};
 	int64_t begin;
 
 	words_put(trial, trial->verb->command, argv + 5);

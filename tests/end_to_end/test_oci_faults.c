@@ -100,7 +100,8 @@ static void bundle_fill(struct trial *trial)
 		text_format("%s%s%s", system, verb->system ? ", " : "", verb->system ? verb->system : "");
 
 	BUNDLE_WRITE(&trial->bundle, .process = process, .system = members, .mounts = mounts,
-		.namespaces = verb->namespaces, .script = verb->says && !verb->before[0] ? LOOK : "sleep 1000");
+		.namespaces = verb->namespaces,
+		.script = verb->says && !verb->before[0] ? LOOK : "sleep 1000; :"); /* stays a shell */
 }
 
 static struct step_result run_with(struct trial *trial, struct step step)
@@ -286,9 +287,9 @@ FAULT_TEST(of_create, .command = {"create", "ID"}, .state = "created", .width = 
 FAULT_TEST(of_create_with_users, .command = {"create", "ID"}, .state = "created", .width = 23, WITH_USERS)
 FAULT_TEST(of_run, .command = {"run", "ID"}, .says = true, .leaves = true, .width = 23)
 FAULT_TEST(of_start, .before = {"create", "ID"}, .command = {"start", "ID"}, .state = "running", .leaves = true,
-	.width = 5)
+	.width = 13)
 FAULT_TEST(of_exec, .before = {"run", "--detach", "ID"}, .command = {"exec", "ID", "sh", "-c", LOOK}, .says = true,
 	.state = "running", .leaves = true, .width = 11)
-FAULT_TEST(of_delete, .before = {"create", "ID"}, .command = {"delete", "ID"}, .leaves = true, .width = 11)
+FAULT_TEST(of_delete, .before = {"create", "ID"}, .command = {"delete", "ID"}, .leaves = true, .width = 23)
 FAULT_TEST(of_a_forced_delete, .before = {"run", "--detach", "ID"}, .command = {"delete", "--force", "ID"},
-	.leaves = true, .width = 13)
+	.leaves = true, .width = 23)

@@ -101,8 +101,7 @@ static void hands_over(bool no_new_privs)
 	struct supervisor supervisor = supervisor_start(&bundle, 1);
 
 	bundle_write_notifying(&bundle, supervisor.socket,
-		"/bin/busybox mkdir /made 2>&1; test -e /made || echo refused",
-		no_new_privs);
+		"/bin/busybox mkdir /made 2>&1; test -e /made || echo refused", no_new_privs);
 	auto_run run = OCI(&bundle, "run", "ID");
 	cr_assert(run.status == 0, "%d: %s%s", run.status, run.out, run.err);
 	cr_assert_str_eq(run.out, "mkdir: can't create directory '/made': Invalid cross-device link\nrefused\n", "%s%s",
