@@ -23,10 +23,11 @@
 
 /* A directory that is deleted takes its mounts out of every table, so those of
  * others in temporary places do not count. Tables differ in order and in counters from time to time: sorted, without
- * counters. Events and the one file of what was used are kept of what is gone, that is what they are for. */
+ * counters. Events and the one file of what was used are kept of what is gone, that is what they are for; and the lock
+ * of the image `host` stays once it was needed. */
 static const char script[] =
 	"find \"$1\" \\( -path \"*/lib/layers/*/*\" -o -path \"*/run/events\" -o -path \"*/lib/usage-removed.jsonl\" "
-	"\\) -prune -o "
+	"-o -path \"*/lib/host.lock\" \\) -prune -o "
 	"-printf 'file %P %y\\n' | sort\n"
 	"find \"/sys/fs/cgroup/$2\" /sys/fs/cgroup/*/\"$2\" -type d -printf 'cgroup %p\\n' 2>/dev/null | sort\n"
 	"ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/' | sort\n"

@@ -171,7 +171,9 @@ TEST(balanced, all_that_share_a_port_stop_without_waiting_for_who_is_connected, 
 	began_ms = clock_ms();
 	WARREN_OK(&playground, "down", "balanced");
 	all_ms = clock_ms() - began_ms;
-	cr_assert(all_ms < one_ms, "%lld ms after %lld", (long long)all_ms, (long long)one_ms);
+	/* On a slow processor the work of it all is as long as one drain: had they waited, it would be both. */
+	cr_assert(all_ms < one_ms + (WARREN_TEST_SLOW == 1 ? 0 : DRAIN_MS), "%lld ms after %lld", (long long)all_ms,
+		(long long)one_ms);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
 }
