@@ -20,15 +20,19 @@ struct ledger_file {
 	struct usage_ledger ledger;
 };
 
+/* What the link had counted, in the base; what of it was used, in a month. */
+#define LINK_FIELDS(type_, member_)                                                                                    \
+	INTEGER("in_bytes", type_, member_[LINK_IN_BYTES], 0, INT64_MAX, 0),                                           \
+		INTEGER("out_bytes", type_, member_[LINK_OUT_BYTES], 0, INT64_MAX, 0),                                 \
+		INTEGER("in_packets", type_, member_[LINK_IN_PACKETS], 0, INT64_MAX, 0),                               \
+		INTEGER("out_packets", type_, member_[LINK_OUT_PACKETS], 0, INT64_MAX, 0)
+
 static const struct field base_fields[] = {
 	STRING("run", struct usage_base, run, 0),
 	BOOL("over", struct usage_base, over, 0),
 	INTEGER("at_ms", struct usage_base, at_ms, 0, INT64_MAX, 0),
 	INTEGER("cpu_us", struct usage_base, cpu_us, 0, INT64_MAX, 0),
-	INTEGER("in_bytes", struct usage_base, link[LINK_IN_BYTES], 0, INT64_MAX, 0),
-	INTEGER("out_bytes", struct usage_base, link[LINK_OUT_BYTES], 0, INT64_MAX, 0),
-	INTEGER("in_packets", struct usage_base, link[LINK_IN_PACKETS], 0, INT64_MAX, 0),
-	INTEGER("out_packets", struct usage_base, link[LINK_OUT_PACKETS], 0, INT64_MAX, 0),
+	LINK_FIELDS(struct usage_base, link),
 	INTEGER("used_kib", struct usage_base, used_kib, 0, INT64_MAX, 0),
 	END_OF_FIELDS,
 };
@@ -39,10 +43,7 @@ const struct field usage_month_fields[] = {
 	INTEGER("cpu_us", struct usage_month, cpu_us, 0, INT64_MAX, 0),
 	INTEGER("reserved_kib_ms", struct usage_month, reserved_kib_ms, 0, INT64_MAX, 0),
 	INTEGER("used_kib_ms", struct usage_month, used_kib_ms, 0, INT64_MAX, 0),
-	INTEGER("in_bytes", struct usage_month, traffic[LINK_IN_BYTES], 0, INT64_MAX, 0),
-	INTEGER("out_bytes", struct usage_month, traffic[LINK_OUT_BYTES], 0, INT64_MAX, 0),
-	INTEGER("in_packets", struct usage_month, traffic[LINK_IN_PACKETS], 0, INT64_MAX, 0),
-	INTEGER("out_packets", struct usage_month, traffic[LINK_OUT_PACKETS], 0, INT64_MAX, 0),
+	LINK_FIELDS(struct usage_month, traffic),
 	INTEGER("outside_in_bytes", struct usage_month, traffic[OUTSIDE_IN_BYTES], 0, INT64_MAX, 0),
 	INTEGER("outside_out_bytes", struct usage_month, traffic[OUTSIDE_OUT_BYTES], 0, INT64_MAX, 0),
 	INTEGER("outside_in_packets", struct usage_month, traffic[OUTSIDE_IN_PACKETS], 0, INT64_MAX, 0),

@@ -134,6 +134,18 @@ static int limits_apply(struct instance *instance, const struct instance_spec *t
 	return result;
 }
 
+/* --- its link ----------------------------------------------------------------------------------------------------- */
+
+int live_link_read(
+	struct arena *arena, const struct instance *instance, struct run *run, struct record *record, struct error *err)
+{
+	if (instance->live < 0 || run_read(arena, instance->live, run, err) < 0)
+		return forgive(err);
+	if (record_read(arena, instance->dir, record, err) < 0)
+		return -1;
+	return record->network != NULL;
+}
+
 /* --- ports -------------------------------------------------------------------------------------------------------- */
 
 static int ports_apply(struct instance *instance, const struct instance_spec *to, struct error *err)
@@ -143,13 +155,10 @@ static int ports_apply(struct instance *instance, const struct instance_spec *to
 	size_t count = to->ports.count;
 	struct record record;
 	struct run run;
+	int linked = live_link_read(&arena, instance, &run, &record, err);
 
-	if (instance->live < 0 || run_read(&arena, instance->live, &run, err) < 0)
-		return forgive(err);
-	if (record_read(&arena, instance->dir, &record, err) < 0)
-		return -1;
-	if (!record.network)
-		return 0;
+	if (linked <= 0)
+		return linked;
 	if (count > INSTANCE_PORTS_MAX)
 		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, INSTANCE_PORTS_MAX);
 	if (host_network_up(instance->host, err) < 0)

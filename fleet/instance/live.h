@@ -13,6 +13,10 @@ MUST_CHECK int live_apply(struct instance *instance, const struct instance_spec 
 /* When the specification is written down: wakes the monitor, if the parts are its business. */
 void live_tell(struct instance *instance, unsigned parts);
 
+/* Of one that runs with a network of ours its run and its record: 1. Else 0: there is nothing to change now. */
+MUST_CHECK int live_link_read(struct arena *arena, const struct instance *instance, struct run *run,
+	struct record *record, struct error *err);
+
 /* --- rates.c ------------------------------------------------------------------------------------------------------ */
 
 /* What LIVE_RATES does. */

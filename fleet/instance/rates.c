@@ -41,13 +41,10 @@ int live_rates_apply(struct instance *instance, const struct instance_spec *to, 
 	AUTO(net_session_drop) struct net_session *session = NULL;
 	struct record record;
 	struct run run;
+	int linked = live_link_read(&arena, instance, &run, &record, err);
 
-	if (instance->live < 0 || run_read(&arena, instance->live, &run, err) < 0)
-		return forgive(err);
-	if (record_read(&arena, instance->dir, &record, err) < 0)
-		return -1;
-	if (!record.network)
-		return 0;
+	if (linked <= 0)
+		return linked;
 	auto_fd netns = netns_of(&run.init, err);
 	if (netns < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
