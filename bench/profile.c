@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 static void encode_action(struct encoder *encoder, const char *key, const char *errno_key, uint32_t action)
 {

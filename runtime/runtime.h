@@ -66,10 +66,10 @@ struct launch {
 	size_t socket_count;
 	int hold;      /* listening socket on which the child waits for "start" just before exec; -1: exec at once */
 	int hold_lock; /* descriptor whose OFD lock the child keeps until exec; -1: none */
-	const char *program;		  /* argv[0] for errors; NULL: spec->process.args */
-	bool no_namespace_fds;		  /* launched.userns and .netns are not wanted */
-	bool keep_keyring;		  /* do not give it a session keyring of its own */
-	struct listener *listener;	  /* of a filter with SCMP_ACT_NOTIFY (runtime/listener.h); NULL: refused */
+	const char *program;	   /* argv[0] for errors; NULL: spec->process.args */
+	bool no_namespace_fds;	   /* launched.userns and .netns are not wanted */
+	bool keep_keyring;	   /* do not give it a session keyring of its own */
+	struct listener *listener; /* of a filter with SCMP_ACT_NOTIFY (runtime/process/listener.h); NULL: refused */
 	const struct launch_hooks *hooks; /* for hooks that run inside the container; NULL: none run */
 	bool many_mounts;		  /* the host has: a copy of its mount table is worth avoiding */
 

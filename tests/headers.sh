@@ -5,7 +5,7 @@ set -eu
 cd "$1"
 bad=0
 flags="-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -I."
-for header in base/*.h cgroups/*.h netns/*.h images/*.h images/pull/*.h runtime/*.h fleet/*.h fleet/*/*.h cli/*.h; do
+for header in base/*.h cgroups/*.h netns/*.h netns/*/*.h images/*.h images/*/*.h runtime/*.h runtime/*/*.h fleet/*.h fleet/*/*.h cli/*.h cli/*/*.h; do
 	[ -e "$header" ] || continue
 	# shellcheck disable=SC2086 # the flags are words
 	if ! printf '#include "%s"\n' "$header" | "${CC:-cc}" $flags -x c - 2>/tmp/header.$$; then

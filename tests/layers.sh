@@ -10,7 +10,7 @@ allowed() {
 	case $1 in
 	base) echo base ;;
 	cgroups | netns | images) echo "$1 base" ;;
-	runtime) echo "runtime base cgroups netns" ;;
+	runtime) echo "runtime base cgroups" ;;
 	fleet) echo "fleet base cgroups netns images runtime" ;;
 	cli) echo "cli base cgroups netns images runtime fleet" ;;
 	esac
@@ -33,7 +33,7 @@ for folder in base cgroups netns images runtime fleet cli; do
 			# Other folders are seen through their one header; the models of runtime and fleet are part of it, and
 			# so are the driver by systemd, the list of images and copying, which few need. warren-pull is made for images.
 			[ "$target" = "$folder" ] || [ "$target" = base ] || case $file:$included in
-			*:"$target/$target.h" | *:*/spec.h | *:cgroups/systemd.h | *:images/collection.h | *:images/transfer.h | cli/pull*:images/*) ;;
+			*:"$target/$target.h" | *:*/spec.h | *:cgroups/systemd.h | *:images/collection.h | *:images/transfer.h | cli/pull/*:images/*) ;;
 			*)
 				echo "$file: \"$included\" is private to $target/; use \"$target/$target.h\""
 				bad=1
@@ -43,23 +43,35 @@ for folder in base cgroups netns images runtime fleet cli; do
 	done
 done
 
-# The parts of fleet/: each may use those before it.
-parts="spec state file logs events network start health figures monitor instance apply host"
-for file in fleet/*/*.[ch]; do
-	part=${file#fleet/}
+# The parts of a folder in their order: each may use those before it.
+parts() {
+	case $1 in
+	netns) echo netlink links subnets table networks ports figures host ;;
+	images) echo files store overlay host root volumes collection transfer ;;
+	runtime) echo seccomp spec namespaces process mounts oci state start criu container ;;
+	fleet) echo spec state file logs events network start health figures monitor instance apply host ;;
+	esac
+}
+
+for file in netns/*/*.[ch] images/*/*.[ch] runtime/*/*.[ch] fleet/*/*.[ch]; do
+	folder=${file%%/*}
+	part=${file#*/}
 	part=${part%%/*}
-	case " $parts " in
+	[ "$folder/$part" != images/pull ] || continue
+	parts="$(parts "$folder") "
+	case " $parts" in
 	*" $part "*) ;;
 	*)
-		echo "fleet/$part is not in the order of parts (tests/layers.sh)"
+		echo "$folder/$part is not in the order of parts (tests/layers.sh)"
 		bad=1
+		continue
 		;;
 	esac
-	later=" ${parts#*"$part"} "
-	for included in $(sed -n 's,^#include "fleet/\([a-z]*\)/.*,\1,p' "$file"); do
+	later=" ${parts#*"$part" }"
+	for included in $(sed -n "s,^#include \"$folder/\([a-z]*\)/.*,\1,p" "$file"); do
 		case $later in
 		*" $included "*)
-			echo "$file: fleet/$part comes before fleet/$included, so it may not use it"
+			echo "$file: $folder/$part comes before $folder/$included, so it may not use it"
 			bad=1
 			;;
 		esac
@@ -67,8 +79,8 @@ for file in fleet/*/*.[ch]; do
 done
 
 # What reads outside bytes is a library of its own below images/: it may use all of images/, which may not use it. Only the
-# helper program, cli/pull*.c, is linked with it.
-for file in images/pull/*.[ch] images/*.[ch] cli/*.[ch]; do
+# helper program, cli/pull/, is linked with it.
+for file in images/*.[ch] images/*/*.[ch] cli/*.[ch] cli/*/*.[ch]; do
 	[ -e "$file" ] || continue
 	for included in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$file"); do
 		case $file:$included in
@@ -77,7 +89,7 @@ for file in images/pull/*.[ch] images/*.[ch] cli/*.[ch]; do
 			echo "$file: images/pull/ may not include \"$included\""
 			bad=1
 			;;
-		cli/pull*:images/*) ;;
+		cli/pull/*:images/*) ;;
 		*:images/pull/*)
 			echo "$file: \"$included\" is for warren-pull only"
 			bad=1
@@ -85,14 +97,14 @@ for file in images/pull/*.[ch] images/*.[ch] cli/*.[ch]; do
 		esac
 	done
 done
-if grep -nE '#include <(curl/|archive|openssl/|zlib|zstd|isa-l|igzip)' base/*.[ch] images/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch] |
-	grep -v '^images/checksum.c:.*openssl/\(md5\|sha\).h'; then
+if grep -nE '#include <(curl/|archive|openssl/|zlib|zstd|isa-l|igzip)' base/*.[ch] images/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch] cli/*/*.[ch] |
+	grep -v '^images/files/checksum.c:.*openssl/\(md5\|sha\).h'; then
 	echo "libraries of warren-pull stay in images/pull/, but for two checksums"
 	bad=1
 fi
 
 # yajl stays behind the parser and the generator, so that it can be replaced there.
-for file in $(grep -l 'yajl/' base/*.[ch] cgroups/*.[ch] netns/*.[ch] images/*.[ch] runtime/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch] 2>/dev/null); do
+for file in $(grep -l 'yajl/' base/*.[ch] cgroups/*.[ch] netns/*.[ch] netns/*/*.[ch] images/*.[ch] images/*/*.[ch] runtime/*.[ch] runtime/*/*.[ch] fleet/*.[ch] fleet/*/*.[ch] cli/*.[ch] cli/*/*.[ch] 2>/dev/null); do
 	case $file in
 	base/json.c | base/encode.c | base/yajl_memory.*) ;;
 	*)

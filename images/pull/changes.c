@@ -12,7 +12,7 @@
 #include "images/pull/content.h"
 #include "images/pull/extract.h"
 #include "images/pull/stack.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 #define COMPARED_MAX (1 << 20) /* a larger copy is taken for a change without being read */
 #define CHANGES_MAX 4000000

@@ -9,10 +9,10 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "images/manifest.h"
 #include "images/pull/instance.h"
 #include "images/pull/measure.h"
 #include "images/pull/tar_write.h"
+#include "images/store/manifest.h"
 
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"

@@ -4,7 +4,7 @@
 
 #include "images/pull/change.h"
 #include "images/pull/source.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 struct commit_request {
 	const char *instance;

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "images/reference.h"
+#include "images/store/reference.h"
 
 struct credentials {
 	const char *user, *password; /* NULL: nobody */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "images/reference.h"
+#include "images/store/reference.h"
 
 struct digest {
 	struct evp_md_ctx_st *context;

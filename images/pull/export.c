@@ -6,10 +6,10 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/manifest.h"
 #include "images/pull/export_sink.h"
 #include "images/pull/instance.h"
 #include "images/pull/tar_write.h"
+#include "images/store/manifest.h"
 
 #define BUFFER (256 << 10)
 

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 /* A root as a tarball: directories upon one another, the topmost first (an instance's upper one and its layers), merged
  * as an overlay merges them, without mounting anything. They are borrowed. */

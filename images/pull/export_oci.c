@@ -6,11 +6,11 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "images/manifest.h"
 #include "images/pull/export.h"
 #include "images/pull/export_sink.h"
 #include "images/pull/measure.h"
 #include "images/pull/tar_write.h"
+#include "images/store/manifest.h"
 
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"

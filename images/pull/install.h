@@ -10,10 +10,10 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "images/manifest.h"
 #include "images/pull/layer.h"
 #include "images/pull/source.h"
-#include "images/store.h"
+#include "images/store/manifest.h"
+#include "images/store/store.h"
 
 #define INSTALL_PARALLEL 3
 

@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 
-#include "images/manifest.h"
 #include "images/pull/install.h"
+#include "images/store/manifest.h"
 
 enum layer_state {
 	LAYER_WANTED,

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "images/assigned.h"
-#include "images/holders.h"
-#include "images/upper.h"
+#include "images/overlay/upper.h"
+#include "images/root/assigned.h"
+#include "images/root/holders.h"
 
 #define PRIVATE "private-" /* how a snapshot's layer is called */
 

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "images/images.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 #define INSTANCE_LAYERS_MAX 512
 

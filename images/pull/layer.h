@@ -21,7 +21,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "images/reference.h"
+#include "images/store/reference.h"
 
 /* --- the process that makes unpacking processes ----------------------------------------------------------------------
  */

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "images/pull/layer.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 static int directory_open(int root, const char *path, uint64_t resolve)
 {

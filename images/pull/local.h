@@ -2,9 +2,9 @@
 #ifndef WARREN_IMAGES_PULL_LOCAL_H
 #define WARREN_IMAGES_PULL_LOCAL_H
 
-#include "images/manifest.h"
 #include "images/pull/files.h"
 #include "images/pull/source.h"
+#include "images/store/manifest.h"
 
 /* Which image of several. Strings of the platform outlive the source. */
 struct local_choice {

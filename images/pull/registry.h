@@ -9,12 +9,12 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "images/manifest.h"
 #include "images/pull/credentials.h"
 #include "images/pull/http.h"
 #include "images/pull/retry.h"
 #include "images/pull/source.h"
-#include "images/reference.h"
+#include "images/store/manifest.h"
+#include "images/store/reference.h"
 
 #define REGISTRY_KEEP_BYTES (INT64_C(64) << 20) /* smaller layers are fetched anew by the next process */
 

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 #define REPLAY_BYTES (256 << 10)
 #define PROGRESS_BYTES (1 << 20) /* an attempt that gave so much begins the counting anew */

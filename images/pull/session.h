@@ -16,7 +16,7 @@
 #include "images/pull/credentials.h"
 #include "images/pull/http.h"
 #include "images/pull/retry.h"
-#include "images/reference.h"
+#include "images/store/reference.h"
 
 struct session {
 	struct http *http;

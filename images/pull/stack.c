@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 #define NAMES_MAX 1000000
 

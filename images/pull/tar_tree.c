@@ -9,14 +9,14 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/first_names.h"
+#include "images/files/first_names.h"
 #include "images/pull/content.h"
 #include "images/pull/described.h"
 #include "images/pull/extract.h"
 #include "images/pull/files.h"
 #include "images/pull/stack.h"
 #include "images/pull/tar_write.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 #define VALUE_MAX (64 << 10)
 #define LIST_MAX (64 << 10)

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "images/manifest.h"
 #include "images/pull/content.h"
 #include "images/pull/installation.h"
+#include "images/store/manifest.h"
 
 static const char *difference(
 	struct arena *arena, const char *recorded, const struct layer_content *found, const char *text)

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "images/pull/layer.h"
-#include "images/store.h"
+#include "images/store/store.h"
 
 /* What became of one layer. */
 struct verify_layer {

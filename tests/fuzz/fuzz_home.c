@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "runtime/home.h"
+#include "runtime/process/home.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,13 +1,13 @@
 /* Any bytes as an index, a manifest or a config: refused with one line, or decoded into what keeps the promises of
- * images/manifest.h. The first byte chooses the media type that came with it. */
+ * images/store/manifest.h. The first byte chooses the media type that came with it. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "images/manifest.h"
-#include "images/reference.h"
+#include "images/store/manifest.h"
+#include "images/store/reference.h"
 
 static void check_error(const struct error *err)
 {

@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#include "netns/counters.h"
-#include "netns/elements.h"
-#include "netns/flows.h"
-#include "netns/overlap.h"
-#include "netns/rates.h"
-#include "netns/request.h"
+#include "netns/figures/counters.h"
+#include "netns/netlink/elements.h"
+#include "netns/ports/flows.h"
+#include "netns/subnets/overlap.h"
+#include "netns/links/rates.h"
+#include "netns/netlink/request.h"
 
 static void look(const struct element *element, void *context)
 {

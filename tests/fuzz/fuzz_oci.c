@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "runtime/oci.h"
-#include "runtime/process.h"
-#include "runtime/seccomp.h"
+#include "runtime/oci/oci.h"
+#include "runtime/process/process.h"
+#include "runtime/seccomp/seccomp.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "runtime/oci.h"
-#include "runtime/process.h"
+#include "runtime/oci/oci.h"
+#include "runtime/process/process.h"
 #include "runtime/runtime.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "images/reference.h"
+#include "images/store/reference.h"
 
 static void check_same(const struct reference *a, const struct reference *b)
 {

@@ -7,9 +7,9 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "runtime/oci.h"
+#include "runtime/oci/oci.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 #define RULES_MAX 64 /* more only take time */
 

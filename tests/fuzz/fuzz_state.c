@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "runtime/state.h"
+#include "runtime/state/state.h"
 
 /* The bytes up to the next NUL, which are used up; NULL: none, as of a link that is not there. */
 static const char *link_take(struct arena *arena, const char **bytes, size_t *size)

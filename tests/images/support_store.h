@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/store.h"
+#include "images/store/store.h"
 #include "tests/test.h"
 
 struct depot {

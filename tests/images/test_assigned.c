@@ -1,5 +1,5 @@
 /* Instances of images in the store: what they have for a root, and what they take from an image's config. */
-#include "images/assigned.h"
+#include "images/root/assigned.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,7 +7,6 @@
 #include <sys/xattr.h>
 
 #include "images/collection.h"
-#include "images/root.h"
 #include "support_inside.h"
 #include "support_store.h"
 

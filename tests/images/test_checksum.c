@@ -1,4 +1,4 @@
-#include "images/checksum.h"
+#include "images/files/checksum.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"

@@ -1,8 +1,8 @@
 /* Listing, naming and removing images. */
 #include "images/collection.h"
 
-#include "images/assigned.h"
-#include "images/holders.h"
+#include "images/root/assigned.h"
+#include "images/root/holders.h"
 #include "support_store.h"
 
 static const struct image_info *named(const struct image_list *list, const char *familiar)

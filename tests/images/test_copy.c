@@ -1,5 +1,5 @@
 /* Copies of trees: everything that a layer keeps, and nothing from outside. */
-#include "images/copy.h"
+#include "images/files/copy.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "images/dpkg.h"
+#include "images/host/dpkg.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/upper.h"
+#include "images/overlay/upper.h"
 #include "support_inside.h"
 
 struct passing {

@@ -1,5 +1,5 @@
 /* The first names of files with several. */
-#include "images/first_names.h"
+#include "images/files/first_names.h"
 
 #include "base/text.h"
 #include "tests/test.h"

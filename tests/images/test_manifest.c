@@ -1,5 +1,5 @@
-/* images/manifest.c, media.c and image_details.c: the documents of an image, as they are and as they must not be. */
-#include "images/manifest.h"
+/* images/store/manifest.c, media.c and image_details.c: the documents of an image, as they are and as they must not be. */
+#include "images/store/manifest.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "images/assigned.h"
+#include "images/root/assigned.h"
 #include "images/collection.h"
-#include "images/holders.h"
+#include "images/root/holders.h"
 #include "support_store.h"
 
 static struct prune_result prune(struct depot *depot, bool unused, bool partials)

@@ -6,9 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "images/quota.h"
-#include "images/root.h"
-#include "images/upper.h"
+#include "images/overlay/quota.h"
+#include "images/overlay/upper.h"
 #include "support_inside.h"
 
 #define MIB (INT64_C(1) << 20)

@@ -1,5 +1,5 @@
-/* images/reference.c: what a name means, and what is no name. */
-#include "images/reference.h"
+/* images/store/reference.c: what a name means, and what is no name. */
+#include "images/store/reference.h"
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* images/registries.c: the administrator's word on registries. */
-#include "images/registries.h"
+/* images/store/registries.c: the administrator's word on registries. */
+#include "images/store/registries.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "images/skeleton.h"
+#include "images/host/skeleton.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/kernel.h"
-#include "images/overlay.h"
+#include "images/overlay/overlay.h"
 #include "support_inside.h"
 
 TEST(session, remembers_what_the_kernel_can)

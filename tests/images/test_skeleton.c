@@ -1,12 +1,12 @@
 /* The skeleton made from a host of the test's own, with traps in it. */
-#include "images/skeleton.h"
+#include "images/host/skeleton.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "images/everybody.h"
-#include "images/checksum.h"
+#include "images/files/everybody.h"
+#include "images/files/checksum.h"
 #include "support_inside.h"
 
 struct made {

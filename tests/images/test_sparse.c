@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/process.h"
-#include "images/root.h"
+#include "images/host/host_image.h"
 #include "support_inside.h"
 
 static int prepare(const struct place *place)

@@ -1,5 +1,5 @@
 /* The store: digests, staging directories, layers, single flight, blobs, names. */
-#include "images/store.h"
+#include "images/store/store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
-#include "images/upper.h"
+#include "images/overlay/upper.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "images/root.h"
+#include "images/host/host_image.h"
 #include "support_inside.h"
 
 struct layer {

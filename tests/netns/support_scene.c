@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "netns/elements.h"
-#include "netns/session.h"
+#include "netns/netlink/elements.h"
+#include "netns/netlink/session.h"
 
 #define BACKLOG 256
 

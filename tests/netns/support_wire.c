@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "netns/netns.h"
-#include "netns/request.h"
+#include "netns/netlink/request.h"
 #include "tests/netns/support_world.h"
 
 #define MESSAGES_MAX 8

@@ -1,5 +1,5 @@
 /* Traffic counters, from the instance's point of view. */
-#include "netns/counters.h"
+#include "netns/figures/counters.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -2,7 +2,7 @@
 
 #include "base/cleanup.h"
 #include "netns/netns.h"
-#include "netns/ruleset.h"
+#include "netns/table/ruleset.h"
 #include "tests/test.h"
 
 #define CHAIN(table, name, hook, policy)                                                                               \

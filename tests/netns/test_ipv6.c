@@ -1,5 +1,5 @@
 /* IPv6 of the host's part: its prefix, and forwarding that changes nothing else of the host. */
-#include "netns/ipv6.h"
+#include "netns/subnets/ipv6.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

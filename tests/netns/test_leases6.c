@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 
 #include "base/cleanup.h"
-#include "netns/leases.h"
+#include "netns/networks/leases.h"
 #include "tests/netns/support_world.h"
 
 struct scene {

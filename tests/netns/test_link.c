@@ -1,5 +1,5 @@
 /* Attaching and detaching instances. */
-#include "netns/link.h"
+#include "netns/links/link.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

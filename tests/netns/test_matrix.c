@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
-#include "netns/ipv6.h"
+#include "netns/subnets/ipv6.h"
 #include "tests/netns/support_wire.h"
 #include "tests/netns/support_world.h"
 

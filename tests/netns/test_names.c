@@ -1,5 +1,5 @@
 /* Hosts files. */
-#include "netns/names.h"
+#include "netns/networks/names.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

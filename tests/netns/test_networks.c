@@ -1,5 +1,5 @@
 /* Networks: records, refusals, changes. */
-#include "netns/networks.h"
+#include "netns/networks/networks.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "netns/elements.h"
-#include "netns/ruleset.h"
-#include "netns/session.h"
+#include "netns/netlink/elements.h"
+#include "netns/table/ruleset.h"
+#include "netns/netlink/session.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

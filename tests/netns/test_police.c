@@ -1,5 +1,5 @@
 /* Rates at the host's end. */
-#include "netns/police.h"
+#include "netns/table/police.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
-#include "netns/ruleset.h"
+#include "netns/table/ruleset.h"
 #include "tests/netns/support_world.h"
 
 #define MEGABIT UINT64_C(1000000)

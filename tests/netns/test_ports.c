@@ -8,10 +8,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "netns/elements.h"
+#include "netns/netlink/elements.h"
 #include "netns/netns.h"
-#include "netns/ruleset.h"
-#include "netns/session.h"
+#include "netns/table/ruleset.h"
+#include "netns/netlink/session.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

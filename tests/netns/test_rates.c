@@ -1,5 +1,5 @@
 /* Rates, by what really goes through. */
-#include "netns/rates.h"
+#include "netns/links/rates.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

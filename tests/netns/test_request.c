@@ -1,11 +1,11 @@
 /* Reading replies: on bytes made by hand, and the kernel's own words on a real socket. */
-#include "netns/request.h"
+#include "netns/netlink/request.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 
-#include "netns/address.h"
-#include "netns/elements.h"
+#include "netns/netlink/address.h"
+#include "netns/netlink/elements.h"
 #include "tests/netns/support_world.h"
 
 struct error_reply {

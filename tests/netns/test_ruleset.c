@@ -1,6 +1,6 @@
 /* What the table lets through and what not: real packets between namespaces that play host, instances and neighbours.
  */
-#include "netns/ruleset.h"
+#include "netns/table/ruleset.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

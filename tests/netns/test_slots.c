@@ -1,5 +1,5 @@
 /* Slots: unique, rotating, bounded. */
-#include "netns/slots.h"
+#include "netns/links/slots.h"
 
 #include "base/cleanup.h"
 #include "base/process.h"

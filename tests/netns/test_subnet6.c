@@ -1,5 +1,5 @@
 /* IPv6 subnets as text and numbers. */
-#include "netns/subnet.h"
+#include "netns/subnets/subnet.h"
 
 #include <arpa/inet.h>
 

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/assigned.h"
+#include "images/root/assigned.h"
 #include "images/pull/verify.h"
 #include "tests/pull/support_shop.h"
 #include "tests/test.h"

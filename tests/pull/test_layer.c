@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "images/pull/content.h"
 #include "images/pull/digest.h"
-#include "images/store.h"
+#include "images/store/store.h"
 #include "tests/pull/support_layer.h"
 #include "tests/test.h"
 

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "images/pull/digest.h"
-#include "images/store.h"
+#include "images/store/store.h"
 #include "tests/pull/support_server.h"
 #include "tests/test.h"
 

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "runtime/cgroup_flags.h"
+#include "runtime/start/cgroup_flags.h"
 #include "tests/test.h"
 
 static const char *own_cgroup(struct arena *arena)

@@ -1,11 +1,11 @@
-/* Tests of runtime/child.c's table: it is what docs/start.md says. */
+/* Tests of runtime/start/child.c's table: it is what docs/start.md says. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "runtime/child.h"
+#include "runtime/start/child.h"
 #include "tests/test.h"
 
 /* The source tree, from this file's path as the compiler saw it. */

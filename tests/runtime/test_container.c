@@ -1,4 +1,4 @@
-/* Tests of runtime/container_*.c and runtime/state.c: the OCI life cycle. */
+/* Tests of runtime/container_*.c and runtime/state/state.c: the OCI life cycle. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* What is said to CRIU and heard from it: rpc.proto by hand. */
 #include "base/cleanup.h"
-#include "runtime/criu.h"
+#include "runtime/criu/criu.h"
 #include "runtime/runtime.h"
 #include "tests/test.h"
 

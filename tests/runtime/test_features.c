@@ -6,7 +6,7 @@
 #include "base/kernel.h"
 #include "cgroups/systemd.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 #include "tests/test.h"
 
 static const struct json *features(struct arena *arena)

@@ -1,4 +1,4 @@
-/* Tests of runtime/guard.c: the attack that it stops, against a copy of this very test program.
+/* Tests of runtime/start/guard.c: the attack that it stops, against a copy of this very test program.
  *
  * The copy is executed with GUARD_ROLE set and then plays three parts. "plain" and "guarded" are a runtime, without and
  * with the guard: it starts a container whose program is /proc/self/exe and goes away. "attack" is what that executes,
@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "runtime/guard.h"
+#include "runtime/start/guard.h"
 #include "tests/runtime/support_runtime.h"
 
 #define ROLE "GUARD_ROLE"

@@ -1,4 +1,4 @@
-#include "runtime/home.h"
+#include "runtime/process/home.h"
 
 #include <string.h>
 #include <sys/mman.h>

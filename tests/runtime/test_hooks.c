@@ -1,5 +1,5 @@
-/* Tests of runtime/hooks.c; their place in a container's life is tested in test_container.c. */
-#include "runtime/hooks.h"
+/* Tests of runtime/start/hooks.c; their place in a container's life is tested in test_container.c. */
+#include "runtime/start/hooks.h"
 
 #include "base/cleanup.h"
 #include "tests/test.h"

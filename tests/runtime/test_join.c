@@ -1,4 +1,4 @@
-/* Tests of runtime/join.c: a second process in a running container. */
+/* Tests of runtime/start/join.c: a second process in a running container. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "runtime/guard.h"
+#include "runtime/start/guard.h"
 #include "tests/runtime/support_runtime.h"
 
 struct running {

@@ -1,4 +1,4 @@
-/* Tests of runtime/launch.c and runtime/child.c: a first process from a specification to its end. */
+/* Tests of runtime/start/launch.c and runtime/start/child.c: a first process from a specification to its end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>

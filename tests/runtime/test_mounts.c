@@ -1,4 +1,4 @@
-/* Tests of runtime/mounts.c and copyup.c: the less usual options. */
+/* Tests of runtime/mounts/mounts.c and copyup.c: the less usual options. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -8,7 +8,7 @@
 #include <sys/vfs.h>
 
 #include "base/file.h"
-#include "runtime/mounts.h"
+#include "runtime/mounts/mounts.h"
 #include "tests/runtime/support_runtime.h"
 
 #define EXPECT_RUN(box, expected_status, expected_text)                                                                \

@@ -12,7 +12,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "runtime/oci.h"
+#include "runtime/oci/oci.h"
 #include "runtime/runtime.h"
 #include "tests/test.h"
 

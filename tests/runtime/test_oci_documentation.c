@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "runtime/oci.h"
+#include "runtime/oci/oci.h"
 #include "tests/test.h"
 
 #define TEXT_MAX ((size_t)4 << 20)

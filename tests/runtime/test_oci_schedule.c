@@ -4,8 +4,8 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "runtime/oci.h"
-#include "runtime/schedule.h"
+#include "runtime/oci/oci.h"
+#include "runtime/process/schedule.h"
 #include "tests/test.h"
 
 #define NAMESPACES "\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"time\"}]"

@@ -1,4 +1,4 @@
-/* runtime/process.c: every step is done for real in a forked child, which reports through its exit status or a pipe. */
+/* runtime/process/process.c: every step is done for real in a forked child, which reports through its exit status or a pipe. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "runtime/process.h"
+#include "runtime/process/process.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 #include "tests/test.h"
 
 static struct spec_process plain_process(struct arena *arena, const char *program)

@@ -1,4 +1,4 @@
-/* Tests of runtime/relay.c: our own stdio is a pipe or a terminal of the test's. */
+/* Tests of runtime/start/relay.c: our own stdio is a pipe or a terminal of the test's. */
 #include <fcntl.h>
 #include <pty.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
-/* Tests of runtime/resctrl.c against a directory that plays resctrl, as no machine to build on has one: files of groups
+/* Tests of runtime/namespaces/resctrl.c against a directory that plays resctrl, as no machine to build on has one: files of groups
  * are plain ones, and a new group has none, so that making one shows itself by its failure. */
-#include "runtime/resctrl.h"
+#include "runtime/namespaces/resctrl.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

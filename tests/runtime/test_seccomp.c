@@ -17,7 +17,7 @@
 
 #include "base/cleanup.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 #include "tests/test.h"
 
 static struct seccomp_program *compile(const struct spec_seccomp *spec)

@@ -1,4 +1,4 @@
-/* Tests of runtime/seed.c, each in a mount namespace of its own, with which what it mounts goes away. */
+/* Tests of runtime/start/seed.c, each in a mount namespace of its own, with which what it mounts goes away. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "runtime/seed.h"
+#include "runtime/start/seed.h"
 #include "tests/test.h"
 
 /* Mounting the file of a namespace in one that is newer is refused (EINVAL), and newer is who has the higher number.

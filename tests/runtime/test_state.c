@@ -1,11 +1,11 @@
-/* Tests of runtime/state.c that test_container.c does not reach: whose cgroup a record speaks of. */
+/* Tests of runtime/state/state.c that test_container.c does not reach: whose cgroup a record speaks of. */
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "runtime/container.h"
-#include "runtime/state.h"
+#include "runtime/container/container.h"
+#include "runtime/state/state.h"
 #include "tests/test.h"
 
 struct records {

@@ -1,4 +1,4 @@
-/* Tests of runtime/terminal.c through a start: /dev/console, its size, its owner; the console socket. */
+/* Tests of runtime/process/terminal.c through a start: /dev/console, its size, its owner; the console socket. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 
 #include "base/process.h"
 #include "base/socket.h"
-#include "runtime/terminal.h"
+#include "runtime/process/terminal.h"
 #include "tests/runtime/support_runtime.h"
 
 static void read_console(int console, char *output, size_t size)

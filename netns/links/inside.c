@@ -1,0 +1,51 @@
+/* The instance's end of the link, set up from inside its namespace.
+ *
+ * Runs in a child that was just cloned and will execute the instance's program: one socket, one send, one answer; no
+ * allocation. eth0 itself was born here with its fixed index, so nothing has to be looked up. */
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+
+#include "base/cleanup.h"
+#include "netns/links/link.h"
+#include "netns/links/rates.h"
+#include "netns/netlink/address.h"
+
+#define INSIDE_MESSAGES 10
+
+static void put_way_out(struct request *request, const struct ip_address *address)
+{
+	const struct ip_address gateway = gateway_of(address->family);
+
+	put_address(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, INSIDE_INDEX, address);
+	put_neighbour(request, INSIDE_INDEX, &gateway, host_mac, "set the gateway's link address");
+	put_default_route(request, INSIDE_INDEX, &gateway);
+}
+
+static void put_eth0(struct request *request, const struct endpoint *endpoint)
+{
+	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
+
+	put_link_without_link_local(request, INSIDE_INDEX);
+	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
+	put_way_out(request, &address);
+	if (endpoint_has_ipv6(endpoint))
+		put_way_out(request, &address6);
+	put_rate(request, INSIDE_INDEX, endpoint->rates.egress_bits);
+}
+
+int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
+{
+	uint64_t buffer[(INSIDE_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	struct request request;
+
+	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
+		return blame(err, "set up the network inside");
+	request_begin(&request, &netlink, buffer, sizeof(buffer));
+	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
+	if (endpoint->address.s_addr != INADDR_ANY)
+		put_eth0(&request, endpoint);
+	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0)
+		return blame(err, "set up the network inside");
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* The two sockets a manager keeps for all its work on the host's network. They stay in the network namespace in which
+ * they were opened, whatever the process joins later. */
+#include "netns/netlink/session.h"
+
+#include "base/cleanup.h"
+#include "netns/netns.h"
+
+struct net_session *net_session_open(struct error *err)
+{
+	struct net_session *session = malloc(sizeof(*session));
+
+	if (!session) {
+		fail_errno(err, "open the network session");
+		return NULL;
+	}
+	*session = (struct net_session){.route.fd = -1, .filter.fd = -1};
+	if (netlink_open(&session->route, NETLINK_ROUTE, err) < 0 ||
+		netlink_open(&session->filter, NETLINK_NETFILTER, err) < 0)
+		net_session_drop(&session);
+	return session;
+}
+
+void net_session_drop(struct net_session **session)
+{
+	if (!*session)
+		return;
+	netlink_close(&(*session)->route);
+	netlink_close(&(*session)->filter);
+	memory_drop(session);
+}
