@@ -36,19 +36,40 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 	return above[b_length];
 }
 
+/* The length of what word and all candidates begin with, up to a '_'. Nobody's typing was in doubt there: with it
+ * RLIMIT_ZZ would be near to RLIMIT_AS. */
+static size_t stem_length(const char *word, const char *(*next)(const void *context, size_t i), const void *context)
+{
+	size_t length = strlen(word);
+	const char *candidate;
+
+	for (size_t i = 0; (candidate = next(context, i)); i++) {
+		size_t same = 0;
+
+		while (same < length && word[same] == candidate[same])
+			same++;
+		length = same;
+	}
+	while (length && word[length - 1] != '_')
+		length--;
+	return length;
+}
+
 const char *suggest(const char *word, const char *(*next)(const void *context, size_t i), const void *context)
 {
-	size_t length = strlen(word), best_distance = WORD_MAX;
+	size_t stem = stem_length(word, next, context), length, best_distance = WORD_MAX;
 	const char *best = NULL, *candidate;
 
+	word += stem;
+	length = strlen(word);
 	if (length > WORD_MAX)
 		return NULL;
 	for (size_t i = 0; (candidate = next(context, i)); i++) {
-		size_t candidate_length = strlen(candidate), edits, longer;
+		size_t candidate_length = strlen(candidate + stem), edits, longer;
 
 		if (candidate_length > WORD_MAX)
 			continue;
-		edits = distance(word, length, candidate, candidate_length);
+		edits = distance(word, length, candidate + stem, candidate_length);
 		longer = length > candidate_length ? length : candidate_length;
 		if (edits * 3 > longer && !(edits == 1 && longer == 2))
 			continue;

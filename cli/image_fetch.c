@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/image_pull.h"
-#include "images/collection.h"
+#include "images/images.h"
 
 int pull_policy_parse(const char *text, enum pull_policy *out, struct error *err)
 {
@@ -21,14 +21,15 @@ int pull_policy_parse(const char *text, enum pull_policy *out, struct error *err
 
 static int image_fetch(struct cli *cli, const char *image, enum pull_policy policy, struct error *err)
 {
-	int present;
+	const char *digest;
 
 	if (!strcmp(image, IMAGE_HOST))
 		return 0;
-	present = image_present(cli->host.lib, image, err);
-	if (present < 0 || policy == PULL_NEVER)
-		return present < 0 ? -1 : 0; /* whoever needs it says that it is missing */
-	return present && policy == PULL_MISSING ? 0 : pull_start(cli->host.lib_path, image, err);
+	if (image_meaning(cli->host.lib, image, &cli->arena, &digest, err) < 0)
+		return -1;
+	if (policy == PULL_NEVER)
+		return 0; /* whoever needs it says that it is missing */
+	return digest && policy == PULL_MISSING ? 0 : pull_start(cli->host.lib_path, image, err);
 }
 
 int images_fetch(struct cli *cli, const struct strings *images, enum pull_policy policy, struct error *err)

@@ -34,9 +34,6 @@ struct image_about {
 };
 MUST_CHECK int image_look(int store, const char *name, struct arena *arena, struct image_about *out, struct error *err);
 
-/* 1: the name means an image that is here, 0: not. */
-MUST_CHECK int image_present(int store, const char *name, struct error *err);
-
 /* Gives a second name to an image; a name that is taken means the new one from then on. */
 MUST_CHECK int image_tag(int store, const char *name, const char *new_name, struct error *err);
 /* Takes a name away. Instances of it go on: they keep their layers. Nothing is deleted before images_prune(). */

@@ -439,6 +439,7 @@ static const struct {
 	{"restart", "max_delay", check_restart_max_delay},
 	{"restart", "max_retries", check_restart_max_retries},
 	{"idle", NULL, check_idle},
+	{"idle", "after", check_idle_after},
 	{"idle", "action", check_idle_action},
 	{"stop_signal", NULL, check_stop_signal},
 	{"logging", "driver", check_log_driver},

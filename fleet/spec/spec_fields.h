@@ -50,6 +50,7 @@ MUST_CHECK int check_devices(const struct instance_spec *spec, size_t *index, st
 
 void encode_idle(struct encoder *encoder, const struct idle_spec *idle);
 MUST_CHECK int check_idle(const struct instance_spec *spec, size_t *index, struct error *err);
+MUST_CHECK int check_idle_after(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_idle_action(const struct instance_spec *spec, size_t *index, struct error *err);
 
 extern const struct field spec_hooks_fields[];

@@ -7,6 +7,7 @@
 #include "fleet/spec/spec_rows.h"
 
 #define IDLE_LEAST_MS 1000
+#define TOO_SHORT "less than 1s; leave it out for an instance that never sleeps"
 
 const char *const idle_action_names[] = {"freeze+reclaim", "freeze", "stop", NULL};
 const char *const idle_wake_names[] = {"connect", NULL};
@@ -37,8 +38,8 @@ int decode_idle(const struct decoder *decoder, const struct json *node, void *me
 	} else if (decode_duration(decoder, node, &idle->after_ms, err) < 0) {
 		return -1;
 	}
-	if (after && after->kind != JSON_NULL && idle->after_ms < IDLE_LEAST_MS)
-		return decode_fail(decoder, after, err, "less than 1s; leave it out for an instance that never sleeps");
+	if (after && after->kind != JSON_NULL && !idle->after_ms)
+		return decode_fail(decoder, after, err, TOO_SHORT);
 	return 0;
 }
 
@@ -70,6 +71,14 @@ int check_idle(const struct instance_spec *spec, size_t *index, struct error *er
 			return fail(err, ERROR_USAGE,
 				"port %u is in socket mode, past the instance's network: nobody can see who calls it",
 				spec->ports.items[i].published);
+	return 0;
+}
+
+int check_idle_after(const struct instance_spec *spec, size_t *index, struct error *err)
+{
+	(void)index;
+	if (spec->idle.after_ms && spec->idle.after_ms < IDLE_LEAST_MS)
+		return fail(err, ERROR_USAGE, TOO_SHORT);
 	return 0;
 }
 

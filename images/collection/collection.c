@@ -288,23 +288,6 @@ int image_look(int dir, const char *name, struct arena *arena, struct image_abou
 	return details_read(&store, &record, arena, out, err);
 }
 
-int image_present(int dir, const char *name, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	AUTO(store_drop) struct store store = NO_STORE;
-	struct reference reference;
-	struct image_record record;
-
-	if (reference_resolve(&arena, name, &reference, err) < 0 || store_open_at(dir, &store, err) < 0)
-		return -1;
-	if (image_find(&store, &reference, &arena, &record, err) == 0)
-		return 1;
-	if (err->kind != ERROR_MISSING)
-		return -1;
-	*err = (struct error){0};
-	return 0;
-}
-
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
 static int record_keep(const struct staging *staging, const struct image_record *record, struct error *err)

@@ -31,6 +31,16 @@ TEST(suggest, says_nothing_when_nothing_is_near)
 	cr_assert_null(suggest_from("list", (const char *const[]){long_word, NULL}));
 }
 
+TEST(suggest, what_all_words_begin_with_makes_none_near)
+{
+	static const char *const limits[] = {"RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_NOFILE", NULL};
+
+	cr_assert_null(suggest_from("RLIMIT_ZZ", limits));
+	cr_assert_str_eq(suggest_from("RLIMIT_NOFLE", limits), "RLIMIT_NOFILE");
+	cr_assert_str_eq(suggest_from("RLMIT_CORE", limits), "RLIMIT_CORE");
+	cr_assert_null(suggest_from("RLIMIT_", limits));
+}
+
 TEST(suggest, a_swap_of_neighbours_counts_once)
 {
 	static const char *const one[] = {"abc", NULL};

@@ -223,6 +223,8 @@ static const struct wrong instance_keys[] = {
 	{"\"idle\": {\"action\": \"freeze\"}", "2:9: \"idle\": missing \"after\""},
 	{"\"idle\": \"10ms\"", "2:9: \"idle\": less than 1s; leave it out for an instance that never sleeps"},
 	{"\"idle\": {\"after\": 0}", "2:19: \"after\": less than 1s; leave it out for an instance that never sleeps"},
+	{"\"idle\": {\"after\": \"999ms\"}",
+		"2:19: \"after\": less than 1s; leave it out for an instance that never sleeps"},
 	{"\"idle\": {\"after\": 60, \"action\": \"hibernate\"}",
 		"2:33: \"action\": \"hibernate\" is not one of freeze+reclaim, freeze, stop"},
 	{"\"idle\": {\"after\": 60, \"action\": \"stop\"}",
