@@ -223,8 +223,7 @@ MUST_CHECK int root_disk_limit(int instance, int64_t bytes, struct error *err);
 /* What it takes now, and the limit, if there is one. Unset where nobody counts: disk_quota_state(). */
 void root_disk_used(int instance, struct optional *used_bytes, struct optional *limit_bytes);
 
-/* --- volumes, tmpfs, configs
- * ------------------------------------------------------------------------------------------ */
+/* --- volumes, tmpfs, configs -------------------------------------------------------------------------------------- */
 
 enum volume_type { VOLUME_BIND, VOLUME_NAMED, VOLUME_TMPFS };
 struct volume {

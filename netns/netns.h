@@ -17,8 +17,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* --- addresses of either kind --------------------------------------------------------------------------------------
- */
+/* --- addresses of either kind ------------------------------------------------------------------------------------- */
 
 struct ip_address {
 	int family; /* AF_INET, AF_INET6; 0: none */

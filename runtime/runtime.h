@@ -116,15 +116,13 @@ MUST_CHECK int seccomp_program_get(
 	const struct spec_seccomp *spec, int cache_dir, struct seccomp_program **out, struct error *err);
 void seccomp_program_drop(struct seccomp_program **program);
 
-/* --- what this kernel and build can do
- * -------------------------------------------------------------------------------- */
+/* --- what this kernel and build can do ---------------------------------------------------------------------------- */
 
 struct encoder;
 void features_encode(struct encoder *encoder); /* OCI features.json, truthfully */
 const char *runtime_version(void);
 
-/* --- OCI: config.json
- * ---------------------------------------------------------------------------------------------------- */
+/* --- OCI: config.json --------------------------------------------------------------------------------------------- */
 
 /* Reads bundle/config.json (or `config`) into spec: lenient decode, then spec_check(). What we know but cannot honour
  * is refused by name. */
@@ -159,8 +157,7 @@ MUST_CHECK int container_hooks_run(const struct spec_hooks *hooks, const struct 
 /* Those after the end. What fails is warned of and keeps nothing from going on. */
 void container_poststop_run(const struct spec_hooks *hooks, const struct container_facts *facts);
 
-/* --- OCI: life cycle
- * -------------------------------------------------------------------------------------------------------- */
+/* --- OCI: life cycle ---------------------------------------------------------------------------------------------- */
 
 enum container_status { CONTAINER_CREATING, CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_PAUSED, CONTAINER_STOPPED };
 extern const char *const container_status_names[];
@@ -333,8 +330,7 @@ MUST_CHECK int container_exec_defaults(
 MUST_CHECK int container_exec(
 	int root, const char *id, const struct container_exec_options *options, int *status, struct error *err);
 
-/* --- terminals
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- terminals ---------------------------------------------------------------------------------------------------- */
 
 /* Copies between our own terminal or pipes and a process until it has ended and its output is drained. With a console:
  * our terminal goes raw and is restored, window size follows SIGWINCH. Without: forwards the signals HUP INT TERM QUIT

@@ -119,8 +119,7 @@ int oci_exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* --- global options
- * --------------------------------------------------------------------------------------------------- */
+/* --- global options ----------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -261,8 +260,7 @@ static int help_print(void)
 	return 0;
 }
 
-/* --- main
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- main --------------------------------------------------------------------------------------------------------- */
 
 static int command_run(struct oci_cli *cli, int argc, char **argv, struct error *err)
 {

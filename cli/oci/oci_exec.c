@@ -44,8 +44,7 @@ static const struct option exec_table[] = {
 	END_OF_OPTIONS,
 };
 
-/* --- options → process
- * ---------------------------------------------------------------------------------------------------- */
+/* --- options → process -------------------------------------------------------------------------------------------- */
 
 /* Numbers only: a name would have to be looked up in a file that the container controls. */
 static int user_parse(struct arena *arena, const char *text, struct spec_process *process, struct error *err)

@@ -15,8 +15,7 @@
 
 static const struct option no_options[] = {END_OF_OPTIONS};
 
-/* --- create and run
- * ----------------------------------------------------------------------------------------------------- */
+/* --- create and run ----------------------------------------------------------------------------------------------- */
 
 struct create_options {
 	const char *bundle, *config, *console_socket, *pid_file;
@@ -137,8 +136,7 @@ const struct command oci_run_command = {
 	.run = run_run,
 };
 
-/* --- start, pause, resume
- * ------------------------------------------------------------------------------------------------- */
+/* --- start, pause, resume ----------------------------------------------------------------------------------------- */
 
 static int start_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
@@ -182,8 +180,7 @@ const struct command oci_pause_command =
 const struct command oci_resume_command =
 	PLAIN_COMMAND(resume, "let the processes of a paused container go on", "warren-oci resume web");
 
-/* --- kill, delete
- * --------------------------------------------------------------------------------------------------------- */
+/* --- kill, delete ------------------------------------------------------------------------------------------------- */
 
 /* The ids that an extended regular expression fits somewhere in, as crun has it. None is no mistake. */
 static int ids_match(struct oci_cli *cli, const char *expression, struct strings *out, struct error *err)

@@ -22,8 +22,7 @@ static void encoder_print(struct encoder *encoder)
 	fwrite(text, 1, length, stdout);
 }
 
-/* --- state
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------------------------------------- */
 
 static int state_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
@@ -53,8 +52,7 @@ const struct command oci_state_command = {
 	.run = state_run,
 };
 
-/* --- list
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------------------------- */
 
 struct list_options {
 	const char *format;
@@ -189,8 +187,7 @@ const struct command oci_list_command = {
 	.run = list_run,
 };
 
-/* --- features, spec
- * ------------------------------------------------------------------------------------------------------- */
+/* --- features, spec ----------------------------------------------------------------------------------------------- */
 
 static int features_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {

@@ -64,8 +64,7 @@ MUST_CHECK int specs_admit(struct host *host, const struct fleet_file *file, str
  * Some may have failed already: those are passed over. */
 void steps_replace(struct steps *steps, const struct batch *batch);
 
-/* --- fleet_networks.c
- * ------------------------------------------------------------------------------------------------- */
+/* --- fleet_networks.c --------------------------------------------------------------------------------------------- */
 
 /* Defines the file's networks as the fleet's own. One without a subnet keeps the one it has, or gets the first of
  * 10.90.0.0/16 … 10.254.0.0/16 that is free. */

@@ -364,8 +364,7 @@ static int check_log_files(const struct instance_spec *spec, size_t *index, stru
 	return 0;
 }
 
-/* --- what is said of it ---------------------------------------------------------------------------------------------
- */
+/* --- what is said of it ------------------------------------------------------------------------------------------- */
 
 static int check_label(const struct pair *label, struct error *err)
 {

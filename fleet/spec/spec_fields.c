@@ -287,8 +287,7 @@ static int decode_nothing(const struct decoder *decoder, const struct json *node
 }
 static const struct value_shape profiles_shape = {.forms = FORM_LIST}, replicas_shape = {.forms = FORM_NUMBER};
 
-/* --- what runs on the host, and what no key says -------------------------------------------------------------------
- */
+/* --- what runs on the host, and what no key says ------------------------------------------------------------------ */
 
 static const struct field hook_fields[] = {
 	STRING("path", struct spec_hook, path, REQUIRED),

@@ -26,8 +26,7 @@ bool updates_equal(const struct update_spec *a, const struct update_spec *b);
 extern const struct value_shape decode_duration_shape, decode_health_shape;
 MUST_CHECK int decode_duration(const struct decoder *decoder, const struct json *node, void *member, struct error *err);
 void encode_duration(struct encoder *encoder, const char *key, int64_t ms);
-/* --- health_fields.c: the key `healthcheck` ------------------------------------------------------------------------
- */
+/* --- health_fields.c: the key `healthcheck` ----------------------------------------------------------------------- */
 
 /* The value of "healthcheck" into a struct health_spec, and back (nothing said: left out); one check each for the
  * members that it may fail in. */

@@ -364,8 +364,7 @@ static void compile_namespaces(const struct compiler *c)
 	c->spec->uid_maps.count = c->spec->gid_maps.count = 1;
 }
 
-/* --- shares of what is counted for the whole host ------------------------------------------------------------------
- */
+/* --- shares of what is counted for the whole host ----------------------------------------------------------------- */
 
 /* The kernel charges a user namespace's inotify and namespaces to whoever made it as well, and that is the host's root
  * for all instances: without a share of its own, one instance takes what the host and its neighbours live on. A

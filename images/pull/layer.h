@@ -23,8 +23,7 @@
 #include "base/text.h"
 #include "images/store/reference.h"
 
-/* --- the process that makes unpacking processes ----------------------------------------------------------------------
- */
+/* --- the process that makes unpacking processes ------------------------------------------------------------------- */
 
 struct unpackers {
 	int socket;
@@ -36,8 +35,7 @@ struct unpackers {
 MUST_CHECK int unpackers_start(struct unpackers *out, struct error *err);
 void unpackers_drop(struct unpackers *unpackers);
 
-/* --- what is asked for -----------------------------------------------------------------------------------------------
- */
+/* --- what is asked for -------------------------------------------------------------------------------------------- */
 
 /* 0 means the default. Reaching one ends the unpacking with an error that names it. */
 struct layer_limits {
@@ -81,8 +79,7 @@ struct layer_result {
 	bool overlay_marks; /* it has whiteouts or opaque directories */
 };
 
-/* --- doing it --------------------------------------------------------------------------------------------------------
- */
+/* --- doing it ----------------------------------------------------------------------------------------------------- */
 
 struct layer_unpack;
 

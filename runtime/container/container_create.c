@@ -70,8 +70,7 @@ static void creation_drop(struct creation *c)
 	arena_drop(&c->arena);
 }
 
-/* --- before anything is made
- * --------------------------------------------------------------------------------------------- */
+/* --- before anything is made -------------------------------------------------------------------------------------- */
 
 int guard_if_needed(char *const *arguments, bool own_id_range, struct error *err)
 {
@@ -187,8 +186,7 @@ static int creation_prepare(struct creation *c, const char *id, bool detached, s
 	return rootless_enter(&c->spec, err);
 }
 
-/* --- cgroup, filter
- * ------------------------------------------------------------------------------------------------------- */
+/* --- cgroup, filter ----------------------------------------------------------------------------------------------- */
 
 /* The record has the path before systemd's scope can outlive its helper, and the helper stays until a process of ours
  * is in the scope: killed at any moment, we leave an empty one, which systemd removes. */
@@ -259,8 +257,7 @@ static int filter_get(struct creation *c, struct error *err)
 	return seccomp_program_get(c->spec.seccomp, cache, &c->seccomp, err);
 }
 
-/* --- the process
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the process -------------------------------------------------------------------------------------------------- */
 
 static bool has_hooks_inside(const struct spec *spec)
 {
@@ -458,9 +455,7 @@ int container_create(int root, const char *id, const struct container_create_opt
 	return creation_run(&c, id, true, err);
 }
 
-/* --- run
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- run ---------------------------------------------------------------------------------------------------------- */
 
 int process_attend(struct launched *launched, int *status, struct error *err)
 {

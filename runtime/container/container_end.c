@@ -16,8 +16,7 @@
 #define END_WAIT_MS 10000
 #define FREEZE_WAIT_MS 10000
 
-/* --- the end of everything that belongs to a container
- * -------------------------------------------------------------------- */
+/* --- the end of everything that belongs to a container ------------------------------------------------------------ */
 
 static int end_first_process(const struct process_id *init, struct error *err)
 {
@@ -109,8 +108,7 @@ static int undo(const struct container_facts *facts, struct error *err)
 	return container_undo(facts, &cgroup, err);
 }
 
-/* --- delete
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- delete ------------------------------------------------------------------------------------------------------- */
 
 static void poststop_run(struct arena *arena, const struct container *container)
 {
@@ -190,9 +188,7 @@ int container_delete(int root, const char *id, bool force, struct error *err)
 	return result <= 0 ? result : -(delete_readable(root, id, force, err) != 0);
 }
 
-/* --- kill
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- kill --------------------------------------------------------------------------------------------------------- */
 
 static int fail_not_running(const struct container *container, struct error *err)
 {
@@ -252,9 +248,7 @@ int container_kill(int root, const char *id, int signal, bool all, struct error 
 	return process_signal(pidfd, signal, err);
 }
 
-/* --- pause
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- pause -------------------------------------------------------------------------------------------------------- */
 
 int container_pause(int root, const char *id, bool paused, struct error *err)
 {

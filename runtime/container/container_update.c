@@ -73,8 +73,7 @@ static int memory_check(const struct updating *u, struct error *err)
 	return 0;
 }
 
-/* --- caches and memory bandwidth -----------------------------------------------------------------------------------
- */
+/* --- caches and memory bandwidth ---------------------------------------------------------------------------------- */
 
 /* A group that is made here is noted first, for the container's end: a name of none does no harm. */
 static int rdt_note(struct updating *u, struct error *err)

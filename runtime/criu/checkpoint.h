@@ -27,8 +27,7 @@ MUST_CHECK int checkpoint_place_open(
 MUST_CHECK int checkpoint_request(
 	struct arena *arena, const struct container_criu_options *options, struct criu_request *out, struct error *err);
 
-/* --- standard streams (checkpoint_stdio.c): descriptors.json among the images ----------------------------------------
- */
+/* --- standard streams (checkpoint_stdio.c): descriptors.json among the images ------------------------------------- */
 
 /* CRIU's names of descriptors 0 to 2 of the process whose /proc/PID is `proc`; "" for one that is the container's own.
  */
@@ -42,15 +41,13 @@ MUST_CHECK int checkpoint_stdio_write(int images, const struct checkpoint_stdio 
 /* Absent: all empty. */
 MUST_CHECK int checkpoint_stdio_load(struct arena *arena, int images, struct checkpoint_stdio *out, struct error *err);
 
-/* --- mounts (checkpoint_mounts.c) -----------------------------------------------------------------------------------
- */
+/* --- mounts (checkpoint_mounts.c) --------------------------------------------------------------------------------- */
 
 /* Adds the mounts of the process that are of the host: "mnt[/data]:/data". */
 MUST_CHECK int checkpoint_mounts_add(
 	struct arena *arena, int proc, const struct spec *spec, struct strings *external, struct error *err);
 
-/* --- the network lock (checkpoint_lock.c) ---------------------------------------------------------------------------
- */
+/* --- the network lock (checkpoint_lock.c) ------------------------------------------------------------------------- */
 
 /* In a network namespace that outlives the container: between dump and restore nothing may pass, or the kernel would
  * refuse the connections' packets for want of sockets. Replaces the lock that CRIU has left, which a restore would

@@ -62,8 +62,7 @@ int oci_decode_refused(const struct decoder *decoder, const struct json *node, v
 	return decode_fail(decoder, node, err, "is not supported");
 }
 
-/* --- namespaces
- * ------------------------------------------------------------------------------------------------------- */
+/* --- namespaces --------------------------------------------------------------------------------------------------- */
 
 struct oci_namespace {
 	int type; /* enum spec_namespace */
@@ -99,8 +98,7 @@ static int namespaces_decode(const struct decoder *decoder, const struct json *n
 	return 0;
 }
 
-/* --- id maps, devices
- * --------------------------------------------------------------------------------------------------- */
+/* --- id maps, devices --------------------------------------------------------------------------------------------- */
 
 #define ID_MAX 4294967295
 
@@ -167,8 +165,7 @@ static int devices_decode(const struct decoder *decoder, const struct json *node
 	return 0;
 }
 
-/* --- propagation, time, cgroup
- * -------------------------------------------------------------------------------------- */
+/* --- propagation, time, cgroup ------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *name;
@@ -274,8 +271,7 @@ static int net_devices_decode(const struct decoder *decoder, const struct json *
 	return 0;
 }
 
-/* --- Intel RDT, labels of mounts
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- Intel RDT, labels of mounts ---------------------------------------------------------------------------------- */
 
 /* enableCMT and enableMBM are of 1.0 to 1.2; both figures are those of the one kind of group there is. */
 struct oci_rdt {

@@ -22,8 +22,7 @@ const struct field oci_mount_fields[] = {
 	END_OF_FIELDS,
 };
 
-/* --- options
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------------------------------ */
 
 enum option_does {
 	SETS,	    /* attributes: those of `mask` become `value` */
@@ -169,8 +168,7 @@ static void option_apply(struct arena *arena, const char *option, struct spec_mo
 		data_add(arena, mount, option);
 }
 
-/* --- one mount
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- one mount ---------------------------------------------------------------------------------------------------- */
 
 static int bind_check(
 	const struct decoder *decoder, const struct json *node, const struct spec_mount *mount, struct error *err)

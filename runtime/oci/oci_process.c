@@ -194,8 +194,7 @@ int oci_decode_process(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
-/* --- capabilities that cannot be had
- * ------------------------------------------------------------------------------------ */
+/* --- capabilities that cannot be had ------------------------------------------------------------------------------ */
 
 static uint64_t own_capabilities(void)
 {

@@ -8,8 +8,7 @@
 #include "runtime/oci/oci_resources.h"
 #include "runtime/runtime.h"
 
-/* --- memory
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 struct oci_memory {
 	struct optional limit, reservation, swap, swappiness, kernel_tcp;
@@ -93,8 +92,7 @@ static int memory_decode(const struct decoder *decoder, const struct json *node,
 	return memory_convert(&from, member, err) < 0 ? decode_blame(decoder, node, err) : 0;
 }
 
-/* --- cpu, pids
- * -------------------------------------------------------------------------------------------------------- */
+/* --- cpu, pids ---------------------------------------------------------------------------------------------------- */
 
 struct oci_cpu {
 	struct optional shares, quota, period, burst, idle, realtime_runtime, realtime_period;
@@ -189,8 +187,7 @@ static int pids_decode(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
-/* --- files of cgroup v2: huge pages, RDMA
- * ------------------------------------------------------------------------------------------------------- */
+/* --- files of cgroup v2: huge pages, RDMA ------------------------------------------------------------------------- */
 
 void oci_file_add_line(struct arena *arena, struct pairs *files, const char *file, const char *line)
 {
@@ -273,8 +270,7 @@ static int rdma_decode(const struct decoder *decoder, const struct json *node, v
 	return 0;
 }
 
-/* --- the network, of v1 alone
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the network, of v1 alone ------------------------------------------------------------------------------------- */
 
 struct oci_network_priority {
 	const char *name;
@@ -325,8 +321,7 @@ static void files_finish(struct arena *arena, struct oci_resources *resources)
 	resources->limits->v1_files = resources->v1_files;
 }
 
-/* --- the object
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the object --------------------------------------------------------------------------------------------------- */
 
 const struct field oci_resources_fields[] = {
 	CUSTOM_OBJECT("memory", struct oci_resources, limits, memory_decode, memory_fields),
@@ -351,8 +346,7 @@ int oci_decode_resources(const struct decoder *decoder, const struct json *node,
 	return 0;
 }
 
-/* --- changes of a container that is there
- * ------------------------------------------------------------------------------- */
+/* --- changes of a container that is there ------------------------------------------------------------------------- */
 
 int oci_update_decode(
 	struct arena *arena, const struct json_doc *doc, int64_t memory_now, struct oci_update *out, struct error *err)

@@ -145,8 +145,7 @@ static int rules_add(scmp_filter_ctx context, const struct spec_seccomp *spec, b
 	return 0;
 }
 
-/* --- calls newer than the rules
- * --------------------------------------------------------------------------------------- */
+/* --- calls newer than the rules ----------------------------------------------------------------------------------- */
 
 static bool architectures_have(const struct architectures *list, uint32_t architecture)
 {
@@ -212,8 +211,7 @@ static size_t newer_emit_all(
 	return count;
 }
 
-/* --- compilation
- * ------------------------------------------------------------------------------------------------------ */
+/* --- compilation -------------------------------------------------------------------------------------------------- */
 
 static int architectures_add(
 	scmp_filter_ctx context, const struct spec_seccomp *spec, struct architectures *list, struct error *err)
@@ -314,8 +312,7 @@ int seccomp_program_compile(const struct spec_seccomp *spec, struct seccomp_prog
 	return 0;
 }
 
-/* --- programs
- * --------------------------------------------------------------------------------------------------------- */
+/* --- programs ----------------------------------------------------------------------------------------------------- */
 
 struct seccomp_program *seccomp_program_new(size_t length, unsigned flags)
 {

@@ -117,8 +117,7 @@ static const char *const *const allowed_without_guard[] = {
 	NULL,
 };
 
-/* --- calls that depend on an argument
- * --------------------------------------------------------------------------------- */
+/* --- calls that depend on an argument ----------------------------------------------------------------------------- */
 
 #define NEW_NAMESPACES                                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -202,8 +201,7 @@ static const struct condition conditions_guard[] = {
 	WHEN("openat", 3, MASKED_EQ, SET_ID, 0),
 };
 
-/* --- calls that answer "no such call"
- * ---------------------------------------------------------------------------------- */
+/* --- calls that answer "no such call" ----------------------------------------------------------------------------- */
 
 /* Their arguments lie in memory, where a filter cannot look, and there is an older call to fall back to. */
 static const char *const *const missing[] = {
@@ -215,8 +213,7 @@ static const char *const *const missing_with_guard[] = {
 	NULL,
 };
 
-/* --- calls refused with EPERM
- * ------------------------------------------------------------------------------------------ */
+/* --- calls refused with EPERM ------------------------------------------------------------------------------------- */
 
 /* Not needed to refuse them (the default does that), but to know them: the highest number here is where "newer than
  * this list" begins, and the reader sees that nothing was forgotten. */
@@ -241,8 +238,7 @@ static const char *const *const refused[] = {
 	NULL,
 };
 
-/* --- the profile
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the profile -------------------------------------------------------------------------------------------------- */
 
 struct rules {
 	struct arena *arena;

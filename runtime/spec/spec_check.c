@@ -153,8 +153,7 @@ static int rlimits_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
-/* --- namespaces and id maps
- * ------------------------------------------------------------------------------------------- */
+/* --- namespaces and id maps --------------------------------------------------------------------------------------- */
 
 static bool namespace_joined(const struct spec *spec, enum spec_namespace ns)
 {
@@ -286,8 +285,7 @@ static int uts_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
-/* --- root, mounts, devices
- * ---------------------------------------------------------------------------------------------- */
+/* --- root, mounts, devices ---------------------------------------------------------------------------------------- */
 
 static int mount_check(const struct spec *spec, const struct spec_mount *mount, struct error *err)
 {
@@ -413,8 +411,7 @@ static int sysctls_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
-/* --- the rest
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static int cgroup_path_check(const struct spec *spec, struct error *err)
 {

@@ -104,8 +104,7 @@ int child_make_mounts(struct child *child, struct error *err)
 	return 0;
 }
 
-/* --- attaching -----------------------------------------------------------------------------------------------------
- */
+/* --- attaching ---------------------------------------------------------------------------------------------------- */
 
 static int open_plain_directory(int root, const char *path)
 {

@@ -188,8 +188,7 @@ static pid_t clone_undumpable(struct joining *j, struct error *err)
 	return pid;
 }
 
-/* --- child side
- * -------------------------------------------------------------------------------------------------------- */
+/* --- child side --------------------------------------------------------------------------------------------------- */
 
 static int cgroup_step(struct joining *j, struct error *err)
 {
@@ -310,8 +309,7 @@ _Noreturn static void run_child(struct joining *j)
 	_exit(1);
 }
 
-/* --- parent side: until it runs
- * ----------------------------------------------------------------------------------------- */
+/* --- parent side: until it runs ----------------------------------------------------------------------------------- */
 
 static int serve(struct joining *j, struct error *err)
 {

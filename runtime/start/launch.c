@@ -147,8 +147,7 @@ static int prepare(struct launching *l, struct error *err)
 	return child->report ? 0 : -1;
 }
 
-/* --- the clone
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the clone ---------------------------------------------------------------------------------------------------- */
 
 static int channel_open(struct launching *l, struct error *err)
 {
@@ -196,8 +195,7 @@ static int start_child(struct launching *l, struct error *err)
 	return 0;
 }
 
-/* --- what the host's root does for it
- * ---------------------------------------------------------------------------------- */
+/* --- what the host's root does for it ----------------------------------------------------------------------------- */
 
 static int proc_open(struct launching *l, struct error *err)
 {
@@ -287,8 +285,7 @@ static void stdio_give(const struct spec *spec, const int stdio[3])
 			return; /* a convenience; who may not give it away has the same pipe all the same */
 }
 
-/* --- the parts
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the parts ---------------------------------------------------------------------------------------------------- */
 
 static int parts_send_some(
 	struct launching *l, const struct launch_part *parts, size_t count, bool last, struct error *err)
@@ -374,8 +371,7 @@ static int serve_setup(struct launching *l, struct error *err)
 	return parts_make(l, err);
 }
 
-/* --- until it runs
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- until it runs ------------------------------------------------------------------------------------------------ */
 
 static int proc_make(struct launching *l, struct error *err)
 {

@@ -103,8 +103,7 @@ static int facts_parse(struct arena *arena, const struct state_texts *texts, con
 	return 0;
 }
 
-/* --- claiming a name
- * --------------------------------------------------------------------------------------------------- */
+/* --- claiming a name ---------------------------------------------------------------------------------------------- */
 
 static int file_make(int dir, const char *name, const char *content, size_t length, struct error *err)
 {
@@ -226,8 +225,7 @@ int state_note_process(int dir, const struct process_id *id, struct error *err)
 	return 0;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* What says something of the moment, and nothing of the record. */
 static bool is_of_the_moment(int errnum)
@@ -379,8 +377,7 @@ int state_status(
 	return 0;
 }
 
-/* --- the state directory
- * ----------------------------------------------------------------------------------------------- */
+/* --- the state directory ------------------------------------------------------------------------------------------ */
 
 /* Under a hidden name first, so that nobody ever sees half of it. What a record usually holds goes by name; a directory
  * that is not empty then is removed as a tree. */
@@ -456,8 +453,7 @@ void state_sweep(int root)
 	}
 }
 
-/* --- what hooks and `state` show
- * ---------------------------------------------------------------------------------------- */
+/* --- what hooks and `state` show ---------------------------------------------------------------------------------- */
 
 char *state_hook_json(const struct container_facts *facts, const char *status, pid_t pid, size_t *length)
 {

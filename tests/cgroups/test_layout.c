@@ -63,8 +63,7 @@ TEST(layout, of_this_host_is_found)
 	cgroup_host_drop(&host);
 }
 
-/* --- a long table of mounts ----------------------------------------------------------------------------------------
- */
+/* --- a long table of mounts --------------------------------------------------------------------------------------- */
 
 #define MANY_MOUNTS 400
 

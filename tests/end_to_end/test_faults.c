@@ -150,8 +150,7 @@ FAULT_TEST(write, 5, ENOSPC, EIO)
 FAULT_TEST(renameat, 3, ENOSPC)
 FAULT_TEST(sendto, 3, ENOBUFS)
 
-/* --- kernels without a call
- * ------------------------------------------------------------------------------------------- */
+/* --- kernels without a call --------------------------------------------------------------------------------------- */
 
 static void lack_try(struct trial *trial, const char *name, long call)
 {

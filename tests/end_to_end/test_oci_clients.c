@@ -122,8 +122,7 @@ TEST(oci_clients, find_the_words_they_look_for)
 	cr_assert(ended.status == 1 && strstr(ended.err, "container not running"), "%s", ended.err);
 }
 
-/* --- what they count on beside the command line
- * ------------------------------------------------------------------------------ */
+/* --- what they count on beside the command line ------------------------------------------------------------------- */
 
 /* docker's and podman's images name working directories that no layer has. */
 TEST(oci_clients, get_a_missing_working_directory_also_in_a_read_only_root)

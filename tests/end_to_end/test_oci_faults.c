@@ -58,8 +58,7 @@ static void fault_add(struct trial *trial, const char *what, const char *detail)
 		trial->result.call, trial->result.tracee, strerror(trial->error), what, detail);
 }
 
-/* --- the container
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the container ------------------------------------------------------------------------------------------------ */
 
 /* What a process can see of how it was set up; nothing that changes from one run to the next. */
 #define LOOK                                                                                                           \
@@ -140,8 +139,7 @@ static void prepare(struct trial *trial)
 	cr_assert(made.status == 0, "%s", made.err);
 }
 
-/* --- judging
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------------------------------------------------ */
 
 static void state_check(struct trial *trial)
 {
@@ -210,8 +208,7 @@ static void judge(struct trial *trial)
 	nothing_left(trial, "refused, but left");
 }
 
-/* --- the trial
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the trial ---------------------------------------------------------------------------------------------------- */
 
 static void trial_open(struct trial *trial)
 {

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "netns/figures/counters.h"
+#include "netns/links/rates.h"
 #include "netns/netlink/elements.h"
+#include "netns/netlink/request.h"
 #include "netns/ports/flows.h"
 #include "netns/subnets/overlap.h"
-#include "netns/links/rates.h"
-#include "netns/netlink/request.h"
 
 static void look(const struct element *element, void *context)
 {

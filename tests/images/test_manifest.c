@@ -1,4 +1,5 @@
-/* images/store/manifest.c, media.c and image_details.c: the documents of an image, as they are and as they must not be. */
+/* images/store/manifest.c, media.c and image_details.c: the documents of an image, as they are and as they must not be.
+ */
 #include "images/store/manifest.h"
 
 #include "base/cleanup.h"

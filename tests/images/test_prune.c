@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "images/root/assigned.h"
 #include "images/collection.h"
+#include "images/root/assigned.h"
 #include "images/root/holders.h"
 #include "support_store.h"
 

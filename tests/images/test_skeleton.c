@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "images/files/everybody.h"
 #include "images/files/checksum.h"
+#include "images/files/everybody.h"
 #include "support_inside.h"
 
 struct made {

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "images/root/assigned.h"
 #include "images/collection.h"
+#include "images/root/assigned.h"
 #include "support_inside.h"
 #include "support_store.h"
 

@@ -16,8 +16,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "netns/netns.h"
 #include "netns/netlink/request.h"
+#include "netns/netns.h"
 #include "tests/netns/support_world.h"
 
 #define MESSAGES_MAX 8

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "netns/ports/balance_slots.h"
 #include "netns/netlink/elements.h"
-#include "netns/table/ruleset.h"
 #include "netns/netlink/session.h"
+#include "netns/ports/balance_slots.h"
+#include "netns/table/ruleset.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

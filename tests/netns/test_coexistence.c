@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "netns/table/ruleset.h"
 #include "netns/netlink/session.h"
+#include "netns/table/ruleset.h"
 #include "tests/netns/support_world.h"
 
 #define ENGINE_HOST "172.17.0.1"

@@ -11,9 +11,9 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "netns/netlink/elements.h"
+#include "netns/netlink/session.h"
 #include "netns/ports/port_elements.h"
 #include "netns/table/ruleset.h"
-#include "netns/netlink/session.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "netns/table/ruleset.h"
 #include "netns/netlink/session.h"
+#include "netns/table/ruleset.h"
 #include "tests/netns/support_world.h"
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"

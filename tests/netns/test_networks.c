@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "netns/netlink/elements.h"
-#include "netns/table/ruleset.h"
 #include "netns/netlink/session.h"
+#include "netns/table/ruleset.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

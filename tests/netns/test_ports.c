@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "netns/netlink/elements.h"
+#include "netns/netlink/session.h"
 #include "netns/netns.h"
 #include "netns/table/ruleset.h"
-#include "netns/netlink/session.h"
 #include "tests/netns/support_scene.h"
 #include "tests/netns/support_world.h"
 

@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/root/assigned.h"
 #include "images/pull/verify.h"
+#include "images/root/assigned.h"
 #include "tests/pull/support_shop.h"
 #include "tests/test.h"
 

@@ -226,8 +226,7 @@ TEST(container, sees_its_own_cgroup_as_the_root_and_cannot_write_it)
 	cr_assert(WEXITSTATUS(status) == 9, "%d", WEXITSTATUS(status));
 }
 
-/* --- names and records
- * ---------------------------------------------------------------------------------------------------- */
+/* --- names and records -------------------------------------------------------------------------------------------- */
 
 TEST(container, refuses_every_name_that_is_a_path)
 {
@@ -329,8 +328,7 @@ TEST(container, of_another_boot_is_stopped)
 	reap_all();
 }
 
-/* --- state and hooks
- * -------------------------------------------------------------------------------------------------------- */
+/* --- state and hooks ---------------------------------------------------------------------------------------------- */
 
 TEST(container, shows_its_state_as_json)
 {
@@ -449,9 +447,7 @@ TEST(container, bounds_the_time_of_a_hook)
 		"prestart: hook /bin/sleep: /bin/sleep did not end within 1000 ms");
 }
 
-/* --- exec
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- exec --------------------------------------------------------------------------------------------------------- */
 
 TEST(container, takes_a_second_process_by_the_same_rules)
 {
@@ -482,8 +478,7 @@ TEST(container, takes_a_second_process_by_the_same_rules)
 	reap_all();
 }
 
-/* --- killed anywhere
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- killed anywhere ---------------------------------------------------------------------------------------------- */
 
 /* Runs create in a child under ptrace and kills it at its n-th system call stop. False when it ended before. */
 static bool create_killed_at(const struct bundle *bundle, int n)

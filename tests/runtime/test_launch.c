@@ -326,8 +326,7 @@ TEST(launch, lets_a_user_open_its_output_anew)
 	EXPECT_RUN(&box, 0, "again");
 }
 
-/* --- failing
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- failing ------------------------------------------------------------------------------------------------------ */
 
 static void expect_exec_failure(struct sandbox *box, const char *program, int errnum, const char *text)
 {
@@ -428,8 +427,7 @@ TEST(launch, leaves_no_child_after_a_failure)
 	cr_assert(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
 
-/* --- escapes
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- escapes ------------------------------------------------------------------------------------------------------ */
 
 static int entries(const char *path)
 {
@@ -653,8 +651,7 @@ TEST(launch, refuses_to_go_without_a_mount_namespace)
 	cr_assert(host_mounts() == before);
 }
 
-/* --- the parent's death
- * --------------------------------------------------------------------------------------------------- */
+/* --- the parent's death ------------------------------------------------------------------------------------------- */
 
 /* A starter in a process of its own; its container's pid comes back on the pipe. With a gate, prepare() stops there. */
 static int stop_in_prepare(void *context, const struct launch_child *child, struct launch_part *parts, size_t room,
@@ -738,8 +735,7 @@ TEST(launch, outlives_its_starter_once_it_runs)
 	waitpid(container, NULL, 0);
 }
 
-/* --- what prepare() gives
- * -------------------------------------------------------------------------------------------------- */
+/* --- what prepare() gives ----------------------------------------------------------------------------------------- */
 
 struct given {
 	const char *root;
@@ -874,8 +870,7 @@ TEST(launch, gets_a_proc_from_its_parent_where_the_hosts_is_covered)
 	umount2("/proc/keys", MNT_DETACH);
 }
 
-/* --- waiting for "start"
- * ---------------------------------------------------------------------------------------------------- */
+/* --- waiting for "start" ------------------------------------------------------------------------------------------ */
 
 TEST(launch, holds_until_it_is_told_to_start)
 {

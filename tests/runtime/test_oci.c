@@ -59,8 +59,7 @@ static int decode(struct arena *arena, const struct pieces *pieces, struct spec 
 #define MOUNT(more) "\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/x\", " more "}]"
 #define SECCOMP(more) LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ERRNO\", " more "}")
 
-/* --- understood
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- understood --------------------------------------------------------------------------------------------------- */
 
 TEST(oci, understands_the_process)
 {
@@ -422,8 +421,7 @@ TEST(oci, labels_new_file_systems_and_no_others)
 	}
 }
 
-/* --- refused
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- refused ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
 	struct pieces pieces;
@@ -642,8 +640,7 @@ TEST(oci, refuses_what_is_no_single_json_document)
 	}
 }
 
-/* --- files
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 TEST(oci, reads_the_config_of_a_bundle_or_another_file)
 {

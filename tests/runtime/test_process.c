@@ -1,4 +1,5 @@
-/* runtime/process/process.c: every step is done for real in a forked child, which reports through its exit status or a pipe. */
+/* runtime/process/process.c: every step is done for real in a forked child, which reports through its exit status or a
+ * pipe. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -29,8 +30,7 @@ static struct spec_process plain_process(struct arena *arena, const char *progra
 	return process;
 }
 
-/* --- the plan
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
 
 static void env_add(struct arena *arena, struct spec_process *process, const char *entry)
 {
@@ -116,8 +116,7 @@ TEST(process_plan, refuses_what_cannot_be_executed)
 		"environment entry \"=x\" is not NAME=value");
 }
 
-/* --- execution
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- execution ---------------------------------------------------------------------------------------------------- */
 
 /* Runs body in a child; its exit status comes back. */
 #define IN_CHILD(body)                                                                                                 \
@@ -199,8 +198,7 @@ TEST(process_execute, says_what_was_wrong_with_its_errno)
 	}
 }
 
-/* --- descriptors
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
 
 TEST(process_close_others, leaves_the_preserved_and_nothing_else)
 {
@@ -232,8 +230,7 @@ TEST(process_check_preserved, refuses_descriptors_that_are_not_open)
 	cr_assert(status == 0, "%d", status);
 }
 
-/* --- working directory
- * -------------------------------------------------------------------------------------------------------- */
+/* --- working directory -------------------------------------------------------------------------------------------- */
 
 TEST(process_enter_directory, makes_what_is_missing)
 {
@@ -293,8 +290,7 @@ TEST(process_enter_directory, says_why_not)
 		process_enter_directory(&plan, &err), ERROR_SYSTEM, "working directory /etc/passwd/x: Not a directory");
 }
 
-/* --- becoming
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- becoming ----------------------------------------------------------------------------------------------------- */
 
 struct sets {
 	uint64_t effective, permitted, inheritable;

@@ -220,8 +220,7 @@ TEST(relay, shows_the_output_to_a_tee)
 	close(null);
 }
 
-/* --- terminals
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- terminals ---------------------------------------------------------------------------------------------------- */
 
 /* A user's terminal, on whose slave a relay runs that has a process on a terminal of its own. */
 static pid_t console_relay_fork(int *user, const char *script)

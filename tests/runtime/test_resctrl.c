@@ -1,5 +1,5 @@
-/* Tests of runtime/namespaces/resctrl.c against a directory that plays resctrl, as no machine to build on has one: files of groups
- * are plain ones, and a new group has none, so that making one shows itself by its failure. */
+/* Tests of runtime/namespaces/resctrl.c against a directory that plays resctrl, as no machine to build on has one:
+ * files of groups are plain ones, and a new group has none, so that making one shows itself by its failure. */
 #include "runtime/namespaces/resctrl.h"
 
 #include <fcntl.h>

@@ -66,8 +66,7 @@ static int outcome(const struct seccomp_program *program, long number, const lon
 }
 #define OUTCOME(program, number, ...) outcome(program, number, (const long[6]){__VA_ARGS__})
 
-/* --- the default profile
- * ---------------------------------------------------------------------------------------------- */
+/* --- the default profile ------------------------------------------------------------------------------------------ */
 
 /* Arguments that the kernel would refuse with something else than EPERM, so that EPERM is the filter's word. */
 static const char *const refused_calls[] = {"acct", "add_key", "adjtimex", "bpf", "clock_adjtime", "clock_settime",
@@ -346,8 +345,7 @@ TEST(seccomp_default, lets_the_report_through_until_execve)
 	close(ends[1]);
 }
 
-/* --- rules of others
- * ---------------------------------------------------------------------------------------------------- */
+/* --- rules of others ---------------------------------------------------------------------------------------------- */
 
 static struct spec_seccomp one_rule(struct arena *arena, uint32_t default_action, uint32_t action, const char *name)
 {
@@ -465,8 +463,7 @@ TEST(seccomp, says_why_a_filter_cannot_be_loaded)
 	cr_assert(waitpid(pid, &status, 0) == pid && status == 0, "%#x", status);
 }
 
-/* --- names
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 TEST(seccomp_names, refuse_what_is_unknown_or_not_supported)
 {

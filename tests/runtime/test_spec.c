@@ -81,8 +81,7 @@ TEST(spec, default_mounts_come_parents_first_and_sysfs_read_only)
 	cr_assert_str_eq(pairs_get(&spec.mounts.items[2].data, "max"), "1024");
 }
 
-/* --- refusals: each case spoils one thing
- * ------------------------------------------------------------------------------- */
+/* --- refusals: each case spoils one thing ------------------------------------------------------------------------- */
 
 static void no_args(struct spec *spec, struct arena *arena)
 {
