@@ -180,7 +180,6 @@ static bool run_again(struct monitor *monitor, struct exit_record *exit, char *d
 	return false;
 }
 
-/* One that could not be started counts as one that ended at once. True: it runs. */
 /* The ports it shares lead to the others until it runs again. */
 static void traffic_stop(struct monitor *monitor)
 {
@@ -190,6 +189,7 @@ static void traffic_stop(struct monitor *monitor)
 		log_warn("%s: %s", monitor->instance.name, err.text);
 }
 
+/* One that could not be started counts as one that ended at once. True: it runs. */
 static bool restart_try(struct monitor *monitor, struct exit_record *exit, char *detail, size_t size)
 {
 	int64_t delay_ms;
