@@ -157,8 +157,10 @@ static int rm_run(void *context, void *options, size_t count, char **operands, s
 		*err = later;
 		result = -1;
 	}
-	if (cli->is_open)
+	if (cli->is_open) {
 		host_clean(&cli->host);
+		host_store_clean(&cli->host);
+	}
 	return result;
 }
 

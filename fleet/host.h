@@ -39,6 +39,9 @@ void host_close(struct host *host);
  * what the last one would have taken with it (the network's host part, control groups). For commands that find nothing
  * to do; the others do it by themselves. Failures are logged. */
 void host_clean(struct host *host);
+/* Deletes what only instances that are gone had in the store, and what killed commands were making or deleting there:
+ * layers, volumes. For commands that remove something. Failures are logged. */
+void host_store_clean(struct host *host);
 
 /* --- coming up, going down ------------------------------------------------------------------------------------- */
 

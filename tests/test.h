@@ -61,6 +61,10 @@ static inline int test_open_fds(void)
 	SKIP_UNLESS(WARREN_TEST_SLOW == 1 || getenv("WARREN_TEST_FULL") || getenv("WARREN_TEST_ALL_POINTS"),           \
 		"takes too long on an emulated processor, but for ./test.sh --full")
 
+/* For one of many that ask the same of another command: every day there is no time for all of them, on no kernel. */
+#define NEEDS_ALL_THE_TIME()                                                                                           \
+	SKIP_UNLESS(getenv("WARREN_TEST_ALL_POINTS") || getenv("WARREN_KILL_STEP"), "left to ./test.sh --full")
+
 #define NEEDS_ROOT() SKIP_UNLESS(geteuid() == 0, "needs root")
 
 /* Asserts on functions that fill `struct error err` in scope: shows the text when it went wrong. */

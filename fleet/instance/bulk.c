@@ -19,7 +19,6 @@
 #include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/sharing.h"
-#include "images/collection.h"
 
 /* Told at once, as far as there is room: each holds four descriptors, and needs some more for a moment. */
 #define STOP_WINDOW 1024
@@ -427,19 +426,6 @@ static void remove_force_all(struct work *work, const struct strings *names)
 	one_by_one(work, names);
 }
 
-/* What only those instances had, once for all of them, and what a killed snapshot or clone has left. That it could not
- * be deleted is no failure. */
-static void snapshots_collect(struct host *host)
-{
-	struct prune_result freed;
-	struct error err;
-
-	if (!snapshot_layers_exist(host->lib) && !store_leftovers_exist(host->lib))
-		return;
-	if (images_prune(host->lib, &(struct prune_options){0}, &freed, &err) < 0)
-		log_warn("%s", err.text);
-}
-
 int instances_do(struct host *host, const struct strings *names, const struct bulk *bulk, struct error *err)
 {
 	struct work work = {.host = host, .bulk = bulk, .first = err};
@@ -463,6 +449,6 @@ int instances_do(struct host *host, const struct strings *names, const struct bu
 		break;
 	}
 	if (bulk->verb == VERB_REMOVE || bulk->verb == VERB_REMOVE_FORCE)
-		snapshots_collect(host);
+		host_store_clean(host);
 	return work.failures;
 }

@@ -1,7 +1,9 @@
-/* Named volumes: which there are, who has them, and deleting those that nobody has. */
+/* Named volumes: which there are, who has them, and deleting those that nobody has. A command that was killed in the
+ * middle of a deletion left what it had not come to where no name leads: whoever deletes next takes that along. */
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "fleet/fleet.h"
 #include "fleet/state/instance.h"
 #include "images/collection.h"
@@ -30,11 +32,23 @@ int host_volumes(struct host *host, struct arena *arena, struct volume_list *out
 	return 0;
 }
 
+void host_store_clean(struct host *host)
+{
+	struct prune_result freed;
+	struct error err;
+
+	if (!snapshot_layers_exist(host->lib) && !store_leftovers_exist(host->lib))
+		return;
+	if (images_prune(host->lib, &(struct prune_options){0}, &freed, &err) < 0)
+		log_warn("%s", err.text);
+}
+
 int host_volume_remove(struct host *host, const char *name, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct volume_list list;
 
+	host_store_clean(host);
 	if (name_check("volume", name, err) < 0 || host_volumes(host, &arena, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.count; i++) {
@@ -55,6 +69,7 @@ int host_volumes_prune(struct host *host, struct arena *arena, struct strings *r
 	struct volume_list list;
 
 	*removed = (struct strings){0};
+	host_store_clean(host);
 	if (host_volumes(host, arena, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.count; i++) {

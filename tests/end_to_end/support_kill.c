@@ -15,9 +15,17 @@
 	"\"stop_grace_period\": 0"
 /* Two that share a port, one changed after the other. */
 #define PAIR SERVE ", \"replicas\": 2, \"ports\": [\"8095:80\"], \"update\": {\"parallel\": 1, " SOON "}"
+/* Those who have come are waited for. */
+#define DRAINED                                                                                                        \
+	SERVE ", \"replicas\": 2, \"ports\": [\"8095:80\"], \"update\": {\"parallel\": 1, \"drain\": \"300ms\", " SOON \
+	      "}"
 /* One that nobody misses: the next one takes over its port. */
 #define SITE SERVE ", \"read_only\": true, \"ports\": [\"8096:80\"], \"update\": {" SOON "}"
 #define ENVIRONMENT(value) ", \"environment\": {\"A\": \"" value "\"}"
+/* An image of the store, which asks for a volume. */
+#define VOLUMED                                                                                                        \
+	"\"image\": \"made:1\", \"command\": [\"/bin/busybox\", \"sleep\", \"1000\"], \"network\": \"none\", "         \
+	"\"stop_grace_period\": 0"
 #define ALL                                                                                                            \
 	SLEEP ", \"ports\": [\"8097:80\", \"8098:81/udp\"], \"volumes\": [\"data:/data\", \"./volume:/host\"], "       \
 	      "\"configs\": [{\"source\": \"FLEET.json\", \"target\": \"/etc/it.json\"}], \"tmpfs\": [\"/srv\"], "     \
@@ -35,8 +43,11 @@ static const struct {
 	{"LIVE", FLEET("\"a\": {" PAIR ", \"resources\": {\"pids\": 60}, \"labels\": {\"a\": \"b\"}}")},
 	{"RESTART", FLEET("\"a\": {" PAIR ENVIRONMENT("2") "}")},
 	{"RECREATE", FLEET("\"a\": {" PAIR ", \"etc_from_host\": [\"/etc/services\"]}")},
+	{"DRAINED", FLEET("\"a\": {" DRAINED "}")},
+	{"DRAINED-2", FLEET("\"a\": {" DRAINED ENVIRONMENT("2") "}")},
 	{"SITE", FLEET("\"a\": {" SITE "}")},
 	{"ROLLED", FLEET("\"a\": {" SITE ENVIRONMENT("2") "}")},
+	{"VOLUMED", FLEET("\"a\": {" VOLUMED "}")},
 	{"ALL", "{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}}, \"volumes\": {\"data\": {}},\n"
 		"\"instances\": {\"a\": {" ALL "}}}\n"},
 };
@@ -63,6 +74,15 @@ static void fleets_write(struct sweep *sweep, struct playground *playground)
 	}
 }
 
+/* The smallest root in which something can run. */
+static void tree_make(const char *directory)
+{
+	auto_run made =
+		RUN("sh", "-ec", "mkdir -p $1/tree/bin; cp $(command -v busybox) $1/tree/bin/busybox", "sh", directory);
+
+	cr_assert(made.status == 0, "%s", made.err);
+}
+
 void sweep_warren(struct sweep sweep)
 {
 	auto_playground playground = playground_new();
@@ -71,8 +91,10 @@ void sweep_warren(struct sweep sweep)
 		sweep_program(), "--root", playground.root, "--cgroup-parent", playground.parent};
 
 	run_write_file(directory, "volume/file", 0600, "");
+	tree_make(directory);
 	sweep_word(&sweep, "VOLUME", arena_format(&playground.arena, "%s/volume:/data", directory));
 	sweep_word(&sweep, "dir:HOME", arena_format(&playground.arena, "dir:%s/volume", directory));
+	sweep_word(&sweep, "dir:TREE", arena_format(&playground.arena, "dir:%s/tree", directory));
 	fleets_write(&sweep, &playground);
 	memcpy(sweep.program, program, sizeof(program));
 	sweep.state = playground.root;

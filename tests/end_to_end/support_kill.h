@@ -49,6 +49,8 @@ void sweep_warren(struct sweep sweep);
 		const struct sweep sweep = {__VA_ARGS__};                                                              \
 		if (!sweep.also_slow)                                                                                  \
 			NEEDS_A_FAST_PROCESSOR();                                                                      \
+		if (sweep.rare)                                                                                        \
+			NEEDS_ALL_THE_TIME();                                                                          \
 		sweep_warren(sweep);                                                                                   \
 	}
 

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_remains.h"
+#include "tests/end_to_end/support_visitors.h"
 #include "tests/test.h"
 
 #define USUAL_WIDTH 11
@@ -24,6 +25,7 @@ struct sweeping {
 	int points, faults;
 	int at;
 	struct step_result killed; /* there */
+	struct visitors visitors;
 };
 
 static const char *const where_names[] = {"alone", "its children", "with its children"};
@@ -133,6 +135,8 @@ static void prepare(struct sweeping *sweeping)
 		expect_success(sweeping, "then", &done);
 	}
 	settle(sweeping);
+	if (sweep->visited && !visitors_come(&sweeping->visitors, sweep->visited))
+		fault_add(sweeping, "before", "nobody serves the visitors");
 }
 
 /* --- after the kill ----------------------------------------------------------------------------------------------- */
@@ -260,6 +264,7 @@ static bool kill_at(struct sweeping *sweeping, int at)
 
 static void sweeping_drop(struct sweeping *sweeping)
 {
+	visitors_drop(&sweeping->visitors);
 	step_result_drop(&sweeping->killed);
 	free(sweeping->before);
 	arena_drop(&sweeping->arena);
@@ -268,10 +273,15 @@ static void sweeping_drop(struct sweeping *sweeping)
 /* What a host keeps once all of it was done: undisturbed, and cleared. */
 static void rehearse(struct sweeping *sweeping)
 {
+	for (size_t i = 0; i < SWEEP_ONCE_MAX && sweeping->sweep->once[i][0]; i++) {
+		auto_run made = run(sweeping, sweeping->sweep->once[i]);
+		expect_success(sweeping, "once", &made);
+	}
 	if (sweeping->sweep->before[0]) {
 		prepare(sweeping);
 		auto_run done = run(sweeping, sweeping->sweep->command);
 		expect_success(sweeping, "undisturbed", &done);
+		visitors_drop(&sweeping->visitors);
 		clear(sweeping);
 	}
 	do_again(sweeping);
@@ -286,6 +296,7 @@ static bool point_try(struct sweeping *sweeping, int at)
 	sweeping->points += reached;
 	list_check(sweeping);
 	go_on(sweeping);
+	visitors_drop(&sweeping->visitors);
 	clear(sweeping);
 	nothing_left(sweeping);
 	if (sweeping->sweep->next[0])
@@ -297,7 +308,7 @@ static bool point_try(struct sweeping *sweeping, int at)
 
 void sweep_run(const struct sweep *sweep)
 {
-	AUTO(sweeping_drop) struct sweeping sweeping = {.sweep = sweep};
+	AUTO(sweeping_drop) struct sweeping sweeping = {.sweep = sweep, .visitors = VISITORS_NONE};
 	int width = step_width(sweep->width ? sweep->width : USUAL_WIDTH), at;
 
 	width = width < sweep->least ? sweep->least : width;

@@ -5,8 +5,9 @@
 
 #include "tests/end_to_end/support_stepper.h"
 
-#define SWEEP_WORDS 32
+#define SWEEP_WORDS 40
 #define SWEEP_TIDY_MAX 3
+#define SWEEP_ONCE_MAX 4
 
 struct sweep {
 	/* What all commands begin with: program and global options; and where they run. */
@@ -18,9 +19,12 @@ struct sweep {
 	int missing_status;		/* of `clear` when nothing is there */
 	const char *words[SWEEP_WORDS]; /* pairs: a word of the commands below, and what to put in its place */
 
-	const char *before[SWEEP_WORDS];  /* makes what the command works on; empty: nothing */
-	const char *then[SWEEP_WORDS];	  /* after that; empty: nothing */
-	const char *settled;		  /* and waits until all that are listed are in this state; NULL: does not */
+	const char *once[SWEEP_ONCE_MAX][SWEEP_WORDS]; /* makes what is there all the time; empty: nothing */
+	const char *before[SWEEP_WORDS];	       /* makes what the command works on; empty: nothing */
+	const char *then[SWEEP_WORDS];		       /* after that; empty: nothing */
+	const char *settled; /* and waits until all that are listed are in this state; NULL: does not */
+	/* 0, or a port of 127.0.0.1: visitors connect to it then, and stay until the next command is done. */
+	uint16_t visited;
 	const char *command[SWEEP_WORDS]; /* is killed */
 	/* What somebody does next, which must succeed; then the list is `after` ("a=running b=stopped"; NULL:
 	 * anything), and `proof` succeeds. Empty: nothing. */
@@ -32,6 +36,7 @@ struct sweep {
 	enum step_where where;
 	int width;	/* from one point to the next; 0: 11 */
 	int least;	/* and at least, where each point takes seconds, whatever the environment says; 0: 1 */
+	bool rare;	/* left to ./test.sh --full on every kernel */
 	bool also_slow; /* one of the few that ./test.sh has time for on an emulated processor */
 };
 

@@ -1,6 +1,6 @@
 /* SIGKILL at any system call of `warren`, of the processes it made, or of all of them at once: the next commands list
  * what is there, lead to what was wanted or clear it away without a trace, and make it again. Those that are about one
- * instance, networks and what is stored; test_kill_fleet.c has the fleet's. */
+ * instance; test_kill_kept.c has those about networks, volumes and images, test_kill_fleet.c the fleet's. */
 #include "tests/end_to_end/support_kill.h"
 
 #define KILLED_RUN                                                                                                     \
@@ -60,25 +60,3 @@ KILL_TEST(boot, ON_RUNNING, .then = {"boot", "--stop"}, .command = {"boot"}, .ne
 	.states = "created starting running stopped", .width = 60)
 KILL_TEST(boot_stop, ON_RUNNING, .command = {"boot", "--stop"}, .next = {"boot"}, .after = "a=running",
 	.states = ENDING, .width = 60)
-
-#define NETWORK                                                                                                        \
-	{                                                                                                              \
-		"network", "create", "n"                                                                               \
-	}
-#define NO_NETWORK                                                                                                     \
-	{                                                                                                              \
-		"network", "rm", "n"                                                                                   \
-	}
-KILL_TEST(network_create, .command = NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "", .width = 20)
-KILL_TEST(network_rm, .before = NETWORK, .command = NO_NETWORK, .again = NETWORK, .clear = NO_NETWORK, .states = "",
-	.width = 20)
-#define WITH_NETWORK .before = NETWORK, .again = NETWORK, .clear = NO_NETWORK
-KILL_TEST(network_set, WITH_NETWORK, .command = {"network", "set", "--isolated", "yes", "--service", "udp/53", "n"},
-	.next = {"network", "set", "--isolated", "no", "n"}, .states = "", .width = 20)
-#define WITH_VOLUME                                                                                                    \
-	{                                                                                                              \
-		"run", "-d", "--name", "a", "-v", "data:/data", "host", "sleep", "1000"                                \
-	}
-KILL_TEST(volume_rm, .before = WITH_VOLUME, .then = REMOVE, .command = {"volume", "rm", "data"}, .next = WITH_VOLUME,
-	.after = "a=running", .again = WITH_VOLUME, .clear = REMOVE,
-	.tidy = {{"volume", "rm", "data"}, {"image", "prune"}}, .states = "running", .width = 20)

@@ -56,3 +56,18 @@ KILL_TEST(stop_of_one_that_drains_finished_by_stop, PAIR, .command = {"stop", "a
 	.after = "a-1=stopped a-2=running", .states = ENDING, .width = 40)
 KILL_TEST(restart_of_one_that_drains, PAIR, .command = {"restart", "a-1"}, .next = FLEET_OF("PAIR"), .after = BOTH,
 	.proof = AS_SAID_BY("PAIR"), .states = CHANGING, .width = 40)
+
+/* Those who have come say nothing and stay: a stop has its drain to wait, and is killed in it. */
+#define VISITED                                                                                                        \
+	.before = FLEET_OF("DRAINED"), .again = FLEET_OF("DRAINED"), .clear = DOWN, .visited = 8095, .rare = true,     \
+	.states = CHANGING
+KILL_TEST(stop_that_waits_for_visitors, VISITED, .command = {"stop", "a-1"}, .next = {"stop", "a-1"},
+	.after = "a-1=stopped a-2=running", .width = 20)
+KILL_TEST(stop_that_waits_for_visitors_and_apply, VISITED, .command = {"stop", "a-1"}, .next = FLEET_OF("DRAINED"),
+	.after = BOTH, .proof = AS_SAID_BY("DRAINED"), .width = 40)
+KILL_TEST(apply_that_waits_for_visitors, VISITED, .command = FLEET_OF("DRAINED-2"), THEN("DRAINED-2", BOTH),
+	.width = 100, .least = 3)
+KILL_TEST(apply_that_waits_for_visitors_and_goes_back, VISITED, .command = FLEET_OF("DRAINED-2"), THEN("DRAINED", BOTH),
+	.width = 100, .least = 3)
+KILL_TEST(rm_of_one_with_visitors, VISITED, .command = {"rm", "-f", "a-1"}, .next = FLEET_OF("DRAINED"), .after = BOTH,
+	.proof = AS_SAID_BY("DRAINED"), .width = 40)
