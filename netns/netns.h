@@ -36,6 +36,8 @@ struct ip_address ip_from_v6(const struct in6_addr *address);
 bool ip_equal(const struct ip_address *a, const struct ip_address *b);
 /* 0.0.0.0, :: or none. */
 bool ip_is_any(const struct ip_address *address);
+/* True when a socket of the caller's network namespace can be bound to it: an address of the host. */
+bool ip_is_local(const struct ip_address *address);
 /* 127.0.0.0/8 or ::1. */
 bool ip_is_loopback(const struct ip_address *address);
 
@@ -149,6 +151,18 @@ MUST_CHECK int networks_sweep(const struct net_state *state, struct error *err);
  * ports of all running instances (again), then says so. */
 MUST_CHECK int net_host_up(const struct net_state *state, struct error *err);
 MUST_CHECK int net_host_republished(const struct net_state *state, struct error *err);
+/* What of the host's part, apart from the table, somebody has undone since: bits. */
+enum host_fault {
+	HOST_FORWARDING = 1 << 0,  /* net.ipv4.ip_forward is off */
+	HOST_FORWARDING6 = 1 << 1, /* net.ipv6.conf.all.forwarding is off */
+	HOST_GATEWAY = 1 << 2,	   /* lo has lost 169.254.1.1 */
+	HOST_GATEWAY6 = 1 << 3,	   /* lo has lost the address of the host's own prefix */
+	HOST_FAULTS = 4
+};
+/* 0 when the host's part is not there at all. */
+MUST_CHECK int net_host_inspect(const struct net_state *state, unsigned *faults, struct error *err);
+/* net_host_up() that trusts nothing, with the same result. */
+MUST_CHECK int net_host_mend(const struct net_state *state, struct error *err);
 /* When no slot is taken any more: removes the table and the address, restores the sysctls as they were, removes hosts
  * directories. Else does nothing. */
 MUST_CHECK int net_host_down_if_unused(const struct net_state *state, struct error *err);
@@ -265,6 +279,25 @@ MUST_CHECK int endpoint_attach(
 /* Removes the host side without waiting where possible; absent is fine. Normally the namespace's end does it. */
 MUST_CHECK int endpoint_detach(struct net_session *session, unsigned slot, struct error *err);
 bool endpoint_exists(struct net_session *session, unsigned slot);
+
+/* What others have done to the host's side of an instance that runs. */
+enum endpoint_fault {
+	ENDPOINT_GONE = 1 << 0,	     /* its link was deleted */
+	ENDPOINT_DOWN = 1 << 1,	     /* it was set down */
+	ENDPOINT_STRAYED = 1 << 2,   /* it is in another group than its network's, so that no rule knows it */
+	ENDPOINT_TAKEN = 1 << 3,     /* it is a port of a bridge, or the like */
+	ENDPOINT_UNROUTED = 1 << 4,  /* no route leads an address of it there */
+	ENDPOINT_NEIGHBOUR = 1 << 5, /* the link address of an address is not known, or another */
+	ENDPOINT_FAULTS = 6
+};
+/* faults[i]: bits, those of endpoints[i]. All links, routes and neighbours of the host are looked through. */
+MUST_CHECK int endpoints_inspect(struct net_session *session, const struct endpoint *endpoints, size_t count,
+	unsigned *faults, struct error *err);
+/* Makes both ends as endpoint_attach() and endpoint_configure_inside() do; what is right already stays. netns: the
+ * instance's. A link that had gone is made anew: publish the ports again, for loopback. The process is in the
+ * namespace for a moment, so it has one thread. */
+MUST_CHECK int endpoint_mend(
+	struct net_session *session, const struct endpoint *endpoint, int netns, struct error *err);
 
 /* Makes the rates of a running instance what the endpoint says; its namespace must have its eth0. The process is in
  * that namespace for a moment, so it has one thread. */

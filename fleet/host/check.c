@@ -22,6 +22,7 @@
 #include "fleet/instance/still.h"
 #include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/network/wire.h"
 #include "fleet/state/generation.h"
 #include "fleet/state/select.h"
 
@@ -71,7 +72,8 @@ static void run_look(struct check *check, const struct instance *instance, struc
 	out->runs = run.started && run_is_alive(&run);
 	out->between = !out->runs;
 	out->monitor = run.monitor.pid;
-	out->ports = run.port_count;
+	out->ports = run.ports;
+	out->port_count = run.port_count;
 	if (out->runs && !out->monitored)
 		check_add(check, "monitor", out->name, "it runs, but its monitor was killed");
 	else if (!out->runs && !out->monitored)
@@ -92,6 +94,8 @@ static void instance_look(struct check *check, const char *name)
 	out->known = record_read(check->arena, instance.dir, &out->record, &err) == 0;
 	if (!out->known || instance_spec_load(check->arena, instance.dir, name, &spec, &err) < 0)
 		check_add(check, "instance", name, "it is damaged: %s", err.text);
+	else
+		out->endpoint = instance_endpoint(&spec, &out->record, NULL);
 	run_look(check, &instance, out);
 }
 
@@ -361,12 +365,13 @@ static const struct {
 	{"live", repair_live},
 	{"log", repair_log},
 	{"cgroup", repair_cgroup},
+	{"table", repair_table},
+	{"host", repair_host},
 	{"link", repair_link},
 	{"port", repair_port},
 	{"slot", repair_slot},
 	{"addresses", repair_addresses},
 	{"addresses6", repair_addresses},
-	{"table", repair_table},
 };
 
 static void finding_repair(struct arena *arena, struct host *host, struct check_finding *finding)

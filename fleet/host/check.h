@@ -9,10 +9,12 @@ struct check_instance {
 	const char *name;
 	bool known; /* its record could be read */
 	struct record record;
+	struct endpoint endpoint; /* as its start made it, without its MTU */
 	bool runs, monitored;
 	bool between; /* it has a run that is neither alive nor finished: starting, ending or forgotten */
 	pid_t monitor;
-	size_t ports;
+	const struct port *ports; /* as bound */
+	size_t port_count;
 };
 
 struct check {
@@ -34,8 +36,12 @@ void check_add(struct check *check, const char *kind, const char *name, const ch
 MUST_CHECK int check_network(struct check *check, struct error *err);
 MUST_CHECK int repair_slot(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_addresses(struct host *host, const char *name, struct error *err);
-MUST_CHECK int repair_link(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_port(struct host *host, const char *name, struct error *err);
 MUST_CHECK int repair_table(struct host *host, const char *name, struct error *err);
+
+/* check_wires.c: what others have undone of it. */
+MUST_CHECK int check_wires(struct check *check, struct net_session *session, bool has_table, struct error *err);
+MUST_CHECK int repair_link(struct host *host, const char *name, struct error *err);
+MUST_CHECK int repair_host(struct host *host, const char *name, struct error *err);
 
 #endif

@@ -44,9 +44,6 @@ static void slot_look(struct check *check, const struct net_census *census, unsi
 	if (census->links[slot] && !lives)
 		check_add(check, "link", number_text(check, slot), "w%u is there, and no instance that runs has it",
 			slot);
-	if (!census->links[slot] && owner && owner->runs && owner->record.network)
-		check_add(check, "link", number_text(check, slot), "%s runs, and its link w%u is gone", owner->name,
-			slot);
 }
 
 static bool same_address(const struct check_instance *a, const struct check_instance *b)
@@ -133,14 +130,6 @@ static int ports_look(struct check *check, struct net_session *session, struct e
 	return 0;
 }
 
-static bool needs_table(const struct check *check)
-{
-	for (size_t i = 0; i < check->count; i++)
-		if (check->instances[i].runs && check->instances[i].known && check->instances[i].record.network)
-			return true;
-	return false;
-}
-
 int check_network(struct check *check, struct error *err)
 {
 	AUTO(net_session_drop) struct net_session *session = net_session_open(err);
@@ -154,20 +143,12 @@ int check_network(struct check *check, struct error *err)
 	addresses_look(check);
 	if (ports_look(check, session, err) < 0)
 		return -1;
-	if (!census->has_table && needs_table(check))
-		check_add(check, "table", "warren", "instances run, and the packet filter's table is not there");
+	if (check_wires(check, session, census->has_table, err) < 0)
+		return -1;
 	return check->uncertain ? 0 : networks_look(check, err);
 }
 
 /* --- putting right ------------------------------------------------------------------------------------------------ */
-
-static unsigned slot_of(const char *name)
-{
-	struct error ignored;
-	int64_t slot;
-
-	return number_parse(name, 1, SLOT_MAX, &slot, &ignored) == 0 ? (unsigned)slot : 0;
-}
 
 /* Marked again where somebody has it, given back where nobody does. */
 int repair_slot(struct host *host, const char *name, struct error *err)
@@ -179,20 +160,6 @@ int repair_slot(struct host *host, const char *name, struct error *err)
 int repair_addresses(struct host *host, const char *name, struct error *err)
 {
 	return host_recover_addresses(host, name, NULL, err);
-}
-
-int repair_link(struct host *host, const char *name, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	AUTO(net_session_drop) struct net_session *session = net_session_open(err);
-	struct instance_list list;
-
-	if (!session || instance_list_read(&arena, host, &list, err) < 0)
-		return -1;
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].slot == slot_of(name) && list.items[i].init.pid)
-			return fail(err, ERROR_BUSY, "%s runs; restart it", list.items[i].name);
-	return endpoint_detach(session, slot_of(name), err);
 }
 
 /* Not when an instance has the address by now: then it is that one's matter. */

@@ -12,6 +12,7 @@
 #include "images/images.h"
 
 #define NFT_PROGRAM "/usr/sbin/nft"
+#define TRACKED_PERCENT 80 /* of the room: worth a word */
 #define LOAD_IT "load it to see what the kernel says: modprobe "
 
 static int namespace_enter(struct error *err)
@@ -91,6 +92,12 @@ static void examine_table(struct examination *examination)
 
 /* --- the host's settings ------------------------------------------------------------------------------------------ */
 
+/* What is remembered of the host while its part of the network is there. */
+static bool host_part_is_up(struct examination *examination)
+{
+	return access(arena_format(examination->arena, "%s/net/sysctls", examination->run), F_OK) == 0;
+}
+
 /* We switch it on with the first instance and back with the last. */
 static void examine_forwarding(struct examination *examination)
 {
@@ -100,11 +107,36 @@ static void examine_forwarding(struct examination *examination)
 
 	finding->why = "warren switches it on with the first instance and back with the last; its table keeps the host "
 		       "from becoming a router for others";
+	if (text_equal(value, "0") && host_part_is_up(examination)) {
+		finding->state = FINDING_WARNING;
+		finding->found = "0, while instances run: nothing comes to them or leaves them";
+		finding->remedy = "warren check --repair switches it on again; somebody has switched it off: look at "
+				  "/etc/sysctl.conf, /etc/sysctl.d and the firewall";
+	}
 	if (access("/proc/sys/net/ipv4/ip_forward", W_OK) < 0 && examination->is_root && !text_equal(value, "1")) {
 		finding->state = FINDING_MISSING;
 		finding->found = "off, and /proc/sys is read-only";
 		finding->remedy = "sysctl -w net.ipv4.ip_forward=1, where /proc/sys is writable";
 	}
+}
+
+/* A connection that there is no room for is dropped without a word to anybody but the kernel's log. */
+static void examine_tracked(struct examination *examination)
+{
+	struct optional count = knob_value(examination, "/proc/sys/net/netfilter/nf_conntrack_count");
+	struct optional max = knob_value(examination, "/proc/sys/net/netfilter/nf_conntrack_max");
+	struct finding *finding;
+
+	if (!count.set || !max.set || max.value <= 0)
+		return;
+	bool crowded = count.value >= max.value / 100 * TRACKED_PERCENT;
+	finding = finding_add(examination, crowded ? FINDING_WARNING : FINDING_OK, "tracked connections",
+		arena_format(examination->arena, "%jd of %jd", (intmax_t)count.value, (intmax_t)max.value), NULL);
+	finding->why = "every connection of an instance or to it is tracked; when the list is full, new ones of "
+		       "everybody are dropped, and only the kernel's log says so";
+	if (crowded)
+		finding->remedy = "make room: sysctl -w net.netfilter.nf_conntrack_max with twice as many, or shorter "
+				  "net.netfilter.nf_conntrack_tcp_timeout_established; who has them: conntrack -L";
 }
 
 /* Strict filtering is right for us: an instance's route is the way its packets come. */
@@ -237,6 +269,7 @@ void examine_network(struct examination *examination)
 		"a veth pair, route and neighbour, as an instance has them", LOAD_IT "veth");
 	examine_table(examination);
 	examine_forwarding(examination);
+	examine_tracked(examination);
 	examine_reverse_path(examination);
 	examine_firewalls(examination);
 	examine_ipv6(examination);

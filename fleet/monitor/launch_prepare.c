@@ -12,6 +12,7 @@
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/attachment.h"
 #include "fleet/network/listeners.h"
+#include "fleet/network/wire.h"
 #include "fleet/start/hooks.h"
 #include "fleet/state/image.h"
 #include "images/images.h"
@@ -27,40 +28,19 @@ static int session_open(struct start *start, struct error *err)
 	return start->instance < 0 ? fail_errno(err, "open %s", path) : 0;
 }
 
-/* Switched off by the administrator since the address was given, or by the instance's own settings. */
-static bool ipv6_is_off(const struct instance_spec *spec)
-{
-	static const char *const names[] = {"net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (text_equal(pairs_get(&spec->sysctls, names[i]), "1"))
-			return true;
-	return !net_has_ipv6();
-}
-
-/* What of its end of the wire the record does not say. */
-static void endpoint_complete(struct start *start)
-{
-	start->endpoint.mtu = start->network.mtu;
-	start->endpoint.rates = resources_rates(&start->wanted.resources);
-	if (record_has_ipv6(&start->record) && ipv6_is_off(&start->wanted))
-		start->endpoint.address6 = in6addr_any;
-}
-
 static int facts_read(struct start *start, struct error *err)
 {
 	if (record_read(&start->arena, start->instance, &start->record, err) < 0 ||
 		instance_spec_load(&start->arena, start->instance, start->monitor->instance.name, &start->wanted, err) <
 			0)
 		return -1;
-	start->endpoint = record_endpoint(&start->record);
 	if (attachment_prepare(&start->arena, start->host, &start->wanted, &start->record, start->again,
 		    &start->attachment, err) < 0)
 		return -1;
 	if (start->attachment.network &&
 		network_load(&start->arena, &start->host->net, start->attachment.network, &start->network, err) < 0)
 		return -1;
-	endpoint_complete(start);
+	start->endpoint = instance_endpoint(&start->wanted, &start->record, &start->network);
 	if (start->record.network)
 		start->attachment.endpoint = start->endpoint;
 	if (instance_image_read(

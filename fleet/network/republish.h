@@ -7,5 +7,9 @@
 /* The host's part of the network is up; if its table had to be made anew, the ports of all running instances are in it
  * again. The slot of whoever asks is taken, so nobody takes it down from here on. */
 MUST_CHECK int host_network_up(struct host *host, struct error *err);
+/* The same when somebody has undone parts of it that are not the table. */
+MUST_CHECK int host_network_mend(struct host *host, struct error *err);
+/* The ports of one that runs. What cannot be is a warning. */
+void instance_publish_again(struct instance *instance, struct net_session *session);
 
 #endif

@@ -98,7 +98,7 @@ int forwarding6_enable(const struct before *before, struct error *err)
 	auto_fd dir = -1;
 	const char *forwarding;
 
-	if (!before->has_ipv6 || before->forwarded6)
+	if (!before->has_ipv6 || !net_has_ipv6())
 		return 0;
 	dir = sysctls_open(err);
 	if (dir < 0 || sysctl_read(&arena, dir, FORWARDING6_ALL, &forwarding, err) < 0)

@@ -91,7 +91,7 @@ static int host_make(const struct net_state *state, struct netlink *netlink, str
 	if (before_remember(&arena, state, &before, err) < 0 || network_load_all(&arena, state, &networks, err) < 0 ||
 		file_replace(state->run, UNFINISHED_FILE, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
 		gateway_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0 ||
-		(before.has_ipv6 && gateway6_change(state, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0) ||
+		(net_has_ipv6() && gateway6_change(state, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0) ||
 		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
@@ -122,6 +122,16 @@ int net_host_up(const struct net_state *state, struct error *err)
 		return blame(err, "bring the host's network up");
 	if (host_make(state, &netlink, err) < 0)
 		return blame(err, "bring the host's network up");
+	return 1;
+}
+
+int net_host_mend(const struct net_state *state, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	auto_fd lock = net_lock(state, err);
+
+	if (lock < 0 || netlink_open(&netlink, NETLINK_NETFILTER, err) < 0 || host_make(state, &netlink, err) < 0)
+		return blame(err, "mend the host's network");
 	return 1;
 }
 

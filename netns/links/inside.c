@@ -9,6 +9,7 @@
 #include "netns/links/link.h"
 #include "netns/links/rates.h"
 #include "netns/netlink/address.h"
+#include "netns/netlink/session.h"
 
 #define INSIDE_MESSAGES 10
 
@@ -33,19 +34,32 @@ static void put_eth0(struct request *request, const struct endpoint *endpoint)
 	put_rate(request, INSIDE_INDEX, endpoint->rates.egress_bits);
 }
 
-int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
+static int configure_over(struct netlink *netlink, const struct endpoint *endpoint, struct error *err)
 {
 	uint64_t buffer[(INSIDE_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	struct request request;
 
-	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
-		return blame(err, "set up the network inside");
-	request_begin(&request, &netlink, buffer, sizeof(buffer));
+	request_begin(&request, netlink, buffer, sizeof(buffer));
 	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
 	if (endpoint->address.s_addr != INADDR_ANY)
 		put_eth0(&request, endpoint);
-	if (request_exchange(&netlink, &request, NULL, NULL, err) < 0)
+	return request_exchange(netlink, &request, NULL, NULL, err);
+}
+
+int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+
+	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0 || configure_over(&netlink, endpoint, err) < 0)
+		return blame(err, "set up the network inside");
+	return 0;
+}
+
+int endpoint_configure_in(int netns, const struct endpoint *endpoint, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+
+	if (netlink_open_in(netns, &netlink, err) < 0 || configure_over(&netlink, endpoint, err) < 0)
 		return blame(err, "set up the network inside");
 	return 0;
 }

@@ -6,11 +6,8 @@
 #include "netns/links/rates.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -121,23 +118,6 @@ static int rate_look(struct netlink *netlink, int index, uint64_t *bits, struct 
 	if (request_exchange(netlink, &request, rate_note, bits, err) < 0 && request.errnum != ENOENT)
 		return -1;
 	return 0;
-}
-
-/* A socket of another namespace. Whoever cannot come back must not do anything more: all it does would be done to the
- * instance's network instead of the host's. */
-static int netlink_open_in(int netns, struct netlink *netlink, struct error *err)
-{
-	auto_fd here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int opened;
-
-	if (here < 0)
-		return fail_errno(err, "open the own network namespace");
-	if (setns(netns, CLONE_NEWNET) < 0)
-		return fail_errno(err, "enter the instance's network namespace");
-	opened = netlink_open(netlink, NETLINK_ROUTE, err);
-	if (setns(here, CLONE_NEWNET) < 0)
-		abort();
-	return opened;
 }
 
 int endpoint_rates_set(struct net_session *session, const struct endpoint *endpoint, int netns, struct error *err)

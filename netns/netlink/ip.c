@@ -1,7 +1,9 @@
 /* Addresses of either kind, as text and compared. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "netns/netns.h"
 
 /* An IPv4 address dressed as an IPv6 one reaches the same host by two spellings, so what is compared by bytes would
@@ -58,4 +60,18 @@ bool ip_is_loopback(const struct ip_address *address)
 	if (address->family == AF_INET)
 		return ntohl(address->v4.s_addr) >> 24 == IN_LOOPBACKNET;
 	return address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->v6);
+}
+
+/* The kernel is asked, since an address need not be that of a link: `ip route add local`. */
+bool ip_is_local(const struct ip_address *address)
+{
+	const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = address->v4};
+	const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = address->v6};
+	auto_fd fd = socket(address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	if (address->family == AF_INET6)
+		return bind(fd, (const struct sockaddr *)&v6, sizeof(v6)) == 0;
+	return bind(fd, (const struct sockaddr *)&v4, sizeof(v4)) == 0;
 }

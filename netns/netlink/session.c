@@ -2,6 +2,10 @@
  * they were opened, whatever the process joins later. */
 #include "netns/netlink/session.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "netns/netns.h"
 
@@ -27,4 +31,21 @@ void net_session_drop(struct net_session **session)
 	netlink_close(&(*session)->route);
 	netlink_close(&(*session)->filter);
 	memory_drop(session);
+}
+
+/* Whoever cannot come back must not do anything more: all it does would be done to the instance's network instead of
+ * the host's. */
+int netlink_open_in(int netns, struct netlink *netlink, struct error *err)
+{
+	auto_fd here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int opened;
+
+	if (here < 0)
+		return fail_errno(err, "open the own network namespace");
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return fail_errno(err, "enter the instance's network namespace");
+	opened = netlink_open(netlink, NETLINK_ROUTE, err);
+	if (setns(here, CLONE_NEWNET) < 0)
+		abort();
+	return opened;
 }
