@@ -51,15 +51,56 @@ static const char *next_key(const void *context, size_t i)
 	return ((const struct field *)context)[i].key;
 }
 
+/* The tables of the objects that a row holds; NULL: it has none, or its keys are free. */
+static const struct field *fields_below(const struct field *field)
+{
+	if (field->kind == FIELD_OBJECT || field->kind == FIELD_POINTER)
+		return field->fields;
+	return field->kind == FIELD_CUSTOM && field->shape ? field->shape->fields : NULL;
+}
+
+static const struct field *field_find(const struct field *fields, const char *key)
+{
+	for (; fields->kind != FIELD_END; fields++)
+		if (!strcmp(fields->key, key))
+			return fields;
+	return NULL;
+}
+
+/* The row of the object that the key belongs into: who writes "memory" beside "resources" has the right word. */
+static const struct field *field_above(const struct field *fields, const char *key)
+{
+	for (; fields->kind != FIELD_END; fields++)
+		if (fields_below(fields) && field_find(fields_below(fields), key))
+			return fields;
+	return NULL;
+}
+
 static int fail_unknown_key(
 	const struct decoder *decoder, const struct json *node, const struct field *fields, struct error *err)
 {
-	const char *guess = suggest(node->key, next_key, fields);
+	const struct field *above = field_above(fields, node->key);
+	const char *guess = above ? above->key : suggest(node->key, next_key, fields);
 
 	if (guess)
-		return json_fail_key(
-			decoder->doc, node, err, "unknown key \"%s\"; did you mean \"%s\"?", node->key, guess);
+		return json_fail_key(decoder->doc, node, err, "unknown key \"%s\"; did you mean \"%s%s%s\"?", node->key,
+			guess, above ? "." : "", above ? node->key : "");
 	return json_fail_key(decoder->doc, node, err, "unknown key \"%s\"", node->key);
+}
+
+int decode_nulls_check(
+	const struct decoder *decoder, const struct json *object, const struct field *fields, struct error *err)
+{
+	for (const struct json *member = object->first; member; member = member->next) {
+		const struct field *field = field_find(fields, member->key);
+		const struct field *below = field ? fields_below(field) : NULL;
+
+		if (!field && member->kind == JSON_NULL)
+			return fail_unknown_key(decoder, member, fields, err);
+		if (below && member->kind == JSON_OBJECT && decode_nulls_check(decoder, member, below, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* --- repeated keys ------------------------------------------------------------------------------------------------ */
@@ -379,14 +420,6 @@ static row_decoder *const row_decoders[] = {
 };
 
 /* --- objects ------------------------------------------------------------------------------------------------------ */
-
-static const struct field *field_find(const struct field *fields, const char *key)
-{
-	for (; fields->kind != FIELD_END; fields++)
-		if (!strcmp(fields->key, key))
-			return fields;
-	return NULL;
-}
 
 static bool counts_as_absent(const struct json *node, const struct field *field)
 {

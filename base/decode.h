@@ -109,6 +109,10 @@ int decode_fail(const struct decoder *decoder, const struct json *node, struct e
 	PRINTF(4, 5);
 /* Puts the same in front of the error that is there, as one of size_parse(); returns -1. */
 int decode_blame(const struct decoder *decoder, const struct json *node, struct error *err);
+/* Refuses members that are null and that no row is for, as strict decoding does: for layers, of which the nulls are
+ * gone when they are decoded. */
+MUST_CHECK int decode_nulls_check(
+	const struct decoder *decoder, const struct json *object, const struct field *fields, struct error *err);
 /* Refuses repeated keys, for CUSTOM rows that walk an object themselves. */
 MUST_CHECK int decode_keys_check(const struct decoder *decoder, const struct json *object, struct error *err);
 

@@ -26,6 +26,7 @@ int group_run(struct cli *cli, const char *program, const struct command *group,
 	const char *both = arena_format(&cli->arena, "%s %s", program, group->name);
 	struct command *commands = arena_new_array(&cli->arena, member_count(group) + 1, struct command);
 	const struct command *command;
+	struct command named; /* for the usage line */
 	char **operands;
 	size_t operand_count;
 	bool help = false;
@@ -42,7 +43,9 @@ int group_run(struct cli *cli, const char *program, const struct command *group,
 	if (!command)
 		return -1;
 	options = arena_alloc(&cli->arena, command->options_size);
-	if (!help && options_parse(&cli->arena, command, (int)count - 1, words + 1, options, &operands, &operand_count,
+	named = *command;
+	named.name = arena_format(&cli->arena, "%s %s", group->name, command->name);
+	if (!help && options_parse(&cli->arena, &named, (int)count - 1, words + 1, options, &operands, &operand_count,
 			     &help, err) < 0)
 		return -1;
 	if (help) {

@@ -37,12 +37,17 @@ static const struct template_alias aliases[] = {
 	{"Id", "name"},
 	{"NetworkSettings.GlobalIPv6Address", "address6"},
 	{"NetworkSettings.IPAddress", "address"},
+	{"NetworkSettings.Networks", "#networks"},
 	{"NetworkSettings.Ports", "ports"},
 	{"RestartCount", "restarts"},
 	{"State.ExitCode", "last_exit.status"},
 	{"State.FinishedAt", "last_exit.at"},
 	{"State.Health.Status", "health.state"},
+	{"State.OOMKilled", "#oom_killed"},
+	{"State.Paused", "#paused"},
 	{"State.Pid", "pid"},
+	{"State.Restarting", "#restarting"},
+	{"State.Running", "#running"},
 	{"State.StartedAt", "started"},
 	{"State.Status", "state"},
 	{NULL, NULL},
@@ -65,9 +70,53 @@ static int inspect_encode(struct cli *cli, const char *name, struct encoder *enc
 	return 0;
 }
 
+static const char *text_at(const struct json *object, const char *key)
+{
+	const struct json *member = object && object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
+
+	return member && member->kind == JSON_STRING ? member->text : "";
+}
+
+static void docker_networks_encode(struct encoder *encoder, const struct json *document)
+{
+	const char *network = text_at(json_get(document, "spec"), "network");
+
+	encode_object_begin(encoder, "networks");
+	if (*network) {
+		encode_object_begin(encoder, network);
+		encode_string(encoder, "IPAddress", text_at(document, "address"));
+		encode_string(encoder, "GlobalIPv6Address", text_at(document, "address6"));
+		encode_object_end(encoder);
+	}
+	encode_object_end(encoder);
+}
+
+/* What docker's document has and ours says in another way. */
+static int extra_make(struct arena *arena, const struct json *document, const struct json **out, struct error *err)
+{
+	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
+	const char *state = text_at(document, "state");
+	struct json_doc extra;
+	size_t length;
+
+	encode_object_begin(encoder, NULL);
+	encode_bool(encoder, "running", !strcmp(state, "running") || !strcmp(state, "paused"));
+	encode_bool(encoder, "paused", !strcmp(state, "paused"));
+	encode_bool(encoder, "restarting", !strcmp(state, "restarting"));
+	encode_bool(
+		encoder, "oom_killed", !strcmp(text_at(json_get(document, "last_exit"), "reason"), "out of memory"));
+	docker_networks_encode(encoder, document);
+	encode_object_end(encoder);
+	auto_free char *text = encoder_take(encoder, &length);
+	if (json_parse(arena, "values", text, length, JSON_PLAIN, &extra, err) < 0)
+		return -1;
+	*out = extra.root;
+	return 0;
+}
+
 static int inspect_format(struct cli *cli, const struct strings *names, const char *format, struct error *err)
 {
-	static const struct template_names known = {optional_names, aliases};
+	struct template_names known = {optional_names, aliases, NULL};
 
 	for (size_t i = 0; i < names->count; i++) {
 		AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
@@ -78,6 +127,7 @@ static int inspect_format(struct cli *cli, const struct strings *names, const ch
 			return -1;
 		auto_free char *text = encoder_take(encoder, &length);
 		if (json_parse(&cli->arena, names->items[i], text, length, JSON_PLAIN, &document, err) < 0 ||
+			extra_make(&cli->arena, document.root, &known.extra, err) < 0 ||
 			template_print(&cli->arena, format, document.root, &known, stdout, err) < 0)
 			return -1;
 	}

@@ -1,4 +1,5 @@
 /* logs: what instances wrote. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,7 +60,9 @@ static int logs_run(void *context, void *options, size_t count, char **operands,
 	if (tail_parse(flags->tail, &logs.tail, err) < 0 ||
 		cli_select(cli, &flags->which, count, operands, &names, err) < 0)
 		return -1;
-	return instances_logs(&cli->host, &names, &logs, STDOUT_FILENO, STDERR_FILENO, err);
+	if (instances_logs(&cli->host, &names, &logs, STDOUT_FILENO, STDERR_FILENO, err) == 0)
+		return 0;
+	return err->errnum == EPIPE ? 0 : -1; /* "logs -f | head -1" */
 }
 
 const struct command logs_command = {

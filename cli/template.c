@@ -136,6 +136,10 @@ static int path_find(
 	path++;
 	if (dot == run->document)
 		path = alias_apply(run, path);
+	if (*path == '#') {
+		dot = run->names->extra;
+		path++;
+	}
 	*out = dot;
 	while (*path) {
 		size_t length = strcspn(path, ".");

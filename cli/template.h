@@ -18,12 +18,14 @@
 #include "base/json.h"
 
 /* What the document's first names may be besides those that it has, and words of others for what stands elsewhere here:
- * "State.Pid" → "pid". Both end with a NULL. */
+ * "State.Pid" → "pid". Both end with a NULL. An alias to "#running" leads to the member "running" of `extra`, which
+ * holds what only others' words ask for; it is an object, or NULL where no alias leads there. */
 struct template_names {
 	const char *const *optional;
 	const struct template_alias {
 		const char *theirs, *ours;
 	} * aliases;
+	const struct json *extra;
 };
 
 /* Writes the document through the template, and a line break. ERROR_USAGE: the template is wrong, or names what no such

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
@@ -246,9 +247,8 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = error_exit_status(&err);
-	} else if (fflush(stdout) != 0 && errno != EPIPE) {
-		/* "warren list | head -1" is no failure; a full disk is. */
-		fprintf(stderr, PROGRAM ": write standard output: %s\n", strerror(errno));
+	} else if (output_finish(&err) < 0) {
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		status = status ? status : 1;
 	}
 	if (cli.is_open)

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/kernel.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "runtime/runtime.h"
 
 #define PROGRAM "warren-oci"
@@ -337,8 +338,8 @@ int main(int argc, char **argv)
 	commands_fill(commands, order, ARRAY_SIZE(order));
 	oci_listen_read(&cli);
 	status = program_run(&cli, argc, argv, &err);
-	if (status >= 0 && fflush(stdout) != 0)
-		status = fail_errno(&err, "standard output");
+	if (status >= 0 && output_finish(&err) < 0)
+		status = -1;
 	if (status >= 0)
 		return status;
 	kernel_explain(&err);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/output.h"
 
 #define PURPOSE "fetch and unpack images for warren, which starts it"
 
@@ -106,7 +107,8 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		error_tell(&err, error_fd);
 		status = error_exit_status(&err);
-	} else if (fflush(stdout) != 0 && errno != EPIPE) {
+	} else if (output_finish(&err) < 0) {
+		error_tell(&err, error_fd);
 		status = 1;
 	}
 	pull_end(&pull);

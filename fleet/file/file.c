@@ -138,6 +138,8 @@ static int check_layer(const struct reader *reader, const struct json *layer)
 	if (!merged || !(merged = tree_substitute(reader->arena, &reader->doc, merged, &values, reader->err)))
 		return -1;
 	instance_spec_init(reader->arena, &scratch, true);
+	if (decode_nulls_check(&decoder, layer, instance_fields, reader->err) < 0)
+		return -1;
 	return decode_object(&decoder, merged, instance_fields, &scratch, reader->err);
 }
 
@@ -196,8 +198,11 @@ static const struct json *profile_find(const struct reader *reader, const struct
 static const struct json *entry_merge(const struct reader *reader, const struct json *entry)
 {
 	const struct json *ends[] = {reader->top.defaults, entry}, *own, *names, **layers;
+	const struct decoder decoder = strict_decoder(reader);
 	size_t count = 0;
 
+	if (decode_nulls_check(&decoder, entry, instance_fields, reader->err) < 0)
+		return NULL;
 	own = layers_merge(reader->arena, &reader->doc, ends, ARRAY_SIZE(ends), reader->err);
 	names = own ? json_get(own, "profiles") : NULL;
 	if (!own || !names)

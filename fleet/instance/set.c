@@ -55,7 +55,10 @@ static int layer_check(struct arena *arena, const struct json_doc *doc, const st
 		if (json_get(layer, refused[i].key))
 			return fail(err, ERROR_USAGE, "\"%s\" cannot be set: %s", refused[i].key, refused[i].why);
 	instance_spec_init(arena, &scratch, true);
-	return decode_object(&decoder, alone, instance_fields, &scratch, err) < 0 ? fail_plain(doc, err) : 0;
+	if (decode_nulls_check(&decoder, layer, instance_fields, err) < 0 ||
+		decode_object(&decoder, alone, instance_fields, &scratch, err) < 0)
+		return fail_plain(doc, err);
+	return 0;
 }
 
 static int layers_check(struct arena *arena, const struct json_doc *doc, struct error *err)

@@ -31,6 +31,7 @@ static const struct bad table[] = {
 	{{"list", "--json", "-q"}, 2, "only one of --json, --quiet and --format can be given"},
 	{{"run", "--name"}, 2, "--name needs a value (NAME)"},
 	{{"exec", "blog"}, 2, "too few operands; usage: warren exec [options] NAME COMMAND…"},
+	{{"snapshot", "list"}, 2, "too few operands; usage: warren snapshot list [options] INSTANCE"},
 	{{"logs", "--tail", "-1", "a"}, 2, "--tail: -1 is not between 0 and 1000000000"},
 	{{"logs", "--since", "yesterday", "a"}, 2,
 		"--since: \"yesterday\": must be a time ago as in 10m, or a moment of UTC as in 2026-01-31T23:59:59Z"},
@@ -284,4 +285,34 @@ TEST(bad_input, a_full_state_directory_leaves_nothing_half_made)
 	cr_expect(run.status == 1 && strstr(run.err, "No space left on device"), "%d %s", run.status, run.err);
 	assert_no_instances(root.path);
 	umount2(root.path, MNT_DETACH);
+}
+
+/* Status and standard error of a whole line for the shell; "$W" is the program with its state in `root`. */
+static struct run_result shell(const char *root, const char *line)
+{
+	auto_free char *whole =
+		text_format("W='" WARREN_PROGRAM " --root %s --cgroup-parent warren/test-bad-input'; %s", root, line);
+
+	return RUN("sh", "-c", whole);
+}
+
+TEST(bad_input, what_standard_output_does_not_take_is_told_and_a_reader_who_left_is_not)
+{
+	auto_directory root = run_directory_new();
+
+	NEEDS_ROOT();
+	network_enter();
+	/* A large text goes past stdio's buffer, a small one does not. */
+	auto_run large = shell(root.path, "$W schema >/dev/full");
+	auto_run small = shell(root.path, "$W completion bash >/dev/full");
+	auto_run left = shell(root.path, "{ $W schema; echo $? >&2; } | head -c 1 >/dev/null");
+	auto_run followed = shell(root.path,
+		"$W run -d --name x --network none host sh -c 'while :; do echo word; sleep 0.05; done' >/dev/null;"
+		"{ $W logs -f x; echo $? >&2; } | head -n 1; $W rm -f x >/dev/null");
+
+	cr_expect(large.status == 1 && strstr(large.err, "warren: write standard output: "), "%s", large.err);
+	cr_expect(small.status == 1 && strstr(small.err, "warren: write standard output: "), "%s", small.err);
+	cr_expect_str_eq(left.err, "0\n");
+	cr_expect_str_eq(followed.out, "word\n");
+	cr_expect_str_eq(followed.err, "0\n");
 }

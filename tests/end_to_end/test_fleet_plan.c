@@ -422,6 +422,9 @@ TEST(instance_set, does_all_or_nothing, .fini = playground_rescue, .timeout = SL
 	expect_refusal(&playground, "--publish-rm", "1", 3, "set a: port \"1\" is not published");
 	expect_refusal(&playground, "--memory", "12", 2, "set a: resources.memory: less than 1M");
 	expect_refusal(&playground, "--memory", "much", 2, "warren: \"memory\": \"much\" is not a size");
+	expect_refusal(&playground, "--key", "resources.memry=null", 2, "unknown key \"memry\"; did you mean");
+	expect_refusal(
+		&playground, "--key", "memory=1", 2, "unknown key \"memory\"; did you mean \"resources.memory\"?");
 	expect_refusal(&playground, "--key", "resources.memry=1", 2, "unknown key \"memry\"; did you mean \"memory\"?");
 	expect_refusal(&playground, "--key", "image=other", 2, "\"image\" cannot be set");
 	expect_refusal(&playground, "--key", "environment.A=1", 4, "\"environment.A\" counts from the next start");

@@ -69,6 +69,9 @@ TEST(foreign_words, port_and_inspect_give_single_facts, .fini = playground_rescu
 			"one running c\n"},
 		{{"inspect", "--format", "{{range .NetworkSettings.Ports}}{{.published}} {{end}}", "one"}, 0,
 			"8080 5353 9000 \n"},
+		{{"inspect", "-f", "{{.State.Running}}{{range .NetworkSettings.Networks}} {{len .IPAddress}}{{end}}",
+			 "one"},
+			0, "true 9\n"},
 		{{"inspect", "--format", "json", "none"}, 3, "no instance \"none\""},
 		{{"inspect", "-f", "{{.Stat}}", "one"}, 2, "did you mean \".state\"?"},
 	};

@@ -218,6 +218,12 @@ static const struct wrong whole_files[] = {
 #define INSTANCE_BEFORE                                                                                                \
 	"{\"version\": 1, \"name\": \"f\", \"instances\": {\"a\": {\"image\": \"host\", \"command\": [\"x\"],\n"
 static const struct wrong instance_keys[] = {
+	{"\"hostnam\": null", "2:1: unknown key \"hostnam\"; did you mean \"hostname\"?"},
+	{"\"resources\": {\"memry\": null}", "2:15: unknown key \"memry\"; did you mean \"memory\"?"},
+	{"\"healthcheck\": {\"tcp\": 80, \"intervall\": null}",
+		"2:28: unknown key \"intervall\"; did you mean \"interval\"?"},
+	{"\"memory\": \"64M\"", "2:1: unknown key \"memory\"; did you mean \"resources.memory\"?"},
+	{"\"max_size\": \"1M\"", "2:1: unknown key \"max_size\"; did you mean \"logging.max_size\"?"},
 	{"\"hostnam\": \"x\"", "2:1: unknown key \"hostnam\"; did you mean \"hostname\"?"},
 	{"\"idle\": [3]", "2:9: \"idle\": expected a duration such as \"1m30s\", found an array"},
 	{"\"idle\": {\"action\": \"freeze\"}", "2:9: \"idle\": missing \"after\""},
