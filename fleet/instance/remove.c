@@ -143,7 +143,7 @@ int instance_discard(struct instance *instance, struct error *err)
 	AUTO(arena_drop) struct arena arena = {0};
 	struct host *host = instance->host;
 	struct run none = {0};
-	struct error first = {0}, later;
+	struct error first = {0}, kept = {0}, later;
 	struct record record;
 	struct instance_spec spec;
 	bool specified = instance_spec_load(&arena, instance->dir, instance->name, &spec, &later) == 0;
@@ -155,11 +155,15 @@ int instance_discard(struct instance *instance, struct error *err)
 	if (named_remove(instance, err) < 0 || name_give_up(instance, path, err) < 0)
 		return blame(err, "remove %s", instance->name);
 	if (known)
-		claims_release(host, &record, &first);
+		claims_release(host, &record, &kept);
 	if (specified)
 		anonymous_volumes_remove(instance, &spec, &first);
 	usage_retire(host, specified && spec.remove ? USAGE_REMOVED : instance->name, instance->dir, false);
-	files_remove(instance, path, &first);
+	/* Only its record says what could not be given back: it waits for the next who looks for leftovers. */
+	if (kept.kind == ERROR_NONE)
+		files_remove(instance, path, &first);
+	else
+		keep_first(&first, &kept);
 	if (!known && (host_recover_all(host, NULL, &later) < 0 || host_recover_ports(host, &later) < 0))
 		keep_first(&first, &later);
 	if (net_host_down_if_unused(&host->net, &later) < 0)

@@ -19,24 +19,29 @@
 
 static const int errors[] = {EMFILE, ENOMEM, ENOSPC, EINTR, EAGAIN, EIO, EPERM};
 
-static const char fleet[] =
-	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "
-	"{\"a\": {\"image\": \"host\", \"command\": [\"busybox\", \"httpd\", \"-f\", \"-p\", \"80\"], \"replicas\": 2, "
-	"\"network\": \"inside\", \"stop_grace_period\": 0, \"ports\": [\"8095:80\"]}}}\n";
+#define FLEET(more)                                                                                                    \
+	"{\"version\": 1, \"name\": \"shop\", \"networks\": {\"inside\": {}},\n\"instances\": "                        \
+	"{\"a\": {\"image\": \"host\", \"command\": [\"busybox\", \"httpd\", \"-f\", \"-p\", \"80\"], "                \
+	"\"network\": \"inside\", \"stop_grace_period\": 0, \"ports\": [\"8095:80\"], \"replicas\": 2, "               \
+	"\"update\": {\"parallel\": 1, \"monitor\": \"100ms\", \"drain\": \"100ms\"}" more "}}}\n"
+static const struct {
+	const char *name, *text;
+} fleets[] = {{"FLEET", FLEET("")}, {"UPDATED", FLEET(", \"environment\": {\"A\": \"2\"}")}};
 
 struct verb {
-	const char *before[WORDS_MAX], *command[WORDS_MAX];
-	const char *next[WORDS_MAX];  /* gets there when the command did not; empty: a refused command leaves nothing */
-	const char *clear[WORDS_MAX]; /* what may not be there */
-	bool repaired;		      /* what a refused command leaves in the books, `check --repair` takes away */
-	const char *states;	      /* what is listed when all is done */
-	int width;		      /* from one point to the next */
+	const char *before[WORDS_MAX], *then[WORDS_MAX], *command[WORDS_MAX];
+	const char *next[WORDS_MAX]; /* gets there when the command did not; empty: a refused command leaves nothing */
+	const char *clear[WORDS_MAX], *tidy[WORDS_MAX]; /* what may not be there */
+	bool repaired;	    /* what a refused command leaves in the books, `check --repair` takes away */
+	const char *states; /* what is listed when all is done; NULL: anything */
+	int width;	    /* from one point to the next */
+	bool rare;	    /* left to ./test.sh --full on every kernel */
 };
 
 struct trial {
 	const struct verb *verb;
 	struct playground playground;
-	const char *volume, *fleet;
+	const char *volume, *fleets[ARRAY_SIZE(fleets)];
 	char *before; /* what is there when nothing is */
 	int points, refused, tolerated, faults;
 	/* The point: */
@@ -65,7 +70,10 @@ static const char *word_put(const struct trial *trial, const char *word)
 {
 	if (text_equal(word, "VOLUME"))
 		return trial->volume;
-	return text_equal(word, "FLEET") ? trial->fleet : word;
+	for (size_t i = 0; i < ARRAY_SIZE(fleets); i++)
+		if (text_equal(word, fleets[i].name))
+			return trial->fleets[i];
+	return word;
 }
 
 static void words_put(const struct trial *trial, const char *const *words, const char *put[WORDS_MAX + 1])
@@ -98,14 +106,22 @@ static void prepare(struct trial *trial)
 		return;
 	auto_run made = run(trial, trial->verb->before);
 	cr_assert(made.status == 0, "%s", made.err);
+	if (!trial->verb->then[0])
+		return;
+	auto_run done = run(trial, trial->verb->then);
+	cr_assert(done.status == 0, "%s", done.err);
 }
 
 static void clear(struct trial *trial)
 {
-	auto_run cleared = run(trial, trial->verb->clear);
+	const char *const *all[] = {trial->verb->clear, trial->verb->tidy};
 
-	if (cleared.status != 3)
-		expect_success(trial, "clear", &cleared);
+	for (size_t i = 0; i < ARRAY_SIZE(all) && all[i][0]; i++) {
+		auto_run cleared = run(trial, all[i]);
+
+		if (cleared.status != 3)
+			expect_success(trial, "clear", &cleared);
+	}
 }
 
 static void run_with(struct trial *trial, struct step step)
@@ -138,7 +154,7 @@ static void states_check(struct trial *trial, const char *when)
 	for (const struct json *item = doc.root->first; item; item = item->next)
 		text_appendf(&states, "%s%s=%s", states.data ? " " : "", json_get(item, "name")->text,
 			json_get(item, "state")->text);
-	if (!text_equal(text_string(&states), trial->verb->states))
+	if (trial->verb->states && !text_equal(text_string(&states), trial->verb->states))
 		fault_add(trial, when, text_string(&states));
 }
 
@@ -202,9 +218,11 @@ static void trial_open(struct trial *trial)
 	trial->playground = playground_new();
 	directory = trial->playground.directory.path;
 	trial->volume = arena_format(&trial->playground.arena, "%s/volume:/data", directory);
-	trial->fleet = arena_format(&trial->playground.arena, "%s/shop.json", directory);
 	run_write_file(directory, "volume/file", 0600, "");
-	run_write_file(directory, "shop.json", 0600, fleet);
+	for (size_t i = 0; i < ARRAY_SIZE(fleets); i++) {
+		run_write_file(directory, fleets[i].name, 0600, fleets[i].text);
+		trial->fleets[i] = arena_format(&trial->playground.arena, "%s/%s", directory, fleets[i].name);
+	}
 	remains_adopt();
 	/* Undisturbed first: what a host keeps once all of it was done. */
 	prepare(trial);
@@ -250,8 +268,12 @@ static void verb_try(const struct verb *verb)
 #define FAULT_TEST(name, ...)                                                                                          \
 	TEST(faults, name, .fini = playground_rescue, .timeout = SLOWLY(7200))                                         \
 	{                                                                                                              \
+		const struct verb verb = {__VA_ARGS__};                                                                \
+                                                                                                                       \
 		NEEDS_A_FAST_PROCESSOR();                                                                              \
-		verb_try(&(struct verb){__VA_ARGS__});                                                                 \
+		if (verb.rare)                                                                                         \
+			NEEDS_ALL_THE_TIME();                                                                          \
+		verb_try(&verb);                                                                                       \
 	}
 
 #define RUN_IT                                                                                                         \
@@ -293,3 +315,52 @@ FAULT_TEST(any_of_rm, .before = RUN_ALONE, .command = REMOVE, .next = REMOVE_ALL
 	.states = "", .width = 60)
 FAULT_TEST(any_of_apply, .command = APPLY, .next = APPLY, .clear = {"down", "-q", "shop"},
 	.states = "a-1=running a-2=running", .width = 250)
+
+/* The same for others, which are typed less often or cost more. */
+#define RARE .rare = true
+#define UPDATE                                                                                                         \
+	{                                                                                                              \
+		"apply", "-q", "-j", "1", "UPDATED"                                                                    \
+	}
+#define SET                                                                                                            \
+	{                                                                                                              \
+		"set", "--pids-limit", "50", "-p", "8091:81", "--publish-rm", "8090", "--label-add", "x=y", "a"        \
+	}
+#define NETWORK                                                                                                        \
+	{                                                                                                              \
+		"network", "create", "n"                                                                               \
+	}
+#define NO_NETWORK                                                                                                     \
+	{                                                                                                              \
+		"network", "rm", "n"                                                                                   \
+	}
+#define SNAPSHOT                                                                                                       \
+	{                                                                                                              \
+		"snapshot", "create", "a", "one"                                                                       \
+	}
+#define SNAPSHOT_GONE                                                                                                  \
+	{                                                                                                              \
+		"snapshot", "rm", "a", "one"                                                                           \
+	}
+#define ON_RUNNING .before = RUN_IT, .clear = REMOVE, .states = "a=running"
+FAULT_TEST(any_of_rm_with_network_and_ports, RARE, .before = RUN_IT, .command = REMOVE, .next = REMOVE_ALL,
+	.clear = REMOVE_ALL, .states = "", .width = 60)
+FAULT_TEST(any_of_set, RARE, ON_RUNNING, .command = SET, .next = SET, .width = 60)
+FAULT_TEST(any_of_restart, RARE, ON_RUNNING, .command = RESTART, .next = RESTART, .width = 150)
+FAULT_TEST(any_of_exec, RARE, ON_RUNNING, .command = {"exec", "a", "true"}, .next = {"exec", "a", "true"}, .width = 40)
+FAULT_TEST(any_of_update, RARE, .before = APPLY, .command = UPDATE, .next = UPDATE, .clear = {"down", "-q", "shop"},
+	.states = "a-1=running a-2=running", .width = 250)
+FAULT_TEST(any_of_down, RARE, .before = APPLY, .command = {"down", "-q", "shop"}, .next = REMOVE_ALL,
+	.clear = {"down", "-q", "shop"}, .states = "", .width = 100)
+FAULT_TEST(any_of_network_create, RARE, .command = NETWORK, .clear = NO_NETWORK, .states = "", .width = 20)
+FAULT_TEST(any_of_network_rm, RARE, .before = NETWORK, .command = NO_NETWORK, .next = REMOVE_ALL, .clear = NO_NETWORK,
+	.states = "", .width = 20)
+FAULT_TEST(any_of_network_set, RARE, .before = NETWORK,
+	.command = {"network", "set", "--isolated", "yes", "--service", "udp/53", "n"},
+	.next = {"network", "set", "--isolated", "no", "n"}, .clear = NO_NETWORK, .states = "", .width = 20)
+FAULT_TEST(
+	any_of_snapshot, RARE, ON_RUNNING, .command = SNAPSHOT, .next = {"snapshot", "create", "a", "two"}, .width = 60)
+FAULT_TEST(any_of_snapshot_rm, RARE, ON_RUNNING, .then = SNAPSHOT, .command = SNAPSHOT_GONE,
+	.next = {"snapshot", "create", "a", "two"}, .width = 60)
+FAULT_TEST(any_of_clone, RARE, .before = CREATE, .command = {"clone", "a", "b"}, .next = {"clone", "a", "c"},
+	.clear = REMOVE_ALL, .width = 60)
