@@ -295,17 +295,19 @@ int options_parse_global(struct arena *arena, const struct option *table, int ar
 
 static const char *next_command(const void *context, size_t i)
 {
-	return ((const struct command *)context)[i].name;
+	const struct command *const *commands = context;
+
+	return commands[i] ? commands[i]->name : NULL;
 }
 
 const struct command *command_find(
-	const struct command *commands, const char *program, const char *name, struct error *err)
+	const struct command *const *commands, const char *program, const char *name, struct error *err)
 {
 	const char *guess;
 
-	for (const struct command *command = commands; command->name; command++)
-		if (!strcmp(command->name, name) || text_equal(command->alias, name))
-			return command;
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name) || text_equal(commands[i]->alias, name))
+			return commands[i];
 	guess = suggest(name, next_command, commands);
 	if (guess)
 		fail(err, ERROR_USAGE, "unknown command %s; did you mean %s %s?", name, program, guess);

@@ -72,15 +72,15 @@ MUST_CHECK int options_parse(struct arena *arena, const struct command *command,
 MUST_CHECK int options_parse_global(struct arena *arena, const struct option *table, int argc, char **argv,
 	void *options, int *used, bool *help, struct error *err);
 
-/* The command of that name or alias, or NULL with ERROR_USAGE and a guess. commands end with name NULL. */
+/* The command of that name or alias, or NULL with ERROR_USAGE and a guess. commands ends with NULL. */
 const struct command *command_find(
-	const struct command *commands, const char *program, const char *name, struct error *err);
+	const struct command *const *commands, const char *program, const char *name, struct error *err);
 void command_help(FILE *out, const char *program, const struct command *command);
-void program_help(FILE *out, const char *program, const char *purpose, const struct command *commands,
+void program_help(FILE *out, const char *program, const char *purpose, const struct command *const *commands,
 	const struct option *global);
 /* A completion script for "bash", "zsh" or "fish", from the tables. */
-MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
-	const struct option *global, struct error *err);
+MUST_CHECK int program_completion(FILE *out, const char *shell, const char *program,
+	const struct command *const *commands, const struct option *global, struct error *err);
 
 /* What a manual page says beside its tables. A line of the text is a paragraph. The first section stands before the
  * options, the others behind the commands; one without heading ends them. */
@@ -94,7 +94,7 @@ struct manual {
 };
 /* The page in man(7)'s language: every command and every option that help shows. */
 void program_manual(
-	FILE *out, const struct manual *manual, const struct command *commands, const struct option *global);
+	FILE *out, const struct manual *manual, const struct command *const *commands, const struct option *global);
 
 extern const struct option options_none[];
 /* The command `completion` of a program, whose run() calls program_completion() with the program's tables. */
@@ -104,9 +104,6 @@ extern const struct option options_none[];
 		.example = program_ " completion bash > /etc/bash_completion.d/" program_, .options = options_none,    \
 		.operands_min = 1, .operands_max = 1, .run = run_,                                                     \
 	}
-/* Fills the array that the functions above want, which has a row more than there are commands: it ends with one that
- * has no name. */
-void commands_fill(struct command *out, const struct command *const *order, size_t count);
 
 #define OPTION_FLAG(name_, letter_, help_, type, member)                                                               \
 	{                                                                                                              \

@@ -38,7 +38,7 @@ static const struct {
 struct printing {
 	FILE *out;
 	const char *program, *id; /* id: the program's name as part of a function's name */
-	const struct command *commands;
+	const struct command *const *commands;
 	const struct option *global;
 };
 
@@ -82,10 +82,10 @@ static bool group_lists(const struct command *group)
 }
 
 /* group "": the program itself. */
-static bool can_list(const struct command *commands, const char *group)
+static bool can_list(const struct command *const *commands, const char *group)
 {
-	for (; commands->name; commands++)
-		if (*group ? !strcmp(commands->name, group) && group_lists(commands) : lists_names(commands))
+	for (; *commands; commands++)
+		if (*group ? !strcmp((*commands)->name, group) && group_lists(*commands) : lists_names(*commands))
 			return true;
 	return false;
 }
@@ -159,7 +159,7 @@ static bool is_shown(const struct option *option)
 static void commands_walk(const struct printing *printing,
 	void (*one)(const struct printing *printing, const struct command *group, const struct command *command))
 {
-	for (const struct command *command = printing->commands; command->name; command++) {
+	for (const struct command *const *next = printing->commands, *command; (command = *next); next++) {
 		one(printing, NULL, command);
 		for (size_t i = 0; command->members && command->members[i]; i++)
 			one(printing, command, command->members[i]);
@@ -171,7 +171,7 @@ static bool print_groups(const struct printing *printing, const char *separator)
 {
 	bool any = false;
 
-	for (const struct command *command = printing->commands; command->name; command++) {
+	for (const struct command *const *next = printing->commands, *command; (command = *next); next++) {
 		if (!command->members)
 			continue;
 		fprintf(printing->out, "%s%s", any ? separator : "", command->name);
@@ -180,10 +180,10 @@ static bool print_groups(const struct printing *printing, const char *separator)
 	return any;
 }
 
-static bool has_groups(const struct command *commands)
+static bool has_groups(const struct command *const *commands)
 {
-	for (; commands->name; commands++)
-		if (commands->members)
+	for (; *commands; commands++)
+		if ((*commands)->members)
 			return true;
 	return false;
 }
@@ -267,9 +267,9 @@ static void print_command_case(
 static void print_cases(const struct printing *printing)
 {
 	fputs("\tcase $command in\n\t'')\n\t\tfrom=words\n\t\tlist='", printing->out);
-	for (const struct command *command = printing->commands; command->name; command++)
-		if (command->summary)
-			fprintf(printing->out, "%s ", command->name);
+	for (size_t i = 0; printing->commands[i]; i++)
+		if (printing->commands[i]->summary)
+			fprintf(printing->out, "%s ", printing->commands[i]->name);
 	fputs("'\n\t\toptions='", printing->out);
 	print_option_list(printing->out, printing->global);
 	fputs("'\n\t\tcase $prev in\n", printing->out);
@@ -532,7 +532,7 @@ static const struct shell {
 	void (*print)(const struct printing *printing);
 } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
 
-int program_completion(FILE *out, const char *shell, const char *program, const struct command *commands,
+int program_completion(FILE *out, const char *shell, const char *program, const struct command *const *commands,
 	const struct option *global, struct error *err)
 {
 	struct text identifier AUTO(text_drop) = {0};
@@ -548,10 +548,3 @@ int program_completion(FILE *out, const char *shell, const char *program, const 
 }
 
 const struct option options_none[] = {END_OF_OPTIONS};
-
-void commands_fill(struct command *out, const struct command *const *order, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		out[i] = *order[i];
-	out[count] = (struct command){0};
-}

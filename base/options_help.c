@@ -137,22 +137,22 @@ static void command_words(const struct command *command, struct text *words)
 		text_appendf(words, ", %s", command->alias);
 }
 
-void program_help(FILE *out, const char *program, const char *purpose, const struct command *commands,
+void program_help(FILE *out, const char *program, const char *purpose, const struct command *const *commands,
 	const struct option *global)
 {
 	struct text words AUTO(text_drop) = {0};
 	size_t width = 0;
 
 	fprintf(out, "%s: %s\n\nUsage: %s [options] COMMAND …\n\nCommands:\n", program, purpose, program);
-	for (const struct command *command = commands; command->name; command++) {
-		command_words(command, &words);
-		if (command->summary)
+	for (size_t i = 0; commands[i]; i++) {
+		command_words(commands[i], &words);
+		if (commands[i]->summary)
 			width = larger_up_to_max(width, &words);
 	}
-	for (const struct command *command = commands; command->name; command++) {
-		command_words(command, &words);
-		if (command->summary)
-			print_row(out, text_string(&words), width, command->summary);
+	for (size_t i = 0; commands[i]; i++) {
+		command_words(commands[i], &words);
+		if (commands[i]->summary)
+			print_row(out, text_string(&words), width, commands[i]->summary);
 	}
 	print_options(out, global);
 	fprintf(out, "\n\"%s COMMAND --help\" says more about a command.\n", program);

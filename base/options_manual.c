@@ -93,16 +93,17 @@ static void print_command(FILE *out, const char *program, const struct command *
 	}
 }
 
-static void print_commands(FILE *out, const char *program, const struct command *commands)
+static void print_commands(FILE *out, const char *program, const struct command *const *commands)
 {
-	for (; commands->name; commands++) {
-		auto_free char *group = text_format("%s %s", program, commands->name);
+	for (; *commands; commands++) {
+		const struct command *command = *commands;
+		auto_free char *group = text_format("%s %s", program, command->name);
 
-		if (!commands->summary)
+		if (!command->summary)
 			continue;
-		print_command(out, program, commands);
-		for (size_t i = 0; commands->members && commands->members[i]; i++)
-			print_command(out, group, commands->members[i]);
+		print_command(out, program, command);
+		for (size_t i = 0; command->members && command->members[i]; i++)
+			print_command(out, group, command->members[i]);
 	}
 }
 
@@ -123,7 +124,8 @@ static void print_section(FILE *out, const struct manual_section *section)
 	}
 }
 
-void program_manual(FILE *out, const struct manual *manual, const struct command *commands, const struct option *global)
+void program_manual(
+	FILE *out, const struct manual *manual, const struct command *const *commands, const struct option *global)
 {
 	fprintf(out, ".TH \"%s\" %d \"\" \"%s\" \"System Administration\"\n.SH NAME\n", manual->title, manual->section,
 		manual->program);

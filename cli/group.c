@@ -11,20 +11,10 @@ static bool is_help(const char *word)
 	return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
-static size_t member_count(const struct command *group)
-{
-	size_t count = 0;
-
-	while (group->members[count])
-		count++;
-	return count;
-}
-
 int group_run(struct cli *cli, const char *program, const struct command *group, size_t count, char **words,
 	struct error *err)
 {
 	const char *both = arena_format(&cli->arena, "%s %s", program, group->name);
-	struct command *commands = arena_new_array(&cli->arena, member_count(group) + 1, struct command);
 	const struct command *command;
 	struct command named; /* for the usage line */
 	char **operands;
@@ -32,14 +22,13 @@ int group_run(struct cli *cli, const char *program, const struct command *group,
 	bool help = false;
 	void *options;
 
-	commands_fill(commands, group->members, member_count(group));
 	if (!count || (is_help(words[0]) && count == 1)) {
-		program_help(count ? stdout : stderr, both, group->purpose, commands, options_none);
+		program_help(count ? stdout : stderr, both, group->purpose, group->members, options_none);
 		return count ? 0 : 2;
 	}
 	if (is_help(words[0]))
 		words++, count--, help = true;
-	command = command_find(commands, both, words[0], err);
+	command = command_find(group->members, both, words[0], err);
 	if (!command)
 		return -1;
 	options = arena_alloc(&cli->arena, command->options_size);

@@ -41,7 +41,7 @@ static int manual_run(void *context, void *options, size_t count, char **operand
 static const struct command manual_command = {.name = "manual", .options = options_none, .run = manual_run};
 
 /* In the order of `warren --help`. */
-static const struct command *const order[] = {
+static const struct command *const commands[] = {
 	&run_command,
 	&create_command,
 	&start_command,
@@ -90,10 +90,8 @@ static const struct command *const order[] = {
 	&schema_command,
 	&completion_command,
 	&manual_command,
+	NULL,
 };
-
-/* The array that base/options wants. */
-static struct command commands[ARRAY_SIZE(order) + 1];
 
 static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
@@ -201,9 +199,9 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 static void answers_keep_apart(int argc, char **argv, struct error *err)
 {
 	for (int i = 1; i < argc; i++)
-		for (size_t c = 0; c < ARRAY_SIZE(order); c++)
-			if (!strcmp(argv[i], order[c]->name))
-				answer_keep_apart(order[c], -1, err);
+		for (size_t c = 0; commands[c]; c++)
+			if (!strcmp(argv[i], commands[c]->name))
+				answer_keep_apart(commands[c], -1, err);
 }
 
 static int global_run(struct cli *cli, int argc, char **argv, struct error *err)
@@ -240,7 +238,6 @@ int main(int argc, char **argv)
 	 */
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
-	commands_fill(commands, order, ARRAY_SIZE(order));
 	status = global_run(&cli, argc, argv, &err);
 	if (status < 0) {
 		cli_explain(&cli, &err);

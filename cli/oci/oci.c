@@ -55,7 +55,7 @@ static int completion_run(void *context, void *options, size_t count, char **ope
 static const struct command completion_command = COMPLETION_COMMAND(PROGRAM, completion_run);
 
 /* In the order of `warren-oci --help`. */
-static const struct command *const order[] = {
+static const struct command *const commands[] = {
 	&oci_create_command,
 	&oci_start_command,
 	&oci_run_command,
@@ -74,10 +74,8 @@ static const struct command *const order[] = {
 	&oci_spec_command,
 	&oci_features_command,
 	&completion_command,
+	NULL,
 };
-
-/* The array that base/options wants. */
-static struct command commands[ARRAY_SIZE(order) + 1];
 
 static int completion_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
@@ -335,7 +333,6 @@ int main(int argc, char **argv)
 	umask(022);
 	arena_reserve(MEMORY_PIECES);
 	log_setup(PROGRAM, LOG_WARN, LOG_TEXT, STDERR_FILENO);
-	commands_fill(commands, order, ARRAY_SIZE(order));
 	oci_listen_read(&cli);
 	status = program_run(&cli, argc, argv, &err);
 	if (status >= 0 && output_finish(&err) < 0)

@@ -19,17 +19,17 @@
 
 #define PURPOSE "fetch and unpack images for warren, which starts it"
 
-static const struct command commands[] = {
-	{PULL_COMMAND, .run = pull_run},
-	{IMPORT_COMMAND, .run = import_run},
-	{EXPORT_COMMAND, .run = export_run},
-	{VERIFY_COMMAND, .run = verify_run},
-	{COMMIT_COMMAND, .run = commit_run},
-	{.name = ROOT_EXPORT_WORD, ROOT_EXPORT_OPTIONS, .run = export_instance_run},
-	{.name = ROOT_DIFF_WORD, ROOT_DIFF_OPTIONS, .run = diff_instance_run},
-	{TREE_UNPACK_COMMAND, .run = tree_unpack_run},
-	{TREE_PACK_COMMAND, .run = tree_pack_run},
-	{.name = NULL},
+static const struct command *const commands[] = {
+	&(const struct command){PULL_COMMAND, .run = pull_run},
+	&(const struct command){IMPORT_COMMAND, .run = import_run},
+	&(const struct command){EXPORT_COMMAND, .run = export_run},
+	&(const struct command){VERIFY_COMMAND, .run = verify_run},
+	&(const struct command){COMMIT_COMMAND, .run = commit_run},
+	&(const struct command){.name = ROOT_EXPORT_WORD, ROOT_EXPORT_OPTIONS, .run = export_instance_run},
+	&(const struct command){.name = ROOT_DIFF_WORD, ROOT_DIFF_OPTIONS, .run = diff_instance_run},
+	&(const struct command){TREE_UNPACK_COMMAND, .run = tree_unpack_run},
+	&(const struct command){TREE_PACK_COMMAND, .run = tree_pack_run},
+	NULL,
 };
 
 static const struct option no_options[] = {END_OF_OPTIONS};

@@ -18,7 +18,7 @@ struct sample_global {
 };
 
 extern const struct option sample_run_options[], sample_list_options[], sample_global_options[];
-extern const struct command sample_commands[]; /* run, list (ps), stop, apply, secret */
+extern const struct command *const sample_commands[]; /* run, list (ps), stop, apply, secret */
 
 const struct command *sample_command(const char *name);
 
