@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -174,9 +175,10 @@ int file_writef(int dir, const char *path, struct error *err, const char *format
 
 /* A file being written beside the one that it will replace. */
 struct replacement {
-	int dir; /* open on the directory of both */
+	int dir;     /* open on the directory of both */
+	int own_dir; /* the same where it had to be opened; else -1 */
 	const char *name;
-	char *temporary; /* NULL: nothing to remove */
+	char temporary[NAME_MAX + 1]; /* "": nothing to remove */
 	int fd;
 };
 
@@ -185,32 +187,53 @@ static void replacement_drop(struct replacement *new)
 	int saved = errno;
 
 	fd_drop(&new->fd);
-	if (new->temporary)
+	if (*new->temporary)
 		unlinkat(new->dir, new->temporary, 0);
-	free(new->temporary);
-	fd_drop(&new->dir);
+	fd_drop(&new->own_dir);
 	errno = saved;
 }
 
-static int replacement_open(struct replacement *new, int dir, const char *path, mode_t mode)
+/* The caller's own directory is used as it is, but where it is written through: it may be open as a path only. */
+static int replacement_dir_open(struct replacement *new, int dir, const char *path, enum file_durability durability)
+{
+	size_t parent = (size_t)(new->name - path);
+	auto_free char *prefix = parent || durability == FILE_DURABLE ? text_format("%.*s.", (int)parent, path) : NULL;
+
+	if (prefix)
+		new->own_dir = openat(dir, prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	new->dir = prefix ? new->own_dir : dir;
+	return prefix && new->own_dir < 0 ? -1 : 0;
+}
+
+static int temporary_name(struct replacement *new)
+{
+	uint32_t random;
+	int length;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -1;
+	length = snprintf(new->temporary, sizeof(new->temporary), TEMPORARY_FORMAT, new->name, random);
+	if (length < (int)sizeof(new->temporary))
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+static int replacement_open(
+	struct replacement *new, int dir, const char *path, mode_t mode, enum file_durability durability)
 {
 	const char *slash = strrchr(path, '/');
-	auto_free char *parent = slash ? text_format("%.*s/", (int)(slash - path), path) : text_format(".");
-	uint32_t random;
 
 	new->name = slash ? slash + 1 : path;
-	new->dir = openat(dir, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (new->dir < 0)
+	if (replacement_dir_open(new, dir, path, durability) < 0)
 		return -1;
 	do {
-		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-			return -1;
-		memory_drop(&new->temporary);
-		new->temporary = text_format(TEMPORARY_FORMAT, new->name, random);
+		if (temporary_name(new) < 0)
+			break;
 		new->fd = openat(new->dir, new->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	} while (new->fd < 0 && errno == EEXIST);
 	if (new->fd < 0)
-		memory_drop(&new->temporary);
+		*new->temporary = '\0';
 	return new->fd < 0 ? -1 : 0;
 }
 
@@ -232,16 +255,16 @@ static int replacement_write(
 		return -1;
 	if (renameat(new->dir, new->temporary, new->dir, new->name) < 0)
 		return -1;
-	memory_drop(&new->temporary);
+	*new->temporary = '\0';
 	return durability == FILE_DURABLE ? fsync(new->dir) : 0;
 }
 
 int file_replace(int dir, const char *path, mode_t mode, enum file_durability durability, const char *content,
 	size_t length, struct error *err)
 {
-	AUTO(replacement_drop) struct replacement new = {.dir = -1, .fd = -1};
+	AUTO(replacement_drop) struct replacement new = {.own_dir = -1, .fd = -1};
 
-	if (replacement_open(&new, dir, path, mode) < 0 ||
+	if (replacement_open(&new, dir, path, mode, durability) < 0 ||
 		replacement_write(&new, mode, durability, content, length) < 0)
 		return fail_errno(err, "write %s", path);
 	return 0;
