@@ -23,12 +23,12 @@ struct encoder {
 	bool begun; /* something is at the top already */
 	size_t depth, left_out;
 	enum json_kind open[DEPTH_MAX];
+	struct yajl_pool pool; /* of gen */
 };
 
 static void encoder_begin(struct encoder *encoder)
 {
-
-	encoder->gen = yajl_gen_alloc(&yajl_memory);
+	encoder->gen = yajl_gen_alloc(yajl_pool_begin(&encoder->pool));
 	if (encoder->style == ENCODE_PRETTY) {
 		yajl_gen_config(encoder->gen, yajl_gen_beautify, 1);
 		yajl_gen_config(encoder->gen, yajl_gen_indent_string, "  ");

@@ -388,7 +388,8 @@ static int fail_explained(const struct builder *b)
 
 static int tree_build(struct builder *b)
 {
-	AUTO(parser_drop) yajl_handle parser = yajl_alloc(&callbacks, &yajl_memory, b);
+	struct yajl_pool pool;
+	AUTO(parser_drop) yajl_handle parser = yajl_alloc(&callbacks, yajl_pool_begin(&pool), b);
 	struct json_stop stop;
 	yajl_status status;
 

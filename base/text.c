@@ -7,20 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A name, or more than malloc(3) keeps for the next one of that size (1032 bytes): what it keeps are pages of a heap. */
+static size_t capacity_for(size_t needed)
+{
+	size_t capacity = needed <= 64 ? 64 : 2048;
+
+	while (capacity < needed)
+		capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
+	return capacity;
+}
+
 static void text_reserve(struct text *text, size_t more)
 {
-	size_t needed, capacity = text->capacity ? text->capacity : 64;
+	size_t needed;
 
 	if (__builtin_add_overflow(text->length, more, &needed) || __builtin_add_overflow(needed, 1, &needed))
 		memory_exhausted();
 	if (text->data && needed <= text->capacity)
 		return;
-	while (capacity < needed)
-		capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
-	text->data = realloc(text->data, capacity);
+	text->capacity = capacity_for(needed);
+	text->data = realloc(text->data, text->capacity);
 	if (!text->data)
 		memory_exhausted();
-	text->capacity = capacity;
 }
 
 void text_append_bytes(struct text *text, const char *bytes, size_t length)

@@ -127,8 +127,8 @@ static void announce(const struct instance_spec *spec, const struct port *ports,
 
 static int run_detached(struct cli *cli, const struct instance_spec *spec, struct error *err)
 {
-	struct port ports[64];
-	size_t port_count = ARRAY_SIZE(ports);
+	struct port *ports = arena_new_array(&cli->arena, INSTANCE_PORTS_MAX, struct port);
+	size_t port_count = INSTANCE_PORTS_MAX;
 	struct start_options start = {.ports = ports, .port_count = &port_count};
 
 	if (instance_start(&cli->host, spec->name, &start, err) < 0)
@@ -174,24 +174,25 @@ static int run_run(void *context, void *options, size_t count, char **operands, 
 {
 	struct cli *cli = context;
 	const struct run_options *chosen = options;
-	struct instance_spec spec;
+	/* Not on the stack, which the monitor inherits. */
+	struct instance_spec *spec = arena_new(&cli->arena, struct instance_spec);
 	struct error ignored = {0};
 	bool started;
 	int status;
 
 	if (chosen->terminal && !chosen->detach && !isatty(STDIN_FILENO))
 		return fail(err, ERROR_USAGE, "--tty: standard input is not a terminal");
-	if (create(cli, chosen, count, operands, &spec, err) < 0)
+	if (create(cli, chosen, count, operands, spec, err) < 0)
 		return -1;
 	if (chosen->detach) {
-		status = run_detached(cli, &spec, err);
+		status = run_detached(cli, spec, err);
 		started = status == 0;
 	} else {
-		status = run_attached(cli, &spec, &started, err);
+		status = run_attached(cli, spec, &started, err);
 	}
 	/* What could not start is not left behind: the same command can be given again. */
-	if ((!started || (spec.remove && !chosen->detach)) &&
-		instance_remove(&cli->host, spec.name, true, &ignored) < 0 && ignored.kind != ERROR_MISSING)
+	if ((!started || (spec->remove && !chosen->detach)) &&
+		instance_remove(&cli->host, spec->name, true, &ignored) < 0 && ignored.kind != ERROR_MISSING)
 		log_warn("%s", ignored.text);
 	return status;
 }

@@ -123,12 +123,14 @@ MUST_CHECK int instance_limits_read(struct arena *arena, struct host *host, cons
  * ERROR_BUSY: name taken (by whom). */
 MUST_CHECK int instance_create(struct host *host, const struct instance_spec *spec, struct error *err);
 
+#define INSTANCE_PORTS_MAX 64
+
 struct start_options {
 	bool foreground; /* the caller is the monitor itself and relays stdio to its own 0, 1, 2 until the end */
 	int *status;	 /* foreground: the process's exit status */
 	enum end_reason *reason; /* foreground: why it ended; may be NULL */
 	bool *exec_failed;
-	struct port *ports; /* may be NULL; filled with the bound ports, room for 64 */
+	struct port *ports; /* may be NULL; filled with the bound ports, room for INSTANCE_PORTS_MAX */
 	size_t *port_count;
 };
 /* Starts a created or stopped one; desired state becomes running. Running already: with a monitor ERROR_BUSY, without

@@ -37,6 +37,9 @@ struct report {
 	struct port ports[INSTANCE_PORTS_MAX];
 };
 
+/* What is large and soon over: as a part of the functions above a monitor it would be in its stack for its life. */
+#define FRAME_OF_ITS_OWN __attribute__((noinline))
+
 /* --- the monitor's side ------------------------------------------------------------------------------------------- */
 
 static size_t descriptors_kept(const struct host *host, const struct instance *instance, int report, int *out)
@@ -52,7 +55,7 @@ static size_t descriptors_kept(const struct host *host, const struct instance *i
 }
 
 /* Out of the caller's terminal, session, directory and descriptors. */
-static void leave_caller(const struct host *host, const struct instance *instance, int report)
+static FRAME_OF_ITS_OWN void leave_caller(const struct host *host, const struct instance *instance, int report)
 {
 	int kept[13 + CGROUP_CONTROLLERS];
 	size_t count = descriptors_kept(host, instance, report, kept);
@@ -133,9 +136,6 @@ static void report_send(const struct report *report, int fd)
 		log_debug("nobody waits for the start");
 }
 
-/* A report is large: as part of monitor_main() it would be in the monitor's stack for its life. */
-#define FRAME_OF_ITS_OWN __attribute__((noinline))
-
 /* Its start has failed, or could not be tried: everything is let go of before anybody knows. */
 static FRAME_OF_ITS_OWN _Noreturn void monitor_fail(
 	struct monitor *monitor, int fd, bool exec_failed, const struct error *err)
@@ -149,24 +149,32 @@ static FRAME_OF_ITS_OWN _Noreturn void monitor_fail(
 
 static FRAME_OF_ITS_OWN void monitor_tell(const struct monitor *monitor, int fd)
 {
-	struct report report = {.listeners_lost = monitor->listeners.lost, .port_count = monitor->run.port_count};
+	struct report report = {.listeners_lost = monitor->listeners->lost, .port_count = monitor->run.port_count};
 
 	memcpy(report.ports, monitor->ports, sizeof(report.ports));
 	report_send(&report, fd);
+}
+
+/* monitor_begin(), and the end if it fails. */
+static FRAME_OF_ITS_OWN struct monitor *monitor_born(struct instance *instance, bool adopt, int report)
+{
+	struct error err = {0};
+	bool exec_failed = false;
+	struct monitor *monitor = monitor_new(instance, &err);
+
+	if (!monitor || monitor_begin(monitor, adopt, &exec_failed, &err) < 0)
+		monitor_fail(monitor, report, exec_failed, &err);
+	return monitor;
 }
 
 static _Noreturn void monitor_main(struct instance *instance, bool adopt, int report)
 {
 	struct host *host = instance->host;
 	struct monitor *monitor;
-	struct error err = {0};
-	bool exec_failed = false;
 
 	leave_caller(host, instance, report);
 	monitor_signals_setup();
-	monitor = monitor_new(instance, &err);
-	if (!monitor || monitor_begin(monitor, adopt, &exec_failed, &err) < 0)
-		monitor_fail(monitor, report, exec_failed, &err);
+	monitor = monitor_born(instance, adopt, report);
 	/* The lock first: whoever acts on the report finds it free. */
 	fd_drop(&monitor->instance.lock);
 	monitor_tell(monitor, report);
@@ -183,7 +191,7 @@ static _Noreturn void monitor_main(struct instance *instance, bool adopt, int re
 /* --- the command's side ------------------------------------------------------------------------------------------- */
 
 /* Monitors are in a cgroup of their own, so that the end of a login session or unit does not end them. */
-static int monitors_entrance(struct host *host, struct cgroup_entrance *out, struct error *err)
+static FRAME_OF_ITS_OWN int monitors_entrance(struct host *host, struct cgroup_entrance *out, struct error *err)
 {
 	struct cgroup_limits none = {0};
 	struct cgroup cgroup;
@@ -244,7 +252,7 @@ static int broken_stop_finish(struct instance *instance, struct error *err)
 	return instance_stop_held(instance, (struct optional){0}, STOP_TO_START, err);
 }
 
-int start_admit(struct instance *instance, struct error *err)
+FRAME_OF_ITS_OWN int start_admit(struct instance *instance, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct record record;

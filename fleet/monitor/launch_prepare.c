@@ -101,7 +101,7 @@ static int spec_make(struct start *start, struct error *err)
 	devices_allow(&start->arena, &start->wanted, &start->devices, &start->spec.limits);
 	instance_hook_facts(&start->arena, &start->monitor->instance, &start->wanted, &start->facts);
 	start->monitor->run.sources = sources_digest(&start->wanted);
-	listeners_announce(&start->arena, &start->monitor->listeners, &start->spec.process);
+	listeners_announce(&start->arena, start->monitor->listeners, &start->spec.process);
 	if (start->again) {
 		start->spec.namespaces.create[NS_USER] = false;
 		start->spec.namespaces.fd[NS_USER] = kept->userns;
@@ -233,7 +233,7 @@ static int listeners_prepare(struct start *start, struct error *err)
 
 	if (count > INSTANCE_PORTS_MAX)
 		return fail(err, ERROR_USAGE, "%zu ports; at most %d can be published", count, INSTANCE_PORTS_MAX);
-	return listeners_open(&monitor->listeners, start->host, start->wanted.ports.items, count, err);
+	return listeners_open(monitor->listeners, start->host, start->wanted.ports.items, count, err);
 }
 
 int start_prepare(struct start *start, struct error *err)

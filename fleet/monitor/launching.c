@@ -141,8 +141,8 @@ static int process_start(struct start *start, bool *exec_failed, struct error *e
 					attachment_has_inside(&start->attachment) ? configure_network : NULL,
 			},
 		.stdio = {start->stdio[0], start->stdio[1], start->stdio[2]},
-		.sockets = start->monitor->listeners.fds,
-		.socket_count = start->monitor->listeners.count,
+		.sockets = start->monitor->listeners->fds,
+		.socket_count = start->monitor->listeners->count,
 		.hold = -1,
 		.hold_lock = -1,
 	};
@@ -195,7 +195,7 @@ static int ports_publish_first(struct start *start, size_t count, struct error *
 	bool are_held = ports_are_held(start, count, &held);
 
 	memcpy(ports, are_held ? held.ports : start->wanted.ports.items, count * sizeof(*ports));
-	listeners_tell(&monitor->listeners, ports, count);
+	listeners_tell(monitor->listeners, ports, count);
 	if (are_held || !start->record.network)
 		return 0;
 	const struct published published = {.host = start->host,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,17 +26,30 @@
 
 #define LOCK_RETRY_MS 200
 
-/* Pages of their own, and only what is not zero is written: what an instance has none of (ports, a health check) costs
- * its monitor no memory. */
+/* What few instances have, on pages of its own, of which only what is not zero is written: who has no ports and no
+ * health check costs his monitor no memory for them. What all have is small and lies where the heap begins. */
+struct rarities {
+	struct health health;
+	struct listeners listeners;
+	struct port ports[INSTANCE_PORTS_MAX];
+};
+
 struct monitor *monitor_new(const struct instance *instance, struct error *err)
 {
-	struct monitor *monitor =
-		mmap(NULL, sizeof(*monitor), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	struct rarities *rarities =
+		mmap(NULL, sizeof(*rarities), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (monitor == MAP_FAILED) {
+	if (!monitor)
+		memory_exhausted();
+	if (rarities == MAP_FAILED) {
 		fail_errno(err, "memory for a monitor");
+		free(monitor);
 		return NULL;
 	}
+	monitor->health = &rarities->health;
+	monitor->listeners = &rarities->listeners;
+	monitor->ports = rarities->ports;
 	monitor->instance = *instance;
 	monitor->lock = -1;
 	monitor->log = (struct log_writer)LOG_CLOSED;
@@ -65,10 +79,11 @@ void monitor_drop(struct monitor **dropped)
 		fd_drop(&monitor->output[i]);
 	fd_drop(&monitor->console_peer);
 	fd_drop(&monitor->input);
-	listeners_close(&monitor->listeners);
+	listeners_close(monitor->listeners);
 	launched_drop(&monitor->launched);
 	fd_drop(&monitor->lock);
-	munmap(monitor, sizeof(*monitor));
+	munmap(monitor->health, sizeof(struct rarities));
+	free(monitor);
 }
 
 /* --- the end of a run --------------------------------------------------------------------------------------------- */
@@ -110,7 +125,7 @@ static struct exit_record run_judge(struct monitor *monitor)
 	fd_drop(&monitor->launched.pidfd);
 	exit = end_judge(&end);
 	if (exit.reason == END_UNHEALTHY)
-		exit.detail = health_last_words(&monitor->health);
+		exit.detail = health_last_words(monitor->health);
 	/* Switched off from inside: nobody shall start it again but who says so. */
 	if (exit.reason == END_STOPPED && end.desired != DESIRED_STOPPED &&
 		desired_write(monitor->instance.dir, DESIRED_STOPPED, &ignored) < 0)
@@ -123,7 +138,7 @@ static void run_end(struct monitor *monitor, const struct exit_record *exit)
 	struct error err;
 
 	/* Before anybody can know that it has ended, so that its ports are free when he does. */
-	listeners_close(&monitor->listeners);
+	listeners_close(monitor->listeners);
 	if (run_finish(&monitor->instance, &monitor->run, exit, &err) < 0)
 		log_warn("%s: %s", monitor->instance.name, err.text);
 }
@@ -242,9 +257,9 @@ static void monitor_reload(struct monitor *monitor)
 	monitor_log_change(monitor, &spec);
 	monitor_idle_change(monitor, &spec.idle, record.network ? record.slot : 0);
 	health_check_make(&spec, &record, &check);
-	if (!health_checks_equal(&check, &monitor->health.check) && !monitor->unwell)
+	if (!health_checks_equal(&check, &monitor->health->check) && !monitor->unwell)
 		monitor_health_begin(monitor, &check);
-	if (monitor->health.state == HEALTH_NONE && !monitor->unwell &&
+	if (monitor->health->state == HEALTH_NONE && !monitor->unwell &&
 		instance_traffic(instance, &monitor->run, true, &err) < 0)
 		log_warn("%s: %s", instance->name, err.text);
 	arena_drop(&arena);
@@ -254,8 +269,8 @@ static void monitor_reload(struct monitor *monitor)
 /* Woken. What is to stop takes no new connections; the program's own copies are its own to close. */
 static void desire_heed(struct monitor *monitor)
 {
-	if (monitor->listeners.count && instance_desired(&monitor->instance) == DESIRED_STOPPED)
-		listeners_close(&monitor->listeners);
+	if (monitor->listeners->count && instance_desired(&monitor->instance) == DESIRED_STOPPED)
+		listeners_close(monitor->listeners);
 }
 
 /* --- its life ----------------------------------------------------------------------------------------------------- */
@@ -344,7 +359,7 @@ int monitor_adopt(struct monitor *monitor, struct error *err)
 	/* A console died with its monitor; what the instance writes there is lost. */
 	if (!monitor->terminal && stdio_exists(monitor) && stdio_attach(monitor, true, err) < 0)
 		return -1;
-	listeners_adopt(&monitor->listeners, monitor->launched.pidfd, monitor->ports, monitor->run.port_count);
+	listeners_adopt(monitor->listeners, monitor->launched.pidfd, monitor->ports, monitor->run.port_count);
 	if (process_identify(getpid(), &monitor->run.monitor, err) < 0)
 		return -1;
 	monitor_health_adopt(monitor);

@@ -67,9 +67,9 @@ struct monitor {
 	int64_t ending_ms; /* then by force; 0: we do not; CLOCK_BOOTTIME */
 
 	/* Large, and untouched by an instance that has none of it: on pages of their own that are never made. */
-	struct health health;
-	struct listeners listeners; /* count 0: none, or none yet */
-	struct port ports[INSTANCE_PORTS_MAX];
+	struct health *health;
+	struct listeners *listeners; /* count 0: none, or none yet */
+	struct port *ports;	     /* INSTANCE_PORTS_MAX */
 };
 
 /* --- launching.c: one start --------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #define PAGE 4096ul
 #define KERNEL_SIGSET_SIZE 8
 #define STACK_DEPTH (512ul << 10) /* deeper calls have used; within the gap that the kernel leaves below a stack */
-#define FRAME_MAX 1024		  /* of rest_poll() itself */
+#define RED_ZONE 128		  /* below the stack pointer, which a function that calls none may use (x86-64 ABI) */
 #define RESTING __attribute__((section("warren_rest"), aligned(4096), noinline))
 
 /* From the linker: the program's image, and the end of what in it is only read (code and constants). */
@@ -33,7 +33,20 @@ static inline __attribute__((always_inline)) long call(
 	__asm__ volatile("syscall" : "+a"(result) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
 	return result;
 }
+
+static inline __attribute__((always_inline)) unsigned long stack_pointer(void)
+{
+	unsigned long pointer;
+
+	__asm__ volatile("mov %%rsp, %0" : "=r"(pointer));
+	return pointer;
+}
 #else
+static inline __attribute__((always_inline)) unsigned long stack_pointer(void)
+{
+	return (unsigned long)__builtin_frame_address(0) - 1024; /* more than rest_poll() has */
+}
+
 static inline long call(long number, const void *a, unsigned long b, unsigned long c, const void *d, unsigned long e)
 {
 	return syscall(number, a, b, c, d, e);
@@ -46,7 +59,7 @@ RESTING int rest_poll(struct pollfd *fds, nfds_t count, const struct timespec *t
 	unsigned long code = (unsigned long)__executable_start & ~(PAGE - 1);
 	unsigned long end = (unsigned long)__init_array_start & ~(PAGE - 1);
 	unsigned long here = (unsigned long)rest_poll & ~(PAGE - 1);
-	unsigned long stack = ((unsigned long)__builtin_frame_address(0) - FRAME_MAX) & ~(PAGE - 1);
+	unsigned long stack = (stack_pointer() - RED_ZONE) & ~(PAGE - 1);
 
 	if (give_back && code < end) {
 		call(SYS_madvise, (const void *)here, PAGE, MADV_RANDOM, NULL, 0);

@@ -20,7 +20,7 @@ static void record(struct monitor *monitor)
 {
 	struct error ignored;
 
-	if (health_write(monitor->instance.live, &monitor->health, &ignored) < 0)
+	if (health_write(monitor->instance.live, monitor->health, &ignored) < 0)
 		log_debug("%s: %s", name_of(monitor), ignored.text);
 	/* Encoding has used the heap; between two questions nothing of it is needed. */
 	malloc_trim(0);
@@ -48,7 +48,7 @@ static void run_break_off(struct monitor *monitor)
 	struct error err;
 
 	monitor->unwell = true;
-	if (monitor->health.check.on_failure == HEALTH_STOP &&
+	if (monitor->health->check.on_failure == HEALTH_STOP &&
 		desired_write(monitor->instance.dir, DESIRED_STOPPED, &err) < 0)
 		log_warn("%s: %s", name_of(monitor), err.text);
 	if (stopping_ask(&stopping, &monitor->run, &err) < 0)
@@ -60,7 +60,7 @@ static void run_break_off(struct monitor *monitor)
 
 static void state_announce(struct monitor *monitor)
 {
-	const struct health *health = &monitor->health;
+	const struct health *health = monitor->health;
 	struct error err;
 
 	instance_event(&monitor->instance, EVENT_HEALTH, health_state_names[health->state], health_last_words(health));
@@ -76,7 +76,7 @@ static bool shall_answer(const struct monitor *monitor)
 
 static void answered(struct monitor *monitor, const struct health_answer *answer)
 {
-	struct health *health = &monitor->health;
+	struct health *health = monitor->health;
 	bool changed;
 
 	/* In the middle of the question. */
@@ -104,13 +104,13 @@ static void asker_prepare(void *context)
 
 static void ask(struct monitor *monitor)
 {
-	const struct health_check *check = &monitor->health.check;
+	const struct health_check *check = &monitor->health->check;
 	struct instance *instance = &monitor->instance;
 	struct health_answer answer = {.status = -1};
 	struct error err;
 
 	if (!shall_answer(monitor)) {
-		health_put_off(&monitor->health, clock_ms());
+		health_put_off(monitor->health, clock_ms());
 		return;
 	}
 	if (!probe_is_inside(check)) {
@@ -121,24 +121,25 @@ static void ask(struct monitor *monitor)
 	if (probe_fork(instance->host, instance->name, check, &monitor->probe, asker_prepare, monitor, &err) == 0)
 		return;
 	log_warn("%s: %s", instance->name, err.text);
-	health_put_off(&monitor->health, clock_ms());
+	health_put_off(monitor->health, clock_ms());
 }
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
 void monitor_health_begin(struct monitor *monitor, const struct health_check *check)
 {
-	bool asks_already = monitor->health.state != HEALTH_NONE;
+	bool asks_already = monitor->health->state != HEALTH_NONE;
 
 	monitor->unwell = false;
 	monitor->ending_ms = 0;
 	if (check->kind == HEALTH_KIND_NONE && !asks_already) {
-		if (monitor->health.check.kind != HEALTH_KIND_NONE) /* written only if it must be: see struct monitor */
-			monitor->health.check = *check;
+		if (monitor->health->check.kind !=
+			HEALTH_KIND_NONE) /* written only if it must be: see struct monitor */
+			monitor->health->check = *check;
 		return;
 	}
-	health_begin(&monitor->health, check, clock_ms(), clock_real_ms());
-	if (monitor->health.state == HEALTH_NONE)
+	health_begin(monitor->health, check, clock_ms(), clock_real_ms());
+	if (monitor->health->state == HEALTH_NONE)
 		health_forget(monitor->instance.live);
 	else
 		record(monitor);
@@ -158,19 +159,19 @@ void monitor_health_adopt(struct monitor *monitor)
 	}
 	if (check.kind == HEALTH_KIND_NONE)
 		return;
-	health_begin(&monitor->health, &check, clock_ms(), clock_real_ms());
-	monitor->health.began_ms = monitor->began_ms;
-	health_resume(&monitor->health, &before);
+	health_begin(monitor->health, &check, clock_ms(), clock_real_ms());
+	monitor->health->began_ms = monitor->began_ms;
+	health_resume(monitor->health, &before);
 	record(monitor);
 }
 
 void monitor_health_end(struct monitor *monitor)
 {
 	probe_drop(&monitor->probe);
-	if (monitor->health.state == HEALTH_NONE)
+	if (monitor->health->state == HEALTH_NONE)
 		return;
 	health_forget(monitor->instance.live);
-	monitor->health.state = HEALTH_NONE;
+	monitor->health->state = HEALTH_NONE;
 }
 
 int64_t monitor_health_wait_ms(const struct monitor *monitor)
@@ -181,8 +182,8 @@ int64_t monitor_health_wait_ms(const struct monitor *monitor)
 		due_ms = monitor->ending_ms;
 	else if (monitor->probe.fd >= 0)
 		due_ms = monitor->probe.deadline_ms;
-	else if (monitor->health.state != HEALTH_NONE)
-		due_ms = monitor->health.due_ms;
+	else if (monitor->health->state != HEALTH_NONE)
+		due_ms = monitor->health->due_ms;
 	if (due_ms == INT64_MAX)
 		return -1;
 	left_ms = due_ms - clock_ms();
@@ -200,20 +201,21 @@ void monitor_health_turn(struct monitor *monitor, bool ready)
 		return;
 	}
 	if (monitor->probe.fd < 0) {
-		if (monitor->health.state != HEALTH_NONE && now_ms >= monitor->health.due_ms)
+		if (monitor->health->state != HEALTH_NONE && now_ms >= monitor->health->due_ms)
 			ask(monitor);
 		return;
 	}
 	if (ready) {
-		if (probe_turn(&monitor->health.check, &monitor->probe, &answer))
+		if (probe_turn(&monitor->health->check, &monitor->probe, &answer))
 			answered(monitor, &answer);
 	} else if (now_ms >= monitor->probe.deadline_ms) {
-		probe_expire(&monitor->health.check, &monitor->probe, &answer);
+		probe_expire(&monitor->health->check, &monitor->probe, &answer);
 		answered(monitor, &answer);
 	}
 }
 
 bool monitor_was_well(const struct monitor *monitor, int64_t lived_ms)
 {
-	return monitor->health.check.kind == HEALTH_KIND_NONE ? lived_ms >= RESTART_RESET_MS : monitor->health.was_well;
+	return monitor->health->check.kind == HEALTH_KIND_NONE ? lived_ms >= RESTART_RESET_MS
+							       : monitor->health->was_well;
 }

@@ -118,7 +118,7 @@ static bool anything_came(struct monitor *monitor)
 
 static bool may_sleep(const struct monitor *monitor)
 {
-	enum health_state health = monitor->health.state;
+	enum health_state health = monitor->health->state;
 
 	return instance_desired(&monitor->instance) == DESIRED_RUNNING && !monitor->unwell &&
 	       (health == HEALTH_NONE || health == HEALTH_HEALTHY);
@@ -204,8 +204,8 @@ static void awake(struct monitor *monitor)
 		arrivals_take(idle->arrivals);
 	if (sleeps_ever(monitor))
 		watch_again(idle);
-	if (monitor->health.state != HEALTH_NONE)
-		health_put_off(&monitor->health, clock_ms());
+	if (monitor->health->state != HEALTH_NONE)
+		health_put_off(monitor->health, clock_ms());
 }
 
 static int thaw(struct monitor *monitor, struct error *err)

@@ -5,8 +5,6 @@
 #include "fleet/state/instance.h"
 #include "runtime/runtime.h"
 
-#define INSTANCE_PORTS_MAX 64
-
 /* Ports in socket mode, in the order in which the program gets them (descriptor 3, 4 …), and our copies of their
  * sockets.
  */

@@ -316,12 +316,12 @@ int seccomp_program_compile(const struct spec_seccomp *spec, struct seccomp_prog
 
 struct seccomp_program *seccomp_program_new(size_t length, unsigned flags)
 {
-	struct seccomp_program *program = calloc(1, sizeof(*program));
-	struct sock_filter *code = calloc(length, sizeof(*code));
+	struct seccomp_program *program = calloc(1, sizeof(*program) + length * sizeof(program->code[0]));
 
-	if (!program || !code)
+	if (!program)
 		memory_exhausted();
-	*program = (struct seccomp_program){.code = code, .length = (unsigned short)length, .flags = flags};
+	program->length = (unsigned short)length;
+	program->flags = flags;
 	return program;
 }
 
@@ -329,10 +329,7 @@ void seccomp_program_drop(struct seccomp_program **program)
 {
 	int saved = errno;
 
-	if (*program) {
-		free((*program)->code);
-		free(*program);
-	}
+	free(*program);
 	*program = NULL;
 	errno = saved;
 }
@@ -344,7 +341,7 @@ int seccomp_program_install(const struct seccomp_program *program, unsigned flag
 
 	if (!program)
 		return 0;
-	fprog = (struct sock_fprog){.len = program->length, .filter = program->code};
+	fprog = (struct sock_fprog){.len = program->length, .filter = (struct sock_filter *)program->code};
 	result = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags | flags, &fprog);
 	if (result < 0)
 		return fail_errno(err, "load the seccomp filter of %u instructions", program->length);

@@ -13,9 +13,9 @@
 #include "runtime/spec.h"
 
 struct seccomp_program {
-	struct sock_filter *code; /* malloc()ed */
-	unsigned short length;	  /* instructions: 1 … 4096 (BPF_MAXINSNS) */
-	unsigned flags;		  /* SECCOMP_FILTER_FLAG_… of the specification */
+	unsigned short length; /* instructions: 1 … 4096 (BPF_MAXINSNS) */
+	unsigned flags;	       /* SECCOMP_FILTER_FLAG_… of the specification */
+	struct sock_filter code[];
 };
 
 /* Child side: seccomp(2) SECCOMP_SET_MODE_FILTER with the program's flags and further ones. Needs no_new_privs or
