@@ -43,15 +43,22 @@ static ssize_t answer_read(int fd, char *buffer, size_t size)
 	return (ssize_t)length;
 }
 
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
 /* NULL: answered. */
-static const char *ask(const struct sockaddr_in *address, const char *host, char *buffer, size_t size)
+static const char *ask(const union socket_address *address, const char *host, char *buffer, size_t size)
 {
-	auto_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_fd fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const socklen_t address_size = address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
 	struct timeval patience = {.tv_sec = PATIENCE_S};
 	int length = snprintf(buffer, size, "GET / HTTP/1.0\r\nHost: %s\r\n\r\n", host);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+	while (connect(fd, &address->any, address_size) < 0)
 		if (errno != EINTR)
 			return strerror(errno);
 	if (send(fd, buffer, (size_t)length, MSG_NOSIGNAL) != length)
@@ -63,14 +70,12 @@ static const char *ask(const struct sockaddr_in *address, const char *host, char
 	return NULL;
 }
 
-static void client(uint16_t port, const char *host, struct load_count *count)
+static void client(const union socket_address *address, const char *host, struct load_count *count)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	char buffer[ANSWER_MAX];
 
 	while (!over) {
-		const char *failure = ask(&address, host, buffer, sizeof(buffer));
+		const char *failure = ask(address, host, buffer, sizeof(buffer));
 
 		if (!failure)
 			count->answered++;
@@ -79,7 +84,7 @@ static void client(uint16_t port, const char *host, struct load_count *count)
 	}
 }
 
-struct load load_begin(uint16_t port, const char *host)
+static struct load clients_begin(const union socket_address *address, const char *host)
 {
 	struct load load;
 	size_t size = LOAD_CLIENTS * sizeof(*load.counts);
@@ -93,10 +98,26 @@ struct load load_begin(uint16_t port, const char *host)
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGTERM, stop_asking);
-		client(port, host, &load.counts[i]);
+		client(address, host, &load.counts[i]);
 		_exit(0);
 	}
 	return load;
+}
+
+struct load load_begin(uint16_t port, const char *host)
+{
+	const union socket_address address = {
+		.v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+
+	return clients_begin(&address, host);
+}
+
+struct load load_begin6(const char *address, uint16_t port, const char *host)
+{
+	union socket_address at = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
+
+	cr_assert(inet_pton(AF_INET6, address, &at.v6.sin6_addr) == 1);
+	return clients_begin(&at, host);
 }
 
 void load_end(struct load *load, uint64_t least)

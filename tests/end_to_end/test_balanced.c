@@ -18,11 +18,14 @@
 #define REPLICAS 3
 #define CONNECTIONS 64
 #define DRAIN_MS 2000 /* of FLEET */
+#define HERE6 "2001:db8:5::1"
+#define PORT6 ", \"[::]:18080:80\""
 #define ANSWER_MS SLOWLY(10000)
 
 #define NGINX_CONF                                                                                                     \
 	"worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\nevents { worker_connections 256; }\n"       \
-	"http { access_log off; keepalive_timeout 600; server { listen 80; location / { return 200 \"%s\\n\"; } } }\n"
+	"http { access_log off; keepalive_timeout 600; server { listen 80; listen [::]:80; location / { return 200 "   \
+	"\"%s\\n\"; } } }\n"
 
 /* Clients that never pause keep a slow processor busy while nginx starts. */
 #define START_PERIOD (WARREN_TEST_SLOW == 1 ? "5s" : "60s")
@@ -32,14 +35,21 @@
 	"{\"version\": 1, \"name\": \"balanced\", \"networks\": {\"n\": {}}, \"instances\": {\"site\": {"              \
 	"\"image\": \"host\", \"network\": \"n\", \"replicas\": 3, \"read_only\": true, "                              \
 	"\"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], \"command\": [\"nginx\", \"-g\", \"daemon off;\"], "     \
-	"\"stop_signal\": \"QUIT\", \"environment\": {\"A\": \"%s\"}, \"ports\": [\"18080:80\"], "                     \
+	"\"stop_signal\": \"QUIT\", \"environment\": {\"A\": \"%s\"}, \"ports\": [\"18080:80\"%s], "                   \
 	"\"update\": {\"parallel\": 1, \"monitor\": 0, \"drain\": \"2s\"}, "                                           \
 	"\"healthcheck\": {\"http\": \"http://:80/\", \"interval\": \"1s\", \"start_period\": \"%s\"}, "               \
 	"\"configs\": [{\"source\": \"site.conf\", \"target\": \"/etc/nginx/nginx.conf\"}]}}}\n"
 
+static bool has_ipv6(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0;
+}
+
+/* Published over IPv6 as well, where there is any. */
 static const char *fleet_write(struct playground *playground, const char *variable)
 {
-	auto_free char *text = text_format(FLEET, variable, START_PERIOD), *conf = text_format(NGINX_CONF, "here");
+	auto_free char *text = text_format(FLEET, variable, has_ipv6() ? PORT6 : "", START_PERIOD),
+		       *conf = text_format(NGINX_CONF, "here");
 
 	run_write_file(playground->directory.path, "site.conf", 0644, conf);
 	run_write_file(playground->directory.path, "fleet.json", 0600, text);
@@ -102,11 +112,14 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 
+	SKIP_UNLESS(has_ipv6(), "needs IPv6 in the kernel");
+	host_ip("addr add " HERE6 "/128 dev lo nodad");
 	fleet_open(&playground);
-	struct load load = load_begin(PORT, "x");
+	struct load load = load_begin(PORT, "x"), load6 = load_begin6(HERE6, PORT, "x");
 
 	WARREN_OK(&playground, "apply", fleet_write(&playground, "2"));
 	load_end(&load, 50);
+	load_end(&load6, 50);
 	for (int i = 1; i <= REPLICAS; i++) {
 		auto_free char *name = text_format("site-%d", i);
 		auto_run run = WARREN(&playground, "exec", name, "sh", "-c", "echo $A");
@@ -119,7 +132,7 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 /* So many replicas, whose nginx at its stop cuts what it is at. */
 static const char *rude_fleet_write(struct playground *playground, char replicas)
 {
-	auto_free char *text = text_format(FLEET, "1", START_PERIOD), *conf = text_format(NGINX_CONF, "here");
+	auto_free char *text = text_format(FLEET, "1", "", START_PERIOD), *conf = text_format(NGINX_CONF, "here");
 
 	strstr(text, "\"replicas\": 3")[strlen("\"replicas\": ")] = replicas;
 	memcpy(strstr(text, "QUIT"), "TERM", 4);
