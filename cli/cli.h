@@ -45,6 +45,9 @@ MUST_CHECK int pull_policy_parse(const char *text, enum pull_policy *out, struct
  * beginnings from the day on: then. */
 MUST_CHECK int moment_parse(struct arena *arena, const char *value, void *member, struct error *err);
 
+/* The words of a --label that is set, "KEY[=VALUE]". */
+void labels_fill(struct arena *arena, const struct strings *words, struct pairs *out);
+
 /* Prints what the instance operands[0] has made of its root. Gives the exit status, or -1. */
 MUST_CHECK int instance_diff(struct cli *cli, char **operands, bool json, struct error *err);
 

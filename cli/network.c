@@ -180,16 +180,6 @@ static const struct option create_table[] = {
 	END_OF_OPTIONS,
 };
 
-static void labels_fill(struct arena *arena, const struct strings *words, struct pairs *out)
-{
-	for (size_t i = 0; i < words->count; i++) {
-		const char *equals = strchr(words->items[i], '=');
-		size_t length = strcspn(words->items[i], "=");
-
-		pairs_set(arena, out, arena_bytes(arena, words->items[i], length), equals ? equals + 1 : "");
-	}
-}
-
 static int subnets_fill(
 	struct arena *arena, const struct create_options *options, struct network_spec *spec, struct error *err)
 {

@@ -82,10 +82,16 @@ MUST_CHECK int host_check(
 /* Named volumes and the instances that have them. */
 struct volume_list;
 MUST_CHECK int host_volumes(struct host *host, struct arena *arena, struct volume_list *out, struct error *err);
+/* Makes a volume before anybody has it: true in *made, or false when it was there, as it is with its labels. Labels for
+ * one that is there: ERROR_BUSY. */
+MUST_CHECK int host_volume_create(
+	struct host *host, const char *name, const struct pairs *labels, bool *made, struct error *err);
 /* ERROR_BUSY when an instance has it. */
 MUST_CHECK int host_volume_remove(struct host *host, const char *name, struct error *err);
-/* Deletes those that an image asked for and no instance has; the names. */
-MUST_CHECK int host_volumes_prune(struct host *host, struct arena *arena, struct strings *removed, struct error *err);
+/* Deletes those that an image asked for and no instance has, with `named` others that no instance has, too; the names.
+ */
+MUST_CHECK int host_volumes_prune(
+	struct host *host, struct arena *arena, bool named, struct strings *removed, struct error *err);
 
 /* --- doctor ---------------------------------------------------------------------------------------------------- */
 

@@ -63,6 +63,7 @@ struct volume_info {
 	const char *name;
 	bool anonymous;		  /* only an image asked for it */
 	struct strings instances; /* that have it; "" stands for a snapshot */
+	struct pairs labels;	  /* that it was made with */
 };
 struct volume_list {
 	struct arena *arena;

@@ -250,7 +250,9 @@ MUST_CHECK int volume_check(const struct volume *volume, const char *store_path,
  * when missing. */
 MUST_CHECK int volume_mount(const struct image_session *session, const struct volume *volume, int userns, uid_t id_base,
 	bool lock_read_only, struct root_parts *parts, struct error *err);
-/* Makes a named volume that does not exist yet, of an instance of an image, with what the image has at the target. */
+/* Makes a volume before anybody has it. ERROR_BUSY: it is there. */
+MUST_CHECK int volume_create(int store, const char *name, const struct pairs *labels, struct error *err);
+/* Makes a named volume that nobody has had yet, of an instance of an image, with what the image has at the target. */
 MUST_CHECK int volume_seed(const struct image_session *session, const struct root_request *request, const char *name,
 	const char *target, struct error *err);
 /* Deletes a volume of the store with all in it. Absent is fine. */

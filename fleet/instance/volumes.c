@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "fleet/fleet.h"
+#include "fleet/spec/spec_fields.h"
 #include "fleet/state/instance.h"
 #include "images/collection.h"
 #include "images/images.h"
@@ -43,6 +44,20 @@ void host_store_clean(struct host *host)
 		log_warn("%s", err.text);
 }
 
+int host_volume_create(struct host *host, const char *name, const struct pairs *labels, bool *made, struct error *err)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (label_check(&labels->items[i], err) < 0)
+			return blame(err, "label \"%s\"", labels->items[i].name);
+	*made = volume_create(host->lib, name, labels, err) == 0;
+	if (*made)
+		return 0;
+	if (err->kind != ERROR_BUSY || labels->count)
+		return -1;
+	*err = (struct error){0};
+	return 0;
+}
+
 int host_volume_remove(struct host *host, const char *name, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
@@ -62,9 +77,9 @@ int host_volume_remove(struct host *host, const char *name, struct error *err)
 	return fail(err, ERROR_MISSING, "no volume \"%s\" here", name);
 }
 
-/* Only those that an image asked for: what somebody gave a name he removes by it. An instance in the making has its
- * list before its volumes are made. */
-int host_volumes_prune(struct host *host, struct arena *arena, struct strings *removed, struct error *err)
+/* Only those that an image asked for, unless told: what somebody gave a name he removes by it. An instance in the
+ * making has its list before its volumes are made. */
+int host_volumes_prune(struct host *host, struct arena *arena, bool named, struct strings *removed, struct error *err)
 {
 	struct volume_list list;
 
@@ -73,7 +88,7 @@ int host_volumes_prune(struct host *host, struct arena *arena, struct strings *r
 	if (host_volumes(host, arena, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.count; i++) {
-		if (!list.items[i].anonymous || list.items[i].instances.count)
+		if (!(named || list.items[i].anonymous) || list.items[i].instances.count)
 			continue;
 		if (volume_delete(host->lib, list.items[i].name, err) < 0)
 			return -1;

@@ -366,14 +366,14 @@ static int check_log_files(const struct instance_spec *spec, size_t *index, stru
 
 /* --- what is said of it ------------------------------------------------------------------------------------------- */
 
-static int check_label(const struct pair *label, struct error *err)
+int label_check(const struct pair *label, struct error *err)
 {
 	return check_variable(label->name, err) < 0 ? -1 : line_check("value", label->value, err);
 }
 
 static int check_labels(const struct instance_spec *spec, size_t *index, struct error *err)
 {
-	CHECK_ITEMS(spec->labels, index, check_label(&spec->labels.items[*index], err));
+	CHECK_ITEMS(spec->labels, index, label_check(&spec->labels.items[*index], err));
 }
 
 static int check_description(const struct instance_spec *spec, size_t *index, struct error *err)

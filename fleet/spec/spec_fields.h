@@ -49,6 +49,8 @@ MUST_CHECK int check_devices(const struct instance_spec *spec, size_t *index, st
 
 void encode_idle(struct encoder *encoder, const struct idle_spec *idle);
 MUST_CHECK int check_idle(const struct instance_spec *spec, size_t *index, struct error *err);
+/* A label of anything: no control characters, a name of letters that need no quotes. */
+MUST_CHECK int label_check(const struct pair *label, struct error *err);
 MUST_CHECK int check_idle_after(const struct instance_spec *spec, size_t *index, struct error *err);
 MUST_CHECK int check_idle_action(const struct instance_spec *spec, size_t *index, struct error *err);
 

@@ -23,8 +23,8 @@
 #include "images/images.h"
 #include "images/overlay/overlay.h"
 #include "images/root/root.h"
+#include "images/volumes/volume_note.h"
 
-#define VOLUMES "volumes"
 #define TMPFS_SIZE_DEFAULT (16 << 20)
 #define TMPFS_BYTES_PER_INODE 4096
 #define TMPFS_INODES_MIN 1024
@@ -150,19 +150,33 @@ static char *volume_words(const struct volume *volume)
 	return text_format("volume on %s: source", volume->target);
 }
 
+/* The first to use a volume that was made by its name: whoever fills it from an image holds the lock meanwhile, and
+ * puts another directory into its place. */
+static int first_use(int volumes, const char *name, struct error *err)
+{
+	auto_fd lock = volumes_lock(volumes, err);
+
+	int fd = lock < 0 ? -1 : volume_directory_open(volumes, name);
+
+	if (lock >= 0 && fd < 0)
+		return fail_errno(err, "open the volume %s", name);
+	return fd;
+}
+
 /* Whose it is, is the instance's business; only we can put something beside it. */
 static int named_open(int store, const char *name, struct error *err)
 {
 	auto_fd volumes = dir_create(store, VOLUMES, 0700, err);
-
-	int fd;
+	auto_fd fd = -1;
 
 	if (volumes < 0)
 		return -1;
 	if (mkdirat(volumes, name, 0755) < 0 && errno != EEXIST)
 		return fail_errno(err, "make the volume %s", name);
-	fd = openat(volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? fail_errno(err, "open the volume %s", name) : fd;
+	fd = volume_directory_open(volumes, name);
+	if (fd < 0)
+		return fail_errno(err, "open the volume %s", name);
+	return volume_unmark(fd) ? first_use(volumes, name, err) : take_fd(&fd);
 }
 
 static int volume_source_open(

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "images/collection.h"
 #include "images/root/holders.h"
+#include "images/volumes/volume_note.h"
 
-#define VOLUMES "volumes"
 #define VOLUMES_MAX 65536
 
 static int holder_note(
@@ -28,6 +28,16 @@ void volume_use_add(struct volume_list *list, const char *volume, const char *in
 			strings_add(list->arena, &list->items[i].instances, arena_string(list->arena, instance));
 }
 
+/* One that goes at this moment has none. */
+static int labels_note(struct arena *arena, int volumes, struct volume_info *volume, struct error *err)
+{
+	auto_fd fd = volume_directory_open(volumes, volume->name);
+
+	if (fd < 0)
+		return 0;
+	return volume_labels_read(arena, fd, &volume->labels, err) < 0 ? blame(err, "volume %s", volume->name) : 0;
+}
+
 int volumes_list(int store, struct arena *arena, struct volume_list *out, struct error *err)
 {
 	const struct holder_visitor visitor = {.visit = holder_note, .context = out};
@@ -40,8 +50,13 @@ int volumes_list(int store, struct arena *arena, struct volume_list *out, struct
 	if (dir_list(arena, volumes, VOLUMES_MAX, &names, err) < 0)
 		return blame(err, "the volumes");
 	out->items = arena_new_array(arena, names.count, struct volume_info);
-	for (; out->count < names.count; out->count++)
-		out->items[out->count] = (struct volume_info){.name = names.items[out->count],
+	for (; out->count < names.count; out->count++) {
+		struct volume_info *volume = &out->items[out->count];
+
+		*volume = (struct volume_info){.name = names.items[out->count],
 			.anonymous = text_starts_with(names.items[out->count], VOLUME_ANONYMOUS)};
+		if (labels_note(arena, volumes, volume, err) < 0)
+			return -1;
+	}
 	return holders_visit(store, arena, &visitor, err);
 }

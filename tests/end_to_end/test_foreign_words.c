@@ -113,6 +113,27 @@ TEST(foreign_words, filters_choose_among_the_instances, .fini = playground_rescu
 	assert_said(&here, rows, ARRAY_SIZE(rows));
 }
 
+TEST(foreign_words, volumes_are_made_and_found_by_their_labels, .fini = playground_rescue)
+{
+	static const struct said rows[] = {
+		{{"volume", "create", "data"}, 0, "data\n"},
+		{{"volume", "create", "data"}, 0, "data\n"},
+		{{"volume", "create", "--label", "a=b", "data"}, 4, "volume data: it is there already"},
+		{{"volume", "create", "--label", "tier=db", "two", "three"}, 0, "two\nthree\n"},
+		{{"volume", "ls", "-q", "-l", "tier=db"}, 0, "three\ntwo\n"},
+		{{"volume", "ls", "-q", "-l", "tier=web"}, 0, ""},
+		{{"volume", "create", "../x"}, 2, "volume \"../x\""},
+		{{"run", "--rm", "-v", "data:/d", "host", "touch", "/d/x"}, 0, ""},
+		{{"volume", "rm", "none"}, 3, "no volume \"none\""},
+		{{"volume", "rm", "-f", "none", "data"}, 0, "data\n"},
+		{{"volume", "prune", "-f"}, 0, ""},
+		{{"volume", "prune", "-a"}, 0, "three\ntwo\n"},
+	};
+	auto_playground here = playground_new();
+
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
+
 /* --- diff --------------------------------------------------------------------------------------------------------- */
 
 #define OF_A_DIRECTORY                                                                                                 \

@@ -33,7 +33,7 @@ TEST(volumes, one_that_an_instance_has_is_not_deleted_and_one_that_only_an_image
 	ASSERT_FAILS(host_volume_remove(&test.host, "data", &err), ERROR_BUSY, "belongs to the instance one");
 	ASSERT_FAILS(host_volume_remove(&test.host, "none", &err), ERROR_MISSING, "no volume \"none\"");
 	ASSERT_FAILS(host_volume_remove(&test.host, "../run", &err), ERROR_USAGE, "volume");
-	ASSERT_OK(host_volumes_prune(&test.host, &test.arena, &removed, &err));
+	ASSERT_OK(host_volumes_prune(&test.host, &test.arena, false, &removed, &err));
 	cr_assert_eq(removed.count, 1, "named ones stay");
 	ASSERT_OK(host_volume_remove(&test.host, "other", &err));
 	ASSERT_OK(instance_remove(&test.host, "one", true, &err));

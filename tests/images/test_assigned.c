@@ -329,3 +329,34 @@ TEST(assigned, a_new_volume_begins_with_what_the_image_has_there_and_an_old_one_
 	ASSERT_OK(volume_delete(session->store, "data", &err));
 	ASSERT_FAILS(volume_delete(session->store, "../layers", &err), ERROR_USAGE, "volume");
 }
+
+TEST(assigned, a_volume_made_by_its_name_is_new_until_somebody_has_it)
+{
+	NEEDS_ROOT();
+	AUTO(pulled_drop) struct pulled pulled;
+	const struct image_session *session = &pulled.place.session;
+	struct pair label = {"tier", "db"};
+	const struct pairs labels = {&label, 1};
+	struct volume_list list;
+	struct stat about;
+	struct error err;
+
+	pulled_open(&pulled);
+	image_make(&pulled);
+	root_make(&pulled, "site:1");
+	ASSERT_OK(volume_create(session->store, "data", &labels, &err));
+	ASSERT_FAILS(volume_create(session->store, "data", &labels, &err), ERROR_BUSY, "there already");
+	ASSERT_OK(volume_seed(session, &pulled.request, "data", "/srv", &err));
+	cr_assert_eq(fstatat(session->store, "volumes/data/page", &about, 0), 0);
+	ASSERT_OK(volumes_list(session->store, &pulled.arena, &list, &err));
+	cr_assert_str_eq(pairs_get(&list.items[0].labels, "tier"), "db");
+
+	/* What was put into it by hand stays, and the second to come finds it as it is. */
+	ASSERT_OK(volume_create(session->store, "filled", &labels, &err));
+	cr_assert_eq(mkdirat(session->store, "volumes/filled/mine", 0700), 0);
+	ASSERT_OK(volume_seed(session, &pulled.request, "filled", "/srv", &err));
+	cr_assert_lt(fstatat(session->store, "volumes/filled/page", &about, 0), 0);
+	cr_assert_eq(unlinkat(session->store, "volumes/data/page", 0), 0);
+	ASSERT_OK(volume_seed(session, &pulled.request, "data", "/srv", &err));
+	cr_assert_lt(fstatat(session->store, "volumes/data/page", &about, 0), 0);
+}
