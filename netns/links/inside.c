@@ -13,25 +13,45 @@
 
 #define INSIDE_MESSAGES 10
 
-static void put_way_out(struct request *request, const struct ip_address *address)
+static void put_gateway(struct request *request, int family)
 {
-	const struct ip_address gateway = gateway_of(address->family);
+	const struct ip_address gateway = gateway_of(family);
 
-	put_address(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, INSIDE_INDEX, address);
 	put_neighbour(request, INSIDE_INDEX, &gateway, host_mac, "set the gateway's link address");
+}
+
+static void put_own_address(struct request *request, const struct ip_address *address)
+{
+	put_address(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, INSIDE_INDEX, address);
+}
+
+static void put_way_out(struct request *request, int family)
+{
+	const struct ip_address gateway = gateway_of(family);
+
 	put_default_route(request, INSIDE_INDEX, &gateway);
 }
 
+/* The host's end is up already, so the carrier comes on with eth0, and a worker of the kernel's begins to tell
+ * everybody of it under the one lock for links: for 0.8 ms at 1,000 instances. Hence as little as can be comes behind:
+ * a default route needs a link that is up, and an IPv6 address wakes the same worker, which is then there before us. */
 static void put_eth0(struct request *request, const struct endpoint *endpoint)
 {
 	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
+	bool six = endpoint_has_ipv6(endpoint);
 
 	put_link_without_link_local(request, INSIDE_INDEX);
-	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
-	put_way_out(request, &address);
-	if (endpoint_has_ipv6(endpoint))
-		put_way_out(request, &address6);
+	put_own_address(request, &address);
+	put_gateway(request, AF_INET);
+	if (six)
+		put_gateway(request, AF_INET6);
 	put_rate(request, INSIDE_INDEX, endpoint->rates.egress_bits);
+	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
+	put_way_out(request, AF_INET);
+	if (!six)
+		return;
+	put_own_address(request, &address6);
+	put_way_out(request, AF_INET6);
 }
 
 static int configure_over(struct netlink *netlink, const struct endpoint *endpoint, struct error *err)

@@ -4,7 +4,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -176,7 +179,8 @@ TEST(link, configuring_inside_without_eth0_says_which_step_failed)
 	struct error err;
 	world_open(&world);
 
-	ASSERT_FAILS(endpoint_configure_inside(&some, &err), ERROR_SYSTEM, "set up the network inside: bring eth0 up");
+	ASSERT_FAILS(
+		endpoint_configure_inside(&some, &err), ERROR_SYSTEM, "set up the network inside: set the address");
 	world_close(&world);
 }
 
@@ -229,5 +233,57 @@ TEST(link, an_ipv6_address_that_is_routed_elsewhere_is_refused_by_name)
 	cr_assert(!endpoint_exists(world.session, 8));
 	fd_drop(&first);
 	fd_drop(&second);
+	world_close(&world);
+}
+
+static int inside_events_open(void)
+{
+	auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_NEIGH};
+
+	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return take_fd(&fd);
+}
+
+static bool brings_eth0_up(const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *head = mnl_nlmsg_get_payload(message);
+
+	return message->nlmsg_type == RTM_NEWLINK && head->ifi_index == (int)if_nametoindex("eth0") &&
+	       head->ifi_flags & IFF_UP;
+}
+
+/* What is said after that waits for the kernel's worker, as long as the host has instances. */
+TEST(link, neighbours_inside_are_there_before_the_carrier)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	uint64_t buffer[8192 / sizeof(uint64_t)];
+	unsigned before = 0, after = 0;
+	bool up = false;
+	ssize_t length;
+	world_open(&world);
+	auto_fd netns = netns_new();
+
+	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
+	netns_enter(netns);
+	auto_fd events = inside_events_open();
+	ASSERT_OK(endpoint_configure_inside(&some, &err));
+	while ((length = recv(events, buffer, sizeof(buffer), 0)) > 0) {
+		int left = (int)length;
+
+		for (struct nlmsghdr *message = (void *)buffer; mnl_nlmsg_ok(message, left);
+			message = mnl_nlmsg_next(message, &left)) {
+			up |= brings_eth0_up(message);
+			if (message->nlmsg_type == RTM_NEWNEIGH)
+				*(up ? &after : &before) += 1;
+		}
+	}
+	cr_assert(up && before > 0 && after == 0, "%u before, %u after", before, after);
+	netns_enter(world.host);
+	fd_drop(&events);
+	fd_drop(&netns);
+	await_gone(&world, some.slot);
 	world_close(&world);
 }
