@@ -158,7 +158,7 @@ static const struct bad_file processes[] = {
 		 "\"soft\": 2, \"hard\": 2}]"),
 		"process.rlimits[1]: RLIMIT_NOFILE is set twice"},
 	{PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_X\", \"soft\": 1, \"hard\": 1}]"),
-		"process.json:1:1: rlimits[0]: unknown resource limit \"RLIMIT_X\"; did you mean RLIMIT_AS?"},
+		"process.json:1:1: rlimits[0]: unknown resource limit \"RLIMIT_X\""},
 	{PROCESS("\"oomScoreAdj\": 1001"), "process.json:2:50: \"oomScoreAdj\": 1001 is not between -1000 and 1000"},
 	{PROCESS("\"terminal\": \"no\""), "process.json:2:47: \"terminal\": expected a boolean, found a string"},
 	{PROCESS("\"capabilities\": []"), "process.json:2:51: \"capabilities\": expected an object, found an array"},
