@@ -149,16 +149,15 @@ static int host_unmake(const struct net_state *state, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	AUTO(arena_drop) struct arena arena = {0};
-	struct network_list networks;
+	const struct network_list none = {0};
 	struct before before;
 	int remembered = before_load(&arena, state, &before, err);
 
-	if (remembered < 0 || network_load_all(&arena, state, &networks, err) < 0 ||
-		netlink_open(&netlink, NETLINK_NETFILTER, err) < 0)
+	if (remembered < 0 || netlink_open(&netlink, NETLINK_NETFILTER, err) < 0)
 		return -1;
 	if (remembered && before_restore(&before, err) < 0)
 		return -1;
-	if (ruleset_remove(&netlink, err) < 0 || networks_unreachable(&networks, RTM_DELROUTE, err) < 0)
+	if (ruleset_remove(&netlink, err) < 0 || unreachable_strays_remove(&none, err) < 0)
 		return -1;
 	if (remembered && before.has_ipv6 && gateway6_change(state, RTM_DELADDR, 0, EADDRNOTAVAIL, err) < 0)
 		return -1;

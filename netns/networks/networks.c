@@ -235,21 +235,17 @@ static int network_check(const struct network *network, struct error *err)
 	return network_check6(network, err);
 }
 
-static int routes_change(const struct network *network, const struct network *but, uint16_t type, struct error *err)
+static int routes_add(const struct network *network, struct error *err)
 {
-	for (size_t i = 0; network && i < network_subnet_count(network); i++)
-		if (!(but && network_has_subnet(but, network_subnet(network, i))) &&
-			subnet_unreachable(network_subnet(network, i), type, err) < 0)
+	for (size_t i = 0; i < network_subnet_count(network); i++)
+		if (subnet_unreachable(network_subnet(network, i), RTM_NEWROUTE, err) < 0)
 			return -1;
-	if (!network || (but && subnets6_equal(&but->subnet6, &network->subnet6)))
-		return 0;
-	return subnet6_unreachable(&network->subnet6, type, err);
+	return subnet6_unreachable(&network->subnet6, RTM_NEWROUTE, err);
 }
 
-/* Routes and elements only when there is a table; else net_host_up() takes them from the records. gone and come (NULL:
- * none) are the network before and after the change. */
-static int networks_sync(
-	const struct network_list *list, const struct network *gone, const struct network *come, struct error *err)
+/* Routes and elements only when there is a table; else net_host_up() takes them from the records. come: the network
+ * that is new or changed; NULL: none is. Routes that no network of the list has go, whoever left them. */
+static int networks_sync(const struct network_list *list, const struct network *come, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 	int current;
@@ -259,7 +255,7 @@ static int networks_sync(
 	current = ruleset_is_current(&netlink, err);
 	if (current <= 0)
 		return current;
-	if (routes_change(gone, come, RTM_DELROUTE, err) < 0 || routes_change(come, NULL, RTM_NEWROUTE, err) < 0)
+	if (unreachable_strays_remove(list, err) < 0 || (come && routes_add(come, err) < 0))
 		return -1;
 	return ruleset_sync_networks(&netlink, list, err);
 }
@@ -318,14 +314,13 @@ static int network_change(const struct net_state *state, const struct network_li
 /* The kernel as the records have it: without the network that came, or with the one that was. */
 static void define_undo(struct network_list *list, struct network *at, const struct network *before)
 {
-	struct network come = *at;
 	struct error err;
 
 	if (before)
 		*at = *before;
 	else
 		list->count--;
-	if (networks_sync(list, &come, before, &err) < 0)
+	if (networks_sync(list, before, &err) < 0)
 		log_warn("%s", err.text);
 }
 
@@ -351,8 +346,7 @@ static int network_define_locked(const struct net_state *state, struct network *
 	else
 		before = *old;
 	*old = *network;
-	if (networks_sync(&list, is_new ? NULL : &before, network, err) == 0 &&
-		network_record_write(state, network, err) == 0)
+	if (networks_sync(&list, network, err) == 0 && network_record_write(state, network, err) == 0)
 		return 0;
 	define_undo(&list, old, is_new ? NULL : &before);
 	return -1;
@@ -396,7 +390,7 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 	AUTO(arena_drop) struct arena arena = {0};
 	const char *file = arena_format(&arena, "%s" NETWORK_RECORD_SUFFIX, name);
 	struct network_list list;
-	struct network *old, gone;
+	struct network *old;
 	int freed;
 
 	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
@@ -409,9 +403,8 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 		return -1;
 	if (freed == 0)
 		return fail(err, ERROR_BUSY, "instances have addresses of it");
-	gone = *old;
 	*old = list.items[--list.count];
-	if (networks_sync(&list, &gone, NULL, err) < 0 || hosts_forget(state, name, err) < 0)
+	if (networks_sync(&list, NULL, err) < 0 || hosts_forget(state, name, err) < 0)
 		return -1;
 	if (unlinkat(state->records, file, 0) < 0)
 		return fail_errno(err, "remove %s", file);

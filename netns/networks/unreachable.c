@@ -6,6 +6,7 @@
 #include "netns/networks/unreachable.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "netns/netlink/address.h"
@@ -102,5 +103,92 @@ int networks_unreachable(const struct network_list *networks, uint16_t type, str
 		if (ipv6 && change_6(&netlink, &network->subnet6, type, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* --- strays ------------------------------------------------------------------------------------------------------- */
+
+/* Routes of ours whose network has no record: of a command that was killed between the two. */
+struct strays {
+	const struct network_list *networks;
+	struct arena arena;
+	struct range *items;
+	size_t count, room;
+};
+
+static void strays_drop(struct strays *strays)
+{
+	arena_drop(&strays->arena);
+}
+
+static bool network_has(const struct network *network, const struct range *range)
+{
+	if (range->family == AF_INET6)
+		return network->subnet6.prefix == range->prefix &&
+		       memcmp(&network->subnet6.base, range->base, range->length) == 0;
+	for (size_t i = 0; i < network_subnet_count(network); i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+
+		if (subnet->prefix == range->prefix && memcmp(&subnet->base, range->base, range->length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_stray(const struct strays *strays, const struct range *range)
+{
+	for (size_t i = 0; i < strays->networks->count; i++)
+		if (network_has(&strays->networks->items[i], range))
+			return false;
+	return true;
+}
+
+static void stray_note(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *table[RTA_PRIORITY + 1];
+	const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+	struct strays *strays = context;
+	const uint32_t *metric;
+	struct range range;
+
+	if (message->nlmsg_type != RTM_NEWROUTE ||
+		!attributes_of_message(message, sizeof(*head), table, RTA_PRIORITY) ||
+		head->rtm_type != RTN_UNREACHABLE || head->rtm_protocol != ROUTE_PROTOCOL ||
+		head->rtm_table != RT_TABLE_MAIN)
+		return;
+	range = (struct range){head->rtm_family, head->rtm_dst_len,
+		head->rtm_family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr), NULL};
+	metric = attribute_exact(table[RTA_PRIORITY], sizeof(*metric));
+	range.base = attribute_exact(table[RTA_DST], range.length);
+	if (!metric || *metric != UNREACHABLE_METRIC || !range.base || !is_stray(strays, &range))
+		return;
+	range.base = arena_bytes(&strays->arena, (const char *)range.base, range.length);
+	strays->items = arena_grow(&strays->arena, strays->items, strays->count, &strays->room, sizeof(range));
+	strays->items[strays->count++] = range;
+}
+
+static int strays_find(struct netlink *netlink, unsigned char family, struct strays *strays, struct error *err)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(&request, RTM_GETROUTE, NLM_F_DUMP, "list the routes");
+	struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->rtm_family = family;
+	return request_exchange(netlink, &request, stray_note, strays, err);
+}
+
+int unreachable_strays_remove(const struct network_list *networks, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	AUTO(strays_drop) struct strays strays = {.networks = networks};
+
+	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0 || strays_find(&netlink, AF_INET, &strays, err) < 0 ||
+		(net_has_ipv6() && strays_find(&netlink, AF_INET6, &strays, err) < 0))
+		return -1;
+	for (size_t i = 0; i < strays.count; i++)
+		if (unreachable_change(&netlink, &strays.items[i], RTM_DELROUTE, err) < 0)
+			return -1;
 	return 0;
 }

@@ -12,4 +12,7 @@ MUST_CHECK int subnet_unreachable(const struct subnet *subnet, uint16_t type, st
 MUST_CHECK int subnet6_unreachable(const struct subnet6 *subnet, uint16_t type, struct error *err);
 MUST_CHECK int networks_unreachable(const struct network_list *networks, uint16_t type, struct error *err);
 
+/* Takes away those of networks that are not in the list, which a killed command made and did not write down. */
+MUST_CHECK int unreachable_strays_remove(const struct network_list *networks, struct error *err);
+
 #endif
