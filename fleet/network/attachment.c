@@ -6,7 +6,6 @@
 #include "fleet/network/attachment.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "fleet/network/sharing.h"
+#include "fleet/network/wire.h"
 
 #define LINK_TIMEOUT_MS 5000
 #define MACHINE_ID "/etc/machine-id"
@@ -71,19 +71,6 @@ static int lan_prepare(
 
 /* --- another instance's ------------------------------------------------------------------------------------------- */
 
-/* The descriptor is of its namespace only if its first process still lives after it was opened. */
-static int namespace_open(const struct process_id *init, struct error *err)
-{
-	char path[64];
-	auto_fd netns = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", init->pid);
-	netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0)
-		return fail_errno(err, "open %s", path);
-	return process_is_alive(init) ? take_fd(&netns) : fail(err, ERROR_BUSY, "it has just ended");
-}
-
 /* One whose network is itself another's would tie three lives together, and the host's is no network of its own. */
 static int owner_read(struct arena *arena, const struct instance *owner, struct attachment *out, struct error *err)
 {
@@ -115,7 +102,7 @@ static int shared_open(
 		return -1;
 	if (instance_running_read(arena, &owner, &running, err) < 0 || !running.run.started)
 		return fail(err, ERROR_BUSY, "%s does not run; start it first", out->mode.of);
-	out->joined = namespace_open(&running.run.init, err);
+	out->joined = netns_of_process(&running.run.init, err);
 	return out->joined < 0 ? -1 : sharing_register(&owner, sharer, err);
 }
 

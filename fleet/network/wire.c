@@ -28,8 +28,7 @@ struct endpoint instance_endpoint(
 	return endpoint;
 }
 
-/* The descriptor is of its namespace only if its first process still lives after it was opened. */
-static int namespace_open(const struct process_id *init, struct error *err)
+int netns_of_process(const struct process_id *init, struct error *err)
 {
 	char path[64];
 
@@ -66,7 +65,7 @@ int instance_wire_mend(struct instance *instance, struct error *err)
 	if (!record.network)
 		return fail(err, ERROR_BUSY, "%s is in no network of ours; restart it", instance->name);
 	AUTO(net_session_drop) struct net_session *session = net_session_open(err);
-	auto_fd netns = session ? namespace_open(&running.run.init, err) : -1;
+	auto_fd netns = session ? netns_of_process(&running.run.init, err) : -1;
 	if (netns < 0 || network_load(&arena, &host->net, record.network, &network, err) < 0)
 		return -1;
 	struct endpoint endpoint = instance_endpoint(&spec, &record, &network);

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -92,7 +93,7 @@ static int host_make(const struct net_state *state, struct netlink *netlink, str
 		file_replace(state->run, UNFINISHED_FILE, 0600, FILE_VOLATILE, "", 0, err) < 0 ||
 		gateway_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0 ||
 		(net_has_ipv6() && gateway6_change(state, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, EEXIST, err) < 0) ||
-		networks_unreachable(&networks, RTM_NEWROUTE, err) < 0)
+		networks_unreachable(networks.items, networks.count, err) < 0)
 		return -1;
 	current = ruleset_is_current(netlink, err);
 	if (current < 0 || (current == 0 && (table_build(netlink, &networks, &before, err) < 0 ||

@@ -235,14 +235,6 @@ static int network_check(const struct network *network, struct error *err)
 	return network_check6(network, err);
 }
 
-static int routes_add(const struct network *network, struct error *err)
-{
-	for (size_t i = 0; i < network_subnet_count(network); i++)
-		if (subnet_unreachable(network_subnet(network, i), RTM_NEWROUTE, err) < 0)
-			return -1;
-	return subnet6_unreachable(&network->subnet6, RTM_NEWROUTE, err);
-}
-
 /* Routes and elements only when there is a table; else net_host_up() takes them from the records. come: the network
  * that is new or changed; NULL: none is. Routes that no network of the list has go, whoever left them. */
 static int networks_sync(const struct network_list *list, const struct network *come, struct error *err)
@@ -255,7 +247,7 @@ static int networks_sync(const struct network_list *list, const struct network *
 	current = ruleset_is_current(&netlink, err);
 	if (current <= 0)
 		return current;
-	if (unreachable_strays_remove(list, err) < 0 || (come && routes_add(come, err) < 0))
+	if (unreachable_strays_remove(list, err) < 0 || (come && networks_unreachable(come, 1, err) < 0))
 		return -1;
 	return ruleset_sync_networks(&netlink, list, err);
 }

@@ -6,6 +6,7 @@
 #include "netns/networks/unreachable.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -47,62 +48,35 @@ static int unreachable_change(struct netlink *netlink, const struct range *range
 	return type == RTM_DELROUTE && (request.errnum == ESRCH || range->family == AF_INET6) ? 0 : -1;
 }
 
-static int change_4(struct netlink *netlink, const struct subnet *subnet, uint16_t type, struct error *err)
+static int network_cover(struct netlink *netlink, const struct network *network, bool ipv6, struct error *err)
 {
-	const struct range range = {AF_INET, (unsigned char)subnet->prefix, sizeof(subnet->base), &subnet->base};
-	char text[20];
-
-	if (unreachable_change(netlink, &range, type, err) < 0)
-		return blame(err, "subnet %s", subnet_format(subnet, text));
-	return 0;
-}
-
-static int change_6(struct netlink *netlink, const struct subnet6 *subnet, uint16_t type, struct error *err)
-{
-	const struct range range = {AF_INET6, (unsigned char)subnet->prefix, sizeof(subnet->base), &subnet->base};
 	char text[SUBNET6_TEXT_SIZE];
 
-	if (subnet->prefix && unreachable_change(netlink, &range, type, err) < 0)
-		return blame(err, "subnet %s", subnet6_format(subnet, text));
+	for (size_t i = 0; i < network_subnet_count(network); i++) {
+		const struct subnet *subnet = network_subnet(network, i);
+		const struct range range = {
+			AF_INET, (unsigned char)subnet->prefix, sizeof(subnet->base), &subnet->base};
+
+		if (unreachable_change(netlink, &range, RTM_NEWROUTE, err) < 0)
+			return blame(err, "subnet %s", subnet_format(subnet, text));
+	}
+	const struct subnet6 *subnet6 = &network->subnet6;
+	const struct range range = {AF_INET6, (unsigned char)subnet6->prefix, sizeof(subnet6->base), &subnet6->base};
+	if (ipv6 && subnet6->prefix && unreachable_change(netlink, &range, RTM_NEWROUTE, err) < 0)
+		return blame(err, "subnet %s", subnet6_format(subnet6, text));
 	return 0;
 }
 
-int subnet_unreachable(const struct subnet *subnet, uint16_t type, struct error *err)
+int networks_unreachable(const struct network *networks, size_t count, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	bool ipv6 = net_has_ipv6();
 
 	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
 		return -1;
-	return change_4(&netlink, subnet, type, err);
-}
-
-int subnet6_unreachable(const struct subnet6 *subnet, uint16_t type, struct error *err)
-{
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-
-	if (type == RTM_NEWROUTE && !net_has_ipv6())
-		return 0;
-	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
-		return -1;
-	return change_6(&netlink, subnet, type, err);
-}
-
-int networks_unreachable(const struct network_list *networks, uint16_t type, struct error *err)
-{
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-	bool ipv6 = type == RTM_DELROUTE || net_has_ipv6();
-
-	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0)
-		return -1;
-	for (size_t i = 0; i < networks->count; i++) {
-		const struct network *network = &networks->items[i];
-
-		for (size_t k = 0; k < network_subnet_count(network); k++)
-			if (change_4(&netlink, network_subnet(network, k), type, err) < 0)
-				return -1;
-		if (ipv6 && change_6(&netlink, &network->subnet6, type, err) < 0)
+	for (size_t i = 0; i < count; i++)
+		if (network_cover(&netlink, &networks[i], ipv6, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
