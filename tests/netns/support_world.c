@@ -18,6 +18,11 @@
 #define SILENCE_MS 250 /* how long nothing must come for "dropped" */
 #define ATTACH_MS 5000
 
+const struct family families[2] = {
+	{AF_INET, "0.0.0.0", WAN_HOST, WAN_OUTSIDE, "0.0.0.0"},
+	{AF_INET6, "::", WAN6_HOST, WAN6_OUTSIDE, "[::]"},
+};
+
 static int netns_now(void)
 {
 	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -186,13 +191,7 @@ struct in6_addr ip6(const char *text)
 
 /* --- traffic ------------------------------------------------------------------------------------------------------ */
 
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t socket_address(union socket_address *out, const struct ip_address *address, uint16_t port)
+socklen_t socket_address(union socket_address *out, const struct ip_address *address, uint16_t port)
 {
 	*out = (union socket_address){.any.sa_family = (sa_family_t)address->family};
 	if (address->family == AF_INET) {
@@ -247,6 +246,15 @@ int listen_in(struct world *world, int netns, const char *address, uint16_t port
 int udp_in(struct world *world, int netns, const char *address, uint16_t port)
 {
 	return bound_in(world, netns, SOCK_DGRAM, address, port);
+}
+
+bool datagram_send(int fd, const char *address, uint16_t port)
+{
+	const struct ip_address where = either(address);
+	union socket_address to;
+	socklen_t length = socket_address(&to, &where, port);
+
+	return sendto(fd, "x", 1, 0, &to.any, length) == 1;
 }
 
 /* 0: established; an errno; ETIMEDOUT: nothing happened in that time. */

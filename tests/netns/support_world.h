@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "netns/netns.h"
 #include "tests/test.h"
@@ -16,6 +17,37 @@
 #define WAN6_HOST "2001:db8:5::1"
 #define WAN6_OUTSIDE "2001:db8:5::2"
 #define WAN_INDEX 40 /* of both ends of that wire */
+
+/* What a body that both families run differs in. */
+struct family {
+	int number;
+	const char *any, *host, *outside; /* addresses: any, and those of the wire's two ends */
+	const char *anywhere;		  /* what stands in front of a port that is published on any address */
+};
+extern const struct family families[2];
+/* A body, and two tests of it: NAME_over_ipv4 and NAME_over_ipv6. */
+#define FAMILY_TEST(suite, name)                                                                                       \
+	static void family_body_##suite##_##name(const struct family *family);                                         \
+	TEST(suite, name##_over_ipv4)                                                                                  \
+	{                                                                                                              \
+		NEEDS_ROOT();                                                                                          \
+		family_body_##suite##_##name(&families[0]);                                                            \
+	}                                                                                                              \
+	TEST(suite, name##_over_ipv6)                                                                                  \
+	{                                                                                                              \
+		NEEDS_ROOT();                                                                                          \
+		SKIP_UNLESS(net_has_ipv6(), "needs IPv6");                                                             \
+		family_body_##suite##_##name(&families[1]);                                                            \
+	}                                                                                                              \
+	static void family_body_##suite##_##name(const struct family *family)
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+/* Fills it and returns its size. */
+socklen_t socket_address(union socket_address *out, const struct ip_address *address, uint16_t port);
 
 struct world {
 	struct net_state state;
@@ -51,6 +83,8 @@ void await_gone(struct world *world, unsigned slot); /* until the slot's link ha
 /* Addresses as text are of either kind from here on. A TCP listener or bound UDP socket there. */
 int listen_in(struct world *world, int netns, const char *address, uint16_t port);
 int udp_in(struct world *world, int netns, const char *address, uint16_t port);
+/* One byte from that socket; false: the kernel would not take it, and errno. */
+bool datagram_send(int fd, const char *address, uint16_t port);
 /* True when a TCP connection from there is established within some seconds; false when it is refused. */
 bool connects(struct world *world, int from, const char *address, uint16_t port);
 bool connects_to(struct world *world, int from, struct in_addr address, uint16_t port);

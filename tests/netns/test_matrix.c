@@ -34,7 +34,7 @@ enum address { NONE, SERVER, CLIENT, HOSTS, WAN, DMZ_WIRE, LOOPBACK, GATEWAY, ME
 static const char *const address_names[] = {"", "its own address", "", "", "the wire's address",
 	"the other wire's address", "loopback", "the gateway", "the metadata service", "an address that nobody has"};
 
-enum family { IPV4, IPV6, FAMILIES };
+enum ip_family { IPV4, IPV6, FAMILIES };
 static const char *const family_names[] = {"IPv4", "IPv6"};
 static const int family_numbers[] = {AF_INET, AF_INET6};
 
@@ -168,7 +168,7 @@ static int second_neighbour(struct scene *scene)
 	return neighbour.netns;
 }
 
-static void metadata_open(struct scene *scene, enum family family)
+static void metadata_open(struct scene *scene, enum ip_family family)
 {
 	const char *metadata = address_texts[family][METADATA], *length = family == IPV6 ? "128" : "32";
 	auto_free char *add =
@@ -215,7 +215,7 @@ static struct ip_address parsed(const char *text)
 	return address;
 }
 
-static void addresses_find(struct scene *scene, enum family family)
+static void addresses_find(struct scene *scene, enum ip_family family)
 {
 	struct ip_address *addresses = scene->addresses[family];
 
@@ -259,7 +259,7 @@ static int publish(struct scene *scene, const struct endpoint *endpoint, struct 
 	return balance_join(&world->state, world->session, port, endpoint, 1, BALANCE_IN, err);
 }
 
-static void publish_all(struct scene *scene, enum family family)
+static void publish_all(struct scene *scene, enum ip_family family)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
 		const struct endpoint *endpoint = &scene->guests[published[i].place - FIRST_GUEST].endpoint;
@@ -273,7 +273,7 @@ static void publish_all(struct scene *scene, enum family family)
 	}
 }
 
-static void family_open(struct scene *scene, enum family family)
+static void family_open(struct scene *scene, enum ip_family family)
 {
 	addresses_find(scene, family);
 	metadata_open(scene, family);
@@ -294,7 +294,7 @@ static void scene_open(struct scene *scene)
 	scene->netns[OUTSIDE] = scene->world.outside;
 	scene->netns[DMZ] = second_neighbour(scene);
 	guests_open(scene);
-	for (enum family family = 0; family < FAMILIES; family++)
+	for (enum ip_family family = 0; family < FAMILIES; family++)
 		if (scene->has[family])
 			family_open(scene, family);
 	addresses_derive(scene);
@@ -302,7 +302,7 @@ static void scene_open(struct scene *scene)
 
 static void scene_close(struct scene *scene)
 {
-	for (enum family family = 0; family < FAMILIES; family++)
+	for (enum ip_family family = 0; family < FAMILIES; family++)
 		for (enum place place = 0; place < PLACES && scene->has[family]; place++)
 			close(scene->listeners[place][family]);
 	for (enum place place = FIRST_GUEST; place < PLACES; place++)
@@ -314,15 +314,9 @@ static void scene_close(struct scene *scene)
 
 /* --- attempts ----------------------------------------------------------------------------------------------------- */
 
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 struct attempt {
 	const struct row *row;
-	enum family family;
+	enum ip_family family;
 	int fd;
 	bool done;
 	enum outcome outcome;
@@ -354,20 +348,6 @@ static const struct ip_address *address_of(const struct scene *scene, const stru
 	if (which == SERVER || which == CLIENT)
 		return &scene->own[attempt->family][which == SERVER ? row->server : row->from];
 	return &scene->addresses[attempt->family][which];
-}
-
-static socklen_t socket_address(union socket_address *out, const struct ip_address *address, uint16_t port)
-{
-	*out = (union socket_address){0};
-	out->any.sa_family = (sa_family_t)address->family;
-	if (address->family == AF_INET6) {
-		out->v6.sin6_addr = address->v6;
-		out->v6.sin6_port = htons(port);
-		return sizeof(out->v6);
-	}
-	out->v4.sin_addr = address->v4;
-	out->v4.sin_port = htons(port);
-	return sizeof(out->v4);
 }
 
 static void attempt_begin(struct scene *scene, struct attempt *attempt)
@@ -428,7 +408,7 @@ static void attempts_await(struct attempt *all, size_t count)
 }
 
 /* Every connection that was established waits at some server. */
-static void accept_all(struct scene *scene, enum place place, enum family family, struct attempt *all, size_t count)
+static void accept_all(struct scene *scene, enum place place, enum ip_family family, struct attempt *all, size_t count)
 {
 	union socket_address source;
 	socklen_t length = sizeof(source);
@@ -490,7 +470,7 @@ TEST(matrix, everybody_reaches_whom_the_table_says_and_nobody_else)
 	_Static_assert(ARRAY_SIZE(rows) <= ROWS_MAX, "an attempt's number is a byte, and poll has room for these");
 	scene_open(&scene);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		struct attempt attempt = {.row = &rows[i / FAMILIES], .family = (enum family)(i % FAMILIES)};
+		struct attempt attempt = {.row = &rows[i / FAMILIES], .family = (enum ip_family)(i % FAMILIES)};
 
 		if (!scene.has[attempt.family] || (attempt.family == IPV6 && needs_ipv4(attempt.row)))
 			continue;
@@ -500,7 +480,7 @@ TEST(matrix, everybody_reaches_whom_the_table_says_and_nobody_else)
 	attempts_await(all, count);
 	for (size_t i = 0; i < PLACES * FAMILIES; i++)
 		if (scene.has[i % FAMILIES])
-			accept_all(&scene, (enum place)(i / FAMILIES), (enum family)(i % FAMILIES), all, count);
+			accept_all(&scene, (enum place)(i / FAMILIES), (enum ip_family)(i % FAMILIES), all, count);
 	for (size_t i = 0; i < count; i++) {
 		if (!is_right(&scene, &all[i])) {
 			attempt_tell(&all[i]);
