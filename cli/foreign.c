@@ -38,8 +38,8 @@ static const struct {
 	{"search", "registries have pages for that; \"warren image pull NAME\" fetches"},
 	{"service", "an instance with \"replicas\" in a fleet file is that: \"warren init\", \"warren apply\""},
 	{"stack", "a fleet file does that: \"warren init\", \"warren apply\""},
-	{"system", "\"warren image prune\" and \"warren volume prune\" give space back, \"warren check\" looks for "
-		   "what is left over"},
+	{"system", "\"warren image prune\" and \"warren volume prune\" give space back, \"warren network prune\" "
+		   "removes networks, \"warren check\" looks for what is left over"},
 	{"uninstall", "\"warren down FLEET\" and \"warren rm --all\" remove what runs"},
 	{"version", "\"warren --version\""},
 };

@@ -1,6 +1,7 @@
 /* `warren network …`: the networks of this host. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/group.h"
@@ -194,6 +195,49 @@ static int rm_run(void *context, void *options, size_t count, char **operands, s
 	return 0;
 }
 
+/* --- prune -------------------------------------------------------------------------------------------------------- */
+
+struct prune_options {
+	bool force;
+};
+static const struct option prune_table[] = {
+	OPTION_FLAG("force", 'f', "without asking", struct prune_options, force), END_OF_OPTIONS};
+
+/* Whoever is not asked must have said so: a network that waits for its instances looks like one that nobody wants. */
+static int prune_ask(struct arena *arena, const struct strings *names, bool *yes, struct error *err)
+{
+	const char *list = "";
+	char answer[8] = "";
+
+	for (size_t i = 0; i < names->count; i++)
+		list = arena_format(arena, "%s%s%s", list, i ? ", " : "", names->items[i]);
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return fail(err, ERROR_USAGE, "there is nobody to ask whether %s may go; --force does not ask", list);
+	fprintf(stderr, "Remove what no instance uses: %s? [y/N] ", list);
+	*yes = fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+	return 0;
+}
+
+static int prune_run(void *context, void *options, size_t count, char **operands, struct error *err)
+{
+	struct cli *cli = context;
+	const struct prune_options *chosen = options;
+	struct strings names, removed;
+	bool yes = chosen->force;
+
+	(void)count, (void)operands;
+	if (cli_open(cli, err) < 0 || host_networks_unused(&cli->host, &cli->arena, &names, err) < 0 ||
+		(names.count && !yes && prune_ask(&cli->arena, &names, &yes, err) < 0))
+		return -1;
+	if (!names.count || !yes)
+		return 0;
+	if (host_networks_prune(&cli->host, &cli->arena, &names, &removed, err) < 0)
+		return -1;
+	for (size_t i = 0; i < removed.count; i++)
+		printf("%s\n", removed.items[i]);
+	return 0;
+}
+
 static const struct command network_create_command = {
 	.name = "create",
 	.operands = "[options] NAME",
@@ -230,12 +274,23 @@ static const struct command network_rm_command = {
 	.run = rm_run,
 };
 
+static const struct command network_prune_command = {
+	.name = "prune",
+	.operands = "[options]",
+	.summary = "remove the networks made by hand that no instance is in",
+	.example = "warren network prune\nwarren network prune --force",
+	.options = prune_table,
+	.options_size = sizeof(struct prune_options),
+	.run = prune_run,
+};
+
 static const struct command *const network_members[] = {
 	&network_create_command,
 	&network_list_command,
 	&network_inspect_command,
 	&network_set_command,
 	&network_rm_command,
+	&network_prune_command,
 	NULL,
 };
 

@@ -105,10 +105,46 @@ static void encode_subnets(struct encoder *encoder, const struct network *networ
 		encode_string(encoder, "subnet6", subnet6_format(&network->subnet6, subnet6));
 }
 
-static void use_encode(struct encoder *encoder, const struct network_use *use)
+static void counts_encode(struct encoder *encoder, const char *key, size_t usable, size_t taken)
+{
+	encode_object_begin(encoder, key);
+	encode_uint64(encoder, "taken", taken);
+	encode_uint64(encoder, "free", usable > taken ? usable - taken : 0);
+	encode_object_end(encoder);
+}
+
+static void rate_encode(struct encoder *encoder, const char *key, const struct optional *rate)
+{
+	if (rate->set)
+		encode_integer(encoder, key, rate->value);
+}
+
+/* Rates as its specification has them: bits per second. */
+static void user_encode(struct encoder *encoder, const struct instance_status *status)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	encode_object_begin(encoder, NULL);
+	encode_string(encoder, "name", status->name);
+	encode_string(encoder, "state", instance_state_word(status));
+	if (status->address.s_addr)
+		encode_string(encoder, "address", inet_ntop(AF_INET, &status->address, text, sizeof(text)));
+	if (!IN6_IS_ADDR_UNSPECIFIED(&status->address6))
+		encode_string(encoder, "address6", inet_ntop(AF_INET6, &status->address6, text, sizeof(text)));
+	rate_encode(encoder, "egress", &status->spec->resources.egress_bits);
+	rate_encode(encoder, "ingress", &status->spec->resources.ingress_bits);
+	encode_object_end(encoder);
+}
+
+static int use_encode(
+	struct encoder *encoder, const struct host *host, const struct network_use *use, struct error *err)
 {
 	const struct network *network = &use->network;
+	size_t usable, usable6, taken, taken6;
 
+	net_addresses_usable(network, &usable, &usable6);
+	if (net_addresses_count(&host->net, network->name, &taken, &taken6, err) < 0)
+		return -1;
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "name", network->name);
 	encode_integer(encoder, "number", network->number);
@@ -116,8 +152,15 @@ static void use_encode(struct encoder *encoder, const struct network_use *use)
 	network_encode(encoder, network);
 	if (!text_is_empty(network->owner))
 		encode_string(encoder, "fleet", network->owner);
-	encode_strings(encoder, "instances", &use->instances);
+	counts_encode(encoder, "addresses", usable, taken);
+	if (usable6)
+		counts_encode(encoder, "addresses6", usable6, taken6);
+	encode_array_begin(encoder, "instances");
+	for (size_t i = 0; i < use->instances.count; i++)
+		user_encode(encoder, use->instances.items[i]);
+	encode_array_end(encoder);
 	encode_object_end(encoder);
+	return 0;
 }
 
 static const struct network_use *use_find(const struct network_use_list *list, const char *name)
@@ -145,7 +188,8 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 
 		if (!use)
 			return fail(err, ERROR_MISSING, "no network \"%s\"", operands[i]);
-		use_encode(encoder, use);
+		if (use_encode(encoder, &cli->host, use, err) < 0)
+			return -1;
 	}
 	encode_array_end(encoder);
 	auto_free char *text = encoder_take(encoder, &length);
@@ -167,7 +211,7 @@ const struct command network_list_command = {
 const struct command network_inspect_command = {
 	.name = "inspect",
 	.operands = "NETWORK…",
-	.summary = "show all about networks, and who is in them",
+	.summary = "show all about networks: who is in them, and how many addresses are left",
 	.example = "warren network inspect default",
 	.options = inspect_table,
 	.options_size = sizeof(struct inspect_options),

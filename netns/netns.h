@@ -514,6 +514,8 @@ MUST_CHECK int net_holders_read(
 /* How many addresses of a network are taken. */
 MUST_CHECK int net_addresses_count(
 	const struct net_state *state, const char *network, size_t *ipv4, size_t *ipv6, struct error *err);
+/* How many there are for instances. */
+void net_addresses_usable(const struct network *network, size_t *ipv4, size_t *ipv6);
 
 /* What an instance of a network with accounting has exchanged with what is neither an instance nor this host, over both
  * families, since it was last taken (or its address was first seen). */

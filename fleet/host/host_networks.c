@@ -31,8 +31,12 @@ static void users_note(struct arena *arena, const struct instance_list *instance
 		const struct instance_status *status = &instances->items[i];
 		struct network_use *use = status->spec ? use_find(list, status->spec->network) : NULL;
 
-		if (use)
-			strings_add(arena, &use->instances, status->name);
+		if (!use)
+			continue;
+		if (!use->instances.items)
+			use->instances.items =
+				arena_new_array(arena, instances->count - i, const struct instance_status *);
+		use->instances.items[use->instances.count++] = status;
 	}
 }
 
@@ -54,14 +58,14 @@ int host_networks(struct host *host, struct arena *arena, struct network_use_lis
 }
 
 /* "a, b, c and 7 more" */
-static const char *users_text(struct arena *arena, const struct strings *names)
+static const char *users_text(struct arena *arena, const struct network_use *use)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < names->count && i < USERS_NAMED; i++)
-		text = arena_format(arena, "%s%s%s", text, i ? ", " : "", names->items[i]);
-	if (names->count > USERS_NAMED)
-		text = arena_format(arena, "%s and %zu more", text, names->count - USERS_NAMED);
+	for (size_t i = 0; i < use->instances.count && i < USERS_NAMED; i++)
+		text = arena_format(arena, "%s%s%s", text, i ? ", " : "", use->instances.items[i]->name);
+	if (use->instances.count > USERS_NAMED)
+		text = arena_format(arena, "%s and %zu more", text, use->instances.count - USERS_NAMED);
 	return text;
 }
 
@@ -79,7 +83,7 @@ static int fail_in_use(struct host *host, const char *name, struct error *err)
 
 	if (!use || !use->instances.count)
 		return -1;
-	return fail(err, ERROR_BUSY, "%s: %s", reason.text, users_text(&arena, &use->instances));
+	return fail(err, ERROR_BUSY, "%s: %s", reason.text, users_text(&arena, use));
 }
 
 /* --- by hand ------------------------------------------------------------------------------------------------------ */
@@ -141,4 +145,39 @@ int host_network_remove(struct host *host, const char *name, struct error *err)
 	if (network_undefine(&host->net, name, err) == 0)
 		return 0;
 	return fail_in_use(host, name, err);
+}
+
+/* --- those that nobody uses --------------------------------------------------------------------------------------- */
+
+int host_networks_unused(struct host *host, struct arena *arena, struct strings *names, struct error *err)
+{
+	struct network_use_list list;
+
+	*names = (struct strings){0};
+	if (host_networks(host, arena, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++) {
+		const struct network *network = &list.items[i].network;
+
+		if (!list.items[i].instances.count && text_is_empty(network->owner) &&
+			!network_is_built_in(network->name))
+			strings_add(arena, names, network->name);
+	}
+	return 0;
+}
+
+/* An instance in the making has its addresses before anybody can list it; they keep the network. */
+int host_networks_prune(
+	struct host *host, struct arena *arena, const struct strings *names, struct strings *removed, struct error *err)
+{
+	*removed = (struct strings){0};
+	for (size_t i = 0; i < names->count; i++) {
+		if (host_network_remove(host, names->items[i], err) == 0)
+			strings_add(arena, removed, names->items[i]);
+		else if (err->kind != ERROR_BUSY && err->kind != ERROR_MISSING)
+			return -1;
+		else
+			forgive(err);
+	}
+	return 0;
 }

@@ -11,6 +11,7 @@
 #include "netns/netlink/session.h"
 #include "netns/networks/leases.h"
 #include "netns/ports/port_elements.h"
+#include "netns/subnets/subnet.h"
 #include "netns/table/ruleset.h"
 
 static int slots_read(const struct net_state *state, bool out[SLOT_MAX + 1], struct error *err)
@@ -73,6 +74,15 @@ int net_addresses_count(
 			return -1;
 	}
 	return 0;
+}
+
+void net_addresses_usable(const struct network *network, size_t *ipv4, size_t *ipv6)
+{
+	*ipv4 = *ipv6 = 0;
+	for (size_t i = 0; i < network_subnet_count(network); i++)
+		*ipv4 += subnet_size(network_subnet(network, i)) - 2;
+	if (network->subnet6.prefix)
+		*ipv6 = subnet6_last(&network->subnet6) - subnet6_first(&network->subnet6) + 1;
 }
 
 /* --- published ports ---------------------------------------------------------------------------------------------- */

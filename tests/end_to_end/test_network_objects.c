@@ -1,6 +1,7 @@
 /* Networks made, changed and removed by hand: `warren network`. */
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_session.h"
 #include "tests/test.h"
 
 #define SLEEP "sleep", "infinity"
@@ -236,4 +237,86 @@ TEST(network_objects, let_in_to_services_of_the_host_that_are_named, .fini = pla
 	cr_assert(!inside_reaches(&playground, "web", "169.254.1.1", "4099"));
 	WARREN_OK(&playground, "rm", "-f", "web", "service");
 	WARREN_OK(&playground, "network", "rm", "front");
+}
+
+/* --- pruned ------------------------------------------------------------------------------------------------------- */
+
+static void prune_typed(struct playground *playground, const char *answer)
+{
+	const char *argv[] = {WARREN_PROGRAM, "--root", playground->root, "--cgroup-parent", playground->parent,
+		"network", "prune", NULL};
+	auto_session session = {0};
+
+	session_open(&session, argv);
+	session_await(&session, "Remove what no instance uses: back, shop? [y/N] ");
+	session_type(&session, answer);
+	cr_assert(session_end(&session) == 0, "%s", text_string(&session.seen));
+}
+
+static void expect_networks(struct playground *playground, const char *names)
+{
+	auto_run list = WARREN(playground, "network", "list", "-q");
+
+	cr_assert_str_eq(list.out, names);
+}
+
+TEST(network_objects, that_nobody_uses_are_pruned_after_a_question, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+
+	run_write_file(playground.directory.path, "f.json", 0600,
+		"{\"version\": 1, \"name\": \"f\", \"networks\": {\"inside\": {}}, \"instances\": {}}");
+	const char *file = arena_format(&playground.arena, "%s/f.json", playground.directory.path);
+	auto_run nothing = WARREN(&playground, "network", "prune");
+	ASSERT_STATUS(nothing, 0);
+	WARREN_OK(&playground, "apply", file);
+	WARREN_OK(&playground, "network", "create", "shop");
+	WARREN_OK(&playground, "network", "create", "back");
+	WARREN_OK(&playground, "network", "create", "used");
+	WARREN_OK(&playground, "create", "--name", "a", "--network", "used", "host", SLEEP);
+	WARREN_OK(&playground, "create", "--name", "b", "host", SLEEP);
+	WARREN_OK(&playground, "rm", "b");
+	auto_run unasked = WARREN(&playground, "network", "prune");
+	expect_refused(&unasked, 2, "there is nobody to ask whether back, shop may go; --force does not ask");
+	prune_typed(&playground, "n\r");
+	expect_networks(&playground, "back\ndefault\ninside\nshop\nused\n");
+	prune_typed(&playground, "y\r");
+	expect_networks(&playground, "default\ninside\nused\n");
+	WARREN_OK(&playground, "rm", "a");
+	auto_run forced = WARREN(&playground, "network", "prune", "--force");
+	ASSERT_STATUS(forced, 0);
+	cr_assert_str_eq(forced.out, "used\n");
+	WARREN_OK(&playground, "down", "f");
+	expect_networks(&playground, "default\n");
+}
+
+TEST(network_objects, show_who_is_in_them_and_what_is_left, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	auto_playground playground = playground_new();
+	const bool six = access("/proc/net/if_inet6", F_OK) == 0;
+
+	WARREN_OK(&playground, "network", "create", "shop", "--subnet", "10.44.0.0/29", "--subnet", "10.45.0.0/30",
+		six ? "--subnet" : "--ipv4-only", six ? "fd12::/120" : NULL);
+	WARREN_OK(&playground, "create", "--name", "a", "--network", "shop", "--ip", "10.44.0.3", "--egress", "5M",
+		"host", SLEEP);
+	auto_run shown = WARREN(&playground, "network", "inspect", "shop");
+	ASSERT_STATUS(shown, 0);
+	struct json_doc doc;
+	struct error err;
+	ASSERT_OK(json_parse(&playground.arena, "shop", shown.out, shown.out_length, JSON_PLAIN, &doc, &err));
+	const struct json *shop = doc.root->first, *user = json_get(shop, "instances")->first;
+	cr_assert_str_eq(json_get(json_get(shop, "addresses"), "taken")->text, "1");
+	cr_assert_str_eq(json_get(json_get(shop, "addresses"), "free")->text, "7");
+	cr_assert_str_eq(json_get(user, "name")->text, "a");
+	cr_assert_str_eq(json_get(user, "state")->text, "created");
+	cr_assert_str_eq(json_get(user, "address")->text, "10.44.0.3");
+	cr_assert_str_eq(json_get(user, "egress")->text, "5000000");
+	cr_assert(!json_get(user, "ingress"));
+	if (six) {
+		cr_assert_str_eq(json_get(json_get(shop, "addresses6"), "taken")->text, "1");
+		cr_assert_str_eq(json_get(json_get(shop, "addresses6"), "free")->text, "254");
+		cr_assert_str_eq(json_get(user, "address6")->text, "fd12::3");
+	}
+	WARREN_OK(&playground, "rm", "a");
+	WARREN_OK(&playground, "network", "rm", "shop");
 }

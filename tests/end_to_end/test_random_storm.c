@@ -100,6 +100,7 @@ static const char *const commands[] = {
 	"image prune",
 	"network create NETWORK",
 	"network rm NETWORK",
+	"network prune --force",
 	"network set NETWORK --isolated yes",
 	"apply -q FILE",
 	"apply -q FILE",
