@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +28,8 @@
 
 /* A `list` that asks whether the lock is held has it for a moment itself. */
 #define MONITOR_LOCK_TIMEOUT_MS 2000
+#define REPORT_TRIES 100
+#define REPORT_PAUSE_MS 20
 
 /* One message from the monitor to the command. */
 struct report {
@@ -54,8 +57,10 @@ static size_t descriptors_kept(const struct host *host, const struct instance *i
 	return count;
 }
 
-/* Out of the caller's terminal, session, directory and descriptors. */
-static FRAME_OF_ITS_OWN void leave_caller(const struct host *host, const struct instance *instance, int report)
+/* Out of the caller's terminal, session, directory and descriptors. Of the last not one may stay: with the lock of a
+ * fleet a monitor would keep everybody from it for as long as its instance runs. */
+static FRAME_OF_ITS_OWN int leave_caller(
+	const struct host *host, const struct instance *instance, int report, struct error *err)
 {
 	int kept[13 + CGROUP_CONTROLLERS];
 	size_t count = descriptors_kept(host, instance, report, kept);
@@ -65,11 +70,12 @@ static FRAME_OF_ITS_OWN void leave_caller(const struct host *host, const struct 
 	if (chdir("/") < 0)
 		log_debug("chdir: %s", strerror(errno));
 	if (fds_close_all_but(kept, count) < 0)
-		log_warn("close the caller's descriptors: %s", strerror(errno));
+		return fail_errno(err, "close the caller's descriptors");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
 		dup2(null, fd);
 	fd_drop(&null);
+	return 0;
 }
 
 static int monitor_lock_take(struct monitor *monitor, struct error *err)
@@ -129,11 +135,20 @@ void monitor_remove_instance(struct monitor *monitor)
 		log_debug("%s", err.text);
 }
 
-/* Nobody there: the command was killed; the start counts all the same. */
+/* Nobody there: the command was killed; the start counts all the same. What else keeps it from being sent passes (no
+ * memory for a message), and who waits has no other way to know. */
 static void report_send(const struct report *report, int fd)
 {
-	if (socket_send(fd, report, sizeof(*report), NULL, 0) < 0)
-		log_debug("nobody waits for the start");
+	const struct timespec pause = {.tv_nsec = REPORT_PAUSE_MS * 1000000L};
+	int tries = 0;
+
+	while (socket_send(fd, report, sizeof(*report), NULL, 0) < 0) {
+		if (errno == EPIPE || ++tries == REPORT_TRIES) {
+			log_debug("tell of the start: %s", strerror(errno));
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* Its start has failed, or could not be tried: everything is let go of before anybody knows. */
@@ -155,13 +170,17 @@ static FRAME_OF_ITS_OWN void monitor_tell(const struct monitor *monitor, int fd)
 	report_send(&report, fd);
 }
 
-/* monitor_begin(), and the end if it fails. */
+/* As a process of its own, up to monitor_begin(); the end if that fails. */
 static FRAME_OF_ITS_OWN struct monitor *monitor_born(struct instance *instance, bool adopt, int report)
 {
 	struct error err = {0};
 	bool exec_failed = false;
-	struct monitor *monitor = monitor_new(instance, &err);
+	struct monitor *monitor = NULL;
 
+	if (leave_caller(instance->host, instance, report, &err) < 0)
+		monitor_fail(NULL, report, false, &err);
+	monitor_signals_setup();
+	monitor = monitor_new(instance, &err);
 	if (!monitor || monitor_begin(monitor, adopt, &exec_failed, &err) < 0)
 		monitor_fail(monitor, report, exec_failed, &err);
 	return monitor;
@@ -172,8 +191,6 @@ static _Noreturn void monitor_main(struct instance *instance, bool adopt, int re
 	struct host *host = instance->host;
 	struct monitor *monitor;
 
-	leave_caller(host, instance, report);
-	monitor_signals_setup();
 	monitor = monitor_born(instance, adopt, report);
 	/* The lock first: whoever acts on the report finds it free. */
 	fd_drop(&monitor->instance.lock);

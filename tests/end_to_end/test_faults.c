@@ -150,6 +150,23 @@ FAULT_TEST(write, 5, ENOSPC, EIO)
 FAULT_TEST(renameat, 3, ENOSPC)
 FAULT_TEST(sendto, 3, ENOBUFS)
 
+/* Its last message is the monitor's, with the outcome: nobody else can tell it. */
+TEST(faults, what_became_of_a_start_is_told_when_there_is_memory_again, .fini = playground_rescue,
+	.timeout = SLOWLY(60))
+{
+	NEEDS_A_FAST_PROCESSOR();
+	NEEDS_ALL_THE_TIME();
+	auto_playground playground = playground_new();
+	const struct trial trial = {.playground = &playground, .volume = "data:/data"};
+
+	auto_step told = run_with(&trial, (struct step){.at = 3, .error = ENOBUFS, .call = SYS_sendmsg});
+	cr_assert(told.reached && told.tracee > 0 && told.status == 0, "status %d: %s", told.status, told.err);
+	WARREN_OK(&playground, "rm", "-f", "a");
+	auto_step last = run_with(&trial, (struct step){.at = 4, .error = ENOBUFS, .call = SYS_sendmsg});
+	cr_assert(!last.reached && last.status == 0, "there are more messages now; which is the outcome?");
+	WARREN_OK(&playground, "rm", "-f", "a");
+}
+
 /* --- kernels without a call --------------------------------------------------------------------------------------- */
 
 static void lack_try(struct trial *trial, const char *name, long call)

@@ -246,6 +246,21 @@ static bool fail_at(struct trial *trial, int at, int error)
 	return trial->result.reached;
 }
 
+/* What a sweep has found, looked at again: WARREN_FAULT_POINT=POINT:ERRNO. False: nobody asks for that. */
+static bool one_point_try(struct trial *trial)
+{
+	const char *wanted = getenv("WARREN_FAULT_POINT");
+	int at, error;
+
+	if (!wanted)
+		return false;
+	cr_assert(sscanf(wanted, "%d:%d", &at, &error) == 2, "WARREN_FAULT_POINT: must be POINT:ERRNO");
+	cr_assert(fail_at(trial, at, error), "there are not that many points");
+	fprintf(stderr, "status %d: %s\n", trial->result.status, trial->result.err);
+	cr_assert(trial->faults == 0, "%d faults", trial->faults);
+	return true;
+}
+
 /* At every width-th point one of the errors after the other. */
 static void verb_try(const struct verb *verb)
 {
@@ -254,6 +269,8 @@ static void verb_try(const struct verb *verb)
 	AUTO(trial_drop) struct trial trial = {.verb = verb};
 
 	trial_open(&trial);
+	if (one_point_try(&trial))
+		return;
 	width = width < least ? least : width;
 	for (int at = (width + 1) / 2; at < POINTS_MAX; at += width)
 		if (!fail_at(&trial, at, errors[turn++ % ARRAY_SIZE(errors)]))

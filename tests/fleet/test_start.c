@@ -1,5 +1,11 @@
 /* Instances from their making to their end, against the real kernel. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -77,6 +83,45 @@ TEST(start, a_program_that_is_not_there_leaves_nothing_running)
 	cr_assert(after.state == INSTANCE_STOPPED && after.last.reason == END_START_FAILED);
 	cr_assert(strstr(after.last.detail, "/bin/nonesuch"), "%s", after.last.detail);
 	cr_assert(!after.monitored && !after.init.pid);
+	test_host_close(&test);
+}
+
+static int close_range_refuse(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* It would hold the caller's locks, a fleet's for one, for as long as the instance runs. */
+TEST(start, no_monitor_lives_with_descriptors_of_its_caller)
+{
+	struct test_host test;
+	struct error err;
+	int status;
+
+	test_host_open(&test);
+	struct instance_spec spec = test_spec(&test, "web", "sleep 1000");
+
+	ASSERT_OK(instance_create(&test.host, &spec, &err));
+	pid_t command = fork();
+	if (command == 0) {
+		const struct start_options options = {0};
+
+		if (close_range_refuse() < 0 || instance_start(&test.host, "web", &options, &err) == 0)
+			_exit(1);
+		fprintf(stderr, "%s\n", err.text);
+		_exit(text_equal(err.text, "start web: close the caller's descriptors: Operation not permitted") ? 0
+														 : 2);
+	}
+	cr_assert(waitpid(command, &status, 0) == command && status == 0, "status 0x%x", status);
+	cr_assert(!test_status(&test, "web").monitored);
 	test_host_close(&test);
 }
 
