@@ -115,6 +115,23 @@ int process_open(const struct process_id *id, struct error *err)
 	return alive < 0 ? -1 : take_fd(&pidfd);
 }
 
+int process_namespace_open(const struct process_id *id, const char *name, struct error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", id->pid, name);
+	auto_fd namespace = open(path, O_RDONLY | O_CLOEXEC);
+	/* A zombie has none: ENOENT. */
+	int opening_errno = errno, alive = process_look(id, err);
+
+	if (alive == 0)
+		return fail_gone(err, id->pid);
+	if (namespace >= 0)
+		return alive < 0 ? -1 : take_fd(&namespace);
+	errno = opening_errno;
+	return fail_errno(err, "open %s", path);
+}
+
 int process_signal(int pidfd, int signal, struct error *err)
 {
 	char name[16];

@@ -27,6 +27,9 @@ MUST_CHECK int process_look(const struct process_id *id, struct error *err);
 bool process_is_alive(const struct process_id *id);
 /* A pidfd for exactly that process: opened first, then the start time compared. ERROR_MISSING when it has ended. */
 MUST_CHECK int process_open(const struct process_id *id, struct error *err);
+/* A namespace of exactly that process, "net" or "user" as in /proc/PID/ns, close-on-exec: opened first, then looked
+ * whether it lives. ERROR_MISSING when it has ended. */
+MUST_CHECK int process_namespace_open(const struct process_id *id, const char *name, struct error *err);
 /* Sends a signal by pidfd. ESRCH is ERROR_MISSING. */
 MUST_CHECK int process_signal(int pidfd, int signal, struct error *err);
 /* Waits until the process has ended: 1, or 0 when the time is out. timeout_ms -1: for ever. Works for non-children. */

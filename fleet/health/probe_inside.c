@@ -107,17 +107,13 @@ static int netns_enter(struct host *host, const char *name, struct error *err)
 	AUTO(arena_drop) struct arena arena = {0};
 	auto_instance instance = INSTANCE_EMPTY;
 	struct running running;
-	char path[64];
 
 	if (instance_find(host, name, &instance, err) < 0 ||
 		instance_running_read(&arena, &instance, &running, err) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", running.run.init.pid);
-	auto_fd netns = open(path, O_RDONLY | O_CLOEXEC);
+	auto_fd netns = process_namespace_open(&running.run.init, "net", err);
 	if (netns < 0)
-		return fail_errno(err, "open %s", path);
-	if (!process_is_alive(&running.run.init))
-		return fail(err, ERROR_BUSY, "%s has just ended", name);
+		return -1;
 	return setns(netns, CLONE_NEWNET) < 0 ? fail_errno(err, "enter the network namespace of %s", name) : 0;
 }
 

@@ -1,21 +1,7 @@
 /* The rates of a running instance's link, as its specification says. */
-#include <fcntl.h>
-#include <stdio.h>
-
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "fleet/instance/live.h"
-
-/* -1 with ERROR_MISSING when it has just ended: its number may be another process's by now. */
-static int netns_of(const struct process_id *init, struct error *err)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", init->pid);
-	auto_fd netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (!process_is_alive(init))
-		return fail(err, ERROR_MISSING, "it has just ended");
-	return netns < 0 ? fail_errno(err, "open %s", path) : take_fd(&netns);
-}
 
 static int rates_verify(struct net_session *session, const struct endpoint *endpoint, int netns, struct error *err)
 {
@@ -45,7 +31,7 @@ int live_rates_apply(struct instance *instance, const struct instance_spec *to, 
 
 	if (linked <= 0)
 		return linked;
-	auto_fd netns = netns_of(&run.init, err);
+	auto_fd netns = process_namespace_open(&run.init, "net", err);
 	if (netns < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
 	struct endpoint endpoint = record_endpoint(&record);

@@ -295,25 +295,17 @@ struct exit_record monitor_stay(struct monitor *monitor, int (*watch)(struct mon
 
 /* --- taking over -------------------------------------------------------------------------------------------------- */
 
-static int namespace_open(const struct process_id *id, const char *name, int *out, struct error *err)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", id->pid, name);
-	*out = open(path, O_RDONLY | O_CLOEXEC);
-	return *out < 0 ? fail_errno(err, "open %s", path) : 0;
-}
-
 /* Namespaces for restarts; that of the host (network: host) is not kept. */
 static int namespaces_adopt(struct monitor *monitor, const struct instance_spec *spec, struct error *err)
 {
 	const struct process_id *init = &monitor->run.init;
+	struct launched *launched = &monitor->launched;
 
-	if (namespace_open(init, "user", &monitor->launched.userns, err) < 0)
-		return -1;
-	if (!text_equal(spec->network, "host") && namespace_open(init, "net", &monitor->launched.netns, err) < 0)
-		return -1;
-	return process_is_alive(init) ? 0 : fail(err, ERROR_MISSING, "it has just ended");
+	launched->userns = process_namespace_open(init, "user", err);
+	if (launched->userns < 0 || text_equal(spec->network, "host"))
+		return launched->userns < 0 ? -1 : 0;
+	launched->netns = process_namespace_open(init, "net", err);
+	return launched->netns < 0 ? -1 : 0;
 }
 
 /* One that slept when its monitor was killed is woken: nobody has watched who called since. */

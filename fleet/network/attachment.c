@@ -102,7 +102,9 @@ static int shared_open(
 		return -1;
 	if (instance_running_read(arena, &owner, &running, err) < 0 || !running.run.started)
 		return fail(err, ERROR_BUSY, "%s does not run; start it first", out->mode.of);
-	out->joined = netns_of_process(&running.run.init, err);
+	out->joined = process_namespace_open(&running.run.init, "net", err);
+	if (out->joined < 0 && err->kind == ERROR_MISSING)
+		return fail(err, ERROR_BUSY, "%s has just ended; start it first", out->mode.of);
 	return out->joined < 0 ? -1 : sharing_register(&owner, sharer, err);
 }
 

@@ -1,9 +1,7 @@
 #include "fleet/network/wire.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "fleet/network/republish.h"
 
 static bool ipv6_is_off(const struct instance_spec *spec)
@@ -26,17 +24,6 @@ struct endpoint instance_endpoint(
 	if (record_has_ipv6(record) && ipv6_is_off(spec))
 		endpoint.address6 = in6addr_any;
 	return endpoint;
-}
-
-int netns_of_process(const struct process_id *init, struct error *err)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", init->pid);
-	auto_fd netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0)
-		return fail_errno(err, "open %s", path);
-	return process_is_alive(init) ? take_fd(&netns) : fail(err, ERROR_BUSY, "it has just ended");
 }
 
 /* Of a link made anew the host has forgotten what hung on it: the limit by its name, the way from loopback. */
@@ -65,7 +52,7 @@ int instance_wire_mend(struct instance *instance, struct error *err)
 	if (!record.network)
 		return fail(err, ERROR_BUSY, "%s is in no network of ours; restart it", instance->name);
 	AUTO(net_session_drop) struct net_session *session = net_session_open(err);
-	auto_fd netns = session ? netns_of_process(&running.run.init, err) : -1;
+	auto_fd netns = session ? process_namespace_open(&running.run.init, "net", err) : -1;
 	if (netns < 0 || network_load(&arena, &host->net, record.network, &network, err) < 0)
 		return -1;
 	struct endpoint endpoint = instance_endpoint(&spec, &record, &network);

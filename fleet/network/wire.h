@@ -10,10 +10,6 @@
 struct endpoint instance_endpoint(
 	const struct instance_spec *spec, const struct record *record, const struct network *network);
 
-/* Opens the network namespace of a first process that still lives (close-on-exec). The descriptor is of its namespace
- * only if it does so after the opening: ERROR_BUSY when it has just ended. */
-MUST_CHECK int netns_of_process(const struct process_id *init, struct error *err);
-
 /* What somebody has undone of the wire of one that runs, link, routes, both ends, is there again, with its ports;
  * connections go on. ERROR_BUSY when it has to be started anew instead. */
 MUST_CHECK int instance_wire_mend(struct instance *instance, struct error *err);

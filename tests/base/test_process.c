@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -126,7 +127,26 @@ TEST(process, a_zombie_counts_as_missing)
 	ASSERT_FAILS(process_identify(pid, &id, &err), ERROR_MISSING, "has ended");
 	cr_assert_not(process_is_alive(&id));
 	ASSERT_FAILS(process_open(&id, &err), ERROR_MISSING, "has ended");
+	ASSERT_FAILS(process_namespace_open(&id, "net", &err), ERROR_MISSING, "has ended");
 	ASSERT_OK(process_reap(pidfd, &status, &err));
+}
+
+TEST(process, a_namespace_is_of_exactly_that_process)
+{
+	struct process_id self, other;
+	struct stat opened, own;
+	struct error err;
+
+	ASSERT_OK(process_identify(getpid(), &self, &err));
+	auto_fd fd = process_namespace_open(&self, "net", &err);
+	cr_assert_geq(fd, 0, "%s", err.text);
+	cr_assert(fstat(fd, &opened) == 0 && stat("/proc/self/ns/net", &own) == 0);
+	cr_assert_eq(opened.st_ino, own.st_ino);
+	cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	other = self;
+	other.start_time++;
+	ASSERT_FAILS(process_namespace_open(&other, "net", &err), ERROR_MISSING, "has ended");
+	ASSERT_FAILS(process_namespace_open(&self, "nonsense", &err), ERROR_SYSTEM, "/ns/nonsense: No such file");
 }
 
 TEST(process, a_name_full_of_parentheses_does_not_confuse_the_start_time)
