@@ -82,28 +82,61 @@ static void network_traffic(struct arena *arena, struct instance *instance, stru
 	out->traffic[LINK_OUT_PACKETS] = (int64_t)link.tx_packets;
 }
 
-static int note(struct instance *instance, const struct run *run, bool over, struct error *err)
+/* What came since the ledger was last written goes into it, under its lock: of two who read the counters the later one
+ * adds later. */
+static int ledger_follow(struct arena *arena, struct instance *instance, const struct run *run, bool over, int dir,
+	struct usage_ledger *ledger, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
 	struct usage_sample sample = {.began_ms = run->started_ms, .over = over};
-	struct usage_ledger ledger;
-	/* The counters are read under the lock: of two who read them the later one adds later. */
-	auto_fd dir = usage_open(instance->dir, true, err);
+
+	sample.at_ms = clock_real_ms();
+	if (cgroup_counters(arena, instance, &sample, err) < 0)
+		return err->kind == ERROR_MISSING ? forgive(err) : -1;
+	network_traffic(arena, instance, &sample);
+	return usage_add(arena, ledger, &sample) ? usage_write(dir, ledger, err) : 0;
+}
+
+static bool is_counted(const struct run *run)
+{
+	return run && run->started && !run->other_boot;
+}
+
+/* Where nothing can be made any more, what was written before still counts. */
+static int ledger_open(const struct instance *instance, bool make, struct error *err)
+{
+	int dir = make ? usage_open(instance->dir, true, err) : -1;
+
+	if (make && dir < 0)
+		log_debug("%s: %s", instance->name, err->text);
+	return dir >= 0 ? dir : usage_open(instance->dir, false, err);
+}
+
+static int ledger_read(struct arena *arena, struct instance *instance, const struct run *run, bool over,
+	struct usage_ledger *out, struct error *err)
+{
+	struct error later;
+	auto_fd dir = ledger_open(instance, is_counted(run), err);
 
 	if (dir < 0)
 		return -1;
-	sample.at_ms = clock_real_ms();
-	if (cgroup_counters(&arena, instance, &sample, err) < 0)
-		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	network_traffic(&arena, instance, &sample);
-	usage_load(&arena, dir, &ledger);
-	return usage_add(&arena, &ledger, &sample) ? usage_write(dir, &ledger, err) : 0;
+	usage_load(arena, dir, out);
+	if (is_counted(run) && ledger_follow(arena, instance, run, over, dir, out, &later) < 0)
+		log_debug("%s: %s", instance->name, later.text);
+	return 0;
+}
+
+int usage_follow(struct arena *arena, struct instance *instance, const struct run *run, struct usage_ledger *out,
+	struct error *err)
+{
+	return ledger_read(arena, instance, run, false, out, err);
 }
 
 void usage_note(struct instance *instance, const struct run *run, bool over)
 {
+	AUTO(arena_drop) struct arena arena = {0};
+	struct usage_ledger ledger;
 	struct error err;
 
-	if (run->started && !run->other_boot && note(instance, run, over, &err) < 0)
+	if (is_counted(run) && ledger_read(&arena, instance, run, over, &ledger, &err) < 0)
 		log_debug("%s: %s", instance->name, err.text);
 }

@@ -56,6 +56,10 @@ int64_t usage_month_end(int64_t at_ms, char month[8]);
 /* Adds what the present run has used up to now; over: it has ended, and its cgroup is still there. Never fails: what
  * could not be written down is tried again the next time. */
 void usage_note(struct instance *instance, const struct run *run, bool over);
+/* Its ledger, read once, with what the present run (NULL: none) has used up to now added to it and written. -1 with
+ * ERROR_MISSING: it has used nothing yet. What could not be added is tried again the next time. */
+MUST_CHECK int usage_follow(struct arena *arena, struct instance *instance, const struct run *run,
+	struct usage_ledger *out, struct error *err);
 
 /* --- usage_ledger.c: of one that is there; instance is its directory ---------------------------------------------- */
 

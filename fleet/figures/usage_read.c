@@ -28,18 +28,6 @@ static bool is_asked_for(const struct strings *patterns, const char *name)
 	return patterns->count == 0;
 }
 
-static void running_note(struct host *host, const char *name)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	auto_instance instance = INSTANCE_EMPTY;
-	struct running running;
-	struct error ignored;
-
-	if (instance_find(host, name, &instance, &ignored) == 0 &&
-		instance_running_read(&arena, &instance, &running, &ignored) == 0)
-		usage_note(&instance, &running.run, false);
-}
-
 static bool instance_exists(const struct host *host, const char *name)
 {
 	return faccessat(host->instances, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -50,19 +38,34 @@ static bool instance_exists(const struct host *host, const char *name)
 static int ledger_lines(
 	struct arena *arena, struct host *host, const char *name, struct usage_lines *lines, struct error *err)
 {
+	AUTO(arena_drop) struct arena of_run = {0};
 	auto_instance instance = INSTANCE_EMPTY;
 	struct usage_ledger ledger;
+	struct running running;
+	struct error not_running;
 
 	if (instance_find(host, name, &instance, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	auto_fd dir = usage_open(instance.dir, false, err);
+	bool runs = instance_running_read(&of_run, &instance, &running, &not_running) == 0;
 
-	if (dir < 0)
+	if (usage_follow(arena, &instance, runs ? &running.run : NULL, &ledger, err) < 0)
 		return err->kind == ERROR_MISSING ? forgive(err) : -1;
-	usage_load(arena, dir, &ledger);
 	for (size_t i = 0; i < ledger.months.count; i++)
 		usage_lines_add(arena, lines,
 			&(struct usage_line){.name = name, .id = ledger.id, .usage = ledger.months.items[i]});
+	return 0;
+}
+
+static int ledgers_read(struct arena *arena, struct host *host, const struct strings *patterns,
+	struct usage_lines *lines, struct error *err)
+{
+	struct strings names;
+
+	if (instance_names(arena, host, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++)
+		if (is_asked_for(patterns, names.items[i]) && ledger_lines(arena, host, names.items[i], lines, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -84,21 +87,13 @@ int usage_read(struct arena *arena, struct host *host, const struct strings *pat
 	struct usage_list *out, struct error *err)
 {
 	struct usage_lines lines = {0};
-	struct strings names;
+	int result;
 
 	*out = (struct usage_list){0};
-	if (instance_names(arena, host, &names, err) < 0)
-		return -1;
 	host_network_lend(host);
-	for (size_t i = 0; i < names.count; i++)
-		if (is_asked_for(patterns, names.items[i]))
-			running_note(host, names.items[i]);
+	result = ledgers_read(arena, host, patterns, &lines, err);
 	host_network_return(host);
-	for (size_t i = 0; i < names.count; i++)
-		if (is_asked_for(patterns, names.items[i]) &&
-			ledger_lines(arena, host, names.items[i], &lines, err) < 0)
-			return -1;
-	if (usage_removed_read(arena, host, &lines, err) < 0)
+	if (result < 0 || usage_removed_read(arena, host, &lines, err) < 0)
 		return -1;
 	usage_lines_sum(&lines);
 	rows_fill(arena, host, &lines, patterns, month, out);
