@@ -64,6 +64,7 @@ bool mountinfo_parse(char *line, struct mountinfo *out)
 		.device = of_mount[2],
 		.root = of_mount[3],
 		.point = of_mount[4],
+		.flags = of_mount[5],
 		.type = of_file_system[0],
 		.options = of_file_system[2]};
 	return true;

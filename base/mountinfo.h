@@ -13,6 +13,7 @@ struct mountinfo {
 	const char *device; /* "254:1" */
 	const char *root;   /* what of the file system is mounted: "/", "/srv/data" */
 	const char *point;
+	const char *flags;   /* of the mount: "rw,noatime"; begins with rw or ro, as do options */
 	const char *type;    /* "ext4" */
 	const char *options; /* of the super block: "rw,nsdelegate" */
 };

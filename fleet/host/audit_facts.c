@@ -15,10 +15,10 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/mountinfo.h"
 #include "fleet/spec/network_mode.h"
 
 #define STATUS_MAX 65536
-#define MOUNTS_MAX_BYTES (1 << 20)
 #define WRITABLE_MAX 64 /* lines; an instance may have made thousands */
 
 /* --- from the specification --------------------------------------------------------------------------------------- */
@@ -151,49 +151,31 @@ static int namespace_facts(int proc, struct audit_facts *facts, struct error *er
 	return 0;
 }
 
-/* "ID PARENT DEV ROOT PLACE OPTIONS [FIELD…] - TYPE SOURCE SUPER_OPTIONS", proc(5). */
-static void mount_note(struct arena *arena, char *line, struct audit_facts *facts)
+struct mounts_reading {
+	struct arena *arena;
+	struct audit_facts *facts;
+};
+
+/* The mount can forbid to write, and the file system; both begin with it. */
+static bool mount_note(void *context, const struct mountinfo *mount)
 {
-	char *rest = line, *place = NULL, *options = NULL, *tail = strstr(line, " - "), *type, *super;
+	struct mounts_reading *reading = context;
+	struct audit_facts *facts = reading->facts;
+	bool read_only = text_starts_with(mount->flags, "ro") || text_starts_with(mount->options, "ro");
 
-	if (!tail)
-		return;
-	*tail = '\0';
-	for (int field = 0; field <= 5 && rest; field++) {
-		char *word = strsep(&rest, " ");
-
-		if (field == 4)
-			place = word;
-		else if (field == 5)
-			options = word;
-	}
-	rest = tail + strlen(" - ");
-	type = strsep(&rest, " ");
-	super = rest ? strchr(rest, ' ') : NULL;
-	if (!place || !options || !type || !super)
-		return;
-	bool read_only = text_starts_with(options, "ro") || text_starts_with(super + 1, "ro");
-
-	if (!strcmp(place, "/"))
+	if (!strcmp(mount->point, "/"))
 		facts->root_read_only = read_only;
 	if (!read_only)
-		writable_add(arena, &facts->writable, type, place);
+		writable_add(reading->arena, &facts->writable, mount->type, mount->point);
+	return true;
 }
 
 static int mount_facts(struct arena *arena, int proc, struct audit_facts *facts, struct error *err)
 {
-	const char *text;
-	char *rest, *line;
-	size_t length;
+	struct mounts_reading reading = {.arena = arena, .facts = facts};
 
-	if (file_read(arena, proc, "mountinfo", MOUNTS_MAX_BYTES, &text, &length, err) < 0)
-		return -1;
-	rest = arena_alloc(arena, length + 1);
-	memcpy(rest, text, length + 1);
 	facts->writable = (struct strings){0};
-	while ((line = strsep(&rest, "\n")))
-		mount_note(arena, line, facts);
-	return 0;
+	return mountinfo_each(proc, mount_note, &reading, err);
 }
 
 int audit_facts_from_kernel(struct arena *arena, struct host *host, const struct instance_status *status,

@@ -21,6 +21,7 @@ TEST(mountinfo, takes_a_line_apart_and_undoes_its_escapes)
 	cr_assert_str_eq(mount.device, "98:0");
 	cr_assert_str_eq(mount.root, "/a b");
 	cr_assert_str_eq(mount.point, "/mnt/with\\and\ttab");
+	cr_assert_str_eq(mount.flags, "rw,noatime");
 	cr_assert_str_eq(mount.type, "ext4");
 	cr_assert_str_eq(mount.options, "rw,x= y");
 }

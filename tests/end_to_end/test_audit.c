@@ -86,9 +86,12 @@ TEST(audit, asks_the_kernel_what_a_running_instance_has, .fini = playground_resc
 {
 	auto_playground playground = playground_new();
 
-	WARREN_OK(&playground, "run", "-d", "--name", "web", "-m", "64M", "host", "--", "sleep", "1000");
+	WARREN_OK(&playground, "run", "-d", "--name", "web", "-m", "64M", "-v", "data:/with space", "host", "--",
+		"sleep", "1000");
 	limit_by_hand(&playground, "web", "33554432");
-	assert_row(rows(&playground, 0, "web"), "memory limit", "32M", "ok");
+	const struct json *running = rows(&playground, 0, "web");
+	assert_row(running, "memory limit", "32M", "ok");
+	assert_row(running, "writable mounts", "/with space(", "ok");
 	WARREN_OK(&playground, "stop", "web");
 	assert_row(rows(&playground, 0, "web"), "memory limit", "64M", "ok");
 }
