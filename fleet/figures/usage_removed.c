@@ -33,15 +33,8 @@
 
 void usage_lines_add(struct arena *arena, struct usage_lines *lines, const struct usage_line *line)
 {
-	if (lines->all.count == lines->room) {
-		size_t room = lines->room ? 2 * lines->room : 64;
-		struct usage_line *items = arena_new_array(arena, room, struct usage_line);
-
-		if (lines->all.count)
-			memcpy(items, lines->all.items, lines->all.count * sizeof(*items));
-		lines->all.items = items;
-		lines->room = room;
-	}
+	lines->all.items =
+		arena_grow(arena, lines->all.items, lines->all.count, &lines->room, sizeof(*lines->all.items));
 	lines->all.items[lines->all.count++] = *line;
 }
 

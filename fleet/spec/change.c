@@ -195,18 +195,8 @@ static bool trees_equal(const struct json *a, const struct json *b)
 static void change_add(struct arena *arena, struct comparison *comparison, struct plan_change change)
 {
 	struct plan_changes *changes = &comparison->changes;
-	size_t room = 8;
 
-	while (room < changes->count)
-		room *= 2;
-	if (!changes->count || changes->count == room) {
-		struct plan_change *items =
-			arena_new_array(arena, changes->count ? room * 2 : room, struct plan_change);
-
-		if (changes->count)
-			memcpy(items, changes->items, changes->count * sizeof(*items));
-		changes->items = items;
-	}
+	changes->items = arena_grow(arena, changes->items, changes->count, &comparison->room, sizeof(*changes->items));
 	changes->items[changes->count++] = change;
 }
 

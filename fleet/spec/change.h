@@ -30,6 +30,7 @@ struct comparison {
 	enum change_class change; /* the dearest */
 	unsigned parts;		  /* enum live_part; of all changes that are CHANGE_LIVE */
 	struct plan_changes changes;
+	size_t room; /* in changes */
 };
 
 /* Compares what spec.json says of both, in its order. Never fails: both were checked. */

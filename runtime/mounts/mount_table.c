@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define MOUNTS_MAX 100000
-#define ROOM_AT_FIRST 64
 
 struct keeping {
 	struct arena *arena;
@@ -13,33 +12,21 @@ struct keeping {
 	bool too_many;
 };
 
-static void room_make(struct keeping *keeping)
-{
-	struct mount_table *table = keeping->table;
-	struct mountinfo *larger;
-
-	if (table->count < keeping->room)
-		return;
-	keeping->room = keeping->room ? keeping->room * 2 : ROOM_AT_FIRST;
-	larger = arena_new_array(keeping->arena, keeping->room, struct mountinfo);
-	if (table->count)
-		memcpy(larger, table->items, table->count * sizeof(*larger));
-	table->items = larger;
-}
-
 static bool mount_keep(void *context, const struct mountinfo *mount)
 {
 	struct keeping *keeping = context;
+	struct mount_table *table = keeping->table;
 	struct arena *arena = keeping->arena;
 
-	keeping->too_many = keeping->table->count == MOUNTS_MAX;
+	keeping->too_many = table->count == MOUNTS_MAX;
 	if (keeping->too_many)
 		return false;
-	room_make(keeping);
-	keeping->table->items[keeping->table->count++] = (struct mountinfo){.id = mount->id,
+	table->items = arena_grow(arena, table->items, table->count, &keeping->room, sizeof(*table->items));
+	table->items[table->count++] = (struct mountinfo){.id = mount->id,
 		.device = arena_string(arena, mount->device),
 		.root = arena_string(arena, mount->root),
 		.point = arena_string(arena, mount->point),
+		.flags = arena_string(arena, mount->flags),
 		.type = arena_string(arena, mount->type),
 		.options = arena_string(arena, mount->options)};
 	return true;
