@@ -1,7 +1,9 @@
 #!/bin/sh
-# Holds the layering: which folder may include which, and that another folder's private headers stay private.
-# usage: layers.sh SOURCE_DIRECTORY
+# Holds the layering: which folder may include which, that another folder's private headers stay private, and that a
+# name means one thing.
+# usage: layers.sh SOURCE_DIRECTORY [BUILD_DIRECTORY]
 set -eu
+build=${2:-$1/build/dev}
 cd "$1"
 bad=0
 
@@ -113,5 +115,23 @@ for file in $(grep -l 'yajl/' base/*.[ch] cgroups/*.[ch] netns/*.[ch] netns/*/*.
 		;;
 	esac
 done
+
+# One program could link all libraries: no name is exported twice. Those that begin with __ are the compiler's.
+if [ -e "$build/libbase.a" ]; then
+	twice=$(nm -A -g --defined-only "$build"/lib*.a | awk 'NF == 3 && $2 ~ /^[TDBRC]$/ && $3 !~ /^__/ {
+		file = $1
+		sub(/^.*\//, "", file)
+		sub(/:[^:]*$/, "", file)
+		if ($3 in seen)
+			print seen[$3] " and " file ": both export " $3
+		seen[$3] = file
+	}')
+	[ -z "$twice" ] || {
+		echo "$twice"
+		bad=1
+	}
+else
+	echo "layers: exported names are not looked at: nothing is built in $build"
+fi
 [ $bad = 0 ] && echo "layers: every include goes down"
 exit $bad

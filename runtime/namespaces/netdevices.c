@@ -196,7 +196,7 @@ static int socket_open_in(int namespace, int own, struct error *err)
 
 	if (setns(namespace, CLONE_NEWNET) < 0)
 		return fail_errno(err, "enter the container's network namespace");
-	fd = netlink_open(err);
+	fd = rtnetlink_open(err);
 	if (setns(own, CLONE_NEWNET) < 0)
 		return fail_errno(err, "return to our own network namespace");
 	return take_fd(&fd);
@@ -210,7 +210,7 @@ static int sides_open(struct netdevices *devices, int netns, struct error *err)
 	devices->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (devices->host < 0)
 		return fail_errno(err, "open our own network namespace");
-	devices->host_socket = netlink_open(err);
+	devices->host_socket = rtnetlink_open(err);
 	if (devices->host_socket < 0)
 		return -1;
 	devices->inside_socket = socket_open_in(netns, devices->host, err);

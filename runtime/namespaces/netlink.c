@@ -39,7 +39,7 @@ void netlink_request_add(struct netlink_request *request, uint16_t attribute, co
 	request->header.nlmsg_len = (uint32_t)(sizeof(request->header) + at + NLA_ALIGN(head.nla_len));
 }
 
-int netlink_open(struct error *err)
+int rtnetlink_open(struct error *err)
 {
 	/* The kernel answers at once or not at all. */
 	struct timeval patience = {.tv_sec = PATIENCE_S};

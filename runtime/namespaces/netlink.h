@@ -21,7 +21,7 @@ void netlink_request_begin(
 void netlink_request_add(struct netlink_request *request, uint16_t attribute, const void *value, size_t size);
 
 /* A socket in our network namespace, or -1. Close it. */
-MUST_CHECK int netlink_open(struct error *err);
+MUST_CHECK int rtnetlink_open(struct error *err);
 
 /* Called with each message of an answer; false ends it with the error that it has filled. */
 typedef bool netlink_see(void *context, const struct nlmsghdr *message, struct error *err);
