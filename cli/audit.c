@@ -29,10 +29,10 @@ static const char *verdict_colour(const char *cell)
 static const struct column audit_columns[COLUMNS] = {
 	[NAME] = {.title = "NAME", .key = "name"},
 	[VERDICT] = {.title = "VERDICT", .key = "verdict", .colour = verdict_colour},
-	[ID] = {.title = "CIS", .key = "cis"},
-	[TOPIC] = {.title = "WHAT", .key = "what"},
-	[FOUND] = {.title = "FOUND", .key = "found"},
-	[WHY] = {.title = "WHY, AND HOW TO CLOSE IT", .key = "why"},
+	[ID] = {.title = "CIS", .key = "cis", .drop = 1},
+	[TOPIC] = {.title = "WHAT", .key = "what", .cut = 16},
+	[FOUND] = {.title = "FOUND", .key = "found", .cut = 16},
+	[WHY] = {.title = "WHY, AND HOW TO CLOSE IT", .key = "why", .below = true},
 };
 
 struct auditing {

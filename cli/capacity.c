@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/figures.h"
+#include "cli/lines.h"
 #include "cli/table.h"
 
 #define SYSCTLS_SHOWN 100 /* those that are enough for more are not worth a line */
@@ -94,14 +95,16 @@ static const char *count_text(struct arena *arena, int64_t fits)
 static void fits_print(struct arena *arena, const struct capacity *capacity)
 {
 	int64_t used = capacity->fits[CAPACITY_USED], promised = capacity->fits[CAPACITY_PROMISED];
+	const char *filled = "";
 
-	printf("\nLike %s, %s more fit by what is used (first short: %s)",
-		capacity->like ? capacity->like : "the average", count_text(arena, used),
-		capacity->first[CAPACITY_USED]);
 	if (promised >= 0 && promised < used)
-		printf(", and %s if all fill their limits (%s)", count_text(arena, promised),
+		filled = arena_format(arena, ", and %s if all fill their limits (%s)", count_text(arena, promised),
 			capacity->first[CAPACITY_PROMISED]);
-	printf(".\n");
+	printf("\n");
+	lines_print(stdout, terminal_width(stdout), 2,
+		arena_format(arena, "Like %s, %s more fit by what is used (first short: %s)%s.",
+			capacity->like ? capacity->like : "the average", count_text(arena, used),
+			capacity->first[CAPACITY_USED], filled));
 }
 
 static int waste_print(struct arena *arena, const struct capacity *capacity, struct error *err)
@@ -137,8 +140,11 @@ static int waste_print(struct arena *arena, const struct capacity *capacity, str
 	}
 	if (table_print(&table, &(struct table_options){0}, stdout, err) < 0)
 		return -1;
-	printf("Smaller limits would take %s back: warren set NAME --memory SIZE, or \"memory\" in the fleet's file.\n",
-		size_format(capacity->waste_bytes, buffer));
+	lines_print(stdout, terminal_width(stdout), 2,
+		arena_format(arena,
+			"Smaller limits would take %s back: warren set NAME --memory SIZE, or \"memory\" in the "
+			"fleet's file.",
+			size_format(capacity->waste_bytes, buffer)));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/deploy.h"
+#include "cli/lines.h"
 #include "cli/plan_text.h"
 
 static const struct option no_options[] = {END_OF_OPTIONS};
@@ -32,6 +33,15 @@ struct progress {
 	size_t counts[APPLY_FAILED + 1];
 };
 
+/* Cut to the terminal: what goes on in a second line could not be overwritten. */
+static void progress_line(const char *name, enum apply_step step, size_t done, size_t total)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const char *line = arena_format(&arena, "%zu/%zu %s %s", done, total, name, apply_step_names[step]);
+
+	printf("\r\033[K%s", text_cut(&arena, line, terminal_width(stdout) - 1, false));
+}
+
 static void progress_print(
 	void *context, const char *name, enum apply_step step, const struct error *result, size_t done, size_t total)
 {
@@ -45,13 +55,13 @@ static void progress_print(
 		fflush(stdout);
 		explained = *result;
 		cli_explain(progress->cli, &explained);
-		log_error("%s", explained.text);
+		complaint_print(explained.text);
 		return;
 	}
 	if (progress->quiet)
 		return;
 	if (progress->is_terminal)
-		printf("\r\033[K%zu/%zu %s %s", done, total, name, apply_step_names[step]);
+		progress_line(name, step, done, total);
 	else if (step != APPLY_UNCHANGED)
 		printf("%s %s\n", name, apply_step_names[step]);
 	fflush(stdout);
@@ -59,19 +69,21 @@ static void progress_print(
 
 static void progress_finish(const struct progress *progress, const char *fleet)
 {
+	AUTO(text_drop) struct text line = {0};
 	const char *separator = ": ";
 
 	if (progress->quiet)
 		return;
 	if (progress->is_terminal)
 		fputs("\r\033[K", stdout);
-	printf("%s", fleet);
+	text_append(&line, fleet);
 	for (size_t step = 0; step < ARRAY_SIZE(progress->counts); step++)
 		if (progress->counts[step]) {
-			printf("%s%zu %s", separator, progress->counts[step], apply_step_names[step]);
+			text_appendf(&line, "%s%zu %s", separator, progress->counts[step], apply_step_names[step]);
 			separator = ", ";
 		}
-	printf("%s\n", *separator == ':' ? ": nothing to do" : "");
+	text_append(&line, *separator == ':' ? ": nothing to do" : "");
+	lines_print(stdout, terminal_width(stdout), 2, text_string(&line));
 }
 
 static struct apply_options options_make(

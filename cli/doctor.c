@@ -1,13 +1,12 @@
 /* doctor: what this host gives to instances, what it lacks, and what to do about it. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/kernel.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/lines.h"
 #include "cli/table.h"
 
 #define INSTANCES_MAX 1000000
@@ -53,10 +52,10 @@ static const char *state_colour(const char *state)
 
 static const struct column columns[] = {
 	[STATE] = {.title = "STATE", .key = "state", .colour = state_colour},
-	[GROUP] = {.title = "GROUP", .key = "group"},
-	[CHECK] = {.title = "CHECK", .key = "check"},
-	[FOUND] = {.title = "FOUND", .key = "found"},
-	[WANTED] = {.title = "WANTED", .key = "wanted"},
+	[GROUP] = {.title = "GROUP", .key = "group", .drop = 1},
+	[CHECK] = {.title = "CHECK", .key = "check", .cut = 30},
+	[FOUND] = {.title = "FOUND", .key = "found", .cut = 20},
+	[WANTED] = {.title = "WANTED", .key = "wanted", .drop = 2},
 };
 
 /* Cut to the column, at a character's beginning; the whole text stands with the problems below. */
@@ -90,57 +89,24 @@ static int all_print(struct arena *arena, const struct doctor_report *report, st
 	return table_print(&table, &options, stdout, err);
 }
 
-/* Of the terminal; where there is none, lines are left whole for other programs. */
-static size_t line_width(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2 * CELL_WIDTH)
-		return SIZE_MAX;
-	return size.ws_col;
-}
-
-/* Words, broken at blanks and indented below their label. */
-static void wrapped_print(const char *label, const char *text, size_t width)
-{
-	size_t indent = strlen(label), column = indent;
-
-	fputs(label, stdout);
-	while (*text) {
-		size_t length = strcspn(text, " ");
-
-		if (column > indent && column + 1 + length > width) {
-			printf("\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', stdout);
-			column++;
-		}
-		fwrite(text, 1, length, stdout);
-		column += length;
-		text += length + (text[length] == ' ');
-	}
-	fputc('\n', stdout);
-}
-
-static void problem_print(const struct finding *finding, bool colour)
+static void problem_print(struct arena *arena, const struct finding *finding, bool colour)
 {
 	const char *state = finding_state_names[finding->state];
-	size_t width = line_width();
+	size_t width = terminal_width(stdout);
 
-	printf("%s%s%s  %s %s: %s", colour ? state_colour(state) : "", state, colour ? "\033[0m" : "", finding->group,
-		finding->name, finding->found);
-	if (finding->wanted)
-		printf(" (wanted: %s)", finding->wanted);
-	fputc('\n', stdout);
+	lines_print(stdout, width, 2,
+		arena_format(arena, "%s%s%s  %s %s: %s%s%s%s", colour ? state_colour(state) : "", state,
+			colour ? "\033[0m" : "", finding->group, finding->name, finding->found,
+			finding->wanted ? " (wanted: " : "", finding->wanted ? finding->wanted : "",
+			finding->wanted ? ")" : ""));
 	if (finding->why)
-		wrapped_print("  why: ", finding->why, width);
+		lines_print(stdout, width, 5, arena_format(arena, "  why: %s", finding->why));
 	if (finding->remedy)
-		wrapped_print("  do:  ", finding->remedy, width);
+		lines_print(stdout, width, 5, arena_format(arena, "  do:  %s", finding->remedy));
 }
 
 /* The worst last, where a terminal leaves off. What is only unknown for want of root is told once, by what says so. */
-static void problems_print(const struct doctor_report *report, const struct doctor_options *chosen)
+static void problems_print(struct arena *arena, const struct doctor_report *report, const struct doctor_options *chosen)
 {
 	static const enum finding_state order[] = {FINDING_UNKNOWN, FINDING_WARNING, FINDING_MISSING};
 	bool colour = table_uses_colour(stdout);
@@ -150,7 +116,7 @@ static void problems_print(const struct doctor_report *report, const struct doct
 		for (size_t i = 0; i < report->count; i++)
 			if (report->items[i].state == order[k] && report->items[i].remedy) {
 				fputs(between, stdout);
-				problem_print(&report->items[i], colour);
+				problem_print(arena, &report->items[i], colour);
 				between = "\n";
 			}
 }
@@ -164,19 +130,23 @@ static size_t settings_count(const struct doctor_report *report)
 	return count;
 }
 
-static void summary_print(const struct doctor_report *report)
+static void summary_print(struct arena *arena, const struct doctor_report *report)
 {
 	const size_t *counts = report->counts;
+	size_t width = terminal_width(stdout);
 
-	printf("\nJudged for %lld instance%s: %zu missing, %zu warning%s, %zu unknown, %zu ok.\n",
-		(long long)report->instances, report->instances == 1 ? "" : "s", counts[FINDING_MISSING],
-		counts[FINDING_WARNING], counts[FINDING_WARNING] == 1 ? "" : "s", counts[FINDING_UNKNOWN],
-		counts[FINDING_OK] + counts[FINDING_NOTE]);
+	fputc('\n', stdout);
+	lines_print(stdout, width, 2,
+		arena_format(arena, "Judged for %lld instance%s: %zu missing, %zu warning%s, %zu unknown, %zu ok.",
+			(long long)report->instances, report->instances == 1 ? "" : "s", counts[FINDING_MISSING],
+			counts[FINDING_WARNING], counts[FINDING_WARNING] == 1 ? "" : "s", counts[FINDING_UNKNOWN],
+			counts[FINDING_OK] + counts[FINDING_NOTE]));
 	if (settings_count(report))
-		printf("All sysctl lines at once: warren doctor -n %lld --sysctl > /etc/sysctl.d/60-warren.conf && "
-		       "sysctl "
-		       "--system\n",
-			(long long)report->instances);
+		lines_print(stdout, width, 2,
+			arena_format(arena,
+				"All sysctl lines at once: warren doctor -n %lld --sysctl > "
+				"/etc/sysctl.d/60-warren.conf && sysctl --system",
+				(long long)report->instances));
 }
 
 static int report_print(
@@ -184,9 +154,9 @@ static int report_print(
 {
 	if (!chosen->quiet && all_print(arena, report, err) < 0)
 		return -1;
-	problems_print(report, chosen);
+	problems_print(arena, report, chosen);
 	if (!chosen->quiet)
-		summary_print(report);
+		summary_print(arena, report);
 	return 0;
 }
 

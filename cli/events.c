@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/lines.h"
 
 struct events_options {
 	bool follow, json;
@@ -24,12 +25,12 @@ static const struct option events_table[] = {
 };
 
 /* The line begins with its time as people read it. */
-static void print_time(const char *line)
+static void time_append(struct text *out, const char *line)
 {
 	static const char key[] = "{\"time\":\"";
 
 	if (!strncmp(line, key, strlen(key)))
-		printf("%.24s ", line + strlen(key));
+		text_appendf(out, "%.24s ", line + strlen(key));
 }
 
 static bool print_json(void *context, const struct event *event, const char *line)
@@ -40,20 +41,23 @@ static bool print_json(void *context, const struct event *event, const char *lin
 
 static bool print_plain(void *context, const struct event *event, const char *line)
 {
+	AUTO(text_drop) struct text out = {0};
+
 	(void)context;
-	print_time(line);
-	printf("%-7s %s", event_kind_names[event->kind], event->name ? event->name : "host");
+	time_append(&out, line);
+	text_appendf(&out, "%-7s %s", event_kind_names[event->kind], event->name ? event->name : "host");
 	if (event->fleet && strcmp(event->fleet, event->name ? event->name : "") != 0)
-		printf(" fleet=%s", event->fleet);
+		text_appendf(&out, " fleet=%s", event->fleet);
 	if (event->reason)
-		printf(" reason=%s", event->reason);
+		text_appendf(&out, " reason=%s", event->reason);
 	if (event->status.set)
-		printf(" status=%lld", (long long)event->status.value);
+		text_appendf(&out, " status=%lld", (long long)event->status.value);
 	if (event->restarts.set)
-		printf(" restarts=%lld", (long long)event->restarts.value);
+		text_appendf(&out, " restarts=%lld", (long long)event->restarts.value);
 	if (event->detail)
-		printf(" %s", event->detail);
-	return putchar('\n') >= 0 && fflush(stdout) == 0;
+		text_appendf(&out, " %s", event->detail);
+	lines_print(stdout, terminal_width(stdout), 4, text_string(&out));
+	return !ferror(stdout) && fflush(stdout) == 0;
 }
 
 static int events_run(void *context, void *options, size_t count, char **operands, struct error *err)

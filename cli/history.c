@@ -31,7 +31,7 @@ static const struct column history_columns[COLUMNS] = {
 	[APPLIED] = {.title = "APPLIED", .key = "applied"},
 	[STATE] = {.title = "STATE", .key = "state", .colour = state_colour},
 	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .kind = COLUMN_NUMBER},
-	[FROM] = {.title = "FROM", .key = "from"},
+	[FROM] = {.title = "FROM", .key = "from", .cut = 20, .keep_end = true},
 };
 
 static const char *time_text(struct arena *arena, int64_t real_ms, bool for_programs)

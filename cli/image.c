@@ -34,15 +34,15 @@ enum {
 };
 
 static const struct column image_columns[] = {
-	[NAME] = {.title = "NAME", .key = "name"},
-	[PLATFORM] = {.title = "PLATFORM", .key = "platform"},
-	[LAYERS] = {.title = "LAYERS", .key = "layers", .kind = COLUMN_NUMBER},
+	[NAME] = {.title = "NAME", .key = "name", .cut = 20, .keep_end = true},
+	[PLATFORM] = {.title = "PLATFORM", .key = "platform", .drop = 2},
+	[LAYERS] = {.title = "LAYERS", .key = "layers", .kind = COLUMN_NUMBER, .drop = 1},
 	[SIZE] = {.title = "SIZE", .key = "size_bytes", .kind = COLUMN_NUMBER},
-	[SHARED] = {.title = "SHARED", .key = "shared_bytes", .kind = COLUMN_NUMBER},
-	[OWN] = {.title = "OWN", .key = "own_bytes", .kind = COLUMN_NUMBER},
-	[PULLED] = {.title = "AGE", .key = "pulled_ms", .kind = COLUMN_NUMBER},
-	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .kind = COLUMN_NUMBER},
-	[DIGEST] = {.title = "DIGEST", .key = "short_digest"},
+	[SHARED] = {.title = "SHARED", .key = "shared_bytes", .kind = COLUMN_NUMBER, .drop = 4},
+	[OWN] = {.title = "OWN", .key = "own_bytes", .kind = COLUMN_NUMBER, .drop = 5},
+	[PULLED] = {.title = "AGE", .key = "pulled_ms", .kind = COLUMN_NUMBER, .drop = 6},
+	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .kind = COLUMN_NUMBER, .drop = 7},
+	[DIGEST] = {.title = "DIGEST", .key = "short_digest", .drop = 3},
 	[FULL_NAME] = {.title = "FULLNAME", .key = "full_name", .json_only = true},
 	[MANIFEST] = {.title = "MANIFEST", .key = "manifest", .json_only = true},
 	[CONFIG] = {.title = "CONFIG", .key = "config", .json_only = true},

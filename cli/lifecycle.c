@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/lines.h"
 #include "images/collection.h"
 
 struct verb_options {
@@ -58,7 +59,7 @@ static void print_done(void *context, const char *name, const struct error *resu
 			struct error explained = *result;
 
 			cli_explain(progress->cli, &explained);
-			log_error("%s", explained.text);
+			complaint_print(explained.text);
 		}
 	}
 }

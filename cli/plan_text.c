@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/lines.h"
 #include "cli/table.h"
 
 /* How each action is marked and told. */
@@ -282,6 +283,21 @@ static void json_print(const struct printer *printer, const struct fleet_plan *p
 	fwrite(text, 1, length, printer->out);
 }
 
+/* Into memory first: lines that a terminal has no place for are broken between words. */
+static void lines_flow(const struct printer *printer, const struct fleet_plan *plan)
+{
+	struct printer inner = *printer;
+	auto_free char *text = NULL;
+	size_t length;
+
+	inner.out = open_memstream(&text, &length);
+	if (!inner.out)
+		memory_exhausted();
+	text_print(&inner, plan);
+	fclose(inner.out);
+	lines_print(printer->out, terminal_width(printer->out), 4, text);
+}
+
 void plan_print(struct arena *arena, const struct fleet_plan *plan, const struct plan_text *how, FILE *out)
 {
 	const struct printer printer = {.arena = arena, .how = how, .out = out, .colour = table_uses_colour(out)};
@@ -289,7 +305,7 @@ void plan_print(struct arena *arena, const struct fleet_plan *plan, const struct
 	if (how->json)
 		json_print(&printer, plan);
 	else
-		text_print(&printer, plan);
+		lines_flow(&printer, plan);
 }
 
 void changes_print(struct arena *arena, const char *name, const struct plan_changes *changes, FILE *out)

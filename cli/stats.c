@@ -59,9 +59,9 @@ enum {
 	IO_PRESSURE
 };
 
-#define NUMBER(title_, key_)                                                                                           \
+#define NUMBER(title_, key_, drop_)                                                                                    \
 	{                                                                                                              \
-		.title = title_, .key = key_, .kind = COLUMN_NUMBER                                                    \
+		.title = title_, .key = key_, .kind = COLUMN_NUMBER, .drop = drop_                                     \
 	}
 #define HIDDEN(key_)                                                                                                   \
 	{                                                                                                              \
@@ -71,21 +71,21 @@ enum {
 static const struct column stats_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
 	[FLEET] = {.title = "", .key = "fleet", .json_only = true},
-	[CPU] = NUMBER("CPU%", "cpu_percent"), /* of one processor */
-	[CPU_LIMIT] = NUMBER("OF-LIMIT", "cpu_of_limit_percent"),
+	[CPU] = NUMBER("CPU%", "cpu_percent", 0), /* of one processor */
+	[CPU_LIMIT] = NUMBER("OF-LIMIT", "cpu_of_limit_percent", 3),
 	[CPU_HOST] = HIDDEN("cpu_of_host_percent"),
-	[MEMORY] = NUMBER("MEMORY", "memory_bytes"),
-	[LIMIT] = NUMBER("LIMIT", "memory_limit_bytes"),
-	[MEMORY_SHARE] = NUMBER("MEM%", "memory_percent"),
-	[CACHE] = NUMBER("CACHE", "memory_cache_bytes"),
+	[MEMORY] = NUMBER("MEMORY", "memory_bytes", 0),
+	[LIMIT] = NUMBER("LIMIT", "memory_limit_bytes", 7),
+	[MEMORY_SHARE] = NUMBER("MEM%", "memory_percent", 10),
+	[CACHE] = NUMBER("CACHE", "memory_cache_bytes", 2),
 	/* cgroup v2: the share of the last ten seconds in which somebody waited for processor, memory, disk. */
-	[PRESSURE] = {.title = "PRESSURE", .key = "pressure"},
-	[NET_IN] = NUMBER("IN/S", "net_in_bytes_per_second"),
-	[NET_OUT] = NUMBER("OUT/S", "net_out_bytes_per_second"),
-	[DISK] = NUMBER("DISK", "disk_bytes"),
-	[PIDS] = NUMBER("PIDS", "pids"),
-	[RESTARTS] = NUMBER("RESTARTS", "restarts"),
-	[HEALTH] = {.title = "HEALTH", .key = "health", .colour = figures_health_colour},
+	[PRESSURE] = {.title = "PRESSURE", .key = "pressure", .drop = 4},
+	[NET_IN] = NUMBER("IN/S", "net_in_bytes_per_second", 9),
+	[NET_OUT] = NUMBER("OUT/S", "net_out_bytes_per_second", 8),
+	[DISK] = NUMBER("DISK", "disk_bytes", 5),
+	[PIDS] = NUMBER("PIDS", "pids", 11),
+	[RESTARTS] = NUMBER("RESTARTS", "restarts", 1),
+	[HEALTH] = {.title = "HEALTH", .key = "health", .colour = figures_health_colour, .drop = 6},
 	[SWAP] = HIDDEN("swap_bytes"),
 	[PEAK] = HIDDEN("memory_peak_bytes"),
 	[NET_IN_ALL] = HIDDEN("net_in_bytes"),

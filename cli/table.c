@@ -9,6 +9,8 @@
 #include "base/encode.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "cli/lines.h"
+#include "cli/table_fit.h"
 
 #define COLOUR_END "\033[0m"
 
@@ -42,20 +44,6 @@ bool table_uses_colour(FILE *out)
 	return isatty(fileno(out)) && text_is_empty(getenv("NO_COLOR"));
 }
 
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xC0) != 0x80;
-	return width;
-}
-
-static const char *cell_text(const struct cell *cell)
-{
-	return text_is_empty(cell->text) ? "-" : cell->text;
-}
-
 static void print_cell(const struct column *column, const char *text, size_t width, bool last, bool colour, FILE *out)
 {
 	int padding = (int)(width - text_width(text));
@@ -65,46 +53,55 @@ static void print_cell(const struct column *column, const char *text, size_t wid
 		fprintf(out, "%*s", padding, "");
 	fprintf(out, "%s%s%s", start ? start : "", text, start ? COLOUR_END : "");
 	if (!last)
-		fprintf(out, "%*s", (column->kind == COLUMN_NUMBER ? 0 : padding) + 2, "");
+		fprintf(out, "%*s", (column->kind == COLUMN_NUMBER ? 0 : padding) + TABLE_GAP, "");
 }
 
-static size_t last_shown(const struct table *table)
+/* Remarks that had no place in the row. */
+static void print_below(const struct table *table, const struct fitted *fitted, size_t row, size_t width, FILE *out)
+{
+	for (size_t c = 0; c < table->column_count; c++) {
+		const char *text = table_cell(table, row, c);
+
+		if (fitted[c].below && strcmp(text, "-") != 0 && text_width(text) > fitted[c].width)
+			lines_print(out, width, 0, arena_format(table->arena, "    %s", text));
+	}
+}
+
+static size_t last_shown(const struct table *table, const struct fitted *fitted)
 {
 	size_t last = 0;
 
 	for (size_t c = 0; c < table->column_count; c++)
-		if (!table->columns[c].json_only)
+		if (!fitted[c].hidden)
 			last = c;
 	return last;
 }
 
-static void print_aligned(const struct table *table, bool header, FILE *out)
+/* row 0 is the header. */
+static const char *text_at(const struct table *table, const struct fitted *fitted, size_t row, size_t c)
 {
-	size_t *width = arena_new_array(table->arena, table->column_count, size_t);
+	const struct column *column = &table->columns[c];
+	const char *text = row ? table_cell(table, row - 1, c) : column->title;
+
+	if (!row || text_width(text) <= fitted[c].width)
+		return text;
+	return fitted[c].below ? "" : text_cut(table->arena, text, fitted[c].width, column->keep_end);
+}
+
+static void print_aligned(const struct table *table, bool header, size_t width, FILE *out)
+{
+	const struct fitted *fitted = table_fit(table, header, width);
 	bool colour = table_uses_colour(out);
-	size_t last = last_shown(table);
+	size_t last = last_shown(table, fitted);
 
-	for (size_t c = 0; c < table->column_count; c++) {
-		width[c] = header ? text_width(table->columns[c].title) : 0;
-		for (size_t r = 0; r < table->row_count; r++) {
-			size_t w = text_width(cell_text(&table->cells[r * table->column_count + c]));
-			if (w > width[c])
-				width[c] = w;
-		}
-	}
 	for (size_t r = header ? 0 : 1; r <= table->row_count; r++) {
-		for (size_t c = 0; c < table->column_count; c++) {
-			const struct column *column = &table->columns[c];
-
-			if (column->json_only)
-				continue;
-			if (r == 0)
-				print_cell(column, column->title, width[c], c == last, false, out);
-			else
-				print_cell(column, cell_text(&table->cells[(r - 1) * table->column_count + c]),
-					width[c], c == last, colour, out);
-		}
+		for (size_t c = 0; c < table->column_count; c++)
+			if (!fitted[c].hidden)
+				print_cell(&table->columns[c], text_at(table, fitted, r, c), fitted[c].width, c == last,
+					colour && r, out);
 		fputc('\n', out);
+		if (r)
+			print_below(table, fitted, r - 1, width, out);
 	}
 }
 
@@ -203,12 +200,14 @@ int table_print(const struct table *table, const struct table_options *options, 
 		return 0;
 	}
 	if (!options->quiet && !options->format) {
-		print_aligned(table, !options->no_header, out);
+		size_t width = table->width ? table->width : terminal_width(out);
+
+		print_aligned(table, !options->no_header, options->no_trunc ? SIZE_MAX : width, out);
 		return 0;
 	}
 	for (size_t r = 0; r < table->row_count; r++) {
 		if (options->quiet)
-			fprintf(out, "%s\n", cell_text(&table->cells[r * table->column_count]));
+			fprintf(out, "%s\n", table_cell(table, r, 0));
 		else if (print_template_row(table, r, options->format, out, err) < 0)
 			return -1;
 	}

@@ -18,6 +18,11 @@ struct column {
 	enum column_kind kind;
 	const char *(*colour)(const char *cell); /* escape sequence or NULL; only used on a terminal */
 	bool json_only;				 /* for scripts: not in the table */
+	/* Where the terminal has no place for all. */
+	unsigned drop; /* the lower, the sooner it is left out; 0: it stays */
+	size_t cut;    /* it may be cut to so many characters; 0: it is left whole */
+	bool keep_end; /* … whose end says more than its beginning */
+	bool below;    /* a remark: what is longer than `cut` goes below its row */
 };
 
 struct cell {
@@ -31,17 +36,20 @@ struct table {
 	struct cell *cells; /* row after row */
 	size_t row_count, row_room;
 	struct arena *arena;
+	size_t width; /* of a line; 0: as the terminal that it is printed on, or without end */
 };
 
 /* The options that every listing has; put TABLE_OPTIONS(struct, member) into its table. */
 struct table_options {
-	bool json, quiet, no_header;
+	bool json, quiet, no_header, no_trunc;
 	const char *format;
 };
 #define TABLE_OPTIONS(type, member)                                                                                    \
 	OPTION_FLAG("json", 0, "print JSON", type, member.json),                                                       \
 		OPTION_FLAG("quiet", 'q', "print only names", type, member.quiet),                                     \
 		OPTION_FLAG("no-header", 0, "leave the header line out", type, member.no_header),                      \
+		OPTION_FLAG("no-trunc", 0, "all columns and whole texts, however narrow the terminal is", type,        \
+			member.no_trunc),                                                                              \
 		OPTION_TEXT(                                                                                           \
 			"format", 0, "TEMPLATE", "one line each, as in '{{.Name}} {{.State}}'", type, member.format)
 

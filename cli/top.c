@@ -108,6 +108,7 @@ static void draw(const struct screen *screen, struct top_view *view, const struc
 	struct top_host host = host_look(&arena);
 
 	view->rows = screen->rows;
+	view->columns = screen->columns;
 	top_view_draw(&arena, view, &samples->items[samples->now], &host, &frame);
 	screen_draw(screen, &frame);
 }

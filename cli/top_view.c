@@ -209,42 +209,42 @@ enum {
 	FLEET
 };
 
-#define NUMBER(title_)                                                                                                 \
+#define NUMBER(title_, drop_)                                                                                          \
 	{                                                                                                              \
-		.title = title_, .key = "", .kind = COLUMN_NUMBER                                                      \
+		.title = title_, .key = "", .kind = COLUMN_NUMBER, .drop = drop_                                       \
 	}
 static const struct column instance_columns[] = {
 	[NAME] = {.title = "NAME", .key = ""},
 	[COUNT] = {.title = "", .key = "", .json_only = true},
-	[CPU] = NUMBER("CPU%"),
-	[CPU_LIMIT] = NUMBER("OF-LIMIT"),
-	[MEMORY] = NUMBER("MEMORY"),
-	[MEMORY_SHARE] = NUMBER("MEM%"),
-	[PRESSURE] = {.title = "PRESSURE", .key = ""},
-	[IN] = NUMBER("IN/S"),
-	[OUT] = NUMBER("OUT/S"),
-	[READ] = NUMBER("READ/S"),
-	[WRITE] = NUMBER("WRITE/S"),
-	[PIDS] = NUMBER("PIDS"),
-	[RESTARTS] = NUMBER("RESTARTS"),
-	[HEALTH] = {.title = "HEALTH", .key = ""},
-	[FLEET] = {.title = "FLEET", .key = ""},
+	[CPU] = NUMBER("CPU%", 0),
+	[CPU_LIMIT] = NUMBER("OF-LIMIT", 3),
+	[MEMORY] = NUMBER("MEMORY", 0),
+	[MEMORY_SHARE] = NUMBER("MEM%", 9),
+	[PRESSURE] = {.title = "PRESSURE", .key = "", .drop = 3},
+	[IN] = NUMBER("IN/S", 8),
+	[OUT] = NUMBER("OUT/S", 7),
+	[READ] = NUMBER("READ/S", 4),
+	[WRITE] = NUMBER("WRITE/S", 5),
+	[PIDS] = NUMBER("PIDS", 10),
+	[RESTARTS] = NUMBER("RESTARTS", 1),
+	[HEALTH] = {.title = "HEALTH", .key = "", .drop = 6},
+	[FLEET] = {.title = "FLEET", .key = "", .drop = 2},
 };
 static const struct column fleet_columns[] = {
 	[NAME] = {.title = "FLEET", .key = ""},
-	[COUNT] = NUMBER("RUNNING"),
-	[CPU] = NUMBER("CPU%"),
-	[CPU_LIMIT] = NUMBER("OF-LIMITS"),
-	[MEMORY] = NUMBER("MEMORY"),
-	[MEMORY_SHARE] = NUMBER("MEM%"),
+	[COUNT] = NUMBER("RUNNING", 11),
+	[CPU] = NUMBER("CPU%", 0),
+	[CPU_LIMIT] = NUMBER("OF-LIMITS", 3),
+	[MEMORY] = NUMBER("MEMORY", 0),
+	[MEMORY_SHARE] = NUMBER("MEM%", 9),
 	[PRESSURE] = {.title = "", .key = "", .json_only = true},
-	[IN] = NUMBER("IN/S"),
-	[OUT] = NUMBER("OUT/S"),
-	[READ] = NUMBER("READ/S"),
-	[WRITE] = NUMBER("WRITE/S"),
-	[PIDS] = NUMBER("PIDS"),
-	[RESTARTS] = NUMBER("RESTARTS"),
-	[HEALTH] = {.title = "WORST", .key = ""},
+	[IN] = NUMBER("IN/S", 8),
+	[OUT] = NUMBER("OUT/S", 7),
+	[READ] = NUMBER("READ/S", 4),
+	[WRITE] = NUMBER("WRITE/S", 5),
+	[PIDS] = NUMBER("PIDS", 10),
+	[RESTARTS] = NUMBER("RESTARTS", 1),
+	[HEALTH] = {.title = "WORST", .key = "", .drop = 6},
 	[FLEET] = {.title = "", .key = "", .json_only = true},
 };
 
@@ -379,6 +379,7 @@ void top_view_draw(struct arena *arena, struct top_view *view, const struct stat
 		view->first = most;
 	host_lines(arena, view, sample, &lines, host, out);
 	table_fill(&table, arena, view, &lines, rows);
+	table.width = view->columns;
 	table_append(&table, out);
 	for (size_t i = table.row_count; i < rows; i++)
 		text_append(out, "\n");

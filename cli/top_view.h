@@ -14,10 +14,11 @@ struct top_view {
 	bool reversed;
 	bool by_fleet; /* a line for each fleet: sums */
 	bool paused;
-	char filter[64]; /* part of a name or fleet, or a shell pattern; "": all */
-	bool typing;	 /* the filter */
-	size_t first;	 /* line of the list that is shown first */
-	unsigned rows;	 /* of the screen */
+	char filter[64];  /* part of a name or fleet, or a shell pattern; "": all */
+	bool typing;	  /* the filter */
+	size_t first;	  /* line of the list that is shown first */
+	unsigned rows;	  /* of the screen */
+	unsigned columns; /* … 0: any number */
 };
 
 struct top_host {

@@ -13,7 +13,7 @@ enum { NAME, KIND, INSTANCES, LABELS };
 static const struct column volume_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
 	[KIND] = {.title = "KIND", .key = "kind"},
-	[INSTANCES] = {.title = "INSTANCES", .key = "instances"},
+	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .cut = 16},
 	[LABELS] = {.title = "LABELS", .key = "labels", .json_only = true},
 };
 

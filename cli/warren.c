@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
+#include "cli/lines.h"
 #include "cli/manual.h"
 
 #define PROGRAM "warren"
@@ -242,7 +243,7 @@ int main(int argc, char **argv)
 	if (status < 0) {
 		cli_explain(&cli, &err);
 		fflush(stdout);
-		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		complaint_print(err.text);
 		status = error_exit_status(&err);
 	} else if (output_finish(&err) < 0) {
 		fprintf(stderr, PROGRAM ": %s\n", err.text);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/lines.h"
 
 struct why_options {
 	struct selection which;
@@ -63,18 +64,20 @@ static const char *times_text(int64_t count, char buffer[32])
 
 static void end_print(const struct end_report *end, bool with_log)
 {
+	AUTO(text_drop) struct text line = {0};
 	char moment[32], duration[24], signal[16], times[32];
 
-	printf("  %s  %s", moment_text(end->at_ms, moment), end_reason_names[end->reason]);
+	text_appendf(&line, "  %s  %s", moment_text(end->at_ms, moment), end_reason_names[end->reason]);
 	if (end->status > 128)
-		printf(", by SIG%s", signal_name(end->status - 128, signal));
+		text_appendf(&line, ", by SIG%s", signal_name(end->status - 128, signal));
 	else
-		printf(", exit %d", end->status);
+		text_appendf(&line, ", exit %d", end->status);
 	if (end->lived_ms)
-		printf(", after %s", duration_format(end->lived_ms, duration));
+		text_appendf(&line, ", after %s", duration_format(end->lived_ms, duration));
 	if (end->oom_kills)
-		printf(", out of memory %s", times_text(end->oom_kills, times));
-	printf("%s%s\n", text_is_empty(end->detail) ? "" : ": ", end->detail ? end->detail : "");
+		text_appendf(&line, ", out of memory %s", times_text(end->oom_kills, times));
+	text_appendf(&line, "%s%s", text_is_empty(end->detail) ? "" : ": ", end->detail ? end->detail : "");
+	lines_print(stdout, terminal_width(stdout), 4, text_string(&line));
 	for (size_t i = 0; with_log && i < end->log.count; i++)
 		printf("      %s\n", end->log.items[i]);
 }

@@ -107,3 +107,111 @@ TEST(table, refuses_templates_that_cannot_be_filled)
 	free(printed(&both, &err));
 	cr_assert(!strcmp(err.text, "only one of --json, --quiet and --format can be given"), "%s", err.text);
 }
+
+/* --- narrow ------------------------------------------------------------------------------------------------------- */
+
+static const struct column wide_columns[] = {
+	{.title = "NAME", .key = "name"},
+	{.title = "IMAGE", .key = "image", .drop = 2, .cut = 8, .keep_end = true},
+	{.title = "EMPTY", .key = "empty", .drop = 9},
+	{.title = "COUNT", .key = "count", .kind = COLUMN_NUMBER, .drop = 1},
+	{.title = "NOTE", .key = "note", .cut = 6, .below = true},
+};
+
+static void assert_wide(size_t width, bool no_trunc, const char *expected)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	auto_free char *text = NULL;
+	struct table table;
+	struct error err = {0};
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	table_init(&table, &arena, wide_columns, ARRAY_SIZE(wide_columns));
+	struct cell *row = table_row(&table);
+	row[0].text = "one", row[1].text = "registry/site:7", row[3].text = "12", row[4].text = "exit 1";
+	row = table_row(&table);
+	row[0].text = "another", row[1].text = "host", row[3].text = "3",
+	row[4].text = "nobody knows why it has ended so soon";
+	table.width = width;
+	ASSERT_OK(table_print(&table, &(struct table_options){.no_trunc = no_trunc}, out, &err));
+	fclose(out);
+	cr_assert_str_eq(text, expected, "at %zu:\n%s", width, text);
+}
+
+#define ALL                                                                                                            \
+	"NAME     IMAGE            EMPTY  COUNT  NOTE\n"                                                               \
+	"one      registry/site:7  -         12  exit 1\n"                                                             \
+	"another  host             -          3  nobody knows why it has ended so soon\n"
+
+TEST(table, on_a_wide_terminal_is_whole)
+{
+	assert_wide(78, false, ALL);
+	assert_wide(77, true, ALL);
+}
+
+TEST(table, on_a_narrow_terminal_has_long_remarks_below_and_no_empty_columns)
+{
+	assert_wide(76, false,
+		"NAME     IMAGE            COUNT  NOTE\n"
+		"one      registry/site:7     12  exit 1\n"
+		"another  host                 3  \n"
+		"    nobody knows why it has ended so soon\n");
+}
+
+TEST(table, that_is_still_too_wide_is_cut_before_columns_are_left_out)
+{
+	assert_wide(34, false,
+		"NAME     IMAGE       COUNT  NOTE\n"
+		"one      …ry/site:7     12  exit 1\n"
+		"another  host            3  \n"
+		"    nobody knows why it has ended\n"
+		"    so soon\n");
+	assert_wide(25, false,
+		"NAME     IMAGE     NOTE\n"
+		"one      …/site:7  exit 1\n"
+		"another  host      \n"
+		"    nobody knows why it\n"
+		"    has ended so soon\n");
+	assert_wide(20, false,
+		"NAME     NOTE\n"
+		"one      exit 1\n"
+		"another  \n"
+		"    nobody knows why\n"
+		"    it has ended so\n"
+		"    soon\n");
+}
+
+TEST(table, whose_columns_say_nothing_has_its_texts_cut_and_its_last_columns_left_out)
+{
+	static const struct column plain[] = {
+		{.title = "NAME", .key = "name"},
+		{.title = "SUBNET", .key = "subnet"},
+		{.title = "FLEET", .key = "fleet"},
+	};
+	static const struct {
+		size_t width;
+		const char *expected;
+	} rows[] = {
+		{30, "NAME       SUBNET       FLEET\na-network  10.10.0.0/1  shop\n"},
+		{26, "NAME       SUBNET    FLEET\na-network  10.10.0…  shop\n"},
+		{24, "NAME       SUBNET\na-network  10.10.0.0/1\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(arena_drop) struct arena arena = {0};
+		auto_free char *text = NULL;
+		struct table table;
+		struct error err = {0};
+		size_t length;
+		FILE *out = open_memstream(&text, &length);
+
+		table_init(&table, &arena, plain, ARRAY_SIZE(plain));
+		struct cell *row = table_row(&table);
+		row[0].text = "a-network", row[1].text = "10.10.0.0/1", row[2].text = "shop";
+		table.width = rows[i].width;
+		ASSERT_OK(table_print(&table, &(struct table_options){0}, out, &err));
+		fclose(out);
+		cr_assert_str_eq(text, rows[i].expected, "at %zu:\n%s", rows[i].width, text);
+	}
+}
