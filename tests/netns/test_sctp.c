@@ -25,122 +25,111 @@ static int sctp_in(struct world *world, int netns, int family)
 	return fd;
 }
 
-union where {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static union where where_of(int family, const char *address, uint16_t port)
+static socklen_t where_of(union socket_address *out, const char *address, uint16_t port)
 {
-	union where where = {0};
+	struct ip_address parsed;
+	struct error err;
 
-	where.any.sa_family = (sa_family_t)family;
-	if (family == AF_INET6)
-		where.v6.sin6_port = htons(port);
-	else
-		where.v4.sin_port = htons(port);
-	cr_assert(inet_pton(family, address,
-			  family == AF_INET6 ? (void *)&where.v6.sin6_addr : (void *)&where.v4.sin_addr) == 1);
-	return where;
+	ASSERT_OK(ip_parse(address, &parsed, &err));
+	return socket_address(out, &parsed, port);
 }
 
-static socklen_t length_of(int family)
+static int sctp_listen(struct world *world, int netns, const struct family *family, uint16_t port)
 {
-	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
+	union socket_address at;
+	socklen_t length = where_of(&at, family->any, port);
+	int fd = sctp_in(world, netns, family->number);
 
-static int sctp_listen(struct world *world, int netns, int family, uint16_t port)
-{
-	const union where at = where_of(family, family == AF_INET6 ? "::" : "0.0.0.0", port);
-	int fd = sctp_in(world, netns, family);
-
-	cr_assert(bind(fd, &at.any, length_of(family)) == 0 && listen(fd, 4) == 0, "%s", strerror(errno));
+	cr_assert(bind(fd, &at.any, length) == 0 && listen(fd, 4) == 0, "%s", strerror(errno));
 	return fd;
 }
 
-static int publish(struct lone *scene, const char *text, struct error *err)
+static struct port on_any(const struct family *family, const char *text)
 {
-	struct port port = port_of(text);
+	auto_free char *whole = text_format("%s:%s", family->anywhere, text);
 
-	return ports_publish(scene->world.session, &scene->guest.endpoint, &port, 1, err);
+	return port_of(whole);
+}
+
+static int connect_from_outside(struct lone *scene, const struct family *family)
+{
+	union socket_address to;
+	socklen_t length = where_of(&to, family->host, 8080);
+	int fd = sctp_in(&scene->world, scene->world.outside, family->number);
+
+	if (connect(fd, &to.any, length) < 0) {
+		fd_drop(&fd);
+		return -1;
+	}
+	return fd;
 }
 
 /* From outside, both ways, and the server sees who it is. */
-static void expect_talk(struct lone *scene, int family, const char *host, const char *outside, int server)
+static void expect_talk(struct lone *scene, const struct family *family, int server)
 {
-	const union where to = where_of(family, host, 8080), client_address = where_of(family, outside, 0);
-	auto_fd client = sctp_in(&scene->world, scene->world.outside, family);
-	union where from = {0};
+	auto_fd client = connect_from_outside(scene, family);
+	union socket_address from = {0}, outside;
 	socklen_t length = sizeof(from);
 	char answer[8] = "";
 
-	cr_assert(connect(client, &to.any, length_of(family)) == 0, "%s: %s", host, strerror(errno));
+	cr_assert(client >= 0, "%s: %s", family->host, strerror(errno));
 	auto_fd served = accept4(server, &from.any, &length, SOCK_CLOEXEC);
 	cr_assert(served >= 0, "%s", strerror(errno));
-	if (family == AF_INET6)
-		cr_assert(IN6_ARE_ADDR_EQUAL(&from.v6.sin6_addr, &client_address.v6.sin6_addr));
+	where_of(&outside, family->outside, 0);
+	if (family->number == AF_INET6)
+		cr_assert(IN6_ARE_ADDR_EQUAL(&from.v6.sin6_addr, &outside.v6.sin6_addr));
 	else
-		cr_assert(from.v4.sin_addr.s_addr == client_address.v4.sin_addr.s_addr);
+		cr_assert(from.v4.sin_addr.s_addr == outside.v4.sin_addr.s_addr);
 	cr_assert(send(client, "ping", 4, MSG_NOSIGNAL) == 4);
 	cr_assert(recv(served, answer, sizeof(answer), 0) == 4 && memcmp(answer, "ping", 4) == 0);
 	cr_assert(send(served, "answer", 6, MSG_NOSIGNAL) == 6);
 	cr_assert(recv(client, answer, sizeof(answer), 0) == 6 && memcmp(answer, "answer", 6) == 0);
 }
 
-#define NEEDS_SCTP()                                                                                                   \
-	NEEDS_ROOT();                                                                                                  \
-	SKIP_UNLESS(access("/proc/net/sctp", F_OK) == 0, "needs SCTP (modprobe sctp)")
+#define NEEDS_SCTP() SKIP_UNLESS(access("/proc/net/sctp", F_OK) == 0, "needs SCTP (modprobe sctp)")
 
-TEST(sctp, ports_are_published_over_both_families)
+FAMILY_TEST(sctp, a_port_is_published)
 {
 	NEEDS_SCTP();
 	struct lone scene;
 	struct error err;
 	lone_open_with_outside(&scene);
-	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, AF_INET, 80);
+	struct port port = on_any(family, "8080:80/sctp");
+	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, family, 80);
 
-	ASSERT_OK(publish(&scene, "0.0.0.0:8080:80/sctp", &err));
-	expect_talk(&scene, AF_INET, WAN_HOST, WAN_OUTSIDE, server);
-	if (!IN6_IS_ADDR_UNSPECIFIED(&scene.guest.endpoint.address6)) {
-		auto_fd server6 = sctp_listen(&scene.world, scene.guest.netns, AF_INET6, 81);
-
-		ASSERT_OK(publish(&scene, "[::]:8080:81/sctp", &err));
-		expect_talk(&scene, AF_INET6, WAN6_HOST, WAN6_OUTSIDE, server6);
-	}
+	ASSERT_OK(ports_publish(scene.world.session, &scene.guest.endpoint, &port, 1, &err));
+	expect_talk(&scene, family, server);
 	lone_close(&scene);
 }
 
-TEST(sctp, a_port_that_a_process_of_the_host_has_is_refused)
+FAMILY_TEST(sctp, a_port_that_a_process_of_the_host_has_is_refused)
 {
 	NEEDS_SCTP();
 	struct lone scene;
 	struct error err;
 	lone_open_with_outside(&scene);
-	auto_fd taken = sctp_listen(&scene.world, scene.world.host, AF_INET, 8081);
+	struct port port = on_any(family, "8081:80/sctp");
+	auto_fd taken = sctp_listen(&scene.world, scene.world.host, family, 8081);
+	auto_free char *says = text_format("port %s:8081/sctp is taken by a process of this host", family->anywhere);
 
-	ASSERT_FAILS(publish(&scene, "0.0.0.0:8081:80/sctp", &err), ERROR_BUSY,
-		"port 0.0.0.0:8081/sctp is taken by a process of this host");
+	ASSERT_FAILS(ports_publish(scene.world.session, &scene.guest.endpoint, &port, 1, &err), ERROR_BUSY, says);
 	lone_close(&scene);
 }
 
 /* What comes after it was taken back does not arrive, though an association was there before. */
-TEST(sctp, a_port_taken_back_leads_nowhere)
+FAMILY_TEST(sctp, a_port_taken_back_leads_nowhere)
 {
 	NEEDS_SCTP();
 	struct lone scene;
-	struct port port = port_of("0.0.0.0:8080:80/sctp");
 	struct error err;
 	lone_open_with_outside(&scene);
-	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, AF_INET, 80);
+	struct port port = on_any(family, "8080:80/sctp");
+	auto_fd server = sctp_listen(&scene.world, scene.guest.netns, family, 80);
 
-	ASSERT_OK(publish(&scene, "0.0.0.0:8080:80/sctp", &err));
-	expect_talk(&scene, AF_INET, WAN_HOST, WAN_OUTSIDE, server);
+	ASSERT_OK(ports_publish(scene.world.session, &scene.guest.endpoint, &port, 1, &err));
+	expect_talk(&scene, family, server);
 	ASSERT_OK(ports_unpublish(scene.world.session, &scene.guest.endpoint, &port, 1, &err));
-	auto_fd late = sctp_in(&scene.world, scene.world.outside, AF_INET);
-	const union where to = where_of(AF_INET, WAN_HOST, 8080);
-
 	/* The host itself answers that nobody listens. */
-	cr_assert(connect(late, &to.any, length_of(AF_INET)) < 0 && errno == ECONNREFUSED, "%s", strerror(errno));
+	cr_assert(connect_from_outside(&scene, family) < 0 && errno == ECONNREFUSED, "%s", strerror(errno));
 	lone_close(&scene);
 }
