@@ -182,6 +182,26 @@ TEST(socket_mode, what_no_network_cannot_have_is_refused, .fini = playground_res
 
 /* --- over restarts ------------------------------------------------------------------------------------------------ */
 
+/* An instance without a network, and loopback of the host in front of it. */
+static const struct side {
+	const char *host, *ports[2];
+} sides[] = {
+	{"127.0.0.1", {"127.0.0.1:18080:80/tcp+socket", "127.0.0.1:18081:81/tcp+socket"}},
+	{"::1", {"[::1]:18080:80/tcp+socket", "[::1]:18081:81/tcp+socket"}},
+};
+#define BOTH_SIDES(name)                                                                                               \
+	static void name(const struct side *side);                                                                     \
+	TEST(socket_mode, name##_over_ipv4, .fini = playground_rescue)                                                 \
+	{                                                                                                              \
+		name(&sides[0]);                                                                                       \
+	}                                                                                                              \
+	TEST(socket_mode, name##_over_ipv6, .fini = playground_rescue)                                                 \
+	{                                                                                                              \
+		SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel");                      \
+		name(&sides[1]);                                                                                       \
+	}                                                                                                              \
+	static void name(const struct side *side)
+
 static void kill_first(struct playground *here, const char *name)
 {
 	cr_assert(kill(atoi(instance_fact(here, name, "pid")), SIGKILL) == 0, "%s", strerror(errno));
@@ -189,13 +209,13 @@ static void kill_first(struct playground *here, const char *name)
 
 /* Clients never stop coming: each must be connected at once, and answered by the old or by the new program. One whose
  * connection the old program had accepted already ends with it. */
-TEST(socket_mode, nobody_is_refused_while_the_program_is_started_again, .fini = playground_rescue)
+BOTH_SIDES(nobody_is_refused_while_the_program_is_started_again)
 {
 	auto_playground here = playground_new();
 	int asked = 0, cut = 0;
 
-	run_passed(&here, "web", WORDS("--network", "none", "--restart", "always", "-p", "18080:80/tcp+socket"),
-		WORDS("serve"));
+	run_passed(
+		&here, "web", WORDS("--network", "none", "--restart", "always", "-p", side->ports[0]), WORDS("serve"));
 	instance_await_log(&here, "web", "serving\n");
 	for (int kills = 1; kills <= 3; kills++) {
 		char wanted[16], answer[64];
@@ -203,7 +223,7 @@ TEST(socket_mode, nobody_is_refused_while_the_program_is_started_again, .fini = 
 		snprintf(wanted, sizeof(wanted), "%d", kills);
 		kill_first(&here, "web");
 		do {
-			auto_fd fd = dial("127.0.0.1", PORT);
+			auto_fd fd = dial(side->host, PORT);
 
 			cr_assert(fd >= 0, "connection %d: %s", asked, strerror(errno));
 			asked++;
@@ -211,7 +231,7 @@ TEST(socket_mode, nobody_is_refused_while_the_program_is_started_again, .fini = 
 		} while (strcmp(instance_fact(&here, "web", "restarts"), wanted));
 	}
 	cr_assert(cut <= 3, "%d of %d connections were cut by three kills", cut, asked);
-	expect_answer("127.0.0.1", PORT, "80\n");
+	expect_answer(side->host, PORT, "80\n");
 }
 
 static void kill_monitor(struct playground *here, const char *name)
@@ -225,23 +245,22 @@ static void kill_monitor(struct playground *here, const char *name)
 	cr_assert(pidfd >= 0 && process_signal(pidfd, SIGKILL, &err) == 0 && process_wait_end(pidfd, 10000) == 1);
 }
 
-TEST(socket_mode, a_new_monitor_takes_the_sockets_back, .fini = playground_rescue)
+BOTH_SIDES(a_new_monitor_takes_the_sockets_back)
 {
 	auto_playground here = playground_new();
 	char answer[64];
 
 	run_passed(&here, "web",
-		WORDS("--network", "none", "--restart", "always", "-p", "18080:80/tcp+socket", "-p",
-			"18081:81/tcp+socket"),
+		WORDS("--network", "none", "--restart", "always", "-p", side->ports[0], "-p", side->ports[1]),
 		WORDS("serve"));
 	instance_await_log(&here, "web", "serving\n");
 	kill_monitor(&here, "web");
-	expect_answer("127.0.0.1", PORT, "80\n");
+	expect_answer(side->host, PORT, "80\n");
 	auto_run start = WARREN(&here, "start", "web");
 	ASSERT_STATUS(start, 0);
 	cr_assert_str_eq(start.err, "");
 	kill_first(&here, "web");
-	auto_fd fd = dial("127.0.0.1", PORT + 1);
+	auto_fd fd = dial(side->host, PORT + 1);
 	cr_assert(fd >= 0, "%s", strerror(errno));
 	cr_assert_str_eq(answer_of(fd, answer), "81\n");
 }
