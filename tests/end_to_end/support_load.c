@@ -104,20 +104,22 @@ static struct load clients_begin(const union socket_address *address, const char
 	return load;
 }
 
-struct load load_begin(uint16_t port, const char *host)
+struct load load_begin_at(const char *address, uint16_t port, const char *host)
 {
-	const union socket_address address = {
-		.v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+	union socket_address at = {.any.sa_family = strchr(address, ':') ? AF_INET6 : AF_INET};
 
-	return clients_begin(&address, host);
+	if (at.any.sa_family == AF_INET6)
+		at.v6.sin6_port = htons(port);
+	else
+		at.v4.sin_port = htons(port);
+	cr_assert(inet_pton(at.any.sa_family, address,
+			  at.any.sa_family == AF_INET6 ? (void *)&at.v6.sin6_addr : (void *)&at.v4.sin_addr) == 1);
+	return clients_begin(&at, host);
 }
 
-struct load load_begin6(const char *address, uint16_t port, const char *host)
+struct load load_begin(uint16_t port, const char *host)
 {
-	union socket_address at = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
-
-	cr_assert(inet_pton(AF_INET6, address, &at.v6.sin6_addr) == 1);
-	return clients_begin(&at, host);
+	return load_begin_at("127.0.0.1", port, host);
 }
 
 void load_end(struct load *load, uint64_t least)

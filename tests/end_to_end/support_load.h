@@ -20,8 +20,8 @@ struct load {
 /* Each request is GET / of that host name at 127.0.0.1:port on a connection of its own; answered: status 200 and the
  * whole body. */
 struct load load_begin(uint16_t port, const char *host);
-/* The same at an address of IPv6. */
-struct load load_begin6(const char *address, uint16_t port, const char *host);
+/* The same at another address, of either family. */
+struct load load_begin_at(const char *address, uint16_t port, const char *host);
 /* Ends the clients. Asserts that at least `least` requests were answered, and that none failed. */
 void load_end(struct load *load, uint64_t least);
 

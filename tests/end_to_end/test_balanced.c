@@ -56,13 +56,29 @@ static const char *fleet_write(struct playground *playground, const char *variab
 	return arena_format(&playground->arena, "%s/fleet.json", playground->directory.path);
 }
 
-static int dial(void)
-{
-	struct sockaddr_in at = {
-		.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static const char *const hosts[] = {"127.0.0.1", HERE6};
+static const int families[] = {AF_INET, AF_INET6};
 
-	cr_assert(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "%s", strerror(errno));
+/* How many of them the host has. */
+static size_t hosts_open(void)
+{
+	if (!has_ipv6())
+		return 1;
+	host_ip("addr add " HERE6 "/128 dev lo nodad");
+	return ARRAY_SIZE(hosts);
+}
+
+static int dial(size_t host)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+	const bool six = families[host] == AF_INET6;
+	int fd = socket(families[host], SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(inet_pton(families[host], hosts[host], six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) == 1);
+	cr_assert(
+		connect(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, six ? sizeof(v6) : sizeof(v4)) == 0,
+		"%s: %s", hosts[host], strerror(errno));
 	return fd;
 }
 
@@ -112,10 +128,9 @@ TEST(balanced, replicas_are_replaced_one_by_one_and_no_request_is_lost, .fini = 
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 
-	SKIP_UNLESS(has_ipv6(), "needs IPv6 in the kernel");
-	host_ip("addr add " HERE6 "/128 dev lo nodad");
+	SKIP_UNLESS(hosts_open() == ARRAY_SIZE(hosts), "needs IPv6 in the kernel");
 	fleet_open(&playground);
-	struct load load = load_begin(PORT, "x"), load6 = load_begin6(HERE6, PORT, "x");
+	struct load load = load_begin(PORT, "x"), load6 = load_begin_at(HERE6, PORT, "x");
 
 	WARREN_OK(&playground, "apply", fleet_write(&playground, "2"));
 	load_end(&load, 50);
@@ -170,10 +185,11 @@ TEST(balanced, all_that_share_a_port_stop_without_waiting_for_who_is_connected, 
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 	int fds[8];
+	size_t count = hosts_open();
 
 	fleet_open(&playground);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		fds[i] = dial();
+		fds[i] = dial(i % count);
 		cr_assert(is_answered(fds[i]));
 	}
 	int64_t began_ms = clock_ms(), one_ms, all_ms;
@@ -191,31 +207,45 @@ TEST(balanced, all_that_share_a_port_stop_without_waiting_for_who_is_connected, 
 		close(fds[i]);
 }
 
-/* Connections at all of them; only those of the one that is stopped end. */
+/* Each had a third of the port's 64 slots. */
+static void expect_two_thirds_kept(const char *host, const int fds[CONNECTIONS])
+{
+	int kept = 0;
+
+	for (int i = 0; i < CONNECTIONS; i++)
+		kept += is_answered(fds[i]);
+	cr_assert(kept >= CONNECTIONS - 22 && kept <= CONNECTIONS - 21, "%s: %d of %d connections are left", host, kept,
+		CONNECTIONS);
+}
+
+/* Connections at all of them, over both families; only those of the one that is stopped end. Meanwhile others come all
+ * the time, and none of them is lost. */
 TEST(balanced, a_long_connection_stays_while_another_replica_is_swapped, .fini = playground_rescue,
 	.timeout = SLOWLY(180))
 {
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
-	int fds[CONNECTIONS], kept = 0;
+	int fds[ARRAY_SIZE(hosts)][CONNECTIONS];
+	struct load loads[ARRAY_SIZE(hosts)];
+	size_t count = hosts_open();
 
 	fleet_open(&playground);
-	for (int i = 0; i < CONNECTIONS; i++) {
-		fds[i] = dial();
-		cr_assert(is_answered(fds[i]));
+	for (size_t host = 0; host < count; host++) {
+		for (int i = 0; i < CONNECTIONS; i++) {
+			fds[host][i] = dial(host);
+			cr_assert(is_answered(fds[host][i]));
+		}
+		loads[host] = load_begin_at(hosts[host], PORT, "x");
 	}
 	WARREN_OK(&playground, "stop", "site-2");
-	struct load load = load_begin(PORT, "x");
-
-	for (int i = 0; i < CONNECTIONS; i++)
-		kept += is_answered(fds[i]);
-	/* Each had a third of the port's 64 slots. */
-	cr_assert(kept >= CONNECTIONS - 22 && kept <= CONNECTIONS - 21, "%d of %d connections are left", kept,
-		CONNECTIONS);
+	for (size_t host = 0; host < count; host++)
+		expect_two_thirds_kept(hosts[host], fds[host]);
 	WARREN_OK(&playground, "start", "site-2");
 	await_healthy(&playground, 2);
-	load_end(&load, 10);
-	for (int i = 0; i < CONNECTIONS; i++)
-		close(fds[i]);
+	for (size_t host = 0; host < count; host++) {
+		load_end(&loads[host], 10);
+		for (int i = 0; i < CONNECTIONS; i++)
+			close(fds[host][i]);
+	}
 	WARREN_OK(&playground, "down", "balanced");
 }

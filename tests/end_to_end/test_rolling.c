@@ -15,7 +15,7 @@
 /* The body of its only page is in the configuration, so that what serves can be told apart. */
 #define NGINX_CONF                                                                                                     \
 	"worker_processes 1;\nerror_log stderr warn;\npid /run/nginx.pid;\nevents { worker_connections 256; }\n"       \
-	"http { access_log off; server { listen 80; location / { return 200 \"%s\"; } } }\n"
+	"http { access_log off; server { listen 80; listen [::]:80; location / { return 200 \"%s\"; } } }\n"
 
 #define PLAIN_SITE                                                                                                     \
 	"\"image\": \"host\", \"tmpfs\": [\"/var/lib/nginx\", \"/var/log/nginx\"], "                                   \
@@ -104,21 +104,35 @@ static pid_t apply_begin(const struct playground *playground, const char *file)
 
 /* --- one site ----------------------------------------------------------------------------------------------------- */
 
-#define ONE_SITE "\"site\": {" SITE ", \"replicas\": 1, \"environment\": {\"A\": \"%s\"}, \"ports\": [\"18080:80\"]}"
+#define SITE_AT(ports) "\"site\": {" SITE ", \"replicas\": 1, \"environment\": {\"A\": \"%s\"}, \"ports\": [" ports "]}"
+#define ONE_SITE SITE_AT("\"18080:80\"")
+#define ONE_SITE_AND SITE_AT("\"18080:80\"%s")
+#define PORT6 ", \"[::]:18080:80\""
+#define HERE6 "2001:db8:5::1"
 
 TEST(rolling, loses_no_request_of_a_single_site_that_is_redeployed, .fini = playground_rescue, .timeout = SLOWLY(180))
 {
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
+	const bool has_ipv6 = access("/proc/net/if_inet6", F_OK) == 0;
+	const char *more = has_ipv6 ? PORT6 : "";
 
-	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "1"), "site-1 started\nroll: 1 started\n");
+	if (has_ipv6)
+		host_ip("addr add " HERE6 "/128 dev lo nodad");
+	expect_apply(
+		&playground, fleet_write(&playground, ONE_SITE_AND, "1", more), "site-1 started\nroll: 1 started\n");
 	const char *pid = arena_string(&playground.arena, instance_fact(&playground, "site-1", "pid"));
 	const char *address = arena_string(&playground.arena, instance_fact(&playground, "site-1", "address"));
 	page_await("18080", "x");
-	struct load load = load_begin(18080, "x");
+	struct load load = load_begin(18080, "x"), load6 = {0};
+	if (has_ipv6)
+		load6 = load_begin_at(HERE6, 18080, "x");
 
-	expect_apply(&playground, fleet_write(&playground, ONE_SITE, "2"), "site-1 restarted\nroll: 1 restarted\n");
+	expect_apply(&playground, fleet_write(&playground, ONE_SITE_AND, "2", more),
+		"site-1 restarted\nroll: 1 restarted\n");
 	load_end(&load, 50);
+	if (has_ipv6)
+		load_end(&load6, 50);
 	cr_assert_str_eq(variable(&playground, "site-1"), "2\n");
 	cr_assert_str_neq(instance_fact(&playground, "site-1", "pid"), pid);
 	cr_assert_str_eq(instance_fact(&playground, "site-1", "address"), address);
