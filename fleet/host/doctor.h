@@ -23,6 +23,9 @@ struct finding *finding_add(struct examination *examination, enum finding_state 
 /* Small kernel files: the text without its line break, or NULL; a number, or unset. */
 const char *knob_text(struct examination *examination, const char *path);
 struct optional knob_value(struct examination *examination, const char *path);
+/* The sum of a column over all processors, of a table as in /proc/net/stat: a line of names, then a line of hexadecimal
+ * numbers for each; 0 without such a column. */
+uint64_t column_sum(struct arena *arena, const char *table, const char *name);
 
 /* Runs an attempt in a process of its own, which may enter namespaces, hang or crash. 1: it worked; 0: it failed, *err
  * says how; -1: nobody knows, *err says why. note: what it wants to tell when it worked. */

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,21 +121,61 @@ static void examine_forwarding(struct examination *examination)
 	}
 }
 
+uint64_t column_sum(struct arena *arena, const char *table, const char *name)
+{
+	struct strings lines = strings_split(arena, table, '\n');
+	struct strings names = strings_split(arena, lines.count ? lines.items[0] : "", ' ');
+	size_t column = 0; /* of those that are not empty: two spaces may stand between */
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < names.count && !text_equal(names.items[i], name); i++)
+		column += *names.items[i] != '\0';
+	for (size_t i = 1; i < lines.count; i++) {
+		const char *cell = lines.items[i] + strspn(lines.items[i], " ");
+
+		for (size_t k = 0; k < column && *cell; k++) {
+			cell += strcspn(cell, " ");
+			cell += strspn(cell, " ");
+		}
+		sum += strtoull(cell, NULL, 16);
+	}
+	return sum;
+}
+
+/* Packets that were dropped because there was no room to track them; of this network namespace, since it is there. */
+static uint64_t untracked_drops(struct examination *examination)
+{
+	const char *table = knob_text(examination, "/proc/net/stat/nf_conntrack");
+
+	return table ? column_sum(examination->arena, table, "drop") : 0;
+}
+
 /* A connection that there is no room for is dropped without a word to anybody but the kernel's log. */
 static void examine_tracked(struct examination *examination)
 {
 	struct optional count = knob_value(examination, "/proc/sys/net/netfilter/nf_conntrack_count");
 	struct optional max = knob_value(examination, "/proc/sys/net/netfilter/nf_conntrack_max");
+	uint64_t drops;
 	struct finding *finding;
 
 	if (!count.set || !max.set || max.value <= 0)
 		return;
-	bool crowded = count.value >= max.value / 100 * TRACKED_PERCENT;
-	finding = finding_add(examination, crowded ? FINDING_WARNING : FINDING_OK, "tracked connections",
-		arena_format(examination->arena, "%jd of %jd", (intmax_t)count.value, (intmax_t)max.value), NULL);
+	bool full = count.value >= max.value, crowded = count.value * 100 >= max.value * TRACKED_PERCENT;
+	drops = untracked_drops(examination);
+	finding = finding_add(examination,
+		crowded ? FINDING_WARNING
+		: drops ? FINDING_NOTE
+			: FINDING_OK,
+		"tracked connections",
+		arena_format(examination->arena, "%jd of %jd%s%s", (intmax_t)count.value, (intmax_t)max.value,
+			full ? ": full, new ones are dropped" : "",
+			drops ? arena_format(examination->arena, "; %ju packets found no room since the host started",
+					(uintmax_t)drops)
+			      : ""),
+		NULL);
 	finding->why = "every connection of an instance or to it is tracked; when the list is full, new ones of "
-		       "everybody are dropped, and only the kernel's log says so";
-	if (crowded)
+		       "everybody are dropped (also health checks), and only the kernel's log says so";
+	if (crowded || drops)
 		finding->remedy = "make room: sysctl -w net.netfilter.nf_conntrack_max with twice as many, or shorter "
 				  "net.netfilter.nf_conntrack_tcp_timeout_established; who has them: conntrack -L";
 }

@@ -1,5 +1,6 @@
 /* doctor, and what the commands say about a kernel or a host that lacks something: they must agree. A kernel is made to
  * look older by a filter that the test loads on itself; a host is made poorer in namespaces of the test's own. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -7,6 +8,7 @@
 #include <stddef.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -372,6 +374,43 @@ TEST(doctor, says_which_program_is_missing_and_how_to_get_it, .fini = playground
 	cr_assert(run.status == 1 && strstr(run.out, "missing  network the program nft: no /usr/sbin/nft\n") &&
 			  strstr(run.out, "  do:  apt-get install nftables\n"),
 		"%s", run.out);
+}
+
+/* One datagram from each of so many ports: as many connections that the kernel tracks, for half a minute. */
+static void flows_make(const char *address, int count)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+
+	cr_assert(inet_pton(AF_INET, address, &to.sin_addr) == 1);
+	for (int i = 0; i < count; i++) {
+		auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		cr_assert(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+	}
+}
+
+/* The number that there is room for is the whole machine's, so it is a file of the test's own that says a smaller one.
+ */
+TEST(doctor, says_that_the_list_of_connections_fills_up, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	NEEDS_ALL_THE_TIME();
+	auto_playground playground = playground_new();
+	auto_free char *path = text_format("%s/max", playground.directory.path);
+
+	WARREN_OK(&playground, "run", "-d", "--name", "web", "-p", "8080:80", "host", "sleep", "infinity");
+	mounts_are_mine();
+	run_write_file(playground.directory.path, "max", 0644, "50\n");
+	cr_assert(mount(path, "/proc/sys/net/netfilter/nf_conntrack_max", NULL, MS_BIND, NULL) == 0);
+	flows_make(instance_fact(&playground, "web", "address"), 40);
+	auto_run crowded = WARREN(&playground, "doctor", "-q");
+	cr_assert(strstr(crowded.out, "warning  network tracked connections: 40 of 50\n") &&
+			  strstr(crowded.out, "  do:  make room: sysctl -w net.netfilter.nf_conntrack_max"),
+		"%s", crowded.out);
+	flows_make(instance_fact(&playground, "web", "address"), 10);
+	auto_run full = WARREN(&playground, "doctor", "-q");
+	cr_assert(strstr(full.out, "warning  network tracked connections: 50 of 50: full, new ones are dropped\n"),
+		"%s", full.out);
+	WARREN_OK(&playground, "rm", "-f", "web");
 }
 
 TEST(doctor, works_for_everybody, .fini = playground_rescue, .timeout = SLOWLY(120))

@@ -223,3 +223,18 @@ TEST(doctor, counts_every_finding_and_has_one_of_each_section)
 	cr_assert(access("/nonesuch", F_OK) < 0);
 	arena_drop(&arena);
 }
+
+/* As Linux 6.1 writes it. */
+TEST(doctor, adds_up_what_processors_count_apart)
+{
+	static const char table[] =
+		"entries  clashres found new drop early_drop icmp_error  expect_new search_restart\n"
+		"00000006  00000000 00000000 00000000 00000017 00000001 00000000  00000000 00000000\n"
+		"00000006  00000000 00000000 00000000 0000000c 00000000 00000000  00000000 00000002";
+	AUTO(arena_drop) struct arena arena = {0};
+
+	cr_assert_eq(column_sum(&arena, table, "drop"), 35);
+	cr_assert_eq(column_sum(&arena, table, "search_restart"), 2);
+	cr_assert_eq(column_sum(&arena, table, "nonesuch"), 0);
+	cr_assert_eq(column_sum(&arena, "", "drop"), 0);
+}
