@@ -47,6 +47,8 @@ MUST_CHECK int moment_parse(struct arena *arena, const char *value, void *member
 
 /* The words of a --label that is set, "KEY[=VALUE]". */
 void labels_fill(struct arena *arena, const struct strings *words, struct pairs *out);
+/* "a=b,c=d" */
+const char *labels_text(struct arena *arena, const struct pairs *labels);
 
 /* Prints what the instance operands[0] has made of its root. Gives the exit status, or -1. */
 MUST_CHECK int instance_diff(struct cli *cli, char **operands, bool json, struct error *err);

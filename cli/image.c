@@ -9,6 +9,7 @@
 #include "cli/group.h"
 #include "cli/image_pull.h"
 #include "cli/table.h"
+#include "cli/template.h"
 #include "images/collection.h"
 
 #define SHORT_DIGEST 12
@@ -30,7 +31,9 @@ enum {
 	CONFIG,
 	INDEX,
 	COMPRESSED,
-	SOURCE
+	SOURCE,
+	REPOSITORY,
+	TAG
 };
 
 static const struct column image_columns[] = {
@@ -49,7 +52,13 @@ static const struct column image_columns[] = {
 	[INDEX] = {.title = "INDEX", .key = "index", .json_only = true},
 	[COMPRESSED] = {.title = "COMPRESSED", .key = "compressed_bytes", .kind = COLUMN_NUMBER, .json_only = true},
 	[SOURCE] = {.title = "SOURCE", .key = "source", .json_only = true},
+	[REPOSITORY] = {.title = "REPOSITORY", .key = "Repository", .format_only = true},
+	[TAG] = {.title = "TAG", .key = "Tag", .format_only = true},
 };
+
+/* docker's words. */
+static const struct template_alias image_aliases[] = {
+	{"ID", "short_digest"}, {"CreatedSince", "#age"}, {"Containers", "instances"}, {NULL, NULL}};
 
 struct image_options {
 	struct table_options table;
@@ -68,6 +77,14 @@ static struct cell size_cell(struct arena *arena, uint64_t bytes)
 static const char *short_digest(struct arena *arena, const char *digest)
 {
 	return arena_bytes(arena, digest + strlen("sha256:"), SHORT_DIGEST);
+}
+
+/* A ':' before a '/' belongs to a registry's port. */
+static size_t repository_length(const char *name)
+{
+	const char *slash = strrchr(name, '/'), *last = slash ? slash : name;
+
+	return (size_t)(last - name) + strcspn(last, ":@");
 }
 
 static void image_row(struct table *table, const struct image_info *image)
@@ -93,6 +110,9 @@ static void image_row(struct table *table, const struct image_info *image)
 	row[INDEX].text = image->index_digest;
 	row[COMPRESSED] = size_cell(arena, image->compressed_bytes);
 	row[SOURCE].text = image->source;
+	size_t length = repository_length(image->familiar);
+	row[REPOSITORY].text = arena_bytes(arena, image->familiar, length);
+	row[TAG].text = image->familiar[length] == ':' ? image->familiar + length + 1 : NULL;
 }
 
 static int list_run(void *context, void *options, size_t count, char **operands, struct error *err)
@@ -106,6 +126,7 @@ static int list_run(void *context, void *options, size_t count, char **operands,
 	if (cli_open(cli, err) < 0 || images_list(cli->host.lib, &cli->arena, &list, err) < 0)
 		return -1;
 	table_init(&table, &cli->arena, image_columns, ARRAY_SIZE(image_columns));
+	table.aliases = image_aliases;
 	for (size_t i = 0; i < list.count; i++)
 		image_row(&table, &list.items[i]);
 	return table_print(&table, &chosen->table, stdout, err);

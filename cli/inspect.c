@@ -116,7 +116,7 @@ static int extra_make(struct arena *arena, const struct json *document, const st
 
 static int inspect_format(struct cli *cli, const struct strings *names, const char *format, struct error *err)
 {
-	struct template_names known = {optional_names, aliases, NULL};
+	struct template_names known = {.optional = optional_names, .aliases = aliases};
 
 	for (size_t i = 0; i < names->count; i++) {
 		AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);

@@ -3,11 +3,13 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "cli/template.h"
 
 struct list_options {
 	struct table_options table;
@@ -56,7 +58,12 @@ enum {
 	MONITOR,
 	MONITORED,
 	EXIT_STATUS,
-	REASON
+	REASON,
+	STATUS,
+	COMMAND,
+	CREATED_AT,
+	RUNNING_FOR,
+	ALL_LABELS
 };
 
 static const struct column list_columns[] = {
@@ -77,7 +84,16 @@ static const struct column list_columns[] = {
 	[MONITORED] = {.title = "MONITORED", .key = "monitored", .json_only = true},
 	[EXIT_STATUS] = {.title = "EXIT", .key = "exit_status", .kind = COLUMN_NUMBER, .json_only = true},
 	[REASON] = {.title = "REASON", .key = "reason", .json_only = true},
+	[STATUS] = {.title = "STATUS", .key = "Status", .format_only = true},
+	[COMMAND] = {.title = "COMMAND", .key = "Command", .format_only = true},
+	[CREATED_AT] = {.title = "CREATED AT", .key = "CreatedAt", .format_only = true},
+	[RUNNING_FOR] = {.title = "CREATED", .key = "RunningFor", .format_only = true},
+	[ALL_LABELS] = {.title = "LABELS", .key = "Labels", .format_only = true},
 };
+
+/* docker's and podman's words. */
+static const struct template_alias list_aliases[] = {
+	{"ID", "name"}, {"Names", "name"}, {"Networks", "network"}, {NULL, NULL}};
 
 static bool is_up(const struct instance_status *status)
 {
@@ -114,6 +130,62 @@ static const char *note_text(struct arena *arena, const struct instance_status *
 	default:
 		return arena_format(arena, "%s, exit %d", reason, status->last.status);
 	}
+}
+
+static const char *ago(struct arena *arena, int64_t since_ms)
+{
+	int64_t ms = clock_real_ms() - since_ms;
+	char buffer[24];
+
+	return arena_string(arena, duration_format(ms > 0 ? ms : 0, buffer));
+}
+
+/* As docker says it: scripts look for "Up" and "Exited (0)". */
+static const char *status_text(struct arena *arena, const struct instance_status *status)
+{
+	const char *health = status->health.state == HEALTH_NONE ? NULL : health_state_names[status->health.state];
+
+	if (status->state == INSTANCE_DAMAGED)
+		return "Dead";
+	if (is_up(status))
+		return arena_format(arena, "Up %s%s%s%s%s", ago(arena, status->started_ms), health ? " (" : "",
+			health ? health : "", health ? ")" : "", status->state == INSTANCE_PAUSED ? " (Paused)" : "");
+	if (status->last.reason == END_NONE)
+		return "Created";
+	return arena_format(arena, "%s (%d) %s ago", status->state == INSTANCE_RESTARTING ? "Restarting" : "Exited",
+		status->last.status, ago(arena, status->last.at_ms));
+}
+
+static const char *words_text(struct arena *arena, const struct strings *words)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < words->count; i++)
+		text = arena_format(arena, "%s%s%s", text, i ? " " : "", words->items[i]);
+	return text;
+}
+
+static const char *date_text(struct arena *arena, int64_t real_ms)
+{
+	time_t seconds = real_ms / 1000;
+	struct tm local;
+	char text[64];
+
+	if (!localtime_r(&seconds, &local) || !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &local))
+		return "";
+	return arena_string(arena, text);
+}
+
+/* What only a template asks for. */
+static void docker_cells(struct arena *arena, struct cell *row, const struct instance_status *status)
+{
+	row[STATUS].text = status_text(arena, status);
+	row[CREATED_AT].text = date_text(arena, status->created_ms);
+	row[RUNNING_FOR].text = arena_format(arena, "%s ago", ago(arena, status->created_ms));
+	if (!status->spec)
+		return;
+	row[COMMAND].text = words_text(arena, &status->spec->command);
+	row[ALL_LABELS].text = labels_text(arena, &status->spec->labels);
 }
 
 static struct cell *list_row(struct table *table, const struct instance_status *status)
@@ -251,11 +323,16 @@ static int list_run(void *context, void *options, size_t count, char **operands,
 	if (!everything && cli_select(cli, &selection, count, operands, &names, err) < 0)
 		return -1;
 	table_init(&table, &cli->arena, list_columns, ARRAY_SIZE(list_columns));
+	table.aliases = list_aliases;
 	for (size_t i = 0; i < list.count; i++)
 		if ((everything || strings_contain(&names, list.items[i].name)) &&
 			(!chosen->running || is_up(&list.items[i]))) {
-			if (!row_passes(&filters, list_row(&table, &list.items[i])))
+			struct cell *row = list_row(&table, &list.items[i]);
+
+			if (!row_passes(&filters, row))
 				table_row_drop(&table);
+			else if (chosen->table.format)
+				docker_cells(&cli->arena, row, &list.items[i]);
 		}
 	return table_print(&table, &chosen->table, stdout, err);
 }
@@ -266,7 +343,7 @@ const struct command list_command = {
 	.operands = "[options] [NAME…]",
 	.summary = "list instances",
 	.example = "warren list -r\nwarren list --filter state=running --filter 'image=*/shop:*'\nwarren list --format "
-		   "'{{.Name}} {{.Address}}'",
+		   "'table {{.Names}}\\t{{.Status}}\\t{{.Ports}}'",
 	.options = list_table,
 	.options_size = sizeof(struct list_options),
 	.operands_max = SIZE_MAX,

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/figures.h"
 #include "cli/table.h"
+#include "cli/template.h"
 
 #define INTERVAL_MS 1000
 
@@ -56,7 +57,12 @@ enum {
 	THROTTLED,
 	CPU_PRESSURE,
 	MEMORY_PRESSURE,
-	IO_PRESSURE
+	IO_PRESSURE,
+	CPU_TEXT,
+	MEMORY_TEXT,
+	SHARE_TEXT,
+	NET_TEXT,
+	BLOCK_TEXT
 };
 
 #define NUMBER(title_, key_, drop_)                                                                                    \
@@ -100,7 +106,35 @@ static const struct column stats_columns[] = {
 	[CPU_PRESSURE] = HIDDEN("cpu_pressure_percent"),
 	[MEMORY_PRESSURE] = HIDDEN("memory_pressure_percent"),
 	[IO_PRESSURE] = HIDDEN("io_pressure_percent"),
+	[CPU_TEXT] = {.title = "CPU %", .key = "CPUPerc", .format_only = true},
+	[MEMORY_TEXT] = {.title = "MEM USAGE / LIMIT", .key = "MemUsage", .format_only = true},
+	[SHARE_TEXT] = {.title = "MEM %", .key = "MemPerc", .format_only = true},
+	[NET_TEXT] = {.title = "NET I/O", .key = "NetIO", .format_only = true},
+	[BLOCK_TEXT] = {.title = "BLOCK I/O", .key = "BlockIO", .format_only = true},
 };
+
+/* docker's words. */
+static const struct template_alias stats_aliases[] = {{"Container", "name"}, {"ID", "name"}, {NULL, NULL}};
+
+static const char *shown(const struct cell *cell)
+{
+	return cell->text ? cell->text : "-";
+}
+
+static struct cell two(struct arena *arena, const struct cell *one, const struct cell *other)
+{
+	return (struct cell){.text = arena_format(arena, "%s / %s", shown(one), shown(other))};
+}
+
+/* What only a template asks for; the row is filled. */
+static void docker_cells(struct arena *arena, struct cell *row)
+{
+	row[CPU_TEXT].text = arena_format(arena, "%s%%", shown(&row[CPU]));
+	row[MEMORY_TEXT] = two(arena, &row[MEMORY], &row[LIMIT]);
+	row[SHARE_TEXT].text = arena_format(arena, "%s%%", shown(&row[MEMORY_SHARE]));
+	row[NET_TEXT] = two(arena, &row[NET_IN_ALL], &row[NET_OUT_ALL]);
+	row[BLOCK_TEXT] = two(arena, &row[READ], &row[WRITTEN]);
+}
 
 static void stats_row(struct table *table, const struct instance_stats *stats)
 {
@@ -139,6 +173,7 @@ static void stats_row(struct table *table, const struct instance_stats *stats)
 	row[CPU_PRESSURE] = cell_decimal(arena, cgroup->cpu_pressure_10s, 2);
 	row[MEMORY_PRESSURE] = cell_decimal(arena, cgroup->memory_pressure_10s, 2);
 	row[IO_PRESSURE] = cell_decimal(arena, cgroup->io_pressure_10s, 2);
+	docker_cells(arena, row);
 }
 
 static bool sample_has(const struct stats_sample *sample, const char *name)
@@ -199,6 +234,7 @@ static int sample_print(struct cli *cli, struct arena *arena, const struct stats
 	if (!print)
 		return 0;
 	table_init(&table, arena, stats_columns, ARRAY_SIZE(stats_columns));
+	table.aliases = stats_aliases;
 	for (size_t i = 0; i < sample->count; i++)
 		stats_row(&table, &sample->items[i]);
 	return table_print(&table, &chosen->table, stdout, err);

@@ -1,16 +1,15 @@
 /* Listings. Widths are counted in characters of UTF-8, so that a name of any language keeps the columns straight. */
 #include "cli/table.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "base/suggest.h"
 #include "base/text.h"
 #include "cli/lines.h"
 #include "cli/table_fit.h"
+#include "cli/table_format.h"
 
 #define COLOUR_END "\033[0m"
 
@@ -118,7 +117,7 @@ static void print_json(const struct table *table, FILE *out)
 			const struct cell *cell = &table->cells[r * table->column_count + c];
 			const char *value = cell->value ? cell->value : cell->text;
 
-			if (text_is_empty(value))
+			if (text_is_empty(value) || column->format_only)
 				continue;
 			if (column->kind == COLUMN_NUMBER)
 				encode_number(encoder, column->key, value);
@@ -130,65 +129,6 @@ static void print_json(const struct table *table, FILE *out)
 	encode_array_end(encoder);
 	auto_free char *text = encoder_take(encoder, &length);
 	fwrite(text, 1, length, out);
-}
-
-struct key_list {
-	const struct table *table;
-};
-
-static const char *key_next(const void *context, size_t i)
-{
-	const struct key_list *list = context;
-
-	return i < list->table->column_count ? list->table->columns[i].key : NULL;
-}
-
-static int column_find(const struct table *table, const char *name, size_t length, size_t *out, struct error *err)
-{
-	struct key_list list = {table};
-	const char *wanted = arena_bytes(table->arena, name, length);
-
-	for (size_t c = 0; c < table->column_count; c++)
-		if (!strcasecmp(wanted, table->columns[c].key)) {
-			*out = c;
-			return 0;
-		}
-	char *lower = (char *)arena_bytes(table->arena, name, length);
-	for (char *at = lower; *at; at++)
-		*at = (char)tolower((unsigned char)*at);
-	const char *guess = suggest(lower, key_next, &list);
-	return fail(err, ERROR_USAGE, "--format: no field \"%s\"%s%s%s", wanted, guess ? "; did you mean \"" : "",
-		guess ? guess : "", guess ? "\"?" : "");
-}
-
-/* One row through the template: "{{.Field}}" is replaced, "\t" and "\n" as in docker's, the rest is copied. */
-static int print_template_row(const struct table *table, size_t row, const char *template, FILE *out, struct error *err)
-{
-	for (const char *at = template; *at;) {
-		size_t column;
-
-		if (at[0] == '\\' && (at[1] == 't' || at[1] == 'n')) {
-			fputc(at[1] == 't' ? '\t' : '\n', out);
-			at += 2;
-			continue;
-		}
-		if (strncmp(at, "{{", 2)) {
-			fputc(*at++, out);
-			continue;
-		}
-		const char *end = strstr(at, "}}");
-		if (!end)
-			return fail(err, ERROR_USAGE, "--format: \"%s\" has no closing }}", at);
-		const char *name = at + 2 + strspn(at + 2, " .");
-		size_t length = strcspn(name, " }");
-		if (column_find(table, name, length, &column, err) < 0)
-			return -1;
-		const struct cell *cell = &table->cells[row * table->column_count + column];
-		fputs(cell->value ? cell->value : cell->text ? cell->text : "", out);
-		at = end + 2;
-	}
-	fputc('\n', out);
-	return 0;
 }
 
 int table_print(const struct table *table, const struct table_options *options, FILE *out, struct error *err)
@@ -205,11 +145,9 @@ int table_print(const struct table *table, const struct table_options *options, 
 		print_aligned(table, !options->no_header, options->no_trunc ? SIZE_MAX : width, out);
 		return 0;
 	}
-	for (size_t r = 0; r < table->row_count; r++) {
-		if (options->quiet)
-			fprintf(out, "%s\n", table_cell(table, r, 0));
-		else if (print_template_row(table, r, options->format, out, err) < 0)
-			return -1;
-	}
+	if (options->format)
+		return table_format(table, options->format, !options->no_header, out, err);
+	for (size_t r = 0; r < table->row_count; r++)
+		fprintf(out, "%s\n", table_cell(table, r, 0));
 	return 0;
 }

@@ -18,12 +18,15 @@ struct column {
 	enum column_kind kind;
 	const char *(*colour)(const char *cell); /* escape sequence or NULL; only used on a terminal */
 	bool json_only;				 /* for scripts: not in the table */
+	bool format_only;			 /* for --format, in docker's words: neither in the table nor in JSON */
 	/* Where the terminal has no place for all. */
 	unsigned drop; /* the lower, the sooner it is left out; 0: it stays */
 	size_t cut;    /* it may be cut to so many characters; 0: it is left whole */
 	bool keep_end; /* … whose end says more than its beginning */
 	bool below;    /* a remark: what is longer than `cut` goes below its row */
 };
+
+struct template_alias;
 
 struct cell {
 	const char *text;  /* for people; NULL is shown as "-" */
@@ -36,7 +39,8 @@ struct table {
 	struct cell *cells; /* row after row */
 	size_t row_count, row_room;
 	struct arena *arena;
-	size_t width; /* of a line; 0: as the terminal that it is printed on, or without end */
+	const struct template_alias *aliases; /* words of others in --format, see template.h; may be NULL */
+	size_t width;			      /* of a line; 0: as the terminal that it is printed on, or without end */
 };
 
 /* The options that every listing has; put TABLE_OPTIONS(struct, member) into its table. */
@@ -50,8 +54,9 @@ struct table_options {
 		OPTION_FLAG("no-header", 0, "leave the header line out", type, member.no_header),                      \
 		OPTION_FLAG("no-trunc", 0, "all columns and whole texts, however narrow the terminal is", type,        \
 			member.no_trunc),                                                                              \
-		OPTION_TEXT(                                                                                           \
-			"format", 0, "TEMPLATE", "one line each, as in '{{.Name}} {{.State}}'", type, member.format)
+		OPTION_TEXT("format", 0, "TEMPLATE",                                                                   \
+			"a line each, as in '{{.Name}} {{.State}}', or a table: 'table {{.Name}}\\t{{.Image}}'", type, \
+			member.format)
 
 void table_init(struct table *table, struct arena *arena, const struct column *columns, size_t count);
 /* A new row's cells, to be filled by the caller. */

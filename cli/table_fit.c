@@ -169,8 +169,8 @@ struct fitted *table_fit(const struct table *table, bool header, size_t width)
 	};
 
 	for (size_t c = 0; c < table->column_count; c++)
-		fitting.columns[c] = (struct fitted){
-			.width = column_width(&fitting, c, SIZE_MAX), .hidden = table->columns[c].json_only};
+		fitting.columns[c] = (struct fitted){.width = column_width(&fitting, c, SIZE_MAX),
+			.hidden = table->columns[c].json_only || table->columns[c].format_only};
 	if (total(&fitting) <= width)
 		return fitting.columns;
 	remarks_go_below(&fitting);

@@ -96,6 +96,15 @@ static bool name_is_known(const struct run *run, const char *name, size_t length
 	return false;
 }
 
+static const char *known_list(const struct run *run)
+{
+	AUTO(text_drop) struct text text = {0};
+
+	for (size_t i = 0; run->names->optional[i]; i++)
+		text_appendf(&text, "%s%s", i ? ", " : "there are ", run->names->optional[i]);
+	return arena_string(run->arena, text_string(&text));
+}
+
 static int name_refuse(const struct run *run, const char *name, size_t length, struct error *err)
 {
 	const struct name_walk walk = {run->document->first, run->names->optional};
@@ -105,8 +114,9 @@ static int name_refuse(const struct run *run, const char *name, size_t length, s
 	for (char *at = lower; *at; at++)
 		*at = (char)tolower((unsigned char)*at);
 	guess = suggest(lower, name_next, &walk);
-	return fail(err, ERROR_USAGE, "no member \".%.*s\"%s%s%s; {{json .}} shows all there are", (int)length, name,
-		guess ? "; did you mean \"." : "", guess ? guess : "", guess ? "\"?" : "");
+	return fail(err, ERROR_USAGE, "no %s \".%.*s\"%s%s%s; %s", run->names->lists ? "field" : "member", (int)length,
+		name, guess ? "; did you mean \"." : "", guess ? guess : "", guess ? "\"?" : "",
+		run->names->lists ? known_list(run) : "{{json .}} shows all there are");
 }
 
 /* ".State.Pid" where docker has it is ".pid" here. Only whole names: ".State" is our own. */

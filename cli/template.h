@@ -12,6 +12,7 @@
 #ifndef WARREN_CLI_TEMPLATE_H
 #define WARREN_CLI_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -26,6 +27,7 @@ struct template_names {
 		const char *theirs, *ours;
 	} * aliases;
 	const struct json *extra;
+	bool lists; /* `optional` are all names that there are: a refusal names them */
 };
 
 /* Writes the document through the template, and a line break. ERROR_USAGE: the template is wrong, or names what no such

@@ -41,16 +41,6 @@ static bool has_labels(const struct volume_info *volume, const struct strings *w
 	return true;
 }
 
-static const char *labels_text(struct arena *arena, const struct pairs *labels)
-{
-	const char *text = "";
-
-	for (size_t i = 0; i < labels->count; i++)
-		text = arena_format(
-			arena, "%s%s%s=%s", text, *text ? "," : "", labels->items[i].name, labels->items[i].value);
-	return text;
-}
-
 static const char *instances_text(struct arena *arena, const struct strings *instances)
 {
 	const char *text = "";

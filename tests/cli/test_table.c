@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "cli/template.h"
 #include "tests/test.h"
 
 static const char *no_colour(const char *cell)
@@ -17,17 +18,22 @@ static const struct column columns[] = {
 	{.title = "SIZE", .key = "size_bytes", .kind = COLUMN_NUMBER},
 	{.title = "NOTE", .key = "note"},
 	{.title = "PID", .key = "pid", .kind = COLUMN_NUMBER, .json_only = true},
+	{.title = "STATUS", .key = "Status", .format_only = true},
 };
+
+static const struct template_alias aliases[] = {{"ID", "name"}, {NULL, NULL}};
 
 static void table_fill(struct table *table, struct arena *arena)
 {
 	struct cell *row;
 
 	table_init(table, arena, columns, ARRAY_SIZE(columns));
+	table->aliases = aliases;
 	row = table_row(table);
 	row[0].text = "a";
 	row[1] = (struct cell){.text = "1K", .value = "1024"};
 	row[3].text = "7";
+	row[4].text = "Up 3m";
 	row = table_row(table);
 	row[0].text = "böse";
 	row[1] = (struct cell){.text = "12M", .value = "12582912"};
@@ -94,6 +100,23 @@ TEST(table, fills_a_template_with_exact_values)
 		(struct table_options){.format = "{{.Name}}\\t{{ .size_bytes }}!"}, "a\t1024!\nböse\t12582912!\n");
 }
 
+TEST(table, fills_a_template_with_what_people_see_and_with_the_words_of_others)
+{
+	assert_printed((struct table_options){.format = "{{.ID}} {{.Size}} {{.Status}}{{json .note}}"},
+		"a 1K Up 3mnull\nböse 12M \"say \\\"hi\\\"\"\n");
+	assert_printed((struct table_options){.format = "{{json .}}"},
+		"{\"name\":\"a\",\"size_bytes\":1024,\"pid\":7}\n"
+		"{\"name\":\"böse\",\"size_bytes\":12582912,\"note\":\"say \\\"hi\\\"\"}\n");
+}
+
+TEST(table, aligns_a_template_that_is_a_table)
+{
+	assert_printed((struct table_options){.format = "table {{.ID}}\\t{{.Size}} of\t{{.size_bytes}}"},
+		"NAME  SIZE of  SIZE\na     1K of    1024\nböse  12M of   12582912\n");
+	assert_printed((struct table_options){.format = "table {{.Name}}\\t{{.Status}}", .no_header = true},
+		"a     Up 3m\nböse  -\n");
+}
+
 TEST(table, refuses_templates_that_cannot_be_filled)
 {
 	struct error err = {0};
@@ -101,9 +124,11 @@ TEST(table, refuses_templates_that_cannot_be_filled)
 			     both = {.json = true, .quiet = true};
 
 	free(printed(&unknown, &err));
-	cr_assert(!strcmp(err.text, "--format: no field \"Nmae\"; did you mean \"name\"?"), "%s", err.text);
+	cr_assert_str_eq(err.text,
+		"--format: no field \".Nmae\"; did you mean \".name\"?; there are name, size_bytes, size, note, pid, "
+		"Status, ID");
 	free(printed(&open, &err));
-	cr_assert(!strcmp(err.text, "--format: \"{{.Name\" has no closing }}"), "%s", err.text);
+	cr_assert_str_eq(err.text, "--format: \"{{.Name\" has no closing }}");
 	free(printed(&both, &err));
 	cr_assert(!strcmp(err.text, "only one of --json, --quiet and --format can be given"), "%s", err.text);
 }

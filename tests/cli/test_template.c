@@ -19,7 +19,7 @@ static const struct template_alias aliases[] = {
 /* What is printed, or, of a refusal, its line. The caller frees it. */
 static char *printed(const char *template)
 {
-	static const struct template_names names = {optional, aliases, NULL};
+	static const struct template_names names = {.optional = optional, .aliases = aliases};
 	AUTO(arena_drop) struct arena arena = {0};
 	struct json_doc doc;
 	struct error err = {0};

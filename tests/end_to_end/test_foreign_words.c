@@ -113,6 +113,41 @@ TEST(foreign_words, filters_choose_among_the_instances, .fini = playground_rescu
 	assert_said(&here, rows, ARRAY_SIZE(rows));
 }
 
+TEST(foreign_words, columns_of_listings_are_named_as_docker_does, .fini = playground_rescue)
+{
+	static const struct said rows[] = {
+		{{"ps", "--format", "{{.ID}} {{.Names}}|{{.Image}}|{{.Status}}|{{.Command}}|{{.Labels}}|{{.Networks}}"},
+			0, "one one|host|Created|sleep 1000|a=b,c=d|none\n"},
+		{{"ps", "--format", "table {{.Names}}\\t{{.Image}}\\t{{.Ports}}"}, 0,
+			"NAME  IMAGE  PORTS\none   host   -\n"},
+		{{"ps", "--format", "{{json .}}"}, 0,
+			"{\"name\":\"one\",\"state\":\"created\",\"image\":\"host\",\"restarts\":0,\"network\":"
+			"\"none\","
+			"\"monitored\":\"no\"}\n"},
+		{{"ps", "--format", "{{json .Names}} {{.Uptime}}{{.uptime_ms}}{{.Ports}}."}, 0, "\"one\" .\n"},
+		{{"ps", "--format", "{{.Sttus}}"}, 2,
+			"no field \".Sttus\"; did you mean \".Status\"?; there are name, state, image, "},
+		{{"ps", "-r", "--format", "{{.Sttus}}"}, 2, "no field \".Sttus\""},
+		{{"images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}} {{.CreatedSince}}"}, 0, ""},
+		{{"stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.NetIO}} {{.PIDs}}"}, 0,
+			""},
+		{{"start", "one"}, 0, "one\n"},
+		{{"kill", "-s", "9", "one"}, 0, "one\n"},
+		{{"wait", "one"}, 0, "137\n"},
+	};
+	auto_playground here = playground_new();
+
+	WARREN_OK(&here, "create", "--name", "one", "-l", "a=b", "-l", "c=d", "--network", "none", "host", "--",
+		"sleep", "1000");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+	auto_run ended = WARREN(&here, "ps", "--format", "{{.Status}}");
+	cr_assert(text_starts_with(ended.out, "Exited (137) ") && text_ends_with(ended.out, " ago\n"), "%s%s",
+		ended.out, ended.err);
+	WARREN_OK(&here, "start", "one");
+	auto_run up = WARREN(&here, "ps", "--format", "{{.Status}}");
+	cr_assert(text_starts_with(up.out, "Up "), "%s%s", up.out, up.err);
+}
+
 TEST(foreign_words, volumes_are_made_and_found_by_their_labels, .fini = playground_rescue)
 {
 	static const struct said rows[] = {
