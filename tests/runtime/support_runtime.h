@@ -35,6 +35,16 @@ void sandbox_write(struct sandbox *sandbox, const char *path, const char *conten
  * could not be started. launch may be NULL. */
 int sandbox_run(struct sandbox *sandbox, const struct launch *base, char *output, size_t size, struct error *err);
 
+/* Runs the script in the sandbox and expects status and, somewhere, the text. */
+#define EXPECT_RUN(box, expected_status, expected_text)                                                                \
+	do {                                                                                                           \
+		struct error run_err = {0};                                                                            \
+		char run_output[8192];                                                                                 \
+		int run_status = sandbox_run(box, NULL, run_output, sizeof(run_output), &run_err);                     \
+		cr_assert(run_status == (expected_status), "%d %s|%s", run_status, run_err.text, run_output);          \
+		cr_assert(strstr(run_output, (expected_text)), "%s", run_output);                                      \
+	} while (0)
+
 /* The empty launch of a specification: no descriptors. */
 struct launch launch_of(const struct spec *spec);
 
