@@ -312,20 +312,33 @@ int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct
 
 /* --- killing (v1) ------------------------------------------------------------------------------------------------- */
 
+/* -1 in the place of those that are gone. Fails when it could not open one that may be there: the rest are open. */
+static int batch_open(const pid_t *pids, size_t count, int *pidfds, struct error *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		pidfds[i] = pidfd_open(pids[i], 0);
+		if (pidfds[i] < 0 && errno != ESRCH && result == 0)
+			result = fail_errno(err, "open process %d", pids[i]);
+	}
+	return result;
+}
+
 /* SIGKILL to those of at most BATCH pids that are still in the cgroup when their pidfd is open. */
 static int kill_batch(const struct cgroup *cgroup, const pid_t *pids, size_t count, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct cgroup_pids now;
+	struct cgroup_pids now = {0};
+	struct error listing;
 	int pidfds[BATCH];
-	int result;
+	int result = batch_open(pids, count, pidfds, err);
 
-	for (size_t i = 0; i < count; i++)
-		pidfds[i] = pidfd_open(pids[i], 0);
-	result = all_pids(cgroup, &arena, &now, err);
+	if (all_pids(cgroup, &arena, &now, result < 0 ? &listing : err) < 0)
+		result = -1;
 	for (size_t i = 0; i < count; i++) {
-		if (result == 0 && pidfds[i] >= 0 && pids_contain(&now, pids[i]) &&
-			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		if (pidfds[i] >= 0 && pids_contain(&now, pids[i]) &&
+			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0) < 0 && errno != ESRCH && result == 0)
 			result = fail_errno(err, "kill process %d", pids[i]);
 		fd_drop(&pidfds[i]);
 	}

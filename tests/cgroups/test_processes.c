@@ -1,9 +1,16 @@
 /* Listing, freezing, killing the processes of a cgroup. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "tests/cgroups/support.h"
 
@@ -112,6 +119,42 @@ TEST(kill, ends_frozen_processes_too)
 	child = child_start(&box.cgroup, body_wait, NULL);
 	wait_populated(&box.cgroup);
 	ASSERT_OK(cgroup_freeze(&box.cgroup, true, GENEROUS_MS, &err));
+	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
+	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
+}
+
+static int pidfd_open_refuse(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* On v2 the kernel kills them itself. */
+TEST(kill, says_so_when_it_cannot_reach_a_process)
+{
+	BOX(box);
+	struct child child;
+	struct error err;
+	int status;
+
+	box_create(&box, &(struct cgroup_limits){.pids_max = LIMIT_OF(5)}, 0);
+	SKIP_UNLESS(box.cgroup.unified < 0, "needs cgroup v1");
+	child = child_start(&box.cgroup, body_wait, NULL);
+	wait_populated(&box.cgroup);
+	pid_t killer = fork();
+	if (killer == 0) {
+		if (pidfd_open_refuse() < 0 || cgroup_kill(&box.cgroup, &err) == 0)
+			_exit(1);
+		_exit(strstr(err.text, "open process") && strstr(err.text, "Too many open files") ? 0 : 2);
+	}
+	cr_assert(waitpid(killer, &status, 0) == killer && status == 0, "status 0x%x", status);
 	ASSERT_OK(cgroup_kill(&box.cgroup, &err));
 	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
 }
