@@ -112,10 +112,15 @@ static void watched_add(struct gate *gate, struct member *member, const char *na
 		member_fail(member, &err);
 		return;
 	}
+	err.kind = ERROR_MISSING;
 	if (status.init.pid && !status.restarts)
 		watched->pidfd = process_open(&status.init, &err);
-	if (watched->pidfd < 0)
+	if (watched->pidfd >= 0)
+		return;
+	if (err.kind == ERROR_MISSING)
 		watched_ended(gate, watched);
+	else
+		member_fail(member, &err);
 }
 
 static size_t gate_polls(struct gate *gate)

@@ -3,6 +3,7 @@
  * then what was wanted is there. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #include "base/json.h"
 #include "base/process.h"
@@ -34,6 +35,7 @@ struct verb {
 	const char *clear[WORDS_MAX], *tidy[WORDS_MAX]; /* what may not be there */
 	bool repaired;	    /* what a refused command leaves in the books, `check --repair` takes away */
 	const char *states; /* what is listed when all is done; NULL: anything */
+	long call;	    /* only these fail; 0: any */
 	int width;	    /* from one point to the next */
 	bool rare;	    /* left to ./test.sh --full on every kernel */
 };
@@ -240,7 +242,9 @@ static bool fail_at(struct trial *trial, int at, int error)
 	trial->at = at;
 	trial->error = error;
 	prepare(trial);
-	run_with(trial, (struct step){.at = at, .error = error, .call = STEP_EVERY_CALL});
+	run_with(trial,
+		(struct step){
+			.at = at, .error = error, .call = trial->verb->call ? trial->verb->call : STEP_EVERY_CALL});
 	trial->points += trial->result.reached;
 	judge(trial);
 	return trial->result.reached;
@@ -367,6 +371,8 @@ FAULT_TEST(any_of_restart, RARE, ON_RUNNING, .command = RESTART, .next = RESTART
 FAULT_TEST(any_of_exec, RARE, ON_RUNNING, .command = {"exec", "a", "true"}, .next = {"exec", "a", "true"}, .width = 40)
 FAULT_TEST(any_of_update, RARE, .before = APPLY, .command = UPDATE, .next = UPDATE, .clear = {"down", "-q", "shop"},
 	.states = "a-1=running a-2=running", .width = 250)
+FAULT_TEST(pidfd_open_of_update, RARE, .before = APPLY, .command = UPDATE, .next = UPDATE,
+	.clear = {"down", "-q", "shop"}, .states = "a-1=running a-2=running", .call = SYS_pidfd_open, .width = 1)
 FAULT_TEST(any_of_down, RARE, .before = APPLY, .command = {"down", "-q", "shop"}, .next = REMOVE_ALL,
 	.clear = {"down", "-q", "shop"}, .states = "", .width = 100)
 FAULT_TEST(any_of_network_create, RARE, .command = NETWORK, .clear = NO_NETWORK, .states = "", .width = 20)
