@@ -19,7 +19,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fleet/instance/repair.h"
-#include "fleet/instance/still.h"
 #include "fleet/monitor/finish.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/wire.h"

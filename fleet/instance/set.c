@@ -9,7 +9,6 @@
 #include "fleet/instance/live.h"
 #include "fleet/instance/repair.h"
 #include "fleet/instance/start.h"
-#include "fleet/instance/still.h"
 #include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"
 #include "fleet/spec/spec_fields.h"

@@ -120,8 +120,6 @@ static void monitors_leave(const struct host *host)
 void monitor_remove_instance(struct monitor *monitor)
 {
 	auto_instance instance = INSTANCE_EMPTY;
-	AUTO(arena_drop) struct arena arena = {0};
-	struct running running;
 	struct error err;
 
 	fd_drop(&monitor->lock);
@@ -129,7 +127,7 @@ void monitor_remove_instance(struct monitor *monitor)
 		monitors_leave(monitor->instance.host);
 	if (instance_take(monitor->instance.host, monitor->instance.name, &instance, &err) < 0)
 		return;
-	if (instance_running_read(&arena, &instance, &running, &err) == 0 || instance_is_monitored(&instance))
+	if (instance_is_up(&instance))
 		return;
 	if (instance_discard(&instance, &err) < 0)
 		log_debug("%s", err.text);

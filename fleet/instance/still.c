@@ -7,15 +7,6 @@
 
 #define FREEZE_TIMEOUT_MS 10000
 
-bool instance_is_up(struct instance *instance)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	struct running running;
-	struct error ignored;
-
-	return instance_running_read(&arena, instance, &running, &ignored) == 0 || instance_is_monitored(instance);
-}
-
 /* The desired state is written first: whoever is killed from there on leaves one that is listed as paused, and that
  * `resume` or the next `apply` lets go on. */
 static int freeze(struct instance *instance, struct stillness *still, struct error *err)

@@ -4,8 +4,6 @@
 
 #include "fleet/state/instance.h"
 
-/* True when it runs, or a monitor is about to start it again. */
-bool instance_is_up(struct instance *instance);
 /* With the instance's lock held, between begin and end nothing inside writes: one that runs is frozen, one that is
  * paused stays so. A kill of this command in between leaves it paused, as `warren list` shows, until `warren resume`.
  */

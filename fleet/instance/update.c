@@ -67,14 +67,6 @@ static int record_move(
 	return old_release(host, old, &next, &hold, err);
 }
 
-static bool is_running(struct arena *arena, const struct instance *instance)
-{
-	struct running running;
-	struct error ignored;
-
-	return instance_is_monitored(instance) || instance_running_read(arena, instance, &running, &ignored) == 0;
-}
-
 static int spec_replace(int dir, const struct instance_spec *spec, struct error *err)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
@@ -105,7 +97,7 @@ int instance_change_held(struct instance *instance, const struct instance_spec *
 		return -1;
 	if (!text_equal(old.image, spec->image) || !text_equal(old.rootfs, spec->rootfs))
 		return fail(err, ERROR_USAGE, "its image cannot change; it has to be made anew");
-	if (is_moved(&record, spec) && is_running(&arena, instance))
+	if (is_moved(&record, spec) && instance_is_up(instance))
 		return fail(err, ERROR_BUSY, "it is running; its network changes only while it is stopped");
 	if (disk_change(instance->dir, &old.resources.disk_bytes, &spec->resources.disk_bytes, err) < 0 ||
 		live_apply(instance, &old, spec, parts, err) < 0)

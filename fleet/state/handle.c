@@ -167,6 +167,15 @@ int instance_running_read(struct arena *arena, const struct instance *instance, 
 	return alive < 0 ? blame(err, "instance %s", instance->name) : 0;
 }
 
+bool instance_is_up(const struct instance *instance)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct running running;
+	struct error ignored;
+
+	return instance_running_read(&arena, instance, &running, &ignored) == 0 || instance_is_monitored(instance);
+}
+
 void monitor_kick(const struct run *run)
 {
 	struct error ignored;

@@ -63,6 +63,8 @@ struct net_session *host_network(struct host *host, struct net_session **own, st
 
 const char *instance_cgroup_path(struct arena *arena, const struct host *host, const char *name);
 bool instance_is_monitored(const struct instance *instance);
+/* It runs, or its monitor is about to start it again. */
+bool instance_is_up(const struct instance *instance);
 
 /* What a running instance is made of; ERROR_BUSY "… is not running" otherwise. */
 struct running {
