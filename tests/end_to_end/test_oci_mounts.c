@@ -189,3 +189,65 @@ TEST(oci_mounts, of_the_host_are_there_for_hooks_before_the_root_changes)
 	assert_prints(&bundle, "done\n");
 	cr_assert(access(PIN, F_OK) < 0);
 }
+
+/* --- those of the host -------------------------------------------------------------------------------------------- */
+
+#define MANY 600
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+
+/* Mounts are numbered as they are made, copies too, and no number comes again. 0: this kernel does not tell it. */
+static uint64_t mount_number_now(void)
+{
+	struct statx about;
+	struct error err;
+	auto_fd mount = mount_clone(AT_FDCWD, "/run/many", false, &err);
+
+	cr_assert(mount >= 0, "%s", err.text);
+	cr_assert(statx(mount, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &about) == 0, "%m");
+	return about.stx_mask & STATX_MNT_ID_UNIQUE ? about.stx_mnt_id : 0;
+}
+
+/* In a mount namespace of its own, on one processor: see the tests of runtime/start/seed.c. */
+static void many_mounts_make(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	cr_assert(sched_setaffinity(0, sizeof(one), &one) == 0, "%m");
+	cr_assert(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "%m");
+	cr_assert(mount("none", "/run", "tmpfs", 0, NULL) == 0 && mkdir("/run/many", 0755) == 0, "%m");
+	for (int i = 0; i < MANY; i++)
+		cr_assert(mount("/run/many", "/run/many", NULL, MS_BIND, NULL) == 0, "%m");
+}
+
+static uint64_t mounts_of_a_start(struct bundle *bundle)
+{
+	uint64_t before = mount_number_now();
+
+	assert_prints(bundle, "here\n");
+	return mount_number_now() - before;
+}
+
+/* A start in a new mount namespace would copy every one of them; from the seed it copies one. Others may mount
+ * meanwhile, so the least of a few is what a start takes. */
+TEST(oci_mounts, of_a_host_that_has_many_are_not_copied)
+{
+	NEEDS_ROOT();
+	auto_bundle bundle = bundle_new();
+	uint64_t least = UINT64_MAX;
+
+	many_mounts_make();
+	SKIP_UNLESS(mount_number_now(), "needs Linux 6.8");
+	BUNDLE_WRITE(&bundle, .script = "echo here");
+	/* The first one makes the seed. */
+	assert_prints(&bundle, "here\n");
+	for (int i = 0; i < 3; i++) {
+		uint64_t made = mounts_of_a_start(&bundle);
+
+		least = made < least ? made : least;
+	}
+	cr_assert(least < MANY, "a start made %llu mounts", (unsigned long long)least);
+}
