@@ -41,8 +41,9 @@ MUST_CHECK int pull_policy_parse(const char *text, enum pull_policy *out, struct
 #define PULL_OPTION(type, member)                                                                                      \
 	OPTION_TEXT("pull", 0, "WHEN", "fetch images: missing, always or never (default: missing)", type, member)
 
-/* For OPTION_CUSTOM and struct optional, CLOCK_REALTIME in ms. "10m": so long ago; "2026-01-31T23:59:59.123Z" and its
- * beginnings from the day on: then. */
+/* For OPTION_CUSTOM and struct optional, CLOCK_REALTIME in ms. "10m": so long ago; "+10m": in so long; "now";
+ * "2026-01-31T23:59:59.123Z" and its beginnings from the day on: then, of UTC unless an offset as "+02:00" follows;
+ * "1769903999.123": seconds since 1970. */
 MUST_CHECK int moment_parse(struct arena *arena, const char *value, void *member, struct error *err);
 
 /* The words of a --label that is set, "KEY[=VALUE]". */

@@ -13,10 +13,12 @@ struct events_options {
 };
 
 static const struct option events_table[] = {
-	OPTION_FLAG("follow", 'f', "go on until interrupted, or until --until", struct events_options, follow),
-	OPTION_CUSTOM("since", 0, "TIME", "from then on: 10m ago, or 2026-01-31T23:59:59Z", struct events_options,
-		since, moment_parse),
-	OPTION_CUSTOM("until", 0, "TIME", "up to then", struct events_options, until, moment_parse),
+	OPTION_FLAG("follow", 'f', "go on with what happens from now (or from --since) on, until --until",
+		struct events_options, follow),
+	OPTION_CUSTOM("since", 0, "TIME", "from then on: 10m ago, now, 2026-01-31T23:59:59Z, or seconds since 1970",
+		struct events_options, since, moment_parse),
+	OPTION_CUSTOM(
+		"until", 0, "TIME", "up to then; in the future: +10m", struct events_options, until, moment_parse),
 	OPTION_TEXTS("filter", 0, "KEY=PATTERN",
 		"event, name, fleet or reason, as in event=die; several of one key: any", struct events_options,
 		filters),
@@ -72,6 +74,9 @@ static int events_run(void *context, void *options, size_t count, char **operand
 		.each = chosen->json ? print_json : print_plain,
 	};
 
+	/* As with docker and journalctl: who follows wants what comes. */
+	if (chosen->follow && !chosen->since.set)
+		request.since_ms = (struct optional){true, clock_real_ms()};
 	for (size_t i = 0; i < count; i++)
 		strings_add(&cli->arena, &request.filters, arena_format(&cli->arena, "name=%s", operands[i]));
 	return cli_open(cli, err) < 0 ? -1 : events_read(&cli->host, &request, err);
