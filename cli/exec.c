@@ -8,13 +8,15 @@
 
 struct exec_flags {
 	bool detach, interactive, terminal;
-	struct strings environment;
+	struct strings environment, env_files;
 	const char *user, *working_dir;
 };
 
 #define PROCESS_OPTIONS                                                                                                \
 	OPTION_TEXTS("env", 'e', "NAME[=VALUE]", "environment variable; without a value, the caller's",                \
 		struct exec_flags, environment),                                                                       \
+		OPTION_TEXTS("env-file", 0, "FILE", "environment variables, one NAME=VALUE a line", struct exec_flags, \
+			env_files),                                                                                    \
 		OPTION_TEXT("user", 'u', "USER[:GROUP]", "as this user of the instance", struct exec_flags, user),     \
 		OPTION_TEXT("workdir", 'w', "DIR", "working directory inside", struct exec_flags, working_dir)
 
@@ -28,19 +30,30 @@ static const struct option exec_table[] = {
 
 static const struct option shell_table[] = {PROCESS_OPTIONS, END_OF_OPTIONS};
 
-static int environment_fill(struct arena *arena, const struct strings *from, struct strings *out, struct error *err)
+static int environment_add(struct arena *arena, const char *text, struct pairs *out, struct error *err)
 {
-	for (size_t i = 0; i < from->count; i++) {
-		const char *text = from->items[i];
-		const char *value = strchr(text, '=') ? NULL : getenv(text);
+	const char *equals = strchr(text, '='), *value = equals ? equals + 1 : getenv(text);
 
-		if (*text == '=' || !*text)
-			return fail(err, ERROR_USAGE, "--env \"%s\": expected NAME=VALUE", text);
-		if (strchr(text, '='))
-			strings_add(arena, out, text);
-		else if (value)
-			strings_add(arena, out, arena_format(arena, "%s=%s", text, value));
-	}
+	if (*text == '=' || !*text)
+		return fail(err, ERROR_USAGE, "--env \"%s\": expected NAME=VALUE", text);
+	if (value)
+		pairs_set(arena, out, arena_bytes(arena, text, strcspn(text, "=")), value);
+	return 0;
+}
+
+/* Files first: --env goes over them. */
+static int environment_fill(struct arena *arena, const struct exec_flags *flags, struct strings *out, struct error *err)
+{
+	struct pairs all = {0};
+
+	for (size_t i = 0; i < flags->env_files.count; i++)
+		if (env_file_read(arena, flags->env_files.items[i], &all, err) < 0)
+			return blame(err, "--env-file");
+	for (size_t i = 0; i < flags->environment.count; i++)
+		if (environment_add(arena, flags->environment.items[i], &all, err) < 0)
+			return -1;
+	for (size_t i = 0; i < all.count; i++)
+		strings_add(arena, out, arena_format(arena, "%s=%s", all.items[i].name, all.items[i].value));
 	return 0;
 }
 
@@ -58,7 +71,7 @@ static int process_run_inside(
 	};
 	int status = 0;
 
-	if (environment_fill(&cli->arena, &flags->environment, &options.env, err) < 0 || cli_open(cli, err) < 0)
+	if (environment_fill(&cli->arena, flags, &options.env, err) < 0 || cli_open(cli, err) < 0)
 		return -1;
 	if (instance_exec(&cli->host, name, &options, &status, err) == 0)
 		return status;

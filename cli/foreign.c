@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/process.h"
+
 static const struct {
 	const char *word, *ours[2]; /* no words of ours: it is dropped */
 } same[] = {
@@ -72,4 +74,46 @@ int foreign_translate(struct arena *arena, int *argc, char ***argv, struct error
 			return same[i].ours[0] ? 0 : foreign_translate(arena, argc, argv, err);
 		}
 	return 0;
+}
+
+/* --- behind our own commands -------------------------------------------------------------------------------------- */
+
+/* "-9" and "-HUP", as with kill(1). Letters that are options here name no signal. */
+static void signal_adapt(struct arena *arena, int *argc, char ***argv)
+{
+	char **words = *argv;
+	struct error ignored;
+	int number;
+
+	for (int i = 1; i < *argc && strcmp(words[i], "--") != 0; i++)
+		if (words[i][0] == '-' && signal_parse(words[i] + 1, &number, &ignored) == 0)
+			words[i] = (char *)arena_format(arena, "--signal=%d", number);
+}
+
+/* A name or an option behind the group's word: it has one member only. */
+static void healthcheck_adapt(struct arena *arena, int *argc, char ***argv)
+{
+	static const char *const ours[2] = {"healthcheck", "run"};
+	const char *word = *argc > 1 ? (*argv)[1] : NULL;
+
+	static const char *const own[] = {"run", "help", "--help", "-h"};
+
+	for (size_t i = 0; i < COUNT(own); i++)
+		if (!word || !strcmp(word, own[i]))
+			return;
+	words_replace(arena, ours, argc, argv);
+}
+
+static const struct {
+	const char *command;
+	void (*adapt)(struct arena *arena, int *argc, char ***argv);
+} adapted[] = {{"kill", signal_adapt}, {"healthcheck", healthcheck_adapt}};
+
+void foreign_adapt(struct arena *arena, int *argc, char ***argv)
+{
+	for (size_t i = 0; i < COUNT(adapted); i++)
+		if (!strcmp((*argv)[0], adapted[i].command)) {
+			adapted[i].adapt(arena, argc, argv);
+			return;
+		}
 }

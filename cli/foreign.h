@@ -10,4 +10,8 @@
  * instead for what is not done here. Our own commands come first: only ask for a word that is none of them. */
 MUST_CHECK int foreign_translate(struct arena *arena, int *argc, char ***argv, struct error *err);
 
+/* The same for the words behind a command of ours: "kill -9 web" → "kill --signal=9 web", "healthcheck web" →
+ * "healthcheck run web". */
+void foreign_adapt(struct arena *arena, int *argc, char ***argv);
+
 #endif

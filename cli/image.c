@@ -278,6 +278,7 @@ static int tag_run(void *context, void *options, size_t count, char **operands, 
 
 static const struct option prune_table[] = {
 	OPTION_FLAG("all", 'a', "also names that no instance was made of", struct image_options, all),
+	OPTION_FLAG("force", 'f', "nobody is asked anyway", struct image_options, force),
 	OPTION_FLAG("json", 0, "print JSON", struct image_options, json), END_OF_OPTIONS};
 
 static int prune_run(void *context, void *options, size_t count, char **operands, struct error *err)

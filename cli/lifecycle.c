@@ -25,7 +25,8 @@ static const struct option stop_options[] = {
 
 static const struct option kill_options[] = {
 	SELECTION_OPTIONS(struct verb_options, which),
-	OPTION_TEXT("signal", 's', "SIGNAL", "name or number (default: KILL)", struct verb_options, signal),
+	OPTION_TEXT("signal", 's', "SIGNAL", "name or number (default: KILL); \"-HUP\" and \"-9\" do as well",
+		struct verb_options, signal),
 	END_OF_OPTIONS,
 };
 

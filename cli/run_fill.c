@@ -240,9 +240,13 @@ static int env_files_fill(struct arena *arena, const struct strings *files, stru
 {
 	for (size_t i = 0; i < files->count; i++) {
 		auto_free char *whole = realpath(files->items[i], NULL);
+		struct pairs ignored = {0};
 
 		if (!whole)
 			return fail_path(err, "--env-file", files->items[i]);
+		/* It is read at each start; what is wrong with it is better told now. */
+		if (env_file_read(arena, whole, &ignored, err) < 0)
+			return blame(err, "--env-file");
 		strings_add(arena, out, arena_string(arena, whole));
 	}
 	return 0;

@@ -31,7 +31,7 @@ static const struct option global_table[] = {
 		"control group that holds all others: a name, a /path, or delegated (default: warren)",
 		struct global_options, cgroup_parent),
 	OPTION_FLAG("debug", 0, "say what is done, on standard error", struct global_options, debug),
-	OPTION_FLAG("version", 0, "print the version", struct global_options, version),
+	OPTION_FLAG("version", 'v', "print the version", struct global_options, version),
 	END_OF_OPTIONS,
 };
 
@@ -188,6 +188,7 @@ static int command_run(struct cli *cli, int argc, char **argv, struct error *err
 	}
 	if (!command_is_known(argv[0]) && foreign_translate(&cli->arena, &argc, &argv, err) < 0)
 		return -1;
+	foreign_adapt(&cli->arena, &argc, &argv);
 	command = command_find(commands, PROGRAM, argv[0], err);
 	if (!command)
 		return -1;

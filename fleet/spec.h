@@ -276,4 +276,9 @@ MUST_CHECK int instance_configs_read(struct arena *arena, const struct instance_
 /* resources → cgroup limits. */
 void resources_limits(const struct resources_spec *resources, struct cgroup_limits *out);
 
+/* A file of NAME=value lines, as Compose and docker read them: blank lines and lines that begin with '#' are passed
+ * over, the value is everything after the first '=' (no quotes, no escapes), a line without "=" is refused. A regular
+ * file of at most 1 MiB. Errors say "path:line: …". */
+MUST_CHECK int env_file_read(struct arena *arena, const char *path, struct pairs *out, struct error *err);
+
 #endif

@@ -18,11 +18,6 @@ MUST_CHECK int source_read(
 /* The same questions without reading. */
 MUST_CHECK int source_check(const char *path, struct error *err);
 
-/* NAME=value lines, as Compose and docker read them: blank lines and lines that begin with '#' are passed over, the
- * value is everything after the first '=' (no quotes, no escapes), a line without "=" is refused. Errors say
- * "path:line: …". */
-MUST_CHECK int env_file_read(struct arena *arena, const char *path, struct pairs *out, struct error *err);
-
 /* A number that stands for what all files of a specification (configs, secrets, environment files) hold now: another
  * one when any of them holds something else. 0: it names none, or one cannot be read. */
 struct instance_spec;

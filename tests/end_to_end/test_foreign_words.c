@@ -148,6 +148,51 @@ TEST(foreign_words, columns_of_listings_are_named_as_docker_does, .fini = playgr
 	cr_assert(text_starts_with(up.out, "Up "), "%s%s", up.out, up.err);
 }
 
+TEST(foreign_words, signals_checks_and_files_of_variables, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	auto_free char *good = text_format("%s/good.env", here.directory.path),
+		       *bad = text_format("%s/bad.env", here.directory.path),
+		       *bad_line = text_format("--env-file: %s:2: expected NAME=VALUE", bad);
+	const struct said rows[] = {
+		{{"-v"}, 0, "warren " WARREN_VERSION "\n"},
+		{{"exec", "--env-file", good, "-e", "Y=z", "one", "printenv", "X"}, 0, "of the file\n"},
+		{{"exec", "--env-file", good, "-e", "Y=z", "one", "printenv", "Y"}, 0, "z\n"},
+		{{"exec", "--env-file", bad, "one", "true"}, 2, bad_line},
+		{{"run", "--env-file", bad, "host", "true"}, 2, bad_line},
+		{{"create", "--env-file", bad, "host", "true"}, 2, bad_line},
+		{{"healthcheck", "-q", "one"}, 0, ""},
+		{{"healthcheck", "none"}, 3, "no instance \"none\""},
+		{{"kill", "-NONE", "one"}, 2, "unknown option -NONE"},
+		{{"kill", "-URG", "one"}, 0, "one\n"},
+		{{"kill", "-9", "one"}, 0, "one\n"},
+		{{"wait", "one"}, 0, "137\n"},
+		{{"image", "prune", "-f"}, 0, "0 names, 0 layers, 0 downloads: 0B\n"},
+		{{"ps", "-q"}, 0, "one\n"},
+	};
+
+	run_write_file(here.directory.path, "good.env", 0600, "# variables\nX=of the file\nY=of the file\n");
+	run_write_file(here.directory.path, "bad.env", 0600, "X=1\nwrong\n");
+	WARREN_OK(&here, "run", "-d", "--name", "one", "-e", "X=1", "--network", "none", "--health-cmd", "true", "host",
+		"--", "sleep", "1000");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
+
+/* Who follows wants what comes; --since has more. */
+TEST(foreign_words, events_are_followed_from_now_on, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+
+	WARREN_OK(&here, "create", "--name", "one", "--network", "none", "host", "true");
+	auto_run now = WARREN(&here, "events", "-f", "--until", "+100ms");
+	auto_run before = WARREN(&here, "events", "-f", "--since", "1h", "--until", "+100ms");
+	auto_run all = WARREN(&here, "events");
+
+	cr_assert(now.status == 0 && !*now.out, "%s%s", now.out, now.err);
+	cr_assert(before.status == 0 && strstr(before.out, " create  one\n"), "%s%s", before.out, before.err);
+	cr_assert_str_eq(all.out, before.out);
+}
+
 TEST(foreign_words, volumes_are_made_and_found_by_their_labels, .fini = playground_rescue)
 {
 	static const struct said rows[] = {

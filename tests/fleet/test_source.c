@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "fleet/file/source.h"
+#include "fleet/spec.h"
 #include "tests/test.h"
 
 struct scratch {
