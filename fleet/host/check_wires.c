@@ -90,14 +90,20 @@ static int wires_look(struct check *check, struct net_session *session, struct e
 	return 0;
 }
 
-static void published_look(struct check *check, const struct check_instance *instance)
+static void published_look(struct check *check, const struct check_instance *instance, bool has_ipv6)
 {
 	char address[INET6_ADDRSTRLEN];
 
 	for (size_t i = 0; i < instance->port_count; i++) {
 		const struct port *port = &instance->ports[i];
 
-		if (!ip_is_any(&port->host_ip) && !ip_is_local(&port->host_ip))
+		if (port->host_ip.family == AF_INET6 && !has_ipv6)
+			check_add(check, "published", instance->name,
+				"its port %u/%s is published on [%s], and IPv6 is switched off on this host; switch it "
+				"on again (net.ipv6.conf.all.disable_ipv6), or publish on IPv4",
+				port->published, port_protocol_names[port->protocol],
+				ip_format(&port->host_ip, address));
+		else if (!ip_is_any(&port->host_ip) && !ip_is_local(&port->host_ip))
 			check_add(check, "published", instance->name,
 				"its port %u/%s is published on %s, and this host has no such address; give it back, "
 				"or publish elsewhere",
@@ -108,11 +114,13 @@ static void published_look(struct check *check, const struct check_instance *ins
 
 int check_wires(struct check *check, struct net_session *session, bool has_table, struct error *err)
 {
+	bool has_ipv6 = net_has_ipv6();
+
 	if (any_wire(check) && (host_look(check, has_table, err) < 0 || wires_look(check, session, err) < 0))
 		return -1;
 	for (size_t i = 0; i < check->count; i++)
 		if (check->instances[i].runs)
-			published_look(check, &check->instances[i]);
+			published_look(check, &check->instances[i], has_ipv6);
 	return 0;
 }
 

@@ -67,13 +67,31 @@ static int take_4(struct host *host, const struct network *network, bool wanted,
 	return address_take_held(&host->net, network, record->address, hold, &record->address, err) < 0 ? -1 : 1;
 }
 
+static int refuse_without_6(const struct network *network, struct error *err)
+{
+	return fail(err, ERROR_USAGE, "network %s has no IPv6 addresses, because %s", network->name,
+		net_has_ipv6() ? "it was made without"
+			       : "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6)");
+}
+
+/* One that was asked for by number is missed by somebody: its network may have IPv6 on a host that has not. */
+static void warn_without_6(const struct instance_spec *spec)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (!is_none(&spec->address6) && !net_has_ipv6())
+		log_warn("%s goes without its address %s while IPv6 is switched off on this host "
+			 "(net.ipv6.conf.all.disable_ipv6)",
+			spec->name, inet_ntop(AF_INET6, &spec->address6, text, sizeof(text)));
+}
+
 static int take_6(struct host *host, const struct network *network, bool wanted, struct lease_hold *hold,
 	struct record *record, struct error *err)
 {
 	struct in6_addr first = record->address6;
 
-	if (network->subnet6.prefix == 0 && !wanted)
-		return 0;
+	if (network->subnet6.prefix == 0)
+		return wanted ? refuse_without_6(network, err) : 0;
 	if (!is_none(&first) && address6_take_held(&host->net, network, &first, hold, &record->address6, err) == 0)
 		return 0;
 	if (wanted || (!is_none(&first) && err->kind != ERROR_BUSY))
@@ -101,8 +119,10 @@ static int take_both(struct host *host, const struct network *network, const str
 	if (other && is_none(&spec->address6))
 		record->address6 = address6_beside(network, record->address);
 	other6 = take_6(host, network, !is_none(&spec->address6), hold, record, err);
-	if (other6 >= 0)
+	if (other6 >= 0) {
+		warn_without_6(spec);
 		return other | other6;
+	}
 	release_4(host, record, hold);
 	return -1;
 }

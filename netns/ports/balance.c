@@ -153,10 +153,8 @@ static int join_admit(const struct balance *balance, const struct port *port, co
 {
 	int errnum;
 
-	if (port_check(port, err) < 0)
+	if (port_check(port, err) < 0 || endpoint_admit(endpoint, port, err) < 0)
 		return -1;
-	if (!endpoint_serves(endpoint, port))
-		return fail(err, ERROR_USAGE, "the instance has no IPv%d address", port_is_six(port) ? 6 : 4);
 	if (balance->count && balance->port.balance != port->balance && !is_member)
 		return fail(err, ERROR_BUSY, "is %s for those who have it already",
 			port_balance_names[balance->port.balance]);
@@ -320,11 +318,9 @@ int balance_switch(const struct net_state *state, struct net_session *session, c
 	const struct endpoint *from, const struct endpoint *to, struct error *err)
 {
 	const struct member_change change = {.endpoint = from, .change = take_place, .to = to};
-	char where[PORT_TEXT_SIZE];
 
-	if (!endpoint_serves(to, port))
-		return fail(err, ERROR_USAGE, "shared port %s: the instance has no IPv%d address",
-			port_where(port, 0, where), port_is_six(port) ? 6 : 4);
+	if (endpoint_admit(to, port, err) < 0)
+		return blame_port(err, port);
 	if (loopback_open(session, port, to, err) < 0 || port_change(state, session, port, &change, err) < 0)
 		return -1;
 	return ports_leave_flows(port, 1) ? flows_forget(&session->filter, from, err) : 0;

@@ -185,9 +185,8 @@ int ports_switch(struct net_session *session, const struct endpoint *from, const
 	for (size_t i = 0; i < count; i++) {
 		if (!port_is_plain(&ports[i]) || !ports[i].published)
 			continue;
-		if (!endpoint_serves(to, &ports[i]))
-			return fail(err, ERROR_USAGE, "port %s: the instance has no address for it",
-				port_format(&ports[i], text));
+		if (endpoint_admit(to, &ports[i], err) < 0)
+			return blame(err, "port %s", port_format(&ports[i], text));
 		for (unsigned offset = 0; offset <= ports[i].following; offset++)
 			if (number_exchange(session, &replacement, &ports[i], (uint16_t)offset, err) < 0)
 				return -1;

@@ -36,10 +36,17 @@ bool port_has_element(const struct port *port, uint16_t offset)
 	return !port_is_interval(port) || offset == port->following;
 }
 
-bool endpoint_serves(const struct endpoint *endpoint, const struct port *port)
+int endpoint_admit(const struct endpoint *endpoint, const struct port *port, struct error *err)
 {
-	return port_is_six(port) ? !IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6)
-				 : endpoint->address.s_addr != htonl(INADDR_ANY);
+	if (!port_is_six(port))
+		return endpoint->address.s_addr != htonl(INADDR_ANY)
+			       ? 0
+			       : fail(err, ERROR_USAGE, "the instance has no IPv4 address");
+	if (!IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6))
+		return 0;
+	return fail(err, ERROR_USAGE, "the instance has no IPv6 address, because %s; publish on an IPv4 address",
+		net_has_ipv6() ? "its network had none when it was made, or it has switched it off"
+			       : "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6)");
 }
 
 uint8_t port_protocol_number(enum port_protocol protocol)

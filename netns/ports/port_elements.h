@@ -16,8 +16,9 @@ bool port_is_six(const struct port *port);
 bool port_is_plain(const struct port *port);
 /* A range that is one element: its numbers are the same on both sides. */
 bool port_is_interval(const struct port *port);
-/* False when the instance has no address of the port's family. */
-bool endpoint_serves(const struct endpoint *endpoint, const struct port *port);
+/* Refuses a port of a family of which the instance has no address, and says whose matter that is: the host's, or its
+ * network's. */
+MUST_CHECK int endpoint_admit(const struct endpoint *endpoint, const struct port *port, struct error *err);
 
 /* The number that is `offset` behind the first. */
 struct element port_claim(const struct port *port, uint16_t offset, const struct endpoint *holder);

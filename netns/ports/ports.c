@@ -153,11 +153,8 @@ static int port_admit(const struct publication *all, const struct port *port, st
 {
 	char text[PORT_TEXT_SIZE];
 
-	if (port_check(port, err) < 0)
+	if (port_check(port, err) < 0 || endpoint_admit(all->endpoint, port, err) < 0)
 		return blame(err, "port %s", port_format(port, text));
-	if (!endpoint_serves(all->endpoint, port))
-		return fail(err, ERROR_USAGE, "port %s: the instance has no IPv%d address", port_format(port, text),
-			port_is_six(port) ? 6 : 4);
 	return 0;
 }
 

@@ -111,6 +111,81 @@ TEST(ipv6, an_instance_may_be_without_it, .fini = playground_rescue, .timeout = 
 	cr_assert(!strstr(inside(&playground, "a", "cat /etc/hosts"), "fd"));
 }
 
+/* --- a host without it ----------------------------------------------------------------------------------------------
+ */
+
+#define SWITCHED_OFF "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6)"
+
+static void host_ipv6(bool on)
+{
+	static const char *const paths[] = {
+		"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6"};
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		ASSERT_OK(file_write(AT_FDCWD, paths[i], on ? "0" : "1", &err));
+}
+
+static void expect_refused(struct run_result run, int status, const char *text)
+{
+	auto_run done = run;
+
+	ASSERT_STATUS(done, status);
+	cr_assert(strstr(done.err, text), "got \"%s\", expected \"%s\"", done.err, text);
+	cr_assert(strchr(done.err, '\n') == done.err + done.err_length - 1, "not one line: %s", done.err);
+}
+
+/* What needs it is refused and says why; all else is as with IPv4 alone. */
+TEST(ipv6, switched_off_on_the_host_is_said_where_it_is_missed, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	NEEDS_IPV6();
+	auto_playground playground = playground_new();
+
+	host_ipv6(false);
+	WARREN_OK(&playground, "network", "create", "dual", "--subnet", "fd42:1::/64");
+	auto_run fixed = WARREN(
+		&playground, "run", "-d", "--name", "a", "--network", "dual", "--ip6", "fd42:1::a", "host", SLEEP);
+	ASSERT_STATUS(fixed, 0);
+	cr_assert(strstr(fixed.err, "a goes without its address fd42:1::a while " SWITCHED_OFF "\n"), "%s", fixed.err);
+	expect_refused(WARREN(&playground, "create", "--name", "b", "--ip6", "fd42:1::a", "host", SLEEP), 2,
+		"create b: network default has no IPv6 addresses, because " SWITCHED_OFF);
+	expect_refused(WARREN(&playground, "run", "-d", "--name", "b", "-p", "[::]:8080:80", "host", SLEEP), 2,
+		"port [::]:8080->80/tcp: the instance has no IPv6 address, because " SWITCHED_OFF
+		"; publish on an IPv4 address");
+	expect_refused(
+		WARREN(&playground, "run", "-d", "--name", "b", "-p", "[::]:8080:80/tcp+balanced", "host", SLEEP), 2,
+		"shared port [::]:8080/tcp: the instance has no IPv6 address, because " SWITCHED_OFF);
+	cr_assert_str_eq(inside(&playground, "a", "cat /proc/net/if_inet6 | grep -v ' lo$' || true"), "");
+	WARREN_OK(&playground, "check");
+	WARREN_OK(&playground, "rm", "-f", "a");
+	WARREN_OK(&playground, "network", "rm", "dual");
+}
+
+TEST(ipv6, switched_on_and_off_again_on_the_host_is_found_and_mended, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	NEEDS_ALL_THE_TIME();
+	NEEDS_IPV6();
+	auto_playground playground = playground_new();
+
+	host_ipv6(false);
+	WARREN_OK(&playground, "network", "create", "dual", "--subnet", "fd42:1::/64");
+	WARREN_OK(&playground, "run", "-d", "--name", "a", "--network", "dual", "--ip6", "fd42:1::a", "host", SLEEP);
+	host_ipv6(true);
+	WARREN_OK(&playground, "check", "--repair");
+	WARREN_OK(&playground, "check");
+	WARREN_OK(&playground, "restart", "-t", "0", "a");
+	cr_assert(strstr(inside(&playground, "a", "cat /proc/net/if_inet6"), "fd42000100000000000000000000000a"));
+	WARREN_OK(&playground, "run", "-d", "--name", "b", "-p", "[::]:8080:80", "host", SLEEP);
+	host_ipv6(false);
+	auto_run found = WARREN(&playground, "check", "--no-header", "--format", "{{.name}}: {{.finding}}");
+	ASSERT_STATUS(found, 1);
+	cr_assert_str_eq(found.out,
+		"b: its port 8080/tcp is published on [::], and IPv6 is switched off on this host; switch it on again "
+		"(net.ipv6.conf.all.disable_ipv6), or publish on IPv4\n");
+	WARREN_OK(&playground, "rm", "-f", "a", "b");
+	WARREN_OK(&playground, "network", "rm", "dual");
+}
+
 static const char *qdisc_inside(struct playground *playground, const char *name)
 {
 	return inside(playground, name, "tc qdisc show dev eth0 2>/dev/null || /usr/sbin/tc qdisc show dev eth0");

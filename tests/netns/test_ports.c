@@ -433,7 +433,9 @@ TEST(ports, refuses_an_ipv6_port_on_which_a_process_listens_or_that_the_instance
 	ASSERT_OK(publish(&s, &s.a, "8090:80", &err));
 	four.address6 = in6addr_any;
 	ASSERT_FAILS(ports_publish(s.world.session, &four, &port, 1, &err), ERROR_USAGE,
-		"port [::]:8091->80/tcp: the instance has no IPv6 address");
+		"port [::]:8091->80/tcp: the instance has no IPv6 address, because its network had none when it was "
+		"made, "
+		"or it has switched it off; publish on an IPv4 address");
 	fd_drop(&listener);
 	scene_close(&s);
 }
