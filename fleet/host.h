@@ -31,8 +31,8 @@ struct host {
 	struct net_session *lent; /* while many are ended: see host_network_lend() of instance.h */
 };
 
-/* Opens, making what is missing (0700 root). After a reboot rebuilds the bitmaps from the records. Read-only commands
- * may run without root: then ERROR_SYSTEM says that warren needs root. */
+/* Opens, making what is missing (0700 root) unless it is to be read only. After a reboot rebuilds the bitmaps from the
+ * records. ERROR_SYSTEM without root, also for reading. */
 MUST_CHECK int host_open(const struct host_options *options, struct host *out, struct error *err);
 void host_close(struct host *host);
 /* Removes what killed commands left behind: half-made and half-removed instances, and, when no instance is left at all,

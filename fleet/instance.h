@@ -20,8 +20,8 @@ enum instance_state {
 	INSTANCE_STOPPED,
 	INSTANCE_DAMAGED
 };
-extern const char
-	*const instance_state_names[]; /* "created", "running", "paused", "restarting", "stopped", "damaged" */
+/* "created", "starting", "running", "paused", "restarting", "stopped", "damaged" */
+extern const char *const instance_state_names[];
 
 /* Why the last run ended. */
 enum end_reason {
@@ -37,9 +37,9 @@ enum end_reason {
 	END_UNHEALTHY, /* ended by its monitor, because of its health check */
 	END_RESTART    /* ended to be started again */
 };
-extern const char
-	*const end_reason_names[]; /* "", "exited", "signal", "out of memory", "stopped", "killed", "host
-				      restarted or monitor lost", "start failed", "reboot", "unhealthy", "restart" */
+/* "", "exited", "signal", "out of memory", "stopped", "killed", "host restarted or monitor lost", "start failed",
+ * "reboot", "unhealthy", "restart" */
+extern const char *const end_reason_names[];
 
 struct exit_record {
 	enum end_reason reason;
@@ -95,6 +95,7 @@ struct instance_status {
 /* The state in a word: instance_state_names, or "asleep". */
 const char *instance_state_word(const struct instance_status *status);
 
+/* Of one that is damaged, too: `damage` says why, and what could not be read is empty. */
 MUST_CHECK int instance_status_read(
 	struct arena *arena, struct host *host, const char *name, struct instance_status *out, struct error *err);
 /* The last ends; none when it has never run. */
@@ -104,6 +105,7 @@ struct instance_list {
 	struct instance_status *items; /* sorted by name, digits by value: site-2 before site-10 */
 	size_t count;
 };
+/* All of them. */
 MUST_CHECK int instance_list_read(struct arena *arena, struct host *host, struct instance_list *out, struct error *err);
 /* Selection by names or shell patterns ("site-*") and labels ("k", "k=v"). A plain name that matches nothing is
  * ERROR_MISSING with a guess. */
@@ -112,6 +114,7 @@ MUST_CHECK int instance_select(struct arena *arena, struct host *host, const str
 /* The `inspect` document. */
 void instance_status_encode(
 	struct encoder *encoder, const struct instance_status *status, const struct cgroup_limits *in_kernel);
+/* The list of ends in it. */
 void instance_ends_encode(struct encoder *encoder, const char *key, const struct end_list *ends);
 /* What the kernel has as limits, for inspect; fails when it does not run. */
 MUST_CHECK int instance_limits_read(struct arena *arena, struct host *host, const struct instance_status *status,
@@ -174,10 +177,11 @@ MUST_CHECK int instance_clone(
 	struct host *host, const char *source, const struct clone_options *options, struct error *err);
 
 /* Named states of an instance's root. A running one is frozen for the moment of the copy. Volumes are not part of it.
- */
+ * ERROR_BUSY: it has a snapshot of that name. */
 MUST_CHECK int instance_snapshot(struct host *host, const char *name, const char *snapshot, struct error *err);
-/* Of a stopped one (ERROR_BUSY): what was written since is deleted. */
+/* Of a stopped one (else ERROR_BUSY): what was written since is deleted. ERROR_MISSING: no such snapshot. */
 MUST_CHECK int instance_restore(struct host *host, const char *name, const char *snapshot, struct error *err);
+/* ERROR_MISSING: no such snapshot. */
 MUST_CHECK int instance_snapshot_remove(struct host *host, const char *name, const char *snapshot, struct error *err);
 struct snapshot_list;
 MUST_CHECK int instance_snapshots(
@@ -246,7 +250,7 @@ MUST_CHECK int instances_do(struct host *host, const struct strings *names, cons
 /* What an instance may do and reach, against the hardened default. ok: as the default or stricter. weak: more than a
  * careful server needs, or no bound where there could be one. open: a wall between it and the host is missing. */
 enum audit_verdict { AUDIT_OK, AUDIT_WEAK, AUDIT_OPEN };
-extern const char *const audit_verdict_names[];
+extern const char *const audit_verdict_names[]; /* "ok", "weak", "open" */
 
 struct audit_row {
 	const char *id;	   /* items of the CIS Docker Benchmark, "5.4" or "2.9 5.31"; "" when it has none */

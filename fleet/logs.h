@@ -18,6 +18,7 @@ struct logs_options {
  * passed over with a warning. */
 MUST_CHECK int instances_logs(struct host *host, const struct strings *names, const struct logs_options *options,
 	int out, int errout, struct error *err);
+/* The same of one; without a log of ours: ERROR_USAGE with where it is. */
 MUST_CHECK int instance_logs(struct host *host, const char *name, const struct logs_options *options, int out,
 	int errout, struct error *err);
 

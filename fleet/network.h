@@ -24,6 +24,7 @@ MUST_CHECK int host_network_find(
 	struct host *host, struct arena *arena, const char *name, struct network *out, struct error *err);
 /* Changes it as it was found and edited. ERROR_BUSY with who is in it where that is in the way. */
 MUST_CHECK int host_network_change(struct host *host, struct network *network, struct error *err);
+/* ERROR_BUSY: it is a fleet's, or somebody is in it (who). */
 MUST_CHECK int host_network_remove(struct host *host, const char *name, struct error *err);
 /* Those that may go: made by hand, without an instance; not the built-in one. */
 MUST_CHECK int host_networks_unused(struct host *host, struct arena *arena, struct strings *names, struct error *err);

@@ -101,7 +101,7 @@ struct idle_spec {
 	enum idle_wake wake;
 };
 
-/* How a changed entry of a fleet file replaces what runs of it; see rollout.h. */
+/* How a changed entry of a fleet file replaces what runs of it; see apply/replace.c. */
 enum update_order { UPDATE_START_FIRST, UPDATE_STOP_FIRST };
 enum failure_action { FAILURE_ROLLBACK, FAILURE_PAUSE, FAILURE_CONTINUE };
 extern const char *const update_order_names[];	 /* "start-first", "stop-first" */

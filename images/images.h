@@ -38,7 +38,7 @@ void image_session_drop(struct image_session *session);
 
 #define IMAGE_HOST "host"
 
-/* What docker calls a health check; kept for the instance, asked by nobody yet. Times in milliseconds, 0: not said. */
+/* What docker calls a health check: asked of an instance that says nothing else. Times in milliseconds, 0: not said. */
 struct image_check {
 	struct strings test; /* "CMD" …, "CMD-SHELL" … */
 	int64_t interval_ms, timeout_ms, start_period_ms, retries;
@@ -180,6 +180,7 @@ MUST_CHECK int root_mount_point_make(const struct image_session *session, const 
  * never followed. */
 MUST_CHECK int root_file_write(int instance, const char *path, mode_t mode, uid_t uid, gid_t gid, const char *content,
 	size_t length, struct error *err);
+/* The same for a symbolic link of the instance's root user. */
 MUST_CHECK int root_link_write(int instance, const char *path, const char *target, struct error *err);
 
 /* The host's name servers that instances can reach: none on its loopback addresses. */

@@ -2,7 +2,10 @@
  *
  * Two ways in. launch_start() is the engine: it starts a process in its namespaces and returns; the caller keeps
  * whatever it wants to remember (the manager's monitor uses it). container_…() is the OCI life cycle on top, with a
- * state directory of its own (warren-oci). See docs/start.md for the sequence and its reasons. */
+ * state directory of its own (warren-oci). See docs/start.md for the sequence and its reasons.
+ *
+ * What a function gives through `out` lies in the arena that it is given, where there is one. Descriptors in a struct
+ * that it is given stay the caller's; those in one that it fills are the caller's to close. */
 #ifndef WARREN_RUNTIME_RUNTIME_H
 #define WARREN_RUNTIME_RUNTIME_H
 
@@ -80,9 +83,9 @@ struct launch {
 struct launched {
 	pid_t pid;
 	int pidfd;
-	int userns,
-		netns; /* kept for a later start in the same namespaces: put them into spec.namespaces.fd; -1: host's */
-	int console;   /* master of the pseudo-terminal; -1: none */
+	/* Kept for a later start in the same namespaces: put them into spec.namespaces.fd; -1: the host's. */
+	int userns, netns;
+	int console; /* master of the pseudo-terminal; -1: none */
 };
 void launched_drop(struct launched *launched); /* closes descriptors; the process lives on */
 
@@ -94,7 +97,8 @@ MUST_CHECK int launch_start(const struct launch *launch, struct launched *out, b
 
 /* A second process in a running container: joins every namespace the first one does not share with us, its cgroup, the
  * same filter and capability rules. The new process is a child of the caller, who must reap it at once when it ends (an
- * unreaped one blocks the container's own end). */
+ * unreaped one blocks the container's own end). Fails as launch_start() does; ERROR_MISSING: the first one has ended.
+ */
 struct join {
 	const struct process_id *target;
 	const struct spec_process *process;
@@ -120,7 +124,7 @@ void seccomp_program_drop(struct seccomp_program **program);
 
 struct encoder;
 void features_encode(struct encoder *encoder); /* OCI features.json, truthfully */
-const char *runtime_version(void);
+const char *runtime_version(void);	       /* "0.1.0" */
 
 /* --- OCI: config.json --------------------------------------------------------------------------------------------- */
 
@@ -128,7 +132,7 @@ const char *runtime_version(void);
  * is refused by name. */
 MUST_CHECK int oci_spec_read(
 	struct arena *arena, const char *bundle, const char *config, struct spec *spec, struct error *err);
-/* The same from a decoded tree: for the manager's `oci` key and for exec --process. */
+/* Reads a file that holds an object as config.json's process: for exec --process. */
 MUST_CHECK int oci_process_read(struct arena *arena, const char *path, struct spec_process *process, struct error *err);
 /* Decodes an object of a config.json's keys over a specification that is there, strictly: objects member by member,
  * lists in place of what was there, but mounts, which are added. What the caller makes himself (root, namespaces, id
@@ -138,7 +142,8 @@ MUST_CHECK int oci_spec_merge(
 /* Leaves out, with a warning, capabilities that the process could not get: what is not permitted, and without a user
  * namespace of its own also what we lack ourselves. oci_spec_read() has done it already. */
 void oci_process_fit(struct spec_process *process, bool own_user_namespace);
-/* The same two as process.apparmorProfile and selinuxLabel, from a command line; NULL and "" leave what is there. */
+/* A profile of AppArmor and a label of SELinux from a command line, as process.apparmorProfile and selinuxLabel say
+ * them; NULL and "" leave what is there. ERROR_USAGE: this kernel has no such module. */
 MUST_CHECK int oci_process_label(
 	struct spec_process *process, const char *apparmor, const char *selinux, struct error *err);
 /* Whether this kernel has a security module that labels programs: AppArmor or SELinux. */
@@ -259,9 +264,13 @@ struct container_criu_options {
 MUST_CHECK int runtime_guard_enter(char *const *arguments, const char *config_path, struct error *err);
 
 /* root is the state root's descriptor (/run/warren-oci by default). Each takes the container's lock for as long as it
- * changes something. */
+ * changes something. Of an id that is none: ERROR_MISSING `container "x" does not exist`; of one in the wrong state:
+ * ERROR_BUSY with the state. */
+
+/* Makes it, up to where its program waits for container_start(). On failure nothing of it is left. */
 MUST_CHECK int container_create(
 	int root, const char *id, const struct container_create_options *options, struct error *err);
+/* Lets the program of a created one begin; returns when it has been executed. */
 MUST_CHECK int container_start(int root, const char *id, struct error *err);
 /* The same with sd_notify(3), when the container was created with it: passes on that it is ready, for which it waits.
  */
@@ -270,8 +279,11 @@ MUST_CHECK int container_start_notified(int root, const char *id, const char *no
  * unless keep. */
 MUST_CHECK int container_run(int root, const char *id, const struct container_create_options *options, bool detach,
 	int *status, struct error *err);
+/* A signal (signal(7)) to the first process; all: to every process of its cgroup, also when the first has ended. */
 MUST_CHECK int container_kill(int root, const char *id, int signal, bool all, struct error *err);
+/* Removes a stopped one with its cgroup and record; force: kills first, and takes damaged ones and none as well. */
 MUST_CHECK int container_delete(int root, const char *id, bool force, struct error *err);
+/* Freezes all its processes, or lets them go on. ERROR_SYSTEM: it has no cgroup. */
 MUST_CHECK int container_pause(int root, const char *id, bool paused, struct error *err);
 
 /* Single limits in the units of OCI's linux.resources: unset and 0 leave what is there, -1 removes the limit.
@@ -293,6 +305,7 @@ struct container_update_options {
  * is changed; when the kernel refuses a value later, what had been changed is put back. */
 MUST_CHECK int container_update(
 	int root, const char *id, const struct container_update_options *options, struct error *err);
+/* Its record and, asked of the kernel, its status, without its lock. Close it. A damaged record: ERROR_USAGE. */
 MUST_CHECK int container_open(struct arena *arena, int root, const char *id, struct container *out, struct error *err);
 void container_close(struct container *container);
 /* The processes in its cgroup; none when that is gone. ERROR_SYSTEM: it never had one. */
@@ -302,7 +315,7 @@ MUST_CHECK int container_pids(
 /* OCI state object. */
 void container_encode_state(struct encoder *encoder, const struct container *container);
 struct container_list {
-	struct container *items; /* damaged ones are warned about and left out */
+	struct container *items; /* closed: without their directories; damaged ones are warned about and left out */
 	size_t count;
 };
 MUST_CHECK int container_list(struct arena *arena, int root, struct container_list *out, struct error *err);
@@ -327,6 +340,7 @@ struct container_exec_options {
 /* The container's own process section, as the base of an exec. */
 MUST_CHECK int container_exec_defaults(
 	struct arena *arena, int root, const char *id, struct spec_process *out, struct error *err);
+/* A second process in a running one. *status as waitpid(2), when it has ended; 0 with detach, as soon as it runs. */
 MUST_CHECK int container_exec(
 	int root, const char *id, const struct container_exec_options *options, int *status, struct error *err);
 
