@@ -37,13 +37,16 @@ int dir_open(int dir, const char *path, struct error *err)
 
 int dir_create(int dir, const char *path, mode_t mode, struct error *err)
 {
-	bool made = mkdirat(dir, path, mode) == 0;
+	auto_fd fd = openat(dir, path, DIR_FLAGS); /* most often it is there */
 	struct stat status;
-	auto_fd fd = -1;
+	bool made = false;
 
-	if (!made && errno != EEXIST)
-		return fail_dir(err, "make", path);
-	fd = openat(dir, path, DIR_FLAGS);
+	if (fd < 0 && errno == ENOENT) {
+		made = mkdirat(dir, path, mode) == 0;
+		if (!made && errno != EEXIST)
+			return fail_dir(err, "make", path);
+		fd = openat(dir, path, DIR_FLAGS);
+	}
 	if (fd < 0)
 		return fail_dir(err, "open", path);
 	if (made && fchmod(fd, mode) < 0) /* whatever the umask is */

@@ -13,9 +13,10 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -72,12 +73,14 @@ static bool link_is_seen(struct netlink *netlink, unsigned slot)
 	return request_exchange(netlink, &request, link_note, &sight, &ignored) == 0 && sight.seen;
 }
 
+/* Without the lock that all messages for links take, and hold for long while others come and go: netdevice(7). */
 bool link_is_there(unsigned slot)
 {
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-	struct error ignored = {0};
+	auto_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq found = {.ifr_ifindex = (int)link_index(slot)};
+	char name[IFNAMSIZ];
 
-	return netlink_open(&netlink, NETLINK_ROUTE, &ignored) == 0 && link_is_seen(&netlink, slot);
+	return fd >= 0 && ioctl(fd, SIOCGIFNAME, &found) == 0 && strcmp(found.ifr_name, link_name(slot, name)) == 0;
 }
 
 bool endpoint_exists(struct net_session *session, unsigned slot)
@@ -265,15 +268,10 @@ static int attach_refuse(const struct endpoint *endpoint, const struct request *
 }
 
 /* The table drops what an instance says as a router, but a table can be flushed, and a link like this one would believe
- * it. There is no message for that, so a file: absent without IPv6. */
-static void link_ignore_routers(unsigned slot)
+ * it. There is no message for that; absent without IPv6. */
+static void link_ignore_routers(struct net_session *session, unsigned slot)
 {
-	struct error ignored = {0};
-	char name[IFNAMSIZ], path[64];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", link_name(slot, name));
-	if (file_write(AT_FDCWD, path, "0", &ignored) < 0)
-		return;
+	(void)link_value_set(session, AF_INET6, slot, "accept_ra", '0');
 }
 
 int endpoint_attach(
@@ -300,7 +298,7 @@ int endpoint_attach(
 		if (events < 0)
 			return -1;
 	}
-	link_ignore_routers(endpoint->slot);
+	link_ignore_routers(session, endpoint->slot);
 	return 0;
 }
 
@@ -313,15 +311,6 @@ int endpoint_detach(struct net_session *session, unsigned slot, struct error *er
 	if (link_delete(&session->route, slot, err) < 0)
 		return blame(err, "detach %s", link_name(slot, name));
 	return 0;
-}
-
-static bool loopback_allow_by_file(unsigned slot)
-{
-	char path[64], name[IFNAMSIZ];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", link_name(slot, name));
-	auto_fd file = open(path, O_WRONLY | O_CLOEXEC);
-	return file >= 0 && write(file, "1", 1) == 1;
 }
 
 static int loopback_allow_by_netlink(struct netlink *netlink, unsigned slot, struct error *err)
@@ -345,7 +334,9 @@ static int loopback_allow_by_netlink(struct netlink *netlink, unsigned slot, str
 
 /* By netlink the kernel tells everybody of the link as a whole, and to say where its other end is it walks through all
  * network namespaces that it has a number for: 100 us at 1,000 instances, where the file takes 13. */
-int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err)
+int link_allow_loopback(struct net_session *session, unsigned slot, struct error *err)
 {
-	return loopback_allow_by_file(slot) ? 0 : loopback_allow_by_netlink(netlink, slot, err);
+	return link_value_set(session, AF_INET, slot, "route_localnet", '1')
+		       ? 0
+		       : loopback_allow_by_netlink(&session->route, slot, err);
 }

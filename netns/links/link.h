@@ -20,6 +20,8 @@ bool endpoint_has_ipv6(const struct endpoint *endpoint);
 /* endpoint_configure_inside() from outside: of an instance that runs. What is right already stays. */
 MUST_CHECK int endpoint_configure_in(int netns, const struct endpoint *endpoint, struct error *err);
 /* Lets packets from 127.0.0.1 leave by the slot's link, which publishing on the loopback address needs. */
-MUST_CHECK int link_allow_loopback(struct netlink *netlink, unsigned slot, struct error *err);
+MUST_CHECK int link_allow_loopback(struct net_session *session, unsigned slot, struct error *err);
+/* Sets /proc/sys/net/ipv4/conf/w<slot>/<name>, or ipv6's by AF_INET6. False: it is not there, or not ours to write. */
+bool link_value_set(struct net_session *session, int family, unsigned slot, const char *name, char value);
 
 #endif

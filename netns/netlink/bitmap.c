@@ -102,21 +102,27 @@ int bitmap_test(const struct bitmap *bitmap, uint32_t number, struct error *err)
 	return byte >> number % 8 & 1;
 }
 
-int bitmap_put(struct bitmap *bitmap, uint32_t number, bool taken, struct error *err)
+/* byte: the one that has the number's bit, as it is in the file. */
+static int bit_write(const struct bitmap *bitmap, uint32_t number, uint8_t byte, bool taken, struct error *err)
 {
-	uint8_t bit = (uint8_t)(1u << number % 8), byte;
+	uint8_t bit = (uint8_t)(1u << number % 8);
 
-	if (bytes_read(bitmap, number / 8, &byte, 1, err) < 0)
-		return -1;
 	byte = taken ? byte | bit : byte & (uint8_t)~bit;
 	if (pwrite(bitmap->fd, &byte, 1, HEADER_SIZE + (off_t)(number / 8)) != 1)
 		return fail_errno(err, "write the numbers that are taken");
 	return 0;
 }
 
-/* The first free usable number in from … to: 1, 0 or -1. */
-static int bitmap_search(const struct bitmap *bitmap, uint32_t from, uint32_t to, bitmap_usable *usable,
-	uint32_t *number, struct error *err)
+int bitmap_put(struct bitmap *bitmap, uint32_t number, bool taken, struct error *err)
+{
+	uint8_t byte;
+
+	return bytes_read(bitmap, number / 8, &byte, 1, err) < 0 ? -1 : bit_write(bitmap, number, byte, taken, err);
+}
+
+/* Takes the first free usable number in from … to: 1, 0 or -1. */
+static int bitmap_take_between(
+	struct bitmap *bitmap, uint32_t from, uint32_t to, bitmap_usable *usable, uint32_t *number, struct error *err)
 {
 	uint8_t piece[PIECE_SIZE];
 	uint32_t loaded = UINT32_MAX;
@@ -130,7 +136,7 @@ static int bitmap_search(const struct bitmap *bitmap, uint32_t from, uint32_t to
 		if (piece[n / 8 - base] >> n % 8 & 1 || (usable && !usable(n)))
 			continue;
 		*number = n;
-		return 1;
+		return bit_write(bitmap, n, piece[n / 8 - base], true, err) < 0 ? -1 : 1;
 	}
 	return 0;
 }
@@ -139,14 +145,12 @@ int bitmap_take(struct bitmap *bitmap, uint32_t first, uint32_t last, bitmap_usa
 	struct error *err)
 {
 	uint32_t start = bitmap->hint >= first && bitmap->hint <= last ? bitmap->hint : first;
-	int found = bitmap_search(bitmap, start, last, usable, number, err);
+	int found = bitmap_take_between(bitmap, start, last, usable, number, err);
 
 	if (found == 0 && start > first)
-		found = bitmap_search(bitmap, first, start - 1, usable, number, err);
+		found = bitmap_take_between(bitmap, first, start - 1, usable, number, err);
 	if (found <= 0)
 		return found;
-	if (bitmap_put(bitmap, *number, true, err) < 0)
-		return -1;
 	bitmap->hint = *number + 1;
 	return header_write(bitmap, err) < 0 ? -1 : 1;
 }

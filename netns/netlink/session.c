@@ -1,4 +1,4 @@
-/* The two sockets a manager keeps for all its work on the host's network. They stay in the network namespace in which
+/* The sockets a manager keeps for all its work on the host's network. They stay in the network namespace in which
  * they were opened, whatever the process joins later. */
 #include "netns/netlink/session.h"
 
@@ -17,7 +17,7 @@ struct net_session *net_session_open(struct error *err)
 		fail_errno(err, "open the network session");
 		return NULL;
 	}
-	*session = (struct net_session){.route.fd = -1, .filter.fd = -1};
+	*session = (struct net_session){.route.fd = -1, .filter.fd = -1, .values4 = -1, .values6 = -1};
 	if (netlink_open(&session->route, NETLINK_ROUTE, err) < 0 ||
 		netlink_open(&session->filter, NETLINK_NETFILTER, err) < 0)
 		net_session_drop(&session);
@@ -30,6 +30,8 @@ void net_session_drop(struct net_session **session)
 		return;
 	netlink_close(&(*session)->route);
 	netlink_close(&(*session)->filter);
+	fd_drop(&(*session)->values4);
+	fd_drop(&(*session)->values6);
 	memory_drop(session);
 }
 

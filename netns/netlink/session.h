@@ -1,4 +1,4 @@
-/* What struct net_session is made of: one route socket, one netfilter socket. */
+/* What struct net_session is made of: one route socket, one netfilter socket, and two directories. */
 #ifndef WARREN_NETNS_SESSION_H
 #define WARREN_NETNS_SESSION_H
 
@@ -6,6 +6,7 @@
 
 struct net_session {
 	struct netlink route, filter;
+	int values4, values6; /* /proc/sys/net/ipv…/conf, -1: not opened yet */
 };
 
 /* A route socket of another network namespace. The process is there for a moment, so it has one thread. */

@@ -420,7 +420,7 @@ int ports_open_loopback(struct net_session *session, const struct endpoint *endp
 {
 	for (size_t i = 0; i < count; i++)
 		if (port_needs_loopback(&ports[i]))
-			return link_allow_loopback(&session->route, endpoint->slot, err);
+			return link_allow_loopback(session, endpoint->slot, err);
 	return 0;
 }
 
