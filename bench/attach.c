@@ -27,7 +27,7 @@
 #define ROUNDS_MAX 200
 #define CONTESTANTS 4
 
-char scratch[64] = "/tmp/bench-attach-XXXXXX";
+char scratch[64] = "/run/bench-attach-XXXXXX";
 
 struct state {
 	struct contestant who;

@@ -23,7 +23,7 @@ extern const struct contestant warren_inside, warren_process, netavark, cni;
 bool warren_publish(unsigned round, bool take_back);
 
 /* What the steps of warren_inside's last attach took, in milliseconds: of the clock, of the processor. */
-#define WARREN_STEPS 5
+#define WARREN_STEPS 4
 extern const char *const warren_step_names[WARREN_STEPS];
 extern double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
 

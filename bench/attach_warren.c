@@ -77,7 +77,7 @@ static struct port port_of(unsigned number)
 
 /* --- what each step took ------------------------------------------------------------------------------------------ */
 
-const char *const warren_step_names[WARREN_STEPS] = {"numbers", "table", "link", "inside", "port"};
+const char *const warren_step_names[WARREN_STEPS] = {"numbers", "table", "link", "port"};
 double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
 static double step_begun_ms, step_begun_cpu;
 
@@ -126,15 +126,6 @@ static bool numbers_take(struct endpoint *endpoint)
 	       well(address_take(&state, &network, any, &endpoint->address, &err), &err) && six_take(endpoint);
 }
 
-static bool inside_configure(const struct endpoint *endpoint, int netns)
-{
-	auto_fd host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct error err;
-
-	return setns(netns, CLONE_NEWNET) == 0 && well(endpoint_configure_inside(endpoint, &err), &err) &&
-	       setns(host, CLONE_NEWNET) == 0;
-}
-
 /* All that a start does for the network. */
 static bool inside_attach(unsigned number, int netns)
 {
@@ -145,8 +136,7 @@ static bool inside_attach(unsigned number, int netns)
 	step_begin();
 	return numbers_take(endpoint) && step_end(0) && well(net_host_up(&state, &err), &err) && step_end(1) &&
 	       well(endpoint_attach(session, endpoint, netns, LINK_TIMEOUT_MS, &err), &err) && step_end(2) &&
-	       inside_configure(endpoint, netns) && step_end(3) &&
-	       well(ports_publish(session, endpoint, &port, 1, &err), &err) && step_end(4);
+	       well(ports_publish(session, endpoint, &port, 1, &err), &err) && step_end(3);
 }
 
 /* The link goes with its namespace; nobody waits for that. */

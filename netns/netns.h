@@ -272,8 +272,9 @@ struct endpoint {
 	struct link_rates rates;
 };
 
-/* One NEWLINK (peer born inside netns), route, neighbour: one send. An old link of this slot that is still dying is
- * waited for, at most timeout_ms. On failure nothing is left. */
+/* Makes both ends of the link: three sends, of which the last brings the carrier. An old link of this slot that is
+ * still dying is waited for, at most timeout_ms. On failure nothing is left. netns: stays the caller's; the process is
+ * inside for a moment, so it has one thread. */
 MUST_CHECK int endpoint_attach(
 	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err);
 /* Removes the host side without waiting where possible; absent is fine. Normally the namespace's end does it. */
@@ -293,7 +294,7 @@ enum endpoint_fault {
 /* faults[i]: bits, those of endpoints[i]. All links, routes and neighbours of the host are looked through. */
 MUST_CHECK int endpoints_inspect(struct net_session *session, const struct endpoint *endpoints, size_t count,
 	unsigned *faults, struct error *err);
-/* Makes both ends as endpoint_attach() and endpoint_configure_inside() do; what is right already stays. netns: the
+/* Makes both ends as endpoint_attach() does; what is right already stays. netns: the
  * instance's. A link that had gone is made anew: publish the ports again, for loopback. The process is in the
  * namespace for a moment, so it has one thread. */
 MUST_CHECK int endpoint_mend(
@@ -313,9 +314,9 @@ MUST_CHECK int endpoint_rates_read(
 MUST_CHECK int endpoint_police(
 	const struct net_state *state, struct net_session *session, unsigned slot, uint64_t bits, struct error *err);
 
-/* Child side, inside the namespace with CAP_NET_ADMIN over it: one socket, one send: lo up, eth0 up with its address,
- * gateway neighbour, default route. address 0.0.0.0: loopback only. No allocation, no locks. */
-MUST_CHECK int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err);
+/* The instance's end alone, as endpoint_attach() does it: lo up, eth0 up with its addresses, the gateway's link
+ * address, default routes. For a link that is there; what is right already stays. */
+MUST_CHECK int endpoint_configure(int netns, const struct endpoint *endpoint, struct error *err);
 
 /* --- one instance in a network of somebody else's ----------------------------------------------------------------- */
 
@@ -338,7 +339,8 @@ MUST_CHECK int lan_check(enum lan_kind kind, const char *parent, struct error *e
  * still dying is waited for, at most timeout_ms. */
 MUST_CHECK int lan_attach(struct net_session *session, const struct lan_endpoint *endpoint, int netns,
 	int64_t timeout_ms, struct error *err);
-/* Child side, as endpoint_configure_inside(). */
+/* Child side, inside the namespace with CAP_NET_ADMIN over it: lo up, eth0 up with its address and default route. No
+ * allocation, no locks. */
 MUST_CHECK int lan_configure_inside(const struct lan_endpoint *endpoint, struct error *err);
 
 /* A network namespace that somebody made, by path ("/run/netns/blue"). Refused: what is no network namespace, the

@@ -172,9 +172,7 @@ bool attachment_has_inside(const struct attachment *attachment)
 
 int attachment_configure_inside(const struct attachment *attachment, struct error *err)
 {
-	if (attachment->mode.kind == NETWORK_ROUTED)
-		return endpoint_configure_inside(&attachment->endpoint, err);
-	return lan_configure_inside(&attachment->lan, err);
+	return attachment->mode.kind == NETWORK_ROUTED ? 0 : lan_configure_inside(&attachment->lan, err);
 }
 
 struct strings instance_host_names(struct arena *arena, const struct instance_spec *spec, const char *name)

@@ -30,7 +30,7 @@ MUST_CHECK int attachment_make(
 	struct net_session *session, const struct attachment *attachment, int netns, struct error *err);
 /* True when the namespace is its own, so that the inside has to be set up. */
 bool attachment_has_inside(const struct attachment *attachment);
-/* Child side, as endpoint_configure_inside(). */
+/* Child side: what is not done from outside already. No allocation, no locks. */
 MUST_CHECK int attachment_configure_inside(const struct attachment *attachment, struct error *err);
 
 /* The names by which others in its network find it: its own, that of all replicas, its aliases. */

@@ -105,7 +105,5 @@ int net_link_try(struct error *err)
 	inside = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (inside < 0)
 		return fail_errno(err, "open /proc/self/ns/net");
-	if (endpoint_attach(session, &endpoint, inside, 0, err) < 0)
-		return -1;
-	return endpoint_configure_inside(&endpoint, err);
+	return endpoint_attach(session, &endpoint, inside, 0, err);
 }

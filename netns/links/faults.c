@@ -243,7 +243,7 @@ int endpoint_mend(struct net_session *session, const struct endpoint *endpoint, 
 		result = host_side_mend(&session->route, &wanted, has_ipv6, err);
 	else
 		result = endpoint_attach(session, &wanted, netns, ATTACH_TIMEOUT_MS, err);
-	if (result < 0 || endpoint_configure_in(netns, &wanted, err) < 0 || mend_verify(session, &wanted, err) < 0)
+	if (result < 0 || endpoint_configure(netns, &wanted, err) < 0 || mend_verify(session, &wanted, err) < 0)
 		return blame(err, "mend %s", link_name(endpoint->slot, name));
 	return 0;
 }

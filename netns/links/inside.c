@@ -1,7 +1,5 @@
-/* The instance's end of the link, set up from inside its namespace.
- *
- * Runs in a child that was just cloned and will execute the instance's program: one socket, one send, one answer; no
- * allocation. eth0 itself was born here with its fixed index, so nothing has to be looked up. */
+/* The instance's end of the link, set up through a socket in its namespace: one send, one answer. eth0 itself was born
+ * there with its fixed index, so nothing has to be looked up. */
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 
@@ -32,9 +30,8 @@ static void put_way_out(struct request *request, int family)
 	put_default_route(request, INSIDE_INDEX, &gateway);
 }
 
-/* The host's end is up already, so the carrier comes on with eth0, and a worker of the kernel's begins to tell
- * everybody of it under the one lock for links: for 0.8 ms at 1,000 instances. Hence as little as can be comes behind:
- * a default route needs a link that is up, and an IPv6 address wakes the same worker, which is then there before us. */
+/* Without a carrier as yet, which comes with the host's end. The IPv6 address is last: it wakes a worker of the
+ * kernel's, which takes the one lock for links. */
 static void put_eth0(struct request *request, const struct endpoint *endpoint)
 {
 	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
@@ -50,8 +47,8 @@ static void put_eth0(struct request *request, const struct endpoint *endpoint)
 	put_way_out(request, AF_INET);
 	if (!six)
 		return;
-	put_own_address(request, &address6);
 	put_way_out(request, AF_INET6);
+	put_own_address(request, &address6);
 }
 
 static int configure_over(struct netlink *netlink, const struct endpoint *endpoint, struct error *err)
@@ -66,16 +63,7 @@ static int configure_over(struct netlink *netlink, const struct endpoint *endpoi
 	return request_exchange(netlink, &request, NULL, NULL, err);
 }
 
-int endpoint_configure_inside(const struct endpoint *endpoint, struct error *err)
-{
-	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-
-	if (netlink_open(&netlink, NETLINK_ROUTE, err) < 0 || configure_over(&netlink, endpoint, err) < 0)
-		return blame(err, "set up the network inside");
-	return 0;
-}
-
-int endpoint_configure_in(int netns, const struct endpoint *endpoint, struct error *err)
+int endpoint_configure(int netns, const struct endpoint *endpoint, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
 

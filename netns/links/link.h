@@ -17,8 +17,6 @@ MUST_CHECK int link_events_open(struct error *err);
 void link_events_await(int fd, int64_t left_ms);
 /* False: IPv4 alone. */
 bool endpoint_has_ipv6(const struct endpoint *endpoint);
-/* endpoint_configure_inside() from outside: of an instance that runs. What is right already stays. */
-MUST_CHECK int endpoint_configure_in(int netns, const struct endpoint *endpoint, struct error *err);
 /* Lets packets from 127.0.0.1 leave by the slot's link, which publishing on the loopback address needs. */
 MUST_CHECK int link_allow_loopback(struct net_session *session, unsigned slot, struct error *err);
 /* Sets /proc/sys/net/ipv4/conf/w<slot>/<name>, or ipv6's by AF_INET6. False: it is not there, or not ours to write. */

@@ -95,15 +95,22 @@ static struct nlmsghdr *put_route(struct request *request, uint16_t type, uint16
 	return message;
 }
 
+/* Of scope "host", an IPv4 route may be made while the link is down, and stays while somebody sets it down
+ * (fib_frontend.c). The source of the host's own packets is looked for in that scope too, where 127.0.0.1 would be
+ * found first. */
 void put_host_route(struct request *request, uint16_t type, uint16_t flags, int index, const struct ip_address *address)
 {
 	struct nlmsghdr *message = put_route(request, type, flags, "route the address to the link", address->family);
+	const struct ip_address source = gateway_of(address->family);
 	struct rtmsg *head = mnl_nlmsg_get_payload(message);
 
 	head->rtm_dst_len = address_bits(address);
-	head->rtm_scope = RT_SCOPE_LINK;
 	put_ip(message, RTA_DST, address);
 	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
+	if (address->family != AF_INET)
+		return;
+	head->rtm_scope = RT_SCOPE_HOST;
+	put_ip(message, RTA_PREFSRC, &source);
 }
 
 void put_default_route(struct request *request, int index, const struct ip_address *gateway)

@@ -49,10 +49,11 @@ int netns_new(void)
 
 static void loopback_up(void)
 {
-	struct endpoint nothing = {0};
+	const struct endpoint nothing = {0};
+	auto_fd here = netns_now();
 	struct error err;
 
-	ASSERT_OK(endpoint_configure_inside(&nothing, &err));
+	ASSERT_OK(endpoint_configure(here, &nothing, &err));
 }
 
 static int directory_in(const char *directory, const char *name)
@@ -146,9 +147,6 @@ void guest_open(struct world *world, const struct network *network, struct guest
 		ASSERT_OK(address6_take(&world->state, network, &beside, &guest->endpoint.address6, &err));
 	guest->endpoint.mtu = network->mtu;
 	ASSERT_OK(endpoint_attach(world->session, &guest->endpoint, guest->netns, ATTACH_MS, &err));
-	netns_enter(guest->netns);
-	ASSERT_OK(endpoint_configure_inside(&guest->endpoint, &err));
-	netns_enter(world->host);
 }
 
 void guest_close(struct world *world, struct guest *guest)

@@ -121,11 +121,6 @@ static void cycle(struct scene *scene, struct net_session *session)
 	auto_fd netns = network_namespace_make(scene->world.host);
 
 	must(endpoint_attach(session, &endpoint, netns, 5000, &err), &err);
-	if (setns(netns, CLONE_NEWNET) < 0)
-		_exit(2);
-	must(endpoint_configure_inside(&endpoint, &err), &err);
-	if (setns(scene->world.host, CLONE_NEWNET) < 0)
-		_exit(2);
 	must(hosts_set(state, scene->network.name, &endpoint, &names, &err), &err);
 	must(ports_publish(session, &endpoint, ports, count, &err), &err);
 	must(ports_unpublish(session, &endpoint, ports, count, &err), &err);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -179,8 +180,8 @@ TEST(link, configuring_inside_without_eth0_says_which_step_failed)
 	struct error err;
 	world_open(&world);
 
-	ASSERT_FAILS(
-		endpoint_configure_inside(&some, &err), ERROR_SYSTEM, "set up the network inside: set the address");
+	ASSERT_FAILS(endpoint_configure(world.host, &some, &err), ERROR_SYSTEM,
+		"set up the network inside: set the address");
 	world_close(&world);
 }
 
@@ -236,53 +237,69 @@ TEST(link, an_ipv6_address_that_is_routed_elsewhere_is_refused_by_name)
 	world_close(&world);
 }
 
-static int inside_events_open(void)
+static int events_open(void)
 {
 	auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_NEIGH};
+	struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE};
 
 	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
 	return take_fd(&fd);
 }
 
-static bool brings_eth0_up(const struct nlmsghdr *message)
+#define CARRIER (1 << 16) /* IFF_LOWER_UP of linux/if.h, which does not go together with net/if.h */
+
+/* What a socket has heard since, up to and behind the carrier. */
+struct heard {
+	unsigned before, after;
+	bool carrier;
+};
+
+static bool has_carrier(const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *head = mnl_nlmsg_get_payload(message);
 
-	return message->nlmsg_type == RTM_NEWLINK && head->ifi_index == (int)if_nametoindex("eth0") &&
-	       head->ifi_flags & IFF_UP;
+	return message->nlmsg_type == RTM_NEWLINK && head->ifi_type == ARPHRD_ETHER && head->ifi_flags & CARRIER;
 }
 
-/* What is said after that waits for the kernel's worker, as long as the host has instances. */
-TEST(link, neighbours_inside_are_there_before_the_carrier)
+static struct heard hear(int events)
 {
-	NEEDS_ROOT();
-	struct world world;
-	struct error err;
 	uint64_t buffer[8192 / sizeof(uint64_t)];
-	unsigned before = 0, after = 0;
-	bool up = false;
+	struct heard heard = {0};
 	ssize_t length;
-	world_open(&world);
-	auto_fd netns = netns_new();
 
-	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
-	netns_enter(netns);
-	auto_fd events = inside_events_open();
-	ASSERT_OK(endpoint_configure_inside(&some, &err));
 	while ((length = recv(events, buffer, sizeof(buffer), 0)) > 0) {
 		int left = (int)length;
 
 		for (struct nlmsghdr *message = (void *)buffer; mnl_nlmsg_ok(message, left);
 			message = mnl_nlmsg_next(message, &left)) {
-			up |= brings_eth0_up(message);
-			if (message->nlmsg_type == RTM_NEWNEIGH)
-				*(up ? &after : &before) += 1;
+			heard.carrier |= has_carrier(message);
+			if (message->nlmsg_type == RTM_NEWNEIGH || message->nlmsg_type == RTM_NEWROUTE)
+				*(heard.carrier ? &heard.after : &heard.before) += 1;
 		}
 	}
-	cr_assert(up && before > 0 && after == 0, "%u before, %u after", before, after);
+	return heard;
+}
+
+/* With it a worker of the kernel's takes the lock for links, for as long as the host has instances. */
+TEST(link, the_carrier_comes_when_all_else_is_there)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd netns = netns_new();
+	auto_fd outside = events_open();
+	netns_enter(netns);
+	auto_fd inside = events_open();
 	netns_enter(world.host);
-	fd_drop(&events);
+
+	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
+	struct heard host = hear(outside), instance = hear(inside);
+	cr_assert(host.carrier && host.before >= 2 && host.after == 0, "%u before, %u after", host.before, host.after);
+	cr_assert(instance.before >= 2 && instance.after == 0, "%u before, %u after", instance.before, instance.after);
+	fd_drop(&outside);
+	fd_drop(&inside);
 	fd_drop(&netns);
 	await_gone(&world, some.slot);
 	world_close(&world);
