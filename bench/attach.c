@@ -116,10 +116,25 @@ static double one_detach(struct state *state, unsigned number)
 	return now_ms() - begin;
 }
 
+/* Once the kernel's worker has seen the carrier. */
+static void settle_or_exit(unsigned from, unsigned to, long wait_ms)
+{
+	const struct timespec wait = {.tv_nsec = wait_ms * 1000 * 1000};
+
+	nanosleep(&wait, NULL);
+	for (unsigned number = from; number <= to; number++)
+		if (!warren_settle(number))
+			exit(1);
+}
+
 static void grow(struct state *state, unsigned to)
 {
+	unsigned before = state->count;
+
 	while (state->count < to)
 		attach_or_exit(state, ++state->count);
+	if (state == &states[0])
+		settle_or_exit(before + 1, to, 500);
 }
 
 /* A process of its own: 0 when the contestant is in this one, as what it did is known here only. */
@@ -178,6 +193,8 @@ static void measure_round(unsigned round)
 		if (!state->takes_part)
 			continue;
 		state->attach_ms[round] = one_attach(state, ATTACH_MAX - round);
+		if (i == 0)
+			settle_or_exit(ATTACH_MAX - round, ATTACH_MAX - round, 5);
 		state->detach_ms[round] = one_detach(state, ATTACH_MAX - round);
 		for (size_t step = 0; i == 0 && step < WARREN_STEPS; step++) {
 			steps_ms[step][round] = warren_steps[step];

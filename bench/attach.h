@@ -22,8 +22,12 @@ extern const struct contestant warren_inside, warren_process, netavark, cni;
 /* One more port of the first instance of warren_inside. */
 bool warren_publish(unsigned round, bool take_back);
 
-/* What the steps of warren_inside's last attach took, in milliseconds: of the clock, of the processor. */
-#define WARREN_STEPS 4
+/* What a monitor does when the instance runs; nothing of the attach. */
+bool warren_settle(unsigned number);
+
+/* What the steps of warren_inside's last attach took, in milliseconds: of the clock, of the processor. The last of them
+ * is warren_settle(). */
+#define WARREN_STEPS 5
 extern const char *const warren_step_names[WARREN_STEPS];
 extern double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
 

@@ -77,7 +77,7 @@ static struct port port_of(unsigned number)
 
 /* --- what each step took ------------------------------------------------------------------------------------------ */
 
-const char *const warren_step_names[WARREN_STEPS] = {"numbers", "table", "link", "port"};
+const char *const warren_step_names[WARREN_STEPS] = {"numbers", "table", "link", "port", "and later"};
 double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
 static double step_begun_ms, step_begun_cpu;
 
@@ -137,6 +137,14 @@ static bool inside_attach(unsigned number, int netns)
 	return numbers_take(endpoint) && step_end(0) && well(net_host_up(&state, &err), &err) && step_end(1) &&
 	       well(endpoint_attach(session, endpoint, netns, LINK_TIMEOUT_MS, &err), &err) && step_end(2) &&
 	       well(ports_publish(session, endpoint, &port, 1, &err), &err) && step_end(3);
+}
+
+bool warren_settle(unsigned number)
+{
+	struct error err;
+
+	step_begin();
+	return well(endpoint_settle(session, &endpoints[number], &err), &err) && step_end(4);
 }
 
 /* The link goes with its namespace; nobody waits for that. */

@@ -277,6 +277,9 @@ struct endpoint {
  * inside for a moment, so it has one thread. */
 MUST_CHECK int endpoint_attach(
 	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err);
+/* What has time until the instance runs: makes the host's routes of the link fewer and firmer. For one whose carrier is
+ * on; what does not do it yet, or not at all, works as well. */
+MUST_CHECK int endpoint_settle(struct net_session *session, const struct endpoint *endpoint, struct error *err);
 /* Removes the host side without waiting where possible; absent is fine. Normally the namespace's end does it. */
 MUST_CHECK int endpoint_detach(struct net_session *session, unsigned slot, struct error *err);
 bool endpoint_exists(struct net_session *session, unsigned slot);

@@ -305,6 +305,16 @@ static int run_record(struct start *start, struct error *err)
 	return 0;
 }
 
+/* It works as well without; the program runs, and may have ended by now. */
+static void network_settle(const struct start *start)
+{
+	struct error err;
+
+	if (!start->again && start->attachment.mode.kind == NETWORK_ROUTED &&
+		endpoint_settle(start->net, &start->endpoint, &err) < 0)
+		log_debug("%s: %s", start->monitor->instance.name, err.text);
+}
+
 /* The program runs, but what comes after failed: it must not stay. */
 static void process_undo(struct monitor *monitor)
 {
@@ -326,8 +336,10 @@ int monitor_launch(struct monitor *monitor, bool *exec_failed, struct error *err
 	if (start_prepare(&start, err) < 0 || process_start(&start, exec_failed, err) < 0)
 		return -1;
 	if (run_record(&start, err) == 0 &&
-		container_hooks_run(&start.spec.hooks, &start.facts, HOOK_POSTSTART, monitor->launched.pid, err) == 0)
+		container_hooks_run(&start.spec.hooks, &start.facts, HOOK_POSTSTART, monitor->launched.pid, err) == 0) {
+		network_settle(&start);
 		return 0;
+	}
 	process_undo(monitor);
 	return -1;
 }

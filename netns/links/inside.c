@@ -30,11 +30,10 @@ static void put_way_out(struct request *request, int family)
 	put_default_route(request, INSIDE_INDEX, &gateway);
 }
 
-/* Without a carrier as yet, which comes with the host's end. The IPv6 address is last: it wakes a worker of the
- * kernel's, which takes the one lock for links. */
+/* Without a carrier as yet, which comes with the host's end. */
 static void put_eth0(struct request *request, const struct endpoint *endpoint)
 {
-	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
+	const struct ip_address address = ip_from_v4(endpoint->address);
 	bool six = endpoint_has_ipv6(endpoint);
 
 	put_link_without_link_local(request, INSIDE_INDEX);
@@ -45,21 +44,23 @@ static void put_eth0(struct request *request, const struct endpoint *endpoint)
 	put_rate(request, INSIDE_INDEX, endpoint->rates.egress_bits);
 	put_link_up(request, INSIDE_INDEX, "bring " INSIDE_NAME " up");
 	put_way_out(request, AF_INET);
-	if (!six)
-		return;
-	put_way_out(request, AF_INET6);
-	put_own_address(request, &address6);
+	if (six)
+		put_way_out(request, AF_INET6);
 }
 
+/* IPv6 addresses, lo's among them, come last: each wakes a worker of the kernel's that takes the one lock for links. */
 static int configure_over(struct netlink *netlink, const struct endpoint *endpoint, struct error *err)
 {
 	uint64_t buffer[(INSIDE_MESSAGES + 1) * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	const struct ip_address address6 = ip_from_v6(&endpoint->address6);
 	struct request request;
 
 	request_begin(&request, netlink, buffer, sizeof(buffer));
-	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
 	if (endpoint->address.s_addr != INADDR_ANY)
 		put_eth0(&request, endpoint);
+	put_link_up(&request, LOOPBACK_INDEX, "bring lo up");
+	if (endpoint_has_ipv6(endpoint))
+		put_own_address(&request, &address6);
 	return request_exchange(netlink, &request, NULL, NULL, err);
 }
 

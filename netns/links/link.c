@@ -158,7 +158,7 @@ static int born(
 	request_begin(&request, netlink, buffer, sizeof(buffer));
 	put_pair(&request, endpoint, netns);
 	put_link_without_link_local(&request, index);
-	put_host_route(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, &address);
+	put_early_route(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, endpoint->address);
 	put_neighbour(&request, index, &address, mac, "set the instance's link address");
 	if (endpoint_has_ipv6(endpoint))
 		put_neighbour(&request, index, &address6, mac, "set the instance's link address");
@@ -215,14 +215,14 @@ static int link_delete(struct netlink *netlink, unsigned slot, struct error *err
 }
 
 /* The link belongs to somebody else (an instance that is dying, usually), but the route may have been added to it. */
-static void stray_route_delete(struct netlink *netlink, unsigned slot, const struct ip_address *address)
+static void stray_route_delete(struct netlink *netlink, const struct endpoint *endpoint)
 {
 	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct request request;
 	struct error ignored = {0};
 
 	request_begin(&request, netlink, buffer, sizeof(buffer));
-	put_host_route(&request, RTM_DELROUTE, 0, (int)link_index(slot), address);
+	put_early_route(&request, RTM_DELROUTE, 0, (int)link_index(endpoint->slot), endpoint->address);
 	/* Gone together with the link already: nothing left to undo. */
 	if (request_exchange(netlink, &request, NULL, NULL, &ignored) < 0)
 		return;
@@ -231,11 +231,10 @@ static void stray_route_delete(struct netlink *netlink, unsigned slot, const str
 /* After a failed attempt: leaves nothing of it. The error that is being reported stays. */
 static void attach_undo(struct netlink *netlink, const struct endpoint *endpoint, const struct attempt *attempt)
 {
-	const struct ip_address address = ip_from_v4(endpoint->address);
 	struct error ignored = {0};
 
 	if (attempt->link != 0 && attempt->route == 0)
-		stray_route_delete(netlink, endpoint->slot, &address);
+		stray_route_delete(netlink, endpoint);
 	else if (attempt->link == 0 && link_delete(netlink, endpoint->slot, &ignored) < 0)
 		return;
 }
@@ -276,7 +275,7 @@ static bool attach_may_pass(const struct attempt *attempt)
 	       (attempt->link == 0 && (attempt->route == EEXIST || attempt->route6 == EEXIST));
 }
 
-/* The route names the gateway's address as the source of what the host itself sends; somebody took it from lo. */
+/* The early route names the gateway's address as its source; somebody took it from lo. */
 static bool gateway_is_gone(const struct attempt *attempt)
 {
 	return attempt->link == 0 && attempt->route == EINVAL;
@@ -343,6 +342,26 @@ int endpoint_attach(
 			return -1;
 	}
 	link_ignore_routers(session, endpoint->slot);
+	return 0;
+}
+
+/* The early route would go with the gateway's address, should somebody take that from lo. And among the multicast
+ * routes of 1,000 links the kernel looks one after the other: for each link that is new, in each walk through all
+ * routes, and for each packet that an instance sends to a group. */
+int endpoint_settle(struct net_session *session, const struct endpoint *endpoint, struct error *err)
+{
+	const struct ip_address address = ip_from_v4(endpoint->address);
+	uint64_t buffer[3 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	int index = (int)link_index(endpoint->slot);
+	struct request request;
+	char name[IFNAMSIZ];
+
+	request_begin(&request, &session->route, buffer, sizeof(buffer));
+	put_host_route(&request, RTM_NEWROUTE, NLM_F_REPLACE, index, &address);
+	if (endpoint_has_ipv6(endpoint))
+		put_no_multicast_route(&request, index);
+	if (request_exchange(&session->route, &request, NULL, NULL, err) < 0)
+		return blame(err, "settle %s", link_name(endpoint->slot, name));
 	return 0;
 }
 

@@ -95,22 +95,45 @@ static struct nlmsghdr *put_route(struct request *request, uint16_t type, uint16
 	return message;
 }
 
-/* Of scope "host", an IPv4 route may be made while the link is down, and stays while somebody sets it down
- * (fib_frontend.c). The source of the host's own packets is looked for in that scope too, where 127.0.0.1 would be
- * found first. */
 void put_host_route(struct request *request, uint16_t type, uint16_t flags, int index, const struct ip_address *address)
 {
 	struct nlmsghdr *message = put_route(request, type, flags, "route the address to the link", address->family);
-	const struct ip_address source = gateway_of(address->family);
 	struct rtmsg *head = mnl_nlmsg_get_payload(message);
 
 	head->rtm_dst_len = address_bits(address);
+	head->rtm_scope = RT_SCOPE_LINK;
 	put_ip(message, RTA_DST, address);
 	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
-	if (address->family != AF_INET)
-		return;
+}
+
+/* Of scope "host" it may be made while the link is down (fib_create_info() in fib_semantics.c). The source of the
+ * host's own packets is looked for in that scope too, where 127.0.0.1 would be found first. */
+void put_early_route(struct request *request, uint16_t type, uint16_t flags, int index, struct in_addr address)
+{
+	const struct ip_address to = ip_from_v4(address), source = gateway_of(AF_INET);
+	struct nlmsghdr *message = put_route(request, type, flags, "route the address to the link", AF_INET);
+	struct rtmsg *head = mnl_nlmsg_get_payload(message);
+
+	head->rtm_dst_len = 32;
 	head->rtm_scope = RT_SCOPE_HOST;
+	put_ip(message, RTA_DST, &to);
 	put_ip(message, RTA_PREFSRC, &source);
+	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
+}
+
+void put_no_multicast_route(struct request *request, int index)
+{
+	static const struct in6_addr multicast = {.s6_addr = {0xff}};
+	struct nlmsghdr *message = put_route(request, RTM_DELROUTE, 0, "remove the link's multicast route", AF_INET6);
+	struct rtmsg *head = mnl_nlmsg_get_payload(message);
+
+	head->rtm_dst_len = 8;
+	head->rtm_table = RT_TABLE_LOCAL;
+	head->rtm_protocol = RTPROT_UNSPEC;
+	head->rtm_type = RTN_MULTICAST;
+	mnl_attr_put(message, RTA_DST, sizeof(multicast), &multicast);
+	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
+	request_tolerate(request);
 }
 
 void put_default_route(struct request *request, int index, const struct ip_address *gateway)

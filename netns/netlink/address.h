@@ -33,6 +33,10 @@ void put_neighbour(struct request *request, int index, const struct ip_address *
 /* A /32 or /128 on the link; type RTM_NEWROUTE or RTM_DELROUTE. */
 void put_host_route(
 	struct request *request, uint16_t type, uint16_t flags, int index, const struct ip_address *address);
+/* The same for a link that is down: IPv4 alone, with 169.254.1.1 as the source, which has to be there. */
+void put_early_route(struct request *request, uint16_t type, uint16_t flags, int index, struct in_addr address);
+/* Takes away ff00::/8, which the kernel adds to each link; that it is not there is no failure. */
+void put_no_multicast_route(struct request *request, int index);
 void put_default_route(struct request *request, int index, const struct ip_address *gateway);
 /* The gateways that instances name: 169.254.1.1 and fe80::1. */
 struct ip_address gateway_of(int family);

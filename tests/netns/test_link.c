@@ -7,6 +7,8 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -116,6 +118,57 @@ TEST(link, a_descriptor_that_is_no_namespace_is_refused_with_a_clear_error)
 		"attach w7: create the link pair");
 	cr_assert(!endpoint_exists(world.session, some.slot));
 	fd_drop(&nothing);
+	world_close(&world);
+}
+
+static bool route_exists(const char *words)
+{
+	auto_free char *command = text_format("/usr/sbin/ip %s | grep -q .", words);
+
+	return system(command) == 0;
+}
+
+/* The multicast route comes with the carrier, from the kernel's worker. */
+TEST(link, settled_it_needs_no_address_of_the_host_and_has_no_multicast_route)
+{
+	NEEDS_ROOT();
+	SKIP_UNLESS(net_has_ipv6(), "needs IPv6");
+	struct endpoint both = some;
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd netns = netns_new();
+
+	inet_pton(AF_INET6, "fd77::5", &both.address6);
+	ASSERT_OK(endpoint_attach(world.session, &both, netns, 1000, &err));
+	for (int i = 0; i < 200 && !route_exists("-6 route show table local dev w7 ff00::/8"); i++)
+		poll(NULL, 0, 10);
+	cr_assert(route_exists("-6 route show table local dev w7 ff00::/8"));
+	ASSERT_OK(endpoint_settle(world.session, &both, &err));
+	cr_assert(!route_exists("-6 route show table local dev w7 ff00::/8"));
+	ASSERT_OK(endpoint_settle(world.session, &both, &err));
+	command("/usr/sbin/ip addr del 169.254.1.1/32 dev lo");
+	cr_assert(route_exists("route show 10.88.0.5 dev w7"));
+	cr_assert(route_exists("-6 route show fd77::5 dev w7"));
+	fd_drop(&netns);
+	await_gone(&world, both.slot);
+	world_close(&world);
+}
+
+/* Nobody has made the host's part here. */
+TEST(link, the_gateways_address_is_put_back_where_somebody_took_it)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	world_open(&world);
+	auto_fd netns = netns_new();
+
+	cr_assert(!route_exists("addr show dev lo to 169.254.1.1"));
+	ASSERT_OK(endpoint_attach(world.session, &some, netns, 1000, &err));
+	cr_assert(route_exists("addr show dev lo to 169.254.1.1"));
+	fd_drop(&netns);
+	await_gone(&world, some.slot);
 	world_close(&world);
 }
 
