@@ -50,11 +50,26 @@ static int options_set(int fd, const struct port *port)
 	return port->protocol == PORT_UDP ? 0 : setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 }
 
+/* A broadcast address of a link: bind(2) takes it, and no connection ever comes to it. A socket that may not broadcast
+ * is refused by its route: ip(7), EACCES. */
+static bool is_broadcast(const struct port *port)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr = port->host_ip.v4, .sin_port = htons(port->published)};
+
+	if (port->host_ip.family != AF_INET || ip_is_any(&port->host_ip) || ip_is_loopback(&port->host_ip))
+		return false;
+	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 && errno == EACCES;
+}
+
 int port_try_bind(const struct port *port, uint16_t offset)
 {
 	struct sockaddr_storage address;
 	socklen_t length = address_of(port, offset, &address);
 
+	if (offset == 0 && is_broadcast(port))
+		return EADDRNOTAVAIL;
 	/* A socket of SCTP would load its module; without it nobody has a port of it. */
 	if (port->protocol == PORT_SCTP && faccessat(AT_FDCWD, SCTP_FILE, F_OK, 0) < 0)
 		return 0;

@@ -24,12 +24,21 @@ static int name_find(const char *const *names, const char *text)
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-static int option_parse(const char *word, struct port *out, struct error *err)
+/* said: the option of each kind that came before, or NULL. */
+struct said {
+	const char *mode, *balance;
+};
+
+static int option_parse(const char *word, struct said *said, struct port *out, struct error *err)
 {
 	int mode = name_find(port_mode_names, word), balance = name_find(port_balance_names, word);
+	const char **before = mode >= 0 ? &said->mode : &said->balance;
 
 	if (mode < 0 && balance < 0)
 		return fail(err, ERROR_USAGE, "\"+%.32s\" must be +socket, +balanced or +sticky", word);
+	if (*before)
+		return fail(err, ERROR_USAGE, "\"+%s\" and \"+%s\": say one of them, once", *before, word);
+	*before = word;
 	if (mode >= 0)
 		out->mode = (enum port_mode)mode;
 	else
@@ -41,13 +50,14 @@ static int option_parse(const char *word, struct port *out, struct error *err)
 static int manner_parse(struct arena *arena, const char *text, struct port *out, struct error *err)
 {
 	struct strings words = strings_split(arena, text, '+');
+	struct said said = {0};
 	int protocol = name_find(port_protocol_names, words.items[0]);
 
 	if (protocol < 0)
 		return fail(err, ERROR_USAGE, "protocol \"%.32s\" must be tcp, udp or sctp", words.items[0]);
 	out->protocol = (enum port_protocol)protocol;
 	for (size_t i = 1; i < words.count; i++)
-		if (option_parse(words.items[i], out, err) < 0)
+		if (option_parse(words.items[i], &said, out, err) < 0)
 			return -1;
 	return 0;
 }
@@ -165,10 +175,27 @@ static int check_range(const struct port *port, struct error *err)
 	return 0;
 }
 
+/* Nobody connects to those, though the kernel binds some of them. */
+static int check_host_ip(const struct ip_address *address, struct error *err)
+{
+	const uint32_t four = address->family == AF_INET ? ntohl(address->v4.s_addr) : 0;
+	const bool six = address->family == AF_INET6;
+
+	if (six && IN6_IS_ADDR_LINKLOCAL(&address->v6))
+		return fail(err, ERROR_USAGE, "a link-local address is not published on: name another of the host");
+	if (IN_MULTICAST(four) || (six && IN6_IS_ADDR_MULTICAST(&address->v6)))
+		return fail(err, ERROR_USAGE, "a multicast address is not published on: name one of the host");
+	if (four == INADDR_BROADCAST)
+		return fail(err, ERROR_USAGE, "a broadcast address is not published on: name one of the host");
+	return 0;
+}
+
 int port_check(const struct port *port, struct error *err)
 {
 	bool is_six = port->host_ip.family == AF_INET6;
 
+	if (check_host_ip(&port->host_ip, err) < 0)
+		return -1;
 	if (port->mode == PORT_SOCKET)
 		return check_socket(port, err);
 	if (port->following && check_range(port, err) < 0)
@@ -178,8 +205,6 @@ int port_check(const struct port *port, struct error *err)
 	/* The kernel does not let a connection from ::1 leave by another link, whatever it is translated to. */
 	if (is_six && ip_is_loopback(&port->host_ip))
 		return fail(err, ERROR_USAGE, "::1 cannot be translated: use 127.0.0.1, or socket mode (tcp+socket)");
-	if (is_six && IN6_IS_ADDR_LINKLOCAL(&port->host_ip.v6))
-		return fail(err, ERROR_USAGE, "a link-local address is not published on: name another of the host");
 	return 0;
 }
 

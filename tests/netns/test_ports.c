@@ -102,8 +102,15 @@ TEST(ports, refuses_an_address_that_the_host_does_not_have)
 	struct error err;
 	scene_open(&s);
 
-	ASSERT_FAILS(publish(&s, &s.a, "203.0.113.9:8090:80", &err), ERROR_USAGE,
-		"port 203.0.113.9:8090/tcp: this host has no such address");
+	static const char *const addresses[] = {"203.0.113.9", "192.0.2.255", "192.0.2.0", "[2001:db8:5::9]"};
+	outside_open(&s.world);
+	for (size_t i = 0; i < (net_has_ipv6() ? 4 : 3); i++) {
+		auto_free char *port = text_format("%s:8090:80", addresses[i]);
+		auto_free char *says = text_format("port %s:8090/tcp: this host has no such address", addresses[i]);
+
+		ASSERT_FAILS(publish(&s, &s.a, port, &err), ERROR_USAGE, says);
+	}
+	ASSERT_OK(publish(&s, &s.a, WAN_HOST ":8090:80", &err));
 	scene_close(&s);
 }
 
