@@ -127,6 +127,8 @@ struct net_state {
  * another network's or one of the host's own routes/addresses is refused by name. The number is allocated. ERROR_BUSY
  * when another owner has the name. */
 MUST_CHECK int network_define(const struct net_state *state, struct network *network, struct error *err);
+/* 1: nobody has the subnet, 0: *err says who, as network_define() would. */
+MUST_CHECK int subnet_is_free(const struct net_state *state, const struct subnet *subnet, struct error *err);
 MUST_CHECK int network_load(
 	struct arena *arena, const struct net_state *state, const char *name, struct network *out, struct error *err);
 struct network_list {

@@ -18,9 +18,11 @@ static bool network_of_ours(
 	return network_load(arena, &host->net, name, out, &ignored) == 0 && text_equal(out->owner, fleet);
 }
 
-/* Only the one who defines it knows all that a subnet can collide with, so the next is tried when one is refused. */
+/* The next is tried when one is taken, perhaps by somebody who was faster; whatever else is refused would be so with
+ * all of them. */
 static int define_anywhere(struct host *host, struct network *network, struct error *err)
 {
+	struct error taken = {0};
 	char text[20];
 
 	for (int number = SUBNET_FIRST; number <= SUBNET_LAST; number++) {
@@ -29,7 +31,7 @@ static int define_anywhere(struct host *host, struct network *network, struct er
 			return -1;
 		if (network_define(&host->net, network, err) == 0)
 			return 0;
-		if (err->kind != ERROR_USAGE)
+		if (err->kind != ERROR_USAGE || subnet_is_free(&host->net, &network->subnet, &taken) != 0)
 			return -1;
 	}
 	return blame(err, "network %s: no subnet from 10.%d.0.0/16 to 10.%d.0.0/16 is free; the last", network->name,

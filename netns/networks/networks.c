@@ -146,6 +146,19 @@ static int subnet_check_networks(
 	return subnet_check_host(subnet, err);
 }
 
+int subnet_is_free(const struct net_state *state, const struct subnet *subnet, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct network nobody = {.name = ""};
+	struct network_list list;
+
+	if (network_load_all(&arena, state, &list, err) < 0)
+		return -1;
+	if (subnet_check_networks(&list, &nobody, subnet, err) == 0)
+		return 1;
+	return err->kind == ERROR_USAGE ? 0 : -1;
+}
+
 /* Those that it did not have before. */
 static int subnets_check(
 	const struct network_list *list, const struct network *old, const struct network *network, struct error *err)
