@@ -56,6 +56,8 @@ struct subnet {
 /* "10.44.0.0/16": host bits must be zero. */
 MUST_CHECK int subnet_parse(const char *text, struct subnet *out, struct error *err);
 const char *subnet_format(const struct subnet *subnet, char buffer[20]);
+/* In the subnet and neither its base nor its broadcast address. */
+bool subnet_usable(const struct subnet *subnet, struct in_addr address);
 
 struct subnet6 {
 	struct in6_addr base;
@@ -68,6 +70,8 @@ const char *subnet6_format(const struct subnet6 *subnet, char buffer[SUBNET6_TEX
 
 bool subnet6_has(const struct subnet6 *subnet, const struct in6_addr *address);
 bool subnet6_overlaps(const struct subnet6 *a, const struct subnet6 *b);
+/* In the subnet, not its base, and with no bits between its prefix and the last 24. */
+bool subnet6_usable(const struct subnet6 *subnet, const struct in6_addr *address);
 
 /* A service of the host that instances may reach, by any address of the host. */
 struct host_service {

@@ -67,8 +67,11 @@ static int check_address_of(const struct reader *reader, size_t instance, const 
 
 		if (subnet_parse(subnets[i], &subnet, reader->err) < 0)
 			return -1;
-		if (subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
+		if (subnet_usable(&subnet, spec->address))
 			return 0;
+		if (subnets_overlap(&subnet, &(struct subnet){.base = spec->address, .prefix = 32}))
+			return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
+				"\"address\": the first and the last of %s are no instance's", subnets[i]);
 	}
 	return json_fail(&reader->doc, item_at(reader, instance, "address", NO_INDEX), reader->err,
 		"\"address\": not inside %s%s of the network \"%s\"", subnets[0],
@@ -92,6 +95,10 @@ static int check_address6_of(const struct reader *reader, size_t instance, const
 	if (!subnet6_has(&subnet, &spec->address6))
 		return json_fail(&reader->doc, node, reader->err, "\"address6\": not inside %s of the network \"%s\"",
 			network->subnet6, network->name);
+	if (!subnet6_usable(&subnet, &spec->address6))
+		return json_fail(&reader->doc, node, reader->err,
+			"\"address6\": not one for instances in %s: its last 24 bits are free, and not all of them 0",
+			network->subnet6);
 	return 0;
 }
 

@@ -47,6 +47,31 @@ static int fail_no_address(const struct network_mode *mode, const char *network,
 	return fail(err, ERROR_USAGE, "with the network \"%s\" there is no address to choose", network);
 }
 
+/* Whether it can be a host's in the subnet of that prefix: RFC 1122, 3.2.1.3; with /31 both are hosts', RFC 3021. */
+static int check_in_lan(struct in_addr address, unsigned prefix, struct error *err)
+{
+	static const struct {
+		uint32_t base, mask;
+		const char *what;
+	} reserved[] = {
+		{0x00000000, 0xff000000, "this host"},
+		{0x7f000000, 0xff000000, "loopback"},
+		{0xe0000000, 0xe0000000, "multicast and reserved"},
+	};
+	const uint32_t number = ntohl(address.s_addr), hosts = prefix < 31 ? UINT32_MAX >> prefix : 0;
+	char text[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &address, text, sizeof(text));
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
+		if ((number & reserved[i].mask) == reserved[i].base)
+			return fail(err, ERROR_USAGE, "%s lies in a range that is not for instances (%s)", text,
+				reserved[i].what);
+	if (hosts && ((number & hosts) == 0 || (number & hosts) == hosts))
+		return fail(err, ERROR_USAGE, "%s is the %s of its subnet of /%u, no host's", text,
+			number & hosts ? "broadcast address" : "address", prefix);
+	return 0;
+}
+
 int spec_address_check(const struct instance_spec *spec, size_t *index, struct error *err)
 {
 	struct network_mode mode = network_mode(spec->network);
@@ -65,7 +90,7 @@ int spec_address_check(const struct instance_spec *spec, size_t *index, struct e
 	if (!spec->address_prefix)
 		return fail(err, ERROR_USAGE,
 			"with the network \"%s\" it needs a prefix length, as in \"192.168.1.50/24\"", spec->network);
-	return 0;
+	return check_in_lan(spec->address, spec->address_prefix, err);
 }
 
 int spec_address6_check(const struct instance_spec *spec, size_t *index, struct error *err)
@@ -98,7 +123,7 @@ int spec_gateway_check(const struct instance_spec *spec, size_t *index, struct e
 		return fail(err, ERROR_USAGE, "that is the instance's own address");
 	if ((ntohl(spec->gateway.s_addr) & mask) != (ntohl(spec->address.s_addr) & mask))
 		return fail(err, ERROR_USAGE, "not inside the subnet of the \"address\"");
-	return 0;
+	return check_in_lan(spec->gateway, spec->address_prefix, err);
 }
 
 int spec_aliases_check(const struct instance_spec *spec, size_t *index, struct error *err)

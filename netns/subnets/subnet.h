@@ -13,8 +13,6 @@
 uint32_t subnet_mask(unsigned prefix);
 uint32_t subnet_first(const struct subnet *subnet);
 uint32_t subnet_size(const struct subnet *subnet);
-/* In the subnet and neither its base nor its broadcast address. */
-bool subnet_usable(const struct subnet *subnet, struct in_addr address);
 /* The number of an instance's address in its network: its place in its subnet, counted on through the subnets in their
  * order; 0: of none of them. */
 uint32_t network_host_number(const struct network *network, struct in_addr address);
@@ -29,7 +27,5 @@ struct in6_addr subnet6_address(const struct subnet6 *subnet, uint32_t number);
 /* The numbers that instances may have. */
 uint32_t subnet6_first(const struct subnet6 *subnet);
 uint32_t subnet6_last(const struct subnet6 *subnet);
-/* In the subnet, not its base, and with no bits between its prefix and the last 24. */
-bool subnet6_usable(const struct subnet6 *subnet, const struct in6_addr *address);
 
 #endif
