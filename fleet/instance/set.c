@@ -11,6 +11,7 @@
 #include "fleet/instance/start.h"
 #include "fleet/instance/stop.h"
 #include "fleet/monitor/monitor.h"
+#include "fleet/network/attachment.h"
 #include "fleet/spec/spec_fields.h"
 
 /* What has another command, or belongs to a file of many. */
@@ -146,13 +147,16 @@ static const char *dearest_key(const struct comparison *comparison)
 	return "";
 }
 
-/* What this host cannot do is refused before anything is changed. */
-static int limits_admit(const struct host *host, const struct instance_spec *spec, struct error *err)
+/* What this host cannot do is refused before anything is changed. A network that stays may be away for now. */
+static int host_admit(
+	const struct host *host, const struct instance_spec *old, const struct instance_spec *spec, struct error *err)
 {
 	struct cgroup_limits limits;
 
 	resources_limits(&spec->resources, &limits);
-	return cgroup_limits_check(&host->cgroups, &limits, err);
+	if (cgroup_limits_check(&host->cgroups, &limits, err) < 0)
+		return -1;
+	return text_equal(old->network, spec->network) ? 0 : attachment_admit(spec, err);
 }
 
 struct setting {
@@ -170,7 +174,7 @@ static int setting_prepare(struct setting *setting, const struct set_request *re
 
 	if (instance_spec_load(setting->arena, instance->dir, instance->name, &old, err) < 0 ||
 		spec_change(setting->arena, &old, request, &setting->wanted, err) < 0 ||
-		limits_admit(instance->host, &setting->wanted, err) < 0)
+		host_admit(instance->host, &old, &setting->wanted, err) < 0)
 		return -1;
 	specs_compare(setting->arena, &old, &setting->wanted, &setting->comparison);
 	setting->up = instance_is_up(instance);
