@@ -67,6 +67,15 @@ static void progress_print(
 	fflush(stdout);
 }
 
+/* Whether something came of any instance; else a refusal says all there is to say. */
+static bool progress_has_any(const struct progress *progress)
+{
+	for (size_t step = 0; step < ARRAY_SIZE(progress->counts); step++)
+		if (progress->counts[step])
+			return true;
+	return false;
+}
+
 static void progress_finish(const struct progress *progress, const char *fleet)
 {
 	AUTO(text_drop) struct text line = {0};
@@ -164,7 +173,8 @@ int deploy_apply(struct cli *cli, const struct fleet_file *file, const struct de
 	if (cli_open(cli, err) < 0 || file_images_fetch(cli, file, options, err) < 0)
 		return -1;
 	result = fleet_apply(&cli->host, file, &apply, err);
-	progress_finish(&progress, file->name);
+	if (result == 0 || progress_has_any(&progress))
+		progress_finish(&progress, file->name);
 	return result;
 }
 
