@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "cli/run_volumes.h"
 
 /* "NAME=VALUE" → name and value; without '=' value is `missing`, or wrong use when that is NULL. */
 static int pair_split(struct arena *arena, const char *option, const char *text, const char *missing, struct pairs *out,
@@ -158,32 +159,6 @@ static int ulimit_parse(struct arena *arena, const char *text, struct ulimit_spe
 	return 0;
 }
 
-/* "PATH[:size=64M][,mode=0755]" */
-static int tmpfs_parse(struct arena *arena, const char *text, struct volume *out, struct error *err)
-{
-	const char *colon = strchr(text, ':');
-
-	*out = (struct volume){.type = VOLUME_TMPFS, .target = text};
-	if (!colon)
-		return 0;
-	out->target = arena_bytes(arena, text, (size_t)(colon - text));
-	struct strings words = strings_split(arena, colon + 1, ',');
-	for (size_t i = 0; i < words.count; i++) {
-		const char *word = words.items[i];
-
-		if (text_starts_with(word, "size=")) {
-			if (size_parse(word + 5, &out->size_bytes, err) < 0)
-				return blame(err, "--tmpfs \"%s\"", text);
-		} else if (text_starts_with(word, "mode=")) {
-			if (octal_parse(word + 5, 07777, &out->mode, err) < 0)
-				return blame(err, "--tmpfs \"%s\"", text);
-		} else {
-			return fail(err, ERROR_USAGE, "--tmpfs \"%s\": expected PATH[:size=SIZE][,mode=MODE]", text);
-		}
-	}
-	return 0;
-}
-
 /* Parses each word of a list option and appends it to the spec's list. */
 #define FILL_LIST(words, list, parse_one)                                                                              \
 	do {                                                                                                           \
@@ -203,8 +178,9 @@ static int lists_fill(
 	struct arena *arena, const struct run_options *options, struct instance_spec *spec, struct error *err)
 {
 	FILL_LIST(options->publish, spec->ports, port_parse(options->publish.items[i], &items[old + i], err));
-	FILL_LIST(
-		options->volumes, spec->volumes, volume_parse(arena, options->volumes.items[i], &items[old + i], err));
+	FILL_LIST(options->volumes, spec->volumes,
+		volume_word_parse(arena, options->volumes.items[i], &items[old + i], err));
+	FILL_LIST(options->mounts, spec->volumes, mount_parse(arena, options->mounts.items[i], &items[old + i], err));
 	FILL_LIST(options->tmpfs, spec->volumes, tmpfs_parse(arena, options->tmpfs.items[i], &items[old + i], err));
 	FILL_LIST(
 		options->ulimits, spec->ulimits, ulimit_parse(arena, options->ulimits.items[i], &items[old + i], err));
@@ -215,18 +191,6 @@ static int lists_fill(
 		if (pair_split(arena, "--sysctl", options->sysctls.items[i], NULL, &spec->sysctls, err) < 0)
 			return -1;
 	return environment_fill(arena, &options->environment, &spec->environment, err);
-}
-
-static int volumes_anchor(struct arena *arena, struct instance_spec *spec, struct error *err)
-{
-	auto_free char *directory = getcwd(NULL, 0);
-
-	if (!directory)
-		return fail_errno(err, "-v: working directory");
-	for (size_t i = 0; i < spec->volumes.count; i++)
-		if (volume_anchor(arena, directory, &spec->volumes.items[i], err) < 0)
-			return blame(err, "-v");
-	return 0;
 }
 
 static int fail_path(struct error *err, const char *option, const char *path)
@@ -258,6 +222,27 @@ static void set_if(const char **member, const char *value)
 		*member = value;
 }
 
+int memory_swap_parse(const char *text, const struct optional *memory, const struct optional *swap,
+	struct optional *out, struct error *err)
+{
+	int64_t both;
+
+	if (swap->set)
+		return fail(err, ERROR_USAGE, "--swap and --memory-swap exclude each other");
+	if (!strcmp(text, "-1"))
+		return fail(err, ERROR_USAGE,
+			"--memory-swap -1: swap has a limit here; \"--swap SIZE\" is what it may have beside --memory");
+	if (size_parse(text, &both, err) < 0)
+		return blame(err, "--memory-swap");
+	if (!both)
+		return 0; /* with docker the same as not given */
+	if (!memory->set || both < memory->value)
+		return fail(err, ERROR_USAGE, "--memory-swap %s: is memory and swap together, and %s", text,
+			memory->set ? "less than --memory" : "needs --memory");
+	*out = (struct optional){true, both - memory->value};
+	return 0;
+}
+
 static int resources_fill(const struct run_options *options, struct resources_spec *out, struct error *err)
 {
 	const struct {
@@ -279,6 +264,9 @@ static int resources_fill(const struct run_options *options, struct resources_sp
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].from->set)
 			*rows[i].to = *rows[i].from;
+	if (options->memory_swap &&
+		memory_swap_parse(options->memory_swap, &options->memory, &options->swap, &out->swap_bytes, err) < 0)
+		return -1;
 	if (options->cpus) {
 		out->cpus_milli.set = true;
 		if (cpus_parse(options->cpus, &out->cpus_milli.value, err) < 0)
@@ -391,7 +379,7 @@ int run_spec_fill(struct arena *arena, const struct run_options *options, size_t
 			return blame(err, "--profile");
 	if (operands_fill(arena, options, count, operands, spec, err) < 0 ||
 		simple_fill(arena, options, spec, err) < 0 || resources_fill(options, &spec->resources, err) < 0 ||
-		lists_fill(arena, options, spec, err) < 0 || volumes_anchor(arena, spec, err) < 0 ||
+		lists_fill(arena, options, spec, err) < 0 ||
 		env_files_fill(arena, &options->env_files, &spec->env_file, err) < 0 ||
 		restart_fill(arena, options->restart, &spec->restart, err) < 0 ||
 		health_fill(arena, &options->health, &spec->health, err) < 0 ||

@@ -26,6 +26,10 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			publish_all),                                                                                  \
 		OPTION_TEXTS("volume", 'v', "SOURCE:TARGET[:ro]", "show a host directory or a named volume inside",    \
 			struct run_options, volumes),                                                                  \
+		OPTION_TEXTS("mount", 0, "KEY=VALUE,…",                                                                \
+			"the same as -v and --tmpfs, as in type=bind,src=/srv/a,dst=/a,ro (type: bind, volume or "     \
+			"tmpfs)",                                                                                      \
+			struct run_options, mounts),                                                                   \
 		OPTION_TEXTS(                                                                                          \
 			"tmpfs", 0, "PATH[:size=64M]", "an empty file system in memory", struct run_options, tmpfs),   \
 		OPTION_TEXTS("env", 'e', "NAME[=VALUE]", "environment variable; without a value, the caller's",        \
@@ -60,6 +64,8 @@ static int rate_option(struct arena *arena, const char *value, void *member, str
 			memory_low),                                                                                   \
 		OPTION_SIZE("swap", 0, "SIZE", "swap on top of memory (default: as much as --memory)",                 \
 			struct run_options, swap),                                                                     \
+		OPTION_TEXT("memory-swap", 0, "SIZE", "memory and swap together, as docker counts",                    \
+			struct run_options, memory_swap),                                                              \
 		OPTION_TEXT("cpus", 0, "NUMBER", "processors, as in 0.5", struct run_options, cpus),                   \
 		OPTION_INTEGER("cpu-weight", 0, "WEIGHT", "share of busy processors, 1 to 10000 (default: 100)",       \
 			struct run_options, cpu_weight, 1, 10000),                                                     \

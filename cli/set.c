@@ -8,12 +8,13 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/plan_text.h"
+#include "cli/run_options.h"
 
 struct set_options {
 	struct selection selection;
-	const char *memory, *memory_high, *memory_low, *swap, *cpus, *cpu_weight, *cpuset, *pids, *io_weight, *disk,
-		*egress, *ingress, *restart, *stop_signal, *stop_timeout, *description, *health_interval,
-		*health_timeout, *health_retries, *health_start_period;
+	const char *memory, *memory_high, *memory_low, *swap, *memory_swap, *cpus, *cpu_weight, *cpuset, *pids,
+		*io_weight, *disk, *egress, *ingress, *restart, *stop_signal, *stop_timeout, *description,
+		*health_interval, *health_timeout, *health_retries, *health_start_period;
 	struct strings keys, publish, unpublish, labels, labels_gone;
 	bool allow_restart, quiet;
 };
@@ -26,6 +27,7 @@ static const struct option set_table[] = {
 	SET_TEXT("memory-high", 0, "SIZE", "slow down and reclaim above this", memory_high),
 	SET_TEXT("memory-low", 0, "SIZE", "keep this much from being reclaimed", memory_low),
 	SET_TEXT("swap", 0, "SIZE", "swap on top of memory", swap),
+	SET_TEXT("memory-swap", 0, "SIZE", "memory and swap together, as docker counts; with --memory", memory_swap),
 	SET_TEXT("cpus", 0, "NUMBER", "processors, as in 0.5", cpus),
 	SET_TEXT("cpu-weight", 0, "WEIGHT", "share of busy processors, 1 to 10000", cpu_weight),
 	SET_TEXT("cpuset-cpus", 0, "LIST", "only on these processors, as in 0-3,7", cpuset),
@@ -220,6 +222,27 @@ static void ports_add(struct encoder *encoder, const struct strings *ports)
 	encode_object_end(encoder);
 }
 
+/* Beside the memory that is given with it: that of each instance could be another. */
+static int memory_swap_add(
+	struct arena *arena, struct encoder *encoder, const struct set_options *options, struct error *err)
+{
+	struct optional memory = {0}, given = {options->swap, 0}, swap = {0};
+
+	if (!options->memory_swap)
+		return 0;
+	if (options->memory && strcmp(options->memory, "none") != 0) {
+		memory.set = true;
+		if (size_parse(options->memory, &memory.value, err) < 0)
+			return blame(err, "--memory");
+	}
+	if (memory_swap_parse(options->memory_swap, &memory, &given, &swap, err) < 0)
+		return -1;
+	if (swap.set)
+		layer_add(arena, encoder, "resources.swap", VALUE_LIMIT,
+			arena_format(arena, "%lld", (long long)swap.value));
+	return 0;
+}
+
 static int layers_encode(
 	struct arena *arena, struct encoder *encoder, const struct set_options *options, struct error *err)
 {
@@ -229,6 +252,8 @@ static int layers_encode(
 		if (value)
 			layer_add(arena, encoder, keys[i].path, keys[i].kind, value);
 	}
+	if (memory_swap_add(arena, encoder, options, err) < 0)
+		return -1;
 	if (options->restart)
 		restart_add(arena, encoder, options->restart);
 	ports_add(encoder, &options->publish);

@@ -7,7 +7,7 @@
 #include "tests/test.h"
 
 struct said {
-	const char *words[8];
+	const char *words[10];
 	int status;
 	const char *out; /* of a refusal: in its line */
 };
@@ -175,6 +175,39 @@ TEST(foreign_words, signals_checks_and_files_of_variables, .fini = playground_re
 	run_write_file(here.directory.path, "bad.env", 0600, "X=1\nwrong\n");
 	WARREN_OK(&here, "run", "-d", "--name", "one", "-e", "X=1", "--network", "none", "--health-cmd", "true", "host",
 		"--", "sleep", "1000");
+	assert_said(&here, rows, ARRAY_SIZE(rows));
+}
+
+TEST(foreign_words, mounts_and_swap_are_said_in_dockers_way, .fini = playground_rescue)
+{
+	auto_playground here = playground_new();
+	auto_free char *bind = text_format("type=bind,src=%s/shown,dst=/srv/a,ro", here.directory.path),
+		       *relabelled = text_format("%s/shown:/srv/b:ro,z", here.directory.path);
+	const struct said rows[] = {
+		{{"run", "--rm", "--mount", bind, "host", "cat", "/srv/a/file"}, 0, "shown\n"},
+		{{"run", "--rm", "--mount", bind, "host", "touch", "/srv/a/file"}, 1, "Read-only file system"},
+		{{"run", "--rm", "-v", relabelled, "host", "cat", "/srv/b/file"}, 0, "shown\n"},
+		{{"run", "--rm", "--mount", "src=data,target=/d", "host", "touch", "/d/x"}, 0, ""},
+		{{"run", "--rm", "-v", "data:/d:Z", "host", "ls", "/d"}, 0, "x\n"},
+		{{"create", "--name", "one", "--mount", "type=tmpfs,dst=/t,tmpfs-size=1M,tmpfs-mode=0700", "host",
+			 "true"},
+			0, "one\n"},
+		{{"inspect", "-f", "{{json .spec.tmpfs}}", "one"}, 0,
+			"[{\"target\":\"/t\",\"size\":1048576,\"mode\":\"0700\"}]\n"},
+		{{"run", "--mount", "dst=/d", "host", "true"}, 2,
+			"--mount \"dst=/d\": src=… is missing: the volume's name"},
+		{{"run", "--mount", "type=tmpfs,src=/srv,dst=/d", "host", "true"}, 2, "/d: a tmpfs has no source"},
+		{{"create", "--name", "two", "-m", "64M", "--memory-swap", "96M", "host", "true"}, 0, "two\n"},
+		{{"inspect", "-f", "{{.spec.resources.memory}} {{.spec.resources.swap}}", "two"}, 0,
+			"67108864 33554432\n"},
+		{{"update", "-q", "-m", "32M", "--memory-swap", "32M", "two"}, 0, ""},
+		{{"inspect", "-f", "{{.spec.resources.memory}} {{.spec.resources.swap}}", "two"}, 0, "33554432 0\n"},
+		{{"run", "--memory-swap", "96M", "host", "true"}, 2,
+			"--memory-swap 96M: is memory and swap together, and "},
+		{{"run", "-m", "1G", "--memory-swap", "-1", "host", "true"}, 2, "--swap SIZE"},
+	};
+
+	run_write_file(here.directory.path, "shown/file", 0644, "shown\n");
 	assert_said(&here, rows, ARRAY_SIZE(rows));
 }
 
