@@ -195,6 +195,9 @@ bool cgroup_reclaim(const struct cgroup *cgroup, int64_t bytes);
 /* SIGKILL to every process in it and below (v2 cgroup.kill; v1 rounds of signals until none is left), frozen ones too.
  * Does not wait for their end. */
 MUST_CHECK int cgroup_kill(struct cgroup *cgroup, struct error *err);
+/* Another signal (signal(7)) to every process that is in it or below now: to nobody else, whatever becomes of a pid
+ * meanwhile. Who is born while it is sent is not reached. */
+MUST_CHECK int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err);
 /* Pids in it and below, at most 65,536. */
 struct cgroup_pids {
 	pid_t *items;

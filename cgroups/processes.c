@@ -310,7 +310,7 @@ int cgroup_freeze(struct cgroup *cgroup, bool frozen, int64_t timeout_ms, struct
 		(long long)timeout_ms);
 }
 
-/* --- killing (v1) ------------------------------------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------------------------------------------ */
 
 /* -1 in the place of those that are gone. Fails when it could not open one that may be there: the rest are open. */
 static int batch_open(const pid_t *pids, size_t count, int *pidfds, struct error *err)
@@ -325,8 +325,8 @@ static int batch_open(const pid_t *pids, size_t count, int *pidfds, struct error
 	return result;
 }
 
-/* SIGKILL to those of at most BATCH pids that are still in the cgroup when their pidfd is open. */
-static int kill_batch(const struct cgroup *cgroup, const pid_t *pids, size_t count, struct error *err)
+/* To those of at most BATCH pids that are still in the cgroup when their pidfd is open. */
+static int signal_batch(const struct cgroup *cgroup, const pid_t *pids, size_t count, int signal, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
 	struct cgroup_pids now = {0};
@@ -338,12 +338,35 @@ static int kill_batch(const struct cgroup *cgroup, const pid_t *pids, size_t cou
 		result = -1;
 	for (size_t i = 0; i < count; i++) {
 		if (pidfds[i] >= 0 && pids_contain(&now, pids[i]) &&
-			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0) < 0 && errno != ESRCH && result == 0)
-			result = fail_errno(err, "kill process %d", pids[i]);
+			pidfd_send_signal(pidfds[i], signal, NULL, 0) < 0 && errno != ESRCH && result == 0)
+			result = fail_errno(err, "send signal %d to process %d", signal, pids[i]);
 		fd_drop(&pidfds[i]);
 	}
 	return result;
 }
+
+static int signal_list(const struct cgroup *cgroup, const struct cgroup_pids *pids, int signal, struct error *err)
+{
+	for (size_t i = 0; i < pids->count; i += BATCH) {
+		size_t count = pids->count - i < BATCH ? pids->count - i : BATCH;
+
+		if (signal_batch(cgroup, pids->items + i, count, signal, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	struct cgroup_pids pids;
+
+	if (all_pids(cgroup, &arena, &pids, err) < 0 || signal_list(cgroup, &pids, signal, err) < 0)
+		return blame(err, "cgroup %s", cgroup->path);
+	return 0;
+}
+
+/* --- killing (v1) ------------------------------------------------------------------------------------------------- */
 
 /* One round: 1 when everybody in the list had been signalled by an earlier round, so that nobody is left who could
  * fork; *last then holds them. */
@@ -357,12 +380,8 @@ static int kill_round(const struct cgroup *cgroup, struct cgroup_pids *last, str
 		return -1;
 	for (size_t i = 0; i < pids.count && !newcomers; i++)
 		newcomers = !pids_contain(last, pids.items[i]);
-	for (size_t i = 0; i < pids.count && newcomers; i += BATCH) {
-		size_t count = pids.count - i < BATCH ? pids.count - i : BATCH;
-
-		if (kill_batch(cgroup, pids.items + i, count, err) < 0)
-			return -1;
-	}
+	if (newcomers && signal_list(cgroup, &pids, SIGKILL, err) < 0)
+		return -1;
 	memcpy(last->items, pids.items, pids.count * sizeof(pid_t));
 	last->count = pids.count;
 	return !newcomers;

@@ -54,15 +54,8 @@ static int signal_all(struct stopping *stopping, struct cgroup *cgroup, struct e
 		return 0;
 	if (pids.count <= 1)
 		stopping->deadline_ms = clock_ms();
-	for (size_t i = 0; i < pids.count; i++) {
-		struct process_id id;
-
-		if (pids.items[i] == init || process_identify(pids.items[i], &id, &ignored) < 0)
-			continue;
-		auto_fd pidfd = process_open(&id, &ignored);
-		if (pidfd >= 0 && process_signal(pidfd, signal, &ignored) < 0)
-			log_debug("%s: %s", stopping->instance.name, ignored.text);
-	}
+	else if (cgroup_signal(cgroup, signal, &ignored) < 0)
+		log_debug("%s: %s", stopping->instance.name, ignored.text);
 	return 0;
 }
 

@@ -196,22 +196,9 @@ static int fail_not_running(const struct container *container, struct error *err
 		container_status_names[container->status]);
 }
 
-static int signal_pid(pid_t pid, int signal, struct error *err)
-{
-	auto_fd pidfd = pidfd_open(pid, 0);
-
-	if (pidfd < 0)
-		return errno == ESRCH ? 0 : fail_errno(err, "open process %d", pid);
-	if (process_signal(pidfd, signal, err) < 0)
-		return err->kind == ERROR_MISSING ? 0 : -1;
-	return 0;
-}
-
 static int signal_all(const struct container *container, int signal, struct error *err)
 {
-	AUTO(arena_drop) struct arena arena = {0};
 	AUTO(container_cgroup_drop) struct container_cgroup cgroup = {0};
-	struct cgroup_pids pids;
 
 	if (!container->facts.cgroup_path)
 		return fail(err, ERROR_SYSTEM, "container \"%s\" has no cgroup to find its processes by",
@@ -220,14 +207,7 @@ static int signal_all(const struct container *container, int signal, struct erro
 		return -1;
 	if (!cgroup.has_cgroup)
 		return 0;
-	if (signal == SIGKILL)
-		return cgroup_kill(&cgroup.cgroup, err);
-	if (cgroup_processes(&cgroup.cgroup, &arena, &pids, err) < 0)
-		return -1;
-	for (size_t i = 0; i < pids.count; i++)
-		if (signal_pid(pids.items[i], signal, err) < 0)
-			return -1;
-	return 0;
+	return signal == SIGKILL ? cgroup_kill(&cgroup.cgroup, err) : cgroup_signal(&cgroup.cgroup, signal, err);
 }
 
 int container_kill(int root, const char *id, int signal, bool all, struct error *err)

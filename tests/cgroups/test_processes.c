@@ -123,6 +123,36 @@ TEST(kill, ends_frozen_processes_too)
 	cr_assert(WTERMSIG(child_end(&child)) == SIGKILL);
 }
 
+TEST(signal, reaches_all_below_and_nobody_else)
+{
+	BOX(box);
+	AUTO(arena_drop) struct arena arena = {0};
+	AUTO(cgroup_drop) struct cgroup inner = {.unified = -1};
+	struct child first, second;
+	struct cgroup_pids pids;
+	struct error err;
+	char path[96];
+	pid_t other;
+
+	snprintf(path, sizeof(path), "%s/deep", box.path);
+	ASSERT_OK(cgroup_create(&box.host, path, &(struct cgroup_limits){0}, CGROUP_ACCOUNTING, &inner, &err));
+	ASSERT_OK(cgroup_open(&box.host, box.path, &box.cgroup, &err));
+	first = child_start(&inner, body_wait, NULL);
+	second = child_start(&inner, body_wait, NULL);
+	other = fork();
+	if (other == 0)
+		_exit(body_wait(NULL));
+	do
+		ASSERT_OK(cgroup_processes(&box.cgroup, &arena, &pids, &err));
+	while (pids.count < 2);
+	ASSERT_OK(cgroup_signal(&box.cgroup, SIGUSR1, &err));
+	cr_assert(WTERMSIG(child_end(&first)) == SIGUSR1 && WTERMSIG(child_end(&second)) == SIGUSR1);
+	cr_assert(waitpid(other, NULL, WNOHANG) == 0, "it got a signal, too");
+	ASSERT_OK(cgroup_signal(&box.cgroup, SIGUSR1, &err));
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+}
+
 static int pidfd_open_refuse(void)
 {
 	struct sock_filter code[] = {
