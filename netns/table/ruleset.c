@@ -373,8 +373,8 @@ static int table_exists(struct netlink *netlink, struct error *err)
 	return request.errnum == ENOENT ? 0 : -1;
 }
 
-/* Any version of ours, emptied or not, may be replaced. */
-int ruleset_refuse_foreign(struct netlink *netlink, struct error *err)
+/* Any version of ours, emptied or not, may be replaced and removed. */
+static int table_is_foreign(struct netlink *netlink, struct error *err)
 {
 	int exists = table_exists(netlink, err);
 
@@ -388,6 +388,15 @@ int ruleset_refuse_foreign(struct netlink *netlink, struct error *err)
 		if (marker != MARKER_ABSENT)
 			return 0;
 	}
+	return 1;
+}
+
+int ruleset_refuse_foreign(struct netlink *netlink, struct error *err)
+{
+	int foreign = table_is_foreign(netlink, err);
+
+	if (foreign <= 0)
+		return foreign;
 	return fail(err, ERROR_BUSY,
 		"somebody else's nftables table \"inet " TABLE_NAME "\" is in the way: rename it, or delete it with: "
 		"nft delete table inet " TABLE_NAME);
@@ -397,7 +406,10 @@ int ruleset_remove(struct netlink *netlink, struct error *err)
 {
 	uint64_t buffer[4 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
 	struct request request;
+	int foreign = table_is_foreign(netlink, err);
 
+	if (foreign)
+		return foreign < 0 ? -1 : 0;
 	batch_begin(&request, netlink, buffer, sizeof(buffer));
 	batch_delete_table(&request);
 	batch_end(&request);

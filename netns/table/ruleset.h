@@ -27,6 +27,7 @@ MUST_CHECK int ruleset_sync_networks(struct netlink *netlink, const struct netwo
 MUST_CHECK int ruleset_is_current(struct netlink *netlink, struct error *err);
 /* ERROR_BUSY when there is a table of our name that no version of ours made. */
 MUST_CHECK int ruleset_refuse_foreign(struct netlink *netlink, struct error *err);
+/* Removes the table, if there is one that is ours. */
 MUST_CHECK int ruleset_remove(struct netlink *netlink, struct error *err);
 
 #endif
