@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,7 +29,7 @@
 /* --- the parent --------------------------------------------------------------------------------------------------- */
 
 struct parent {
-	bool found, up;
+	bool found, up, ethernet;
 	char kind[32]; /* "bridge"; "" of a hardware link */
 };
 
@@ -43,6 +44,7 @@ static void parent_note(const struct nlmsghdr *message, void *context)
 		return;
 	parent->found = true;
 	parent->up = head->ifi_flags & IFF_UP;
+	parent->ethernet = head->ifi_type == ARPHRD_ETHER;
 	attributes_of_nest(table[IFLA_LINKINFO], info, IFLA_INFO_KIND);
 	kind = attribute_text(info[IFLA_INFO_KIND]);
 	if (kind)
@@ -77,6 +79,8 @@ static int parent_find(enum lan_kind kind, const char *name, unsigned *index, st
 	if (kind == LAN_BRIDGE && strcmp(parent.kind, "bridge") != 0)
 		return fail(err, ERROR_USAGE, "%s:%s: %s is no bridge; macvlan:%s puts instances on a link", word, name,
 			name, name);
+	if (!parent.ethernet)
+		return fail(err, ERROR_USAGE, "%s:%s: %s is no Ethernet link, as a macvlan needs", word, name, name);
 	if (!parent.up)
 		return fail(err, ERROR_USAGE, "%s:%s: the link is down; ip link set %s up", word, name, name);
 	return 0;
@@ -222,15 +226,15 @@ static void put_lan_address(struct request *request, int index, const struct lan
 	struct nlmsghdr *message =
 		request_message(request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, "set the address");
 	struct ifaddrmsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
-	struct in_addr broadcast = {.s_addr = endpoint->address.s_addr |
-					      htonl(endpoint->prefix ? UINT32_MAX >> endpoint->prefix : UINT32_MAX)};
+	const uint32_t hosts = endpoint->prefix < 31 ? UINT32_MAX >> endpoint->prefix : 0;
+	const struct in_addr broadcast = {.s_addr = endpoint->address.s_addr | htonl(hosts)};
 
 	head->ifa_family = AF_INET;
 	head->ifa_prefixlen = (unsigned char)endpoint->prefix;
 	head->ifa_index = (unsigned)index;
 	mnl_attr_put(message, IFA_LOCAL, sizeof(endpoint->address), &endpoint->address);
 	mnl_attr_put(message, IFA_ADDRESS, sizeof(endpoint->address), &endpoint->address);
-	if (endpoint->prefix < 31)
+	if (hosts)
 		mnl_attr_put(message, IFA_BROADCAST, sizeof(broadcast), &broadcast);
 }
 

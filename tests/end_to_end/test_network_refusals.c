@@ -141,6 +141,7 @@ static const struct refusal {
 /* the host's links */
 #define ON_WIRE "--network", "macvlan:wire"
 	{RUN_X("--network", "macvlan:nonesuch"), 2, "macvlan:nonesuch: this host has no link \"nonesuch\""},
+	{RUN_X("--network", "macvlan:lo"), 2, "macvlan:lo: lo is no Ethernet link, as a macvlan needs"},
 	{RUN_X("--network", "macvlan:dark"), 2, "macvlan:dark: the link is down; ip link set dark up"},
 	{RUN_X("--network", "macvlan:"), 2, "network: \"\" is no name of a link: 1 to 15 letters, digits and . _ - @"},
 	{RUN_X("--network", "bridge:nonesuch"), 2, "bridge:nonesuch: this host has no link \"nonesuch\""},
@@ -254,6 +255,7 @@ TEST(network_refusals, of_the_command_line_are_one_line_each_and_change_nothing,
 	cr_assert_str_eq(state_of(&here), before);
 }
 
+/* And it stays, though the instance that was refused is removed, as the last one. */
 TEST(network_refusals, a_table_of_our_name_that_is_not_ours_stops_every_start, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
@@ -267,6 +269,8 @@ TEST(network_refusals, a_table_of_our_name_that_is_not_ours_stops_every_start, .
 		"warren\" is in the way: rename it, or delete it with: nft delete table inet warren");
 	auto_run left = WARREN(&here, "list", "--all", "-q");
 	cr_assert_str_eq(left.out, "");
+	auto_run table = RUN("/usr/sbin/nft", "list", "table", "inet", "warren");
+	cr_assert_str_eq(table.out, "table inet warren {\n}\n");
 }
 
 /* --- in a file ---------------------------------------------------------------------------------------------------- */

@@ -146,6 +146,28 @@ TEST(lan, the_gateway_is_the_way_out)
 	world_close(&world);
 }
 
+TEST(lan, an_address_may_be_alone_in_its_subnet)
+{
+	NEEDS_ROOT();
+	struct world world;
+	struct error err;
+	struct lan_guest guest = {
+		.endpoint = {.kind = LAN_MACVLAN, .parent = "wan", .address = ip("192.0.2.50"), .prefix = 32}};
+	world_open(&world);
+	outside_open(&world);
+
+	guest.netns = netns_new();
+	ASSERT_OK(slot_take(&world.state, 0, &guest.endpoint.slot, &err));
+	ASSERT_OK(lan_attach(world.session, &guest.endpoint, guest.netns, TIMEOUT_MS, &err));
+	netns_enter(guest.netns);
+	ASSERT_OK(lan_configure_inside(&guest.endpoint, &err));
+	netns_enter(world.host);
+	auto_fd server = listen_in(&world, guest.netns, "192.0.2.50", 80);
+	fd_drop(&server);
+	lan_close(&world, &guest);
+	world_close(&world);
+}
+
 TEST(lan, a_parent_that_will_not_do_is_refused)
 {
 	NEEDS_ROOT();
@@ -157,6 +179,7 @@ TEST(lan, a_parent_that_will_not_do_is_refused)
 	} rows[] = {
 		{LAN_MACVLAN, "nonesuch", "macvlan:nonesuch: this host has no link \"nonesuch\""},
 		{LAN_MACVLAN, "a-name-longer-than-a-link-can-have", "this host has no link"},
+		{LAN_MACVLAN, "lo", "macvlan:lo: lo is no Ethernet link, as a macvlan needs"},
 		{LAN_MACVLAN, "dark", "macvlan:dark: the link is down; ip link set dark up"},
 		{LAN_BRIDGE, "wan", "bridge:wan: wan is no bridge; macvlan:wan puts instances on a link"},
 		{LAN_BRIDGE, "br0", "bridge:br0: the link is down; ip link set br0 up"},
