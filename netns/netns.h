@@ -167,6 +167,8 @@ enum host_fault {
 };
 /* 0 when the host's part is not there at all. */
 MUST_CHECK int net_host_inspect(const struct net_state *state, unsigned *faults, struct error *err);
+/* False when somebody has switched forwarding off, of a family that the host has. Two reads, 10 us: for every start. */
+bool net_host_forwards(void);
 /* net_host_up() that trusts nothing, with the same result. */
 MUST_CHECK int net_host_mend(const struct net_state *state, struct error *err);
 /* When no slot is taken any more: removes the table and the address, restores the sysctls as they were, removes hosts

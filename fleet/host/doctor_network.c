@@ -111,7 +111,8 @@ static void examine_forwarding(struct examination *examination)
 	if (text_equal(value, "0") && host_part_is_up(examination)) {
 		finding->state = FINDING_WARNING;
 		finding->found = "0, while instances run: nothing comes to them or leaves them";
-		finding->remedy = "warren check --repair switches it on again; somebody has switched it off: look at "
+		finding->remedy = "warren check --repair, or the next start, switches it on again; somebody has "
+				  "switched it off: look at "
 				  "/etc/sysctl.conf, /etc/sysctl.d and the firewall";
 	}
 	if (access("/proc/sys/net/ipv4/ip_forward", W_OK) < 0 && examination->is_root && !text_equal(value, "1")) {

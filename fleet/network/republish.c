@@ -65,7 +65,14 @@ static int publish_if_rebuilt(struct host *host, int rebuilt, struct error *err)
 int host_network_up(struct host *host, struct error *err)
 {
 	/* Asked each time: somebody may have removed the last other instance, and the table with it, a moment ago. */
-	return publish_if_rebuilt(host, net_host_up(&host->net, err), err);
+	int rebuilt = net_host_up(&host->net, err);
+
+	if (rebuilt == 0 && !net_host_forwards()) {
+		log_warn("somebody has switched forwarding off while instances run (net.ipv4.ip_forward, "
+			 "net.ipv6.conf.all.forwarding); it is switched on again");
+		rebuilt = net_host_mend(&host->net, err);
+	}
+	return publish_if_rebuilt(host, rebuilt, err);
 }
 
 int host_network_mend(struct host *host, struct error *err)

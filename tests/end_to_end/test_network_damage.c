@@ -124,6 +124,32 @@ TEST(network_damage, is_found_and_mended_while_instances_run, .fini = playground
 	expect_lost_address_named(&playground);
 }
 
+/* Whoever starts one more mends it for all. */
+TEST(network_damage, forwarding_that_was_switched_off_is_switched_on_by_the_next_start, .fini = playground_rescue,
+	.timeout = SLOWLY(60))
+{
+	NEEDS_IPV6();
+	auto_playground playground = playground_new();
+
+	host_open(&playground);
+	expect_reached("the start");
+	forwarding_off();
+	auto_run run = WARREN(&playground, "run", "-d", "--name", "next", "host", "sleep", "infinity");
+	ASSERT_STATUS(run, 0);
+	cr_assert(strstr(run.err, "somebody has switched forwarding off while instances run"), "%s", run.err);
+	expect_reached("another start");
+	WARREN_OK(&playground, "check");
+	setting_write("/proc/sys/net/ipv6/conf/all/forwarding", "0");
+	WARREN_OK(&playground, "restart", "-t", "0", "next");
+	expect_reached("a restart");
+	auto_run quiet = WARREN(&playground, "restart", "-t", "0", "next");
+	ASSERT_STATUS(quiet, 0);
+	cr_assert_str_eq(quiet.err, "");
+	WARREN_OK(&playground, "rm", "-f", "web", "next");
+	auto_run left = RUN("cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding");
+	cr_assert_str_eq(left.out, "0\n0\n");
+}
+
 TEST(network_damage, doctor_says_that_forwarding_was_switched_off, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
 	NEEDS_A_FAST_PROCESSOR();
@@ -134,5 +160,6 @@ TEST(network_damage, doctor_says_that_forwarding_was_switched_off, .fini = playg
 	forwarding_off();
 	auto_run doctor = WARREN(&playground, "doctor");
 	cr_assert(strstr(doctor.out, "0, while instances run: nothing comes to them or leaves them"), "%s", doctor.out);
-	cr_assert(strstr(doctor.out, "warren check --repair switches it on again"), "%s", doctor.out);
+	cr_assert(
+		strstr(doctor.out, "warren check --repair, or the next start, switches it on again"), "%s", doctor.out);
 }
