@@ -108,7 +108,37 @@ static bool number_is_asked_for(const struct publication *all, size_t i)
 
 /* --- choosing ----------------------------------------------------------------------------------------------------- */
 
-/* The next number nobody has. Where the search begins follows from the address, so an instance tends to get the same.
+/* A mark may stand for nobody any more. */
+static int mark_is_live(struct net_session *session, const struct port *port, struct error *err)
+{
+	struct element mark = port_narrow(port, 0);
+	int found = element_find(&session->filter, &mark, err);
+
+	if (found <= 0 || narrow_check(session, port, 0, err) == 0)
+		return found < 0 ? -1 : 0;
+	if (err->kind != ERROR_BUSY)
+		return -1;
+	*err = (struct error){0};
+	return 1;
+}
+
+/* 1: an instance has the number. The kernel would say so as well, but each of its refusals costs a grace period. */
+static int number_is_claimed(const struct work *work, const struct port *port, struct error *err)
+{
+	struct net_session *session = work->all->session;
+	struct element claim = port_claim(port, 0, work->all->endpoint);
+	int found = element_find(&session->filter, &claim, err);
+
+	if (found != 0)
+		return found;
+	if (port_is_any(port))
+		return mark_is_live(session, port, err);
+	claim = port_claim_any(port, 0, work->all->endpoint);
+	return element_find(&session->filter, &claim, err);
+}
+
+/* The next number nobody has. Where the search begins follows from the address, so an instance tends to get the same,
+ * and the first one is tried without a look at the table.
  */
 static int port_choose(struct work *work, size_t i, struct error *err)
 {
@@ -119,10 +149,13 @@ static int port_choose(struct work *work, size_t i, struct error *err)
 		return -1;
 	while (work->tries[i] < work->span) {
 		uint32_t offset = (seed + work->tries[i]++) % work->span;
-		int errnum;
+		int errnum, claimed;
 
 		port->published = (uint16_t)(work->first + offset);
-		if (number_is_asked_for(work->all, i))
+		claimed = work->tries[i] > 1 ? number_is_claimed(work, port, err) : 0;
+		if (claimed < 0)
+			return -1;
+		if (claimed || number_is_asked_for(work->all, i))
 			continue;
 		errnum = port_try_bind(port, 0);
 		if (errnum == 0)
@@ -261,10 +294,12 @@ static int narrow_settle(struct work *work, struct row *row, struct error *err)
 	row->unmark = false;
 	if (found <= 0)
 		return found;
-	if (work->chosen[row->port])
+	if (narrow_check(work->all->session, port, row->offset, err) < 0) {
+		if (!work->chosen[row->port] || err->kind != ERROR_BUSY)
+			return -1;
+		*err = (struct error){0};
 		return port_choose(work, row->port, err);
-	if (narrow_check(work->all->session, port, row->offset, err) < 0)
-		return -1;
+	}
 	row->unmark = true;
 	return 0;
 }

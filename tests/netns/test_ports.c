@@ -235,6 +235,33 @@ TEST(ports, a_chosen_number_avoids_listeners_of_the_host_and_ports_of_instances)
 	scene_close(&s);
 }
 
+/* 512 numbers to choose from. Those that an instance has, on one address or on any, are passed over however many lie
+ * side by side, and marks that stand for nobody are in nobody's way. */
+TEST(ports, the_last_free_number_is_chosen_and_then_there_is_none)
+{
+	NEEDS_ROOT();
+	NEEDS_ALL_THE_TIME();
+	struct scene s;
+	struct error err;
+	scene_open(&s);
+	ASSERT_OK(file_write(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", "1024 65023", &err));
+	struct port marked = port_of("127.0.0.1:65024-65535:24-535"), all = port_of("0.0.0.0::80"), one = port_of("80");
+
+	ASSERT_OK(ports_publish(s.world.session, &s.a.endpoint, &marked, 1, &err));
+	ASSERT_OK(ports_unpublish(s.world.session, &s.a.endpoint, &marked, 1, &err));
+	ASSERT_OK(publish(&s, &s.a, "0.0.0.0:65024-65233:24-233", &err));
+	ASSERT_OK(publish(&s, &s.a, "127.0.0.1:65234-65533:234-533", &err));
+	ASSERT_OK(ports_publish(s.world.session, &s.b.endpoint, &all, 1, &err));
+	cr_assert(all.published >= 65534, "%u", all.published);
+	ASSERT_OK(ports_publish(s.world.session, &s.b.endpoint, &one, 1, &err));
+	cr_assert(one.published >= 65534 && one.published != all.published, "%u", one.published);
+	ASSERT_FAILS(publish(&s, &s.b, "80", &err), ERROR_BUSY, "all ports from 65024 to 65535 are taken");
+	ASSERT_FAILS(publish(&s, &s.b, "0.0.0.0::81", &err), ERROR_BUSY, "all ports from 65024 to 65535 are taken");
+	ASSERT_OK(ports_unpublish_all(s.world.session, &s.a.endpoint, &err));
+	ASSERT_OK(ports_unpublish_all(s.world.session, &s.b.endpoint, &err));
+	scene_close(&s);
+}
+
 TEST(ports, a_thousand_ports_are_published_and_removed_in_one_call_each)
 {
 	NEEDS_ROOT();
