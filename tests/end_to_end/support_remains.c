@@ -32,10 +32,14 @@ static const char script[] =
 	"find \"/sys/fs/cgroup/$2\" /sys/fs/cgroup/*/\"$2\" -type d -printf 'cgroup %p\\n' 2>/dev/null | sort\n"
 	"ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/' | sort\n"
 	"ip -4 route show table all | sed 's/^/route /' | sort\n"
+	"ip -6 route show table all | sed 's/^/route /' | sort\n"
+	"ip -o addr show dev lo | sed 's/valid_lft.*//; s/^/address /' | sort\n"
 	"nft -s list ruleset | sed 's/^/nft /'\n"
 	"awk -v state=\"$1\" '$5 !~ \"^(/var)?/tmp/\" || index($5, state) == 1 { print \"mount\" }' "
 	"/proc/self/mountinfo\n"
-	"echo forward $(cat /proc/sys/net/ipv4/ip_forward)\n";
+	"cd /proc/sys/net; for name in ipv4/ip_forward ipv4/conf/all/accept_redirects ipv[46]/conf/*/forwarding "
+	"ipv6/conf/*/accept_ra; do case $name in */conf/w[0-9]*) ;; *) "
+	"[ ! -e $name ] || echo setting $name $(cat $name) ;; esac; done\n";
 
 /* What others mount meanwhile is not seen. */
 static void mounts_seclude(void)

@@ -8,8 +8,9 @@ void remains_seclude(void);
  * our own. */
 void remains_adopt(void);
 /* Waits a while for such processes and the links of instances (w…) to end; then, one a line: those that are left, every
- * file and directory below `state` (but the content of layers), control groups of that name or below it, links, routes,
- * packet filter rules, mounts and the sysctl that lets packets pass. malloc()ed. */
+ * file and directory below `state` (but the content of layers), control groups of that name or below it, links, routes
+ * of both families, addresses of lo, packet filter rules, mounts and the sysctls that let packets pass and routers be
+ * believed. malloc()ed. */
 char *remains_describe(const char *state, const char *cgroup);
 /* Until that is as it was before: namespaces of ended processes die, and their links with them, a moment later. NULL;
  * or after a while the first line that differs, with a sign in front: '+' left behind, '-' missing. malloc()ed. */
