@@ -5,7 +5,10 @@
  *   {{json .spec}}                               as compact JSON
  *   {{index .spec.labels "a.b"}}                 a member whose name is no word, or an item by number
  *   {{len .ports}}                               how many members, items or bytes
+ *   {{join .spec.command " "}}  {{upper .name}}  {{lower .name}}  {{println .name}}
  *   {{range .ports}}{{.target}} {{end}}          for each; inside, "." is the item, and "$" the document
+ *   {{if .health}}…{{else}}…{{end}}              also "if not .a", "if eq .a "b"", "if ne .a "b""; range has an else,
+ * too
  *
  * Letters' case and "_" in names do not count: .LastExit.Status is last_exit.status. "\t" and "\n" are what they are in
  * docker's. Anything else is refused. */

@@ -87,6 +87,29 @@ TEST(template, knows_json_index_len_and_range)
 	assert_rows(rows, ARRAY_SIZE(rows));
 }
 
+TEST(template, knows_conditions_and_functions_of_texts)
+{
+	static const struct row rows[] = {
+		{"{{if .name}}yes{{end}} {{if .address}}no{{end}}.", "yes .\n"},
+		{"{{if .up}}up{{else}}down{{end}} {{if .nothing}}{{.name}}{{else}}none{{end}}", "up none\n"},
+		{"{{if not .up}}down{{else}}up{{end}}", "up\n"},
+		{"{{if eq .name \"blog\"}}a{{end}}{{if ne .name \"blog\"}}b{{end}}{{if eq .pid 4711}}c{{end}}", "ac\n"},
+		{"{{if eq .up true}}a{{end}}{{if eq .address \"\"}}b{{end}}{{if eq .ports.0.target "
+		 ".ports.1.target}}c{{end}}",
+			"ab\n"},
+		{"{{range .ports}}{{if eq .target 443}}{{.published}}{{else}}-{{end}}{{end}}", "-8443\n"},
+		{"{{range .address}}x{{else}}no{{end}} {{range .ports}}x{{else}}no{{end}}", "no xx\n"},
+		{"{{if .up}}{{if .address}}a{{else}}b{{end}}c{{else}}d{{end}}", "bc\n"},
+		{"{{join .spec.args \" \"}}|{{join .spec.args \"\\n\"}}|{{join .name \",\"}}|{{join .address \",\"}}",
+			"nginx -g|nginx\n-g|blog|\n"},
+		{"{{upper .name}} {{lower .Name}}{{upper .address}}", "BLOG blog\n"},
+		{"{{range .spec.args}}{{println .}}{{end}}", "nginx\n-g\n\n"},
+		{"{{.name}}{{\"\\t\"}}{{\"a b\"}}", "blog\ta b\n"},
+	};
+
+	assert_rows(rows, ARRAY_SIZE(rows));
+}
+
 TEST(template, refuses_what_it_does_not_know_and_prints_nothing)
 {
 	static const struct row rows[] = {
@@ -94,20 +117,30 @@ TEST(template, refuses_what_it_does_not_know_and_prints_nothing)
 		{"{{.name}} {{.State.Zero}}", "--format: no member \".State\"; {{json .}} shows all there are"},
 		{"{{.name", "--format: \"{{.name\" has no closing }}"},
 		{"{{}}", "--format: nothing between {{ and }}"},
-		{"{{if .name}}x{{end}}",
-			"--format: \"if\" is not known here; {{.name}}, {{json .name}}, {{index .name \"key\"}}, "
-			"{{len .name}} and {{range .name}}…{{end}} are"},
+		{"{{template .name}}",
+			"--format: \"template\" is not known here; {{.name}}, {{json .name}}, {{index .name \"key\"}}, "
+			"{{len .name}}, {{join .name \" \"}}, {{upper .name}}, {{range .name}}…{{end}} and "
+			"{{if .name}}…{{else}}…{{end}} are"},
 		{"{{json}}", "--format: json: as in {{json .ports}}"},
 		{"{{index .ports}}", "--format: index: as in {{index .ports 0}}"},
 		{"{{json name}}", "--format: \"name\" begins with no \".\""},
 		{"{{.a..b}}", "--format: no member \".a\"; {{json .}} shows all there are"},
 		{"{{.spec..b}}", "--format: a name is missing behind a \".\""},
 		{"{{.name .pid}}", "--format: \".pid\": one value at a time"},
-		{"{{end}}", "--format: {{end}} without a {{range}}"},
+		{"{{end}}", "--format: {{end}} without a {{range}} or {{if}}"},
+		{"{{else}}", "--format: {{else}} without a {{range}} or {{if}}"},
+		{"{{if .name}}", "--format: {{if}} without its {{end}}"},
+		{"{{if .name}}{{else}}{{else}}{{end}}", "--format: {{else}} twice"},
+		{"{{if .name}}{{else if .pid}}{{end}}", "--format: {{else if …}} is not known here"},
+		{"{{if}}x{{end}}",
+			"--format: if: as in {{if .health}}, {{if not .health}} or {{if eq .state \"running\"}}"},
+		{"{{if .nmae}}x{{end}}",
+			"--format: no member \".nmae\"; did you mean \".name\"?; {{json .}} shows all there are"},
 		{"{{range .ports}}", "--format: {{range}} without its {{end}}"},
-		{"{{range .address}}{{if}}{{end}}",
-			"--format: \"if\" is not known here; {{.name}}, {{json .name}}, {{index .name \"key\"}}, "
-			"{{len .name}} and {{range .name}}…{{end}} are"},
+		{"{{range .address}}{{define}}{{end}}",
+			"--format: \"define\" is not known here; {{.name}}, {{json .name}}, {{index .name \"key\"}}, "
+			"{{len .name}}, {{join .name \" \"}}, {{upper .name}}, {{range .name}}…{{end}} and "
+			"{{if .name}}…{{else}}…{{end}} are"},
 		{"{{index .spec.labels \"a}}", "--format: a quote is not closed"},
 	};
 
@@ -121,5 +154,5 @@ TEST(template, is_bounded)
 				       "$.ports}}{{range $.ports}}{{range $.ports}}{{range $.ports}}{{range $.ports}}"
 				       "x{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}{{end}}");
 
-	cr_assert_str_eq(deep, "--format: more than 8 ranges in one another");
+	cr_assert_str_eq(deep, "--format: more than 8 blocks in one another");
 }
