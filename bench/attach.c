@@ -26,6 +26,7 @@
 
 #define ROUNDS_MAX 200
 #define CONTESTANTS 4
+#define LINKS_TEXT_MAX (1 << 20)
 
 char scratch[64] = "/run/bench-attach-XXXXXX";
 
@@ -184,6 +185,34 @@ static double median(double *values, unsigned count)
 	return values[count / 2];
 }
 
+static unsigned links_there(const struct state *state)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	unsigned count = 0;
+	struct error err;
+	const char *list;
+
+	enter(state->who.host);
+	auto_fd file = open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC);
+	if (file < 0 || fd_read_all(&arena, file, LINKS_TEXT_MAX, &list, NULL, &err) < 0)
+		die("count the links");
+	while ((list = strchr(list, '\n'))) {
+		list++;
+		count++;
+	}
+	return count;
+}
+
+/* Until the kernel has taken away the link of the one that was detached, and a moment more for what follows that. */
+static void rest(const struct state *state, unsigned links)
+{
+	const struct timespec slice = {.tv_nsec = 5 * 1000 * 1000}, after = {.tv_nsec = 50 * 1000 * 1000};
+
+	for (int i = 0; i < 400 && links_there(state) > links; i++)
+		nanosleep(&slice, NULL);
+	nanosleep(&after, NULL);
+}
+
 /* One turn of each. --rest: only when the kernel is done with the one before. */
 static void measure_round(unsigned round)
 {
@@ -192,6 +221,7 @@ static void measure_round(unsigned round)
 
 		if (!state->takes_part)
 			continue;
+		unsigned links = rests ? links_there(state) : 0;
 		state->attach_ms[round] = one_attach(state, ATTACH_MAX - round);
 		if (i == 0)
 			settle_or_exit(ATTACH_MAX - round, ATTACH_MAX - round, 5);
@@ -201,7 +231,7 @@ static void measure_round(unsigned round)
 			steps_cpu[step][round] = warren_steps_cpu[step];
 		}
 		if (rests)
-			warren_rest(i == 0 ? ATTACH_MAX - round : 0);
+			rest(state, links);
 	}
 }
 

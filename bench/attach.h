@@ -31,9 +31,6 @@ bool warren_settle(unsigned number);
 extern const char *const warren_step_names[WARREN_STEPS];
 extern double warren_steps[WARREN_STEPS], warren_steps_cpu[WARREN_STEPS];
 
-/* Waits until the kernel is done with the namespace of an instance that was detached. */
-void warren_rest(unsigned number);
-
 /* warren_process starts this program again with these words: `--attach NUMBER NETNS-PATH` or `--detach NUMBER`. */
 bool warren_main(char **words);
 

@@ -161,16 +161,6 @@ static bool inside_detach(unsigned number, int netns)
 	       well(slot_release(&state, endpoint->slot, &err), &err);
 }
 
-/* Until the kernel has taken the link of the last one away, and a moment more for what follows that. */
-void warren_rest(unsigned number)
-{
-	const struct timespec slice = {.tv_nsec = 2 * 1000 * 1000}, after = {.tv_nsec = 50 * 1000 * 1000};
-
-	for (int i = 0; i < 500 && endpoints[number].slot && endpoint_exists(session, endpoints[number].slot); i++)
-		nanosleep(&slice, NULL);
-	nanosleep(&after, NULL);
-}
-
 bool warren_publish(unsigned round, bool take_back)
 {
 	struct port port = port_of(round);
