@@ -285,6 +285,9 @@ struct endpoint {
  * inside for a moment, so it has one thread. */
 MUST_CHECK int endpoint_attach(
 	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err);
+/* Until the kernel's worker has seen the carrier, 0.2 ms after an attach that has the machine to itself: what the instance
+ * sends before that is lost. ERROR_BUSY: not within timeout_ms. */
+MUST_CHECK int endpoint_await(int netns, int64_t timeout_ms, struct error *err);
 /* What has time until the instance runs: makes the host's routes of the link fewer and firmer. For one whose carrier is
  * on; what does not do it yet, or not at all, works as well. */
 MUST_CHECK int endpoint_settle(struct net_session *session, const struct endpoint *endpoint, struct error *err);

@@ -72,6 +72,15 @@ static int network_attach(struct start *start, int netns, struct error *err)
 		&start->host->net, start->net, start->endpoint.slot, resources_policed(&start->wanted), err);
 }
 
+/* Without it the first packets of the instance may be lost, which is no reason not to start it. */
+static void network_await(const struct start *start, int netns)
+{
+	struct error err;
+
+	if (!start->again && attachment_await(&start->attachment, netns, &err) < 0)
+		log_warn("%s: %s", start->monitor->instance.name, err.text);
+}
+
 static int run_announce(struct start *start, pid_t pid, struct error *err)
 {
 	struct run *run = &start->monitor->run;
@@ -89,9 +98,11 @@ static int prepare(void *context, const struct launch_child *child, struct launc
 {
 	struct start *start = context;
 
-	if (run_announce(start, child->pid, err) < 0 || start_parts_make(start, child->userns, err) < 0 ||
-		network_attach(start, child->netns, err) < 0 ||
-		container_hooks_run(&start->spec.hooks, &start->facts, HOOK_CREATE_RUNTIME, child->pid, err) < 0)
+	if (run_announce(start, child->pid, err) < 0 || network_attach(start, child->netns, err) < 0 ||
+		start_parts_make(start, child->userns, err) < 0)
+		return -1;
+	network_await(start, child->netns);
+	if (container_hooks_run(&start->spec.hooks, &start->facts, HOOK_CREATE_RUNTIME, child->pid, err) < 0)
 		return -1;
 	if (start->parts.count > room)
 		return fail(err, ERROR_USAGE, "%zu mounts are more than the %zu there is room for", start->parts.count,

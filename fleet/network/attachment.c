@@ -16,6 +16,7 @@
 #include "fleet/network/wire.h"
 
 #define LINK_TIMEOUT_MS 5000
+#define CARRIER_TIMEOUT_MS 2000
 #define MACHINE_ID "/etc/machine-id"
 
 void attachment_drop(struct attachment *attachment)
@@ -161,6 +162,11 @@ int attachment_make(struct net_session *session, const struct attachment *attach
 	default:
 		return 0;
 	}
+}
+
+int attachment_await(const struct attachment *attachment, int netns, struct error *err)
+{
+	return attachment->mode.kind == NETWORK_ROUTED ? endpoint_await(netns, CARRIER_TIMEOUT_MS, err) : 0;
 }
 
 bool attachment_has_inside(const struct attachment *attachment)

@@ -28,6 +28,8 @@ MUST_CHECK int attachment_prepare(struct arena *arena, struct host *host, const 
 /* Parent side, once there is a new namespace; nothing for one that is joined, or none. */
 MUST_CHECK int attachment_make(
 	struct net_session *session, const struct attachment *attachment, int netns, struct error *err);
+/* Later, so that nobody waits for it: until the instance can send. */
+MUST_CHECK int attachment_await(const struct attachment *attachment, int netns, struct error *err);
 /* True when the namespace is its own, so that the inside has to be set up. */
 bool attachment_has_inside(const struct attachment *attachment);
 /* Child side: what is not done from outside already. No allocation, no locks. */

@@ -1,15 +1,20 @@
 /* The instance's end of the link, set up through a socket in its namespace: one send, one answer. eth0 itself was born
  * there with its fixed index, so nothing has to be looked up. */
 #include <arpa/inet.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "netns/links/link.h"
 #include "netns/links/rates.h"
 #include "netns/netlink/address.h"
 #include "netns/netlink/session.h"
 
 #define INSIDE_MESSAGES 10
+#define OPERSTATE_UP 6 /* IF_OPER_UP of linux/if.h, which does not go together with net/if.h */
+#define CARRIER_SLICE_MS 1
 
 static void put_gateway(struct request *request, int family)
 {
@@ -71,4 +76,50 @@ int endpoint_configure(int netns, const struct endpoint *endpoint, struct error 
 	if (netlink_open_in(netns, &netlink, err) < 0 || configure_over(&netlink, endpoint, err) < 0)
 		return blame(err, "set up the network inside");
 	return 0;
+}
+
+/* --- the carrier -------------------------------------------------------------------------------------------------- */
+
+static void operstate_note(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *table[IFLA_OPERSTATE + 1];
+	const uint8_t *state = NULL;
+
+	if (attributes_of_message(message, sizeof(struct ifinfomsg), table, IFLA_OPERSTATE))
+		state = attribute_exact(table[IFLA_OPERSTATE], sizeof(*state));
+	if (state)
+		*(bool *)context = *state == OPERSTATE_UP;
+}
+
+static int carrier_look(struct netlink *netlink, bool *seen, struct error *err)
+{
+	uint64_t buffer[2 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
+	struct request request;
+
+	request_begin(&request, netlink, buffer, sizeof(buffer));
+	struct nlmsghdr *message = request_message(&request, RTM_GETLINK, 0, "look for the carrier");
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
+	head->ifi_index = INSIDE_INDEX;
+	return request_exchange(netlink, &request, operstate_note, seen, err);
+}
+
+/* Since Linux 6.8 the question itself does what the worker would do (rtnl_getlink() in rtnetlink.c). */
+int endpoint_await(int netns, int64_t timeout_ms, struct error *err)
+{
+	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
+	int64_t deadline_ms = clock_ms() + timeout_ms;
+	bool seen = false;
+
+	if (netlink_open_in(netns, &netlink, err) < 0)
+		return blame(err, "await the carrier");
+	for (;;) {
+		if (carrier_look(&netlink, &seen, err) < 0)
+			return blame(err, "await the carrier");
+		if (seen)
+			return 0;
+		if (clock_ms() >= deadline_ms)
+			return fail(err, ERROR_BUSY, "await the carrier: the kernel has not seen it for %jd ms",
+				(intmax_t)timeout_ms);
+		poll(NULL, 0, CARRIER_SLICE_MS);
+	}
 }

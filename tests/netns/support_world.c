@@ -147,6 +147,7 @@ void guest_open(struct world *world, const struct network *network, struct guest
 		ASSERT_OK(address6_take(&world->state, network, &beside, &guest->endpoint.address6, &err));
 	guest->endpoint.mtu = network->mtu;
 	ASSERT_OK(endpoint_attach(world->session, &guest->endpoint, guest->netns, ATTACH_MS, &err));
+	ASSERT_OK(endpoint_await(guest->netns, ATTACH_MS, &err));
 	ASSERT_OK(endpoint_settle(world->session, &guest->endpoint, &err));
 }
 
