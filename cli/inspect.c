@@ -27,14 +27,20 @@ static const char *const optional_names[] = {"damage", "pid", "monitor_pid", "sl
 
 /* Where docker's document has it, and where ours. */
 static const struct template_alias aliases[] = {
+	{"Config.Cmd", "spec.command"},
+	{"Config.Entrypoint", "spec.entrypoint"},
 	{"Config.Env", "spec.environment"},
 	{"Config.Hostname", "spec.hostname"},
 	{"Config.Image", "spec.image"},
 	{"Config.Labels", "spec.labels"},
+	{"Config.User", "spec.user"},
+	{"Config.WorkingDir", "spec.working_dir"},
 	{"HostConfig.Memory", "limits_in_kernel.memory_max_bytes"},
+	{"HostConfig.NetworkMode", "spec.network"},
 	{"HostConfig.PidsLimit", "limits_in_kernel.pids_max"},
 	{"HostConfig.RestartPolicy", "spec.restart"},
 	{"Id", "name"},
+	{"Mounts", "spec.volumes"},
 	{"NetworkSettings.GlobalIPv6Address", "address6"},
 	{"NetworkSettings.IPAddress", "address"},
 	{"NetworkSettings.Networks", "#networks"},

@@ -72,6 +72,13 @@ TEST(foreign_words, port_and_inspect_give_single_facts, .fini = playground_rescu
 		{{"inspect", "-f", "{{.State.Running}}{{range .NetworkSettings.Networks}} {{len .IPAddress}}{{end}}",
 			 "one"},
 			0, "true 9\n"},
+		{{"inspect", "-f",
+			 "{{if .State.Running}}{{join .Config.Cmd \" \"}}{{else}}no{{end}} {{.HostConfig.NetworkMode}}",
+			 "one"},
+			0, "sleep 1000 default\n"},
+		{{"inspect", "-f", "{{range .Mounts}}x{{else}}none{{end}}{{.Config.User}}{{.Config.WorkingDir}}",
+			 "one"},
+			0, "none\n"},
 		{{"inspect", "--format", "json", "none"}, 3, "no instance \"none\""},
 		{{"inspect", "-f", "{{.Stat}}", "one"}, 2, "did you mean \".state\"?"},
 	};
