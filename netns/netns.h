@@ -554,10 +554,10 @@ MUST_CHECK int net_link_try(struct error *err);	 /* a veth pair, its route and i
 const char *net_rule_name(size_t rule);
 const char *net_rule_module(size_t rule); /* the module that has it, for the remedy */
 MUST_CHECK int net_rule_try(size_t rule, struct error *err);
-/* Chains of other tables that drop what is forwarded (or what comes in to the host) unless they accept it, as "ip
- * filter FORWARD": they cut instances off whatever our table says. At most 64. In the caller's namespace, changing
- * nothing. */
-enum packet_way { WAY_FORWARD, WAY_INPUT };
+/* Chains of other tables that drop what is forwarded (or what comes in to the host, or leaves it) unless they accept
+ * it, as "ip filter FORWARD": they cut instances off whatever our table says. At most 64. In the caller's namespace,
+ * changing nothing. */
+enum packet_way { WAY_FORWARD, WAY_INPUT, WAY_OUTPUT };
 MUST_CHECK int net_foreign_drops(struct arena *arena, enum packet_way way, struct strings *chains, struct error *err);
 
 #endif

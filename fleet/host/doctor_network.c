@@ -194,6 +194,7 @@ static void examine_reverse_path(struct examination *examination)
 static const char *drops_text(struct examination *examination, enum packet_way way, struct error *err)
 {
 	const char *legacy = knob_text(examination, "/proc/net/ip_tables_names");
+	const char *legacy6 = knob_text(examination, "/proc/net/ip6_tables_names");
 	const char *text = "";
 	struct strings chains;
 
@@ -203,6 +204,8 @@ static const char *drops_text(struct examination *examination, enum packet_way w
 		text = arena_format(examination->arena, "%s%s%s", text, i ? ", " : "", chains.items[i]);
 	if (way == WAY_FORWARD && legacy && strstr(legacy, "filter"))
 		text = arena_format(examination->arena, "%s%siptables of old", text, *text ? ", " : "");
+	if (way == WAY_FORWARD && legacy6 && strstr(legacy6, "filter"))
+		text = arena_format(examination->arena, "%s%sip6tables of old", text, *text ? ", " : "");
 	return text;
 }
 
@@ -212,7 +215,7 @@ static void examine_firewall(struct examination *examination, enum packet_way wa
 {
 	struct error err = {0};
 	const char *found = drops_text(examination, way, &err);
-	enum finding_state drops = way == WAY_FORWARD ? FINDING_WARNING : FINDING_NOTE;
+	enum finding_state drops = way == WAY_INPUT ? FINDING_NOTE : FINDING_WARNING;
 	struct finding *finding;
 
 	if (!found) {
@@ -239,6 +242,9 @@ static void examine_firewalls(struct examination *examination)
 		"for such a network: nft insert rule TABLE CHAIN iifgroup 30465-34559 accept; warren's own table lets "
 		"only "
 		"those services pass");
+	examine_firewall(examination, WAY_OUTPUT, "other firewalls, from the host", "none drops what leaves the host",
+		"health checks come from the host: what is dropped of them makes instances unhealthy",
+		"let them accept what goes to instances: nft insert rule TABLE CHAIN oifgroup 30465-34559 accept");
 }
 
 /* --- names -------------------------------------------------------------------------------------------------------- */

@@ -167,7 +167,9 @@ static int dump(struct netlink *netlink, uint16_t type, const char *what, messag
 int net_foreign_drops(struct arena *arena, enum packet_way way, struct strings *chains, struct error *err)
 {
 	AUTO(netlink_close) struct netlink netlink = {.fd = -1};
-	struct search search = {.arena = arena, .hook = way == WAY_FORWARD ? NF_INET_FORWARD : NF_INET_LOCAL_IN};
+	static const uint32_t hooks[] = {
+		[WAY_FORWARD] = NF_INET_FORWARD, [WAY_INPUT] = NF_INET_LOCAL_IN, [WAY_OUTPUT] = NF_INET_LOCAL_OUT};
+	struct search search = {.arena = arena, .hook = hooks[way]};
 
 	*chains = (struct strings){0};
 	if (netlink_open(&netlink, NETLINK_NETFILTER, err) < 0 ||

@@ -67,11 +67,11 @@ static void neighbour_drop(struct neighbour *neighbour)
 }
 
 /* Whether somebody says hello there to the neighbour; what is dropped is waited for a while. */
-static bool neighbour_hears(const struct neighbour *neighbour, const char *address)
+static bool neighbour_hears_at(const struct neighbour *neighbour, const char *address, uint16_t port)
 {
 	bool six = strchr(address, ':');
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(8080)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(8080)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	struct timeval patience = {.tv_usec = 400000};
 	char answer[6] = "";
 
@@ -86,6 +86,11 @@ static bool neighbour_hears(const struct neighbour *neighbour, const char *addre
 		     recv(fd, answer, 5, MSG_WAITALL) == 5 && !strcmp(answer, "hello");
 	netns_enter(neighbour->host);
 	return heard;
+}
+
+static bool neighbour_hears(const struct neighbour *neighbour, const char *address)
+{
+	return neighbour_hears_at(neighbour, address, 8080);
 }
 
 /* Until the instance's server listens. */
@@ -270,4 +275,35 @@ TEST(firewalls, for_the_host_are_named_with_what_services_need, .fini = playgrou
 	cr_assert(inside_reaches(&playground, HERE) && inside_reaches(&playground, HERE6));
 	WARREN_OK(&playground, "rm", "-f", "web", "service");
 	WARREN_OK(&playground, "network", "rm", "shop");
+}
+
+/* What the host asks an instance, as health checks do, meets the chain of what leaves it. */
+TEST(firewalls, from_the_host_are_named_with_what_helps, .fini = playground_rescue, .timeout = SLOWLY(60))
+{
+	static const char wall[] = NFT " -f - <<'END'\n"
+				       "table inet wall {\n"
+				       "	chain out {\n"
+				       "		type filter hook output priority filter; policy drop;\n"
+				       "		ct state established,related accept\n"
+				       "		oifname \"lo\" accept\n"
+				       "	}\n"
+				       "}\nEND";
+	NEEDS_ALL_THE_TIME();
+	NEEDS_IPV6();
+	auto_playground playground = playground_new();
+	AUTO(neighbour_drop) struct neighbour neighbour = neighbour_open();
+	struct neighbour itself = {.host = neighbour.host, .netns = neighbour.host};
+
+	WARREN_OK(&playground, "run", "-d", "--name", "web", "-p", "0.0.0.0:8080:80", "-p", "[::]:8080:80", "host",
+		SERVER);
+	neighbour_await(&itself);
+	const char *address = instance_fact(&playground, "web", "address");
+	const char *address6 = instance_fact(&playground, "web", "address6");
+	shell(wall);
+	cr_assert(!neighbour_hears_at(&itself, address, 80) && !neighbour_hears_at(&itself, address6, 80));
+	const char *said = doctor_says(&playground, "other firewalls, from the host", "inet wall out");
+	auto_free char *remedy = text_format(NFT " insert rule inet wall out %s", remedy_of(&playground.arena, said));
+	shell(remedy);
+	cr_assert(neighbour_hears_at(&itself, address, 80) && neighbour_hears_at(&itself, address6, 80));
+	WARREN_OK(&playground, "rm", "-f", "web");
 }

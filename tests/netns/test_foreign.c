@@ -26,10 +26,11 @@ TEST(foreign, finds_chains_that_drop_what_is_forwarded_and_no_others)
 	NEEDS_ROOT();
 	cr_assert(unshare(CLONE_NEWNET) == 0);
 	cr_assert(drops(&arena, WAY_FORWARD).count == 0);
-	ASSERT_OK(ruleset_text_load(CHAIN("ip filter", "FORWARD", "forward", "drop") CHAIN("inet wall", "f", "forward",
-					    "drop") CHAIN("inet wall", "g", "forward", "accept") CHAIN("ip filter",
-					    "INPUT", "input", "drop") CHAIN("ip6 filter", "FORWARD", "forward", "drop")
-					    CHAIN("inet warren", "forward", "forward", "drop"),
+	ASSERT_OK(ruleset_text_load(
+		CHAIN("ip filter", "FORWARD", "forward", "drop") CHAIN("inet wall", "f", "forward", "drop")
+			CHAIN("inet wall", "g", "forward", "accept") CHAIN("ip filter", "INPUT", "input", "drop") CHAIN(
+				"ip6 filter", "FORWARD", "forward", "drop") CHAIN("inet wall", "o", "output", "drop")
+				CHAIN("inet warren", "forward", "forward", "drop"),
 		&err));
 	chains = drops(&arena, WAY_FORWARD);
 	cr_assert(chains.count == 3 && strings_contain(&chains, "ip filter FORWARD") &&
@@ -37,6 +38,8 @@ TEST(foreign, finds_chains_that_drop_what_is_forwarded_and_no_others)
 		"%zu chains", chains.count);
 	chains = drops(&arena, WAY_INPUT);
 	cr_assert(chains.count == 1 && strings_contain(&chains, "ip filter INPUT"));
+	chains = drops(&arena, WAY_OUTPUT);
+	cr_assert(chains.count == 1 && strings_contain(&chains, "inet wall o"));
 	/* What the doctor advises is a rule that nft takes. */
 	ASSERT_OK(ruleset_text_load("insert rule ip filter FORWARD iifgroup 30465-34559 accept\n"
 				    "insert rule inet wall f oifgroup 30465-34559 accept\n",
