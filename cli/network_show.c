@@ -15,10 +15,10 @@ enum { NAME, SUBNET, SUBNET6, FLAGS, INSTANCES, FLEET };
 static const struct column network_columns[] = {
 	[NAME] = {.title = "NAME", .key = "name"},
 	[SUBNET] = {.title = "SUBNET", .key = "subnet"},
-	[SUBNET6] = {.title = "SUBNET6", .key = "subnet6"},
-	[FLAGS] = {.title = "FLAGS", .key = "flags"},
-	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .kind = COLUMN_NUMBER},
-	[FLEET] = {.title = "FLEET", .key = "fleet"},
+	[SUBNET6] = {.title = "SUBNET6", .key = "subnet6", .drop = 1},
+	[FLAGS] = {.title = "FLAGS", .key = "flags", .drop = 2},
+	[INSTANCES] = {.title = "INSTANCES", .key = "instances", .kind = COLUMN_NUMBER, .drop = 3},
+	[FLEET] = {.title = "FLEET", .key = "fleet", .drop = 4},
 };
 
 struct list_options {
