@@ -366,7 +366,8 @@ FAULT_TEST(any_of_apply, .command = APPLY, .next = APPLY, .clear = {"down", "-q"
 #define ON_RUNNING .before = RUN_IT, .clear = REMOVE, .states = "a=running"
 FAULT_TEST(any_of_rm_with_network_and_ports, RARE, .before = RUN_IT, .command = REMOVE, .next = REMOVE_ALL,
 	.clear = REMOVE_ALL, .states = "", .width = 60)
-FAULT_TEST(any_of_set, RARE, ON_RUNNING, .command = SET, .next = SET, .width = 60)
+/* Not the same again: when only its output could not be written, the port is published already. */
+FAULT_TEST(any_of_set, RARE, ON_RUNNING, .command = SET, .next = {"set", "--pids-limit", "50", "a"}, .width = 60)
 FAULT_TEST(any_of_restart, RARE, ON_RUNNING, .command = RESTART, .next = RESTART, .width = 150)
 FAULT_TEST(any_of_exec, RARE, ON_RUNNING, .command = {"exec", "a", "true"}, .next = {"exec", "a", "true"}, .width = 40)
 FAULT_TEST(any_of_update, RARE, .before = APPLY, .command = UPDATE, .next = UPDATE, .clear = {"down", "-q", "shop"},
