@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/suggest.h"
+#include "fleet/instance.h"
 #include "fleet/spec/network_mode.h"
 
 #define HOSTNAME_MAX_LENGTH 63	 /* uname(2) holds 64, but the first label is also a DNS name */
@@ -273,6 +274,10 @@ static int check_ports(const struct instance_spec *spec, size_t *index, struct e
 	for (*index = 0; *index < spec->ports.count; ++*index) {
 		const struct port *port = &spec->ports.items[*index];
 
+		if (*index == INSTANCE_PORTS_MAX)
+			return fail(err, ERROR_USAGE,
+				"%zu ports; at most %d can be published, and a range counts as one", spec->ports.count,
+				INSTANCE_PORTS_MAX);
 		if (check_port_network(spec, port, err) < 0)
 			return -1;
 		for (size_t i = 0; i < *index; i++)

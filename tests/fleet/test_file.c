@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "fleet/instance.h"
 #include "fleet/spec.h"
 #include "tests/test.h"
 
@@ -612,6 +613,18 @@ TEST(fleet_file, refuses_names_of_64_characters)
 	expect_wrong(instance, instance_message);
 	expect_wrong(replica, replica_message);
 	expect_wrong(host_name, host_name_message);
+}
+
+TEST(fleet_file, refuses_more_ports_than_one_instance_can_have)
+{
+	AUTO(text_drop) struct text file = {0};
+
+	text_append(&file, INSTANCE_BEFORE "\"ports\": [\n");
+	for (int i = 1; i <= INSTANCE_PORTS_MAX; i++)
+		text_appendf(&file, "\"%d:80\",", 8000 + i);
+	text_append(&file, "\n\"9000:80\"]" INSTANCE_AFTER);
+	expect_wrong(
+		text_string(&file), "4:1: \"ports\": 65 ports; at most 64 can be published, and a range counts as one");
 }
 
 TEST(fleet_file, refuses_more_instances_than_the_host_has_slots)
