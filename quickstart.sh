@@ -16,7 +16,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc cmake ninja-build pkg-config libc6-dev libseccomp-dev libcap-dev libmnl-dev libyajl-dev libsystemd-dev libarchive-dev liblzma-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libzstd-dev libisal-dev"
 run_packages="nftables nginx-light curl"
-test_packages="$build_packages $run_packages libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev busybox-static strace iproute2 crun runc tmux jq python3-minimal procps bc qemu-system-x86 cpio kmod e2fsprogs systemd dbus dbus-user-session mmdebstrap erofs-utils criu iptables uidmap skopeo umoci docker-registry apache2-utils xz-utils zstd"
+test_packages="$build_packages $run_packages libcriterion-dev clang clang-tidy clang-format libclang-rt-14-dev busybox-static strace iproute2 crun runc tmux jq python3-minimal procps bc qemu-system-x86 cpio kmod e2fsprogs systemd dbus dbus-user-session mmdebstrap erofs-utils criu iptables uidmap skopeo umoci docker-registry apache2-utils xz-utils zstd zsh"
 
 peers_packages=$(awk '!/^#/ {print $1}' tests/peers/packages)
 

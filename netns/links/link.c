@@ -145,7 +145,7 @@ bool endpoint_has_ipv6(const struct endpoint *endpoint)
 	return !IN6_IS_ADDR_UNSPECIFIED(&endpoint->address6);
 }
 
-static int born(
+static int pair_make(
 	struct netlink *netlink, const struct endpoint *endpoint, int netns, struct attempt *attempt, struct error *err)
 {
 	const struct ip_address address = ip_from_v4(endpoint->address), address6 = ip_from_v6(&endpoint->address6);
@@ -172,7 +172,8 @@ static int born(
 /* The carrier comes on, and a worker of the kernel's begins to tell everybody of it under the one lock for links: for
  * 0.2 to 0.8 ms at 1,000 instances. Hence all else is done: an IPv6 route alone needs a link that is up (and since
  * Linux 6.16 no lock). */
-static int come_up(struct netlink *netlink, const struct endpoint *endpoint, struct attempt *attempt, struct error *err)
+static int link_bring_up(
+	struct netlink *netlink, const struct endpoint *endpoint, struct attempt *attempt, struct error *err)
 {
 	const struct ip_address address6 = ip_from_v6(&endpoint->address6);
 	uint64_t buffer[3 * REQUEST_MESSAGE_MAX / sizeof(uint64_t)];
@@ -193,9 +194,9 @@ static int attach_once(
 	struct netlink *netlink, const struct endpoint *endpoint, int netns, struct attempt *attempt, struct error *err)
 {
 	*attempt = (struct attempt){ECANCELED, ECANCELED, ECANCELED};
-	if (born(netlink, endpoint, netns, attempt, err) < 0 || endpoint_configure(netns, endpoint, err) < 0)
+	if (pair_make(netlink, endpoint, netns, attempt, err) < 0 || endpoint_configure(netns, endpoint, err) < 0)
 		return -1;
-	return come_up(netlink, endpoint, attempt, err);
+	return link_bring_up(netlink, endpoint, attempt, err);
 }
 
 /* --- undoing ------------------------------------------------------------------------------------------------------ */
