@@ -1,27 +1,16 @@
 /* What others have undone of the host's part since it was made: a `sysctl --system` that switches forwarding off, an
- * address flushed from lo, IPv6 switched off and on. The table is asked for by every command, forwarding
- * by every start; the rest by who looks for faults. */
-#include <fcntl.h>
-#include <unistd.h>
-
+ * address flushed from lo, IPv6 switched off and on. The table is asked for by every command, forwarding by every
+ * start; the rest by who looks for faults. */
 #include "base/cleanup.h"
 #include "netns/host/before.h"
 #include "netns/netlink/address.h"
 #include "netns/subnets/ipv6.h"
 
-static bool knob_is_off(const char *path)
-{
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	char value = '1';
-
-	return fd >= 0 && read(fd, &value, 1) == 1 && value == '0';
-}
-
 /* Where IPv6 is switched off nobody has switched its forwarding on. */
 bool net_host_forwards(void)
 {
-	return !knob_is_off("/proc/sys/net/ipv4/ip_forward") &&
-	       !(knob_is_off("/proc/sys/net/ipv6/conf/all/forwarding") && net_has_ipv6());
+	return !sysctl_is_zero("/proc/sys/net/ipv4/ip_forward") &&
+	       !(sysctl_is_zero("/proc/sys/net/ipv6/conf/all/forwarding") && net_has_ipv6());
 }
 
 static int sysctl_is_off(int dir, const char *name, bool *off, struct error *err)

@@ -31,7 +31,7 @@
 #define OPERSTATE_DORMANT 5 /* IF_OPER_DORMANT of linux/if.h, which does not go together with net/if.h */
 
 /* Messages that somebody else may be in the way of, by their place in the request. */
-enum born_step { BORN_LINK, BORN_NO_LINK_LOCAL, BORN_ROUTE };
+enum pair_step { PAIR_LINK, PAIR_NO_LINK_LOCAL, PAIR_ROUTE };
 enum up_step { UP_LINK, UP_ROUTE6 };
 
 struct attempt {
@@ -164,8 +164,8 @@ static int pair_make(
 		put_neighbour(&request, index, &address6, mac, "set the instance's link address");
 	put_rate(&request, index, endpoint->rates.ingress_bits);
 	result = request_exchange(netlink, &request, NULL, NULL, err);
-	attempt->link = request.errors[BORN_LINK];
-	attempt->route = request.errors[BORN_ROUTE];
+	attempt->link = request.errors[PAIR_LINK];
+	attempt->route = request.errors[PAIR_ROUTE];
 	return result;
 }
 

@@ -20,8 +20,7 @@
 
 /* --- does the host have it ---------------------------------------------------------------------------------------- */
 
-/* Links made later start with the value of "default"; "all" is what the administrator switched off. */
-static bool sysctl_is_zero(const char *path)
+bool sysctl_is_zero(const char *path)
 {
 	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
 	char value = '1';
@@ -29,6 +28,7 @@ static bool sysctl_is_zero(const char *path)
 	return fd >= 0 && read(fd, &value, 1) == 1 && value == '0';
 }
 
+/* Links made later start with the value of "default"; "all" is what the administrator switched off. */
 bool net_has_ipv6(void)
 {
 	return sysctl_is_zero("/proc/sys/net/ipv6/conf/all/disable_ipv6") &&

@@ -10,6 +10,8 @@ MUST_CHECK int own_prefix(const struct net_state *state, struct subnet6 *out, st
  * Subnet 0 is left out, the host's own address lies in it. */
 MUST_CHECK int subnet6_choose(const struct subnet6 *own, const struct network_list *list, const char *name,
 	struct subnet6 *out, struct error *err);
+/* Whether the setting of that path below /proc/sys is 0; false when it is not there. */
+bool sysctl_is_zero(const char *path);
 /* The address by which instances see the host, on its loopback link: own prefix::1. */
 struct in6_addr gateway6_address(const struct subnet6 *own);
 
