@@ -59,6 +59,15 @@ static inline void box_drop(struct box *box)
 	box_start(&name);                                                                                              \
 	SKIP_UNLESS(name.host.mode != CGROUP_NONE, "no cgroups here")
 
+/* Where the answer needs the cgroup: what is skipped runs no cleanup. */
+#define BOX_SKIP_UNLESS(box, condition, ...)                                                                           \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			box_drop(&(box));                                                                              \
+			cr_skip_test(__VA_ARGS__);                                                                     \
+		}                                                                                                      \
+	} while (0)
+
 static inline bool box_is_v2(const struct box *box)
 {
 	return box->host.mode == CGROUP_V2;

@@ -199,7 +199,7 @@ TEST(effects, memory_peak_remembers_what_is_gone)
 	cr_assert(holder_start(&box.cgroup, 24 * MIB, &child));
 	holder_end(&box.cgroup, &child);
 	stats = stats_of(&box.cgroup);
-	SKIP_UNLESS(stats.memory_peak_bytes.set, "needs memory.peak (5.19)");
+	BOX_SKIP_UNLESS(box, stats.memory_peak_bytes.set, "needs memory.peak (5.19)");
 	cr_assert(stats.memory_peak_bytes.value >= 24 * MIB && stats.memory_used_bytes.value < 12 * MIB, "%ld %ld",
 		(long)stats.memory_peak_bytes.value, (long)stats.memory_used_bytes.value);
 }
@@ -347,7 +347,7 @@ TEST(effects, pressure_rises_where_a_process_waits_for_the_processor)
 	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
 	box_create(&box, &limits, CGROUP_ACCOUNTING);
 	stats = stats_of(&box.cgroup);
-	SKIP_UNLESS(stats.cpu_pressure_10s.set, "needs pressure figures (psi=1)");
+	BOX_SKIP_UNLESS(box, stats.cpu_pressure_10s.set, "needs pressure figures (psi=1)");
 	cr_assert(stats.cpu_pressure_10s.value == 0);
 	child = child_start(&box.cgroup, body_compete, NULL);
 	do {

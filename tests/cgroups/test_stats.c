@@ -187,7 +187,7 @@ TEST(stats, pressure_is_in_hundredths_of_a_percent)
 
 	SKIP_UNLESS(box_is_v2(&box), "needs cgroup v2");
 	box_create(&box, &(struct cgroup_limits){0}, CGROUP_ACCOUNTING);
-	SKIP_UNLESS(faccessat(box.cgroup.unified, "cpu.pressure", F_OK, 0) == 0, "pressure is switched off");
+	BOX_SKIP_UNLESS(box, faccessat(box.cgroup.unified, "cpu.pressure", F_OK, 0) == 0, "pressure is switched off");
 	stats = stats_of(&box.cgroup);
 	cr_assert(stats.cpu_pressure_10s.set && stats.cpu_pressure_10s.value >= 0 &&
 		  stats.cpu_pressure_10s.value <= 10000);

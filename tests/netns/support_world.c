@@ -231,6 +231,8 @@ static int bound_in(struct world *world, int netns, int type, const char *text, 
 
 	if (address.family == AF_INET6)
 		cr_assert(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
+	/* What an earlier listener had accepted may still be ending. */
+	cr_assert(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
 	cr_assert(bind(fd, &at.any, length) == 0, "bind %s:%u: %s", text, port, strerror(errno));
 	return fd;
 }
