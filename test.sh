@@ -49,7 +49,7 @@ if [ $full = yes ]; then
 	machine_words="-e WARREN_TEST_FULL=1" tool_words=--full
 else
 	export WARREN_TEST_EVERYDAY=yes
-	fuzz_seconds=5 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=30' tool_words=''
+	fuzz_seconds=3 machine_seconds=1800 machine_words='-e WARREN_TEST_SCALE=30' tool_words=''
 fi
 jobs=$(nproc)
 logs=build/logs
@@ -162,7 +162,8 @@ opinions() {
 }
 
 # machine NAME RESULTS [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come
-# by a read-only share: from a writable one the guest would fetch them anew for every exec.
+# by a read-only share: from a writable one the guest would fetch them anew for every exec. One processor each: two that wait for
+# each other cost a tenth more, and there are two machines.
 machine() {
 	machine=$1 results=$machine_results/$2
 	mkdir -p "$results"
@@ -174,7 +175,7 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 10 "$machine" tests/vm/run -v -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
+	aside 10 "$machine" tests/vm/run -v -c 1 -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR -e WARREN_TEST_PATIENCE=300 $words -- \
 		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }

@@ -96,6 +96,7 @@ static const char *words_sort(struct arena *arena, const char *text)
 
 TEST(completion, bash_offers_what_fits)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	AUTO(arena_drop) struct arena arena = {0};
 	SCRATCH(scratch);
 
@@ -137,6 +138,7 @@ TEST(completion, bash_knows_a_value_behind_an_equals_sign)
  * which begin with the word. */
 TEST(completion, zsh_offers_what_fits)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SCRATCH(scratch);
 
 	SKIP_UNLESS(access("/usr/bin/zsh", X_OK) == 0, "needs zsh");

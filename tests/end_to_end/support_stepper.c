@@ -204,7 +204,7 @@ int step_width(int usual)
 
 	if (!text)
 		/* ./test.sh has not the time for more; --full takes every one. */
-		return WARREN_TEST_SLOW == 1 ? 5 * usual : SLOWLY(3 * usual);
+		return WARREN_TEST_SLOW == 1 ? 5 * usual : SLOWLY(6 * usual);
 	cr_assert(number_parse(text, 1, 1000, &width, &err) == 0, "WARREN_KILL_STEP: %s", err.text);
 	return (int)width;
 }

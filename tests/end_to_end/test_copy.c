@@ -63,6 +63,7 @@ TEST(copy, an_archive_goes_in_and_comes_out, .fini = playground_rescue, .timeout
 
 TEST(copy, a_bad_archive_changes_nothing_and_leaves_nothing, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct {
 		const char *script, *words;
 		int status;

@@ -331,6 +331,7 @@ static void expect_image(struct playground *playground, const char *what)
 
 TEST(fleet_history, rolls_back_to_the_image_that_a_name_meant, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 
 	image_make(&playground, "app:1", "old");

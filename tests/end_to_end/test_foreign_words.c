@@ -29,6 +29,7 @@ static void assert_said(struct playground *here, const struct said *rows, size_t
 
 TEST(foreign_words, lead_to_ours_or_say_what_there_is_instead, .fini = playground_rescue)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct said rows[] = {
 		{{"unpause", "one"}, 0, "one\n"},
 		{{"freeze", "one"}, 0, "one\n"},
@@ -52,6 +53,7 @@ TEST(foreign_words, lead_to_ours_or_say_what_there_is_instead, .fini = playgroun
 
 TEST(foreign_words, port_and_inspect_give_single_facts, .fini = playground_rescue)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct said rows[] = {
 		{{"port", "one"}, 0,
 			"80/tcp -> 127.0.0.1:8080\n53/udp -> 0.0.0.0:5353\n"
@@ -122,6 +124,7 @@ TEST(foreign_words, filters_choose_among_the_instances, .fini = playground_rescu
 
 TEST(foreign_words, columns_of_listings_are_named_as_docker_does, .fini = playground_rescue)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const struct said rows[] = {
 		{{"ps", "--format", "{{.ID}} {{.Names}}|{{.Image}}|{{.Status}}|{{.Command}}|{{.Labels}}|{{.Networks}}"},
 			0, "one one|host|Created|sleep 1000|a=b,c=d|none\n"},
@@ -286,6 +289,7 @@ static void assert_diff(struct playground *here, const char *name, const char *e
 
 TEST(foreign_words, diff_says_what_an_instance_has_changed, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/bin/busybox", X_OK) == 0, "needs busybox");
 	auto_playground here = playground_new();
 	const char *root = root_make(&here);

@@ -80,6 +80,7 @@ static void image_make(struct playground *playground, const char *name, const ch
 
 TEST(host_example, is_changed_live_in_waves_and_by_images_that_work, .fini = playground_rescue, .timeout = SLOWLY(900))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 	const char *file = example_copy(&playground);

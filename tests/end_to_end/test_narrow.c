@@ -60,6 +60,7 @@ static void assert_shown(struct playground *here, const struct shown *row)
 
 TEST(narrow, terminals_get_what_they_have_place_for, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 	auto_free char *file = text_format("%s/shop.json", here.directory.path);
 	const struct shown rows[] = {
@@ -96,6 +97,7 @@ TEST(narrow, terminals_get_what_they_have_place_for, .fini = playground_rescue, 
 
 TEST(narrow, top_draws_the_columns_that_the_screen_has_place_for, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 	auto_session session;
 

@@ -126,6 +126,7 @@ TEST(events, of_many_writers_are_whole_and_bounded)
 	struct error err;
 	pid_t pids[WRITERS];
 
+	NEEDS_A_FAST_PROCESSOR();
 	test_host_open(&test);
 	for (int i = 0; i < WRITERS; i++) {
 		pids[i] = fork();
