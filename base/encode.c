@@ -75,6 +75,16 @@ char *encoder_take(struct encoder *encoder, size_t *length)
 	return text.data;
 }
 
+void encoder_print(struct encoder *encoder, FILE *out)
+{
+	size_t length;
+	auto_free char *text = encoder_take(encoder, &length);
+
+	fwrite(text, 1, length, out);
+	if (!text_ends_with(text, "\n"))
+		putc('\n', out);
+}
+
 const struct json *encoder_tree(struct encoder *encoder, struct arena *arena, struct error *err)
 {
 	struct json_doc doc;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/decode.h"
 #include "base/text.h"
@@ -19,7 +20,8 @@ struct encoder *encoder_new(enum encode_style style) __attribute__((returns_nonn
 void encoder_drop(struct encoder **encoder);
 /* The finished text (ends in a line break when pretty), malloc()ed, the caller's; the encoder is empty afterwards. */
 char *encoder_take(struct encoder *encoder, size_t *length) __attribute__((returns_nonnull));
-
+/* The same to a stream, with a line break at its end in either style; whether that took it shows in its ferror(). */
+void encoder_print(struct encoder *encoder, FILE *out);
 /* The same as a tree in the arena. NULL: it is not valid after all, as when a number was no number. */
 const struct json *encoder_tree(struct encoder *encoder, struct arena *arena, struct error *err);
 

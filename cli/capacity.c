@@ -207,7 +207,6 @@ static void waste_encode(struct encoder *encoder, const struct capacity *capacit
 static void capacity_json(const struct capacity *capacity)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "like", capacity->like);
@@ -217,8 +216,7 @@ static void capacity_json(const struct capacity *capacity)
 	waste_encode(encoder, capacity);
 	encode_integer(encoder, "overprovisioned_bytes", capacity->waste_bytes);
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 }
 
 static int capacity_run(void *context, void *options, size_t count, char **operands, struct error *err)

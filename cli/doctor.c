@@ -179,7 +179,6 @@ static void finding_encode(struct encoder *encoder, const struct finding *findin
 static void report_encode(const struct doctor_report *report, bool problems_only)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "version", WARREN_VERSION);
@@ -195,8 +194,7 @@ static void report_encode(const struct doctor_report *report, bool problems_only
 			finding_encode(encoder, &report->items[i]);
 	encode_array_end(encoder);
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 }
 
 /* Notes too: they harden. */

@@ -199,8 +199,6 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 {
 	struct cli *cli = context;
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	auto_free char *text = NULL;
-	size_t length;
 
 	(void)options;
 	if (cli_open(cli, err) < 0)
@@ -214,8 +212,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 		about_encode(encoder, &about);
 	}
 	encode_array_end(encoder);
-	text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 
@@ -224,9 +221,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 static void freed_print(const struct prune_result *result, bool json)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	auto_free char *text = NULL;
 	char buffer[24];
-	size_t length;
 
 	if (!json) {
 		printf("%zu names, %zu layers, %zu downloads: %s\n", result->names, result->layers, result->partials,
@@ -241,8 +236,7 @@ static void freed_print(const struct prune_result *result, bool json)
 	encode_integer(encoder, "leftovers", (int64_t)result->staged);
 	encode_uint64(encoder, "bytes", result->bytes);
 	encode_object_end(encoder);
-	text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 }
 
 static const struct option rm_table[] = {

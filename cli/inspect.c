@@ -102,8 +102,6 @@ static int extra_make(struct arena *arena, const struct json *document, const st
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
 	const char *state = text_at(document, "state");
-	struct json_doc extra;
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	encode_bool(encoder, "running", !strcmp(state, "running") || !strcmp(state, "paused"));
@@ -113,11 +111,8 @@ static int extra_make(struct arena *arena, const struct json *document, const st
 		encoder, "oom_killed", !strcmp(text_at(json_get(document, "last_exit"), "reason"), "out of memory"));
 	docker_networks_encode(encoder, document);
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	if (json_parse(arena, "values", text, length, JSON_PLAIN, &extra, err) < 0)
-		return -1;
-	*out = extra.root;
-	return 0;
+	*out = encoder_tree(encoder, arena, err);
+	return *out ? 0 : -1;
 }
 
 static int inspect_format(struct cli *cli, const struct strings *names, const char *format, struct error *err)
@@ -126,15 +121,13 @@ static int inspect_format(struct cli *cli, const struct strings *names, const ch
 
 	for (size_t i = 0; i < names->count; i++) {
 		AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_COMPACT);
-		struct json_doc document;
-		size_t length;
+		const struct json *document;
 
 		if (inspect_encode(cli, names->items[i], encoder, err) < 0)
 			return -1;
-		auto_free char *text = encoder_take(encoder, &length);
-		if (json_parse(&cli->arena, names->items[i], text, length, JSON_PLAIN, &document, err) < 0 ||
-			extra_make(&cli->arena, document.root, &known.extra, err) < 0 ||
-			template_print(&cli->arena, format, document.root, &known, stdout, err) < 0)
+		document = encoder_tree(encoder, &cli->arena, err);
+		if (!document || extra_make(&cli->arena, document, &known.extra, err) < 0 ||
+			template_print(&cli->arena, format, document, &known, stdout, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -146,7 +139,6 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 	const struct inspect_options *chosen = options;
 	struct strings names = {0};
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	if (cli_select(cli, &chosen->which, count, operands, &names, err) < 0)
 		return -1;
@@ -157,8 +149,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 		if (inspect_encode(cli, names.items[i], encoder, err) < 0)
 			return -1;
 	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

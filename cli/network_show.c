@@ -177,7 +177,6 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 	struct cli *cli = context;
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
 	struct network_use_list list;
-	size_t length;
 
 	(void)options;
 	if (cli_open(cli, err) < 0 || host_networks(&cli->host, &cli->arena, &list, err) < 0)
@@ -192,8 +191,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 			return -1;
 	}
 	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

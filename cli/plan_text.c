@@ -267,7 +267,6 @@ static void entries_encode(
 static void json_print(const struct printer *printer, const struct fleet_plan *plan)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "fleet", plan->fleet);
@@ -279,8 +278,7 @@ static void json_print(const struct printer *printer, const struct fleet_plan *p
 	entries_encode(encoder, "volumes", &plan->volumes, printer->how);
 	entries_encode(encoder, "instances", &plan->instances, printer->how);
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, printer->out);
+	encoder_print(encoder, printer->out);
 }
 
 /* Into memory first: lines that a terminal has no place for are broken between words. */

@@ -7,13 +7,10 @@
 static int schema_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	auto_free char *text = NULL;
-	size_t length;
 
 	(void)context, (void)options, (void)count, (void)operands, (void)err;
 	fleet_schema_encode(encoder);
-	text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

@@ -107,7 +107,6 @@ static void print_aligned(const struct table *table, bool header, size_t width, 
 static void print_json(const struct table *table, FILE *out)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	encode_array_begin(encoder, NULL);
 	for (size_t r = 0; r < table->row_count; r++) {
@@ -127,8 +126,7 @@ static void print_json(const struct table *table, FILE *out)
 		encode_object_end(encoder);
 	}
 	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, out);
+	encoder_print(encoder, out);
 }
 
 int table_print(const struct table *table, const struct table_options *options, FILE *out, struct error *err)

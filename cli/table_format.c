@@ -104,14 +104,11 @@ static void names_make(struct formatting *formatting)
 
 static const struct json *document_make(struct arena *arena, struct encoder *encoder)
 {
-	struct json_doc document;
-	struct error err = {0};
-	size_t length;
+	struct error ignored;
 
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
 	/* What we have encoded can be read; should it not, there is nothing to show. */
-	return json_parse(arena, "row", text, length, JSON_PLAIN, &document, &err) == 0 ? document.root : NULL;
+	return encoder_tree(encoder, arena, &ignored);
 }
 
 /* cells NULL: the titles, for the header. */

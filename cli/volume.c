@@ -116,7 +116,6 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 	struct cli *cli = context;
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
 	struct volume_list list;
-	size_t length;
 
 	(void)options;
 	if (cli_open(cli, err) < 0 || host_volumes(&cli->host, &cli->arena, &list, err) < 0)
@@ -130,8 +129,7 @@ static int inspect_run(void *context, void *options, size_t count, char **operan
 		volume_encode(encoder, &cli->host, volume);
 	}
 	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

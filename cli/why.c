@@ -101,7 +101,6 @@ static int why_json(struct cli *cli, const struct strings *names, struct error *
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
 	struct end_list ends;
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	for (size_t i = 0; i < names->count; i++) {
@@ -110,8 +109,7 @@ static int why_json(struct cli *cli, const struct strings *names, struct error *
 		instance_ends_encode(encoder, names->items[i], &ends);
 	}
 	encode_object_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

@@ -300,11 +300,7 @@ static void stats_encode(struct watch *watch, struct encoder *encoder, const str
 
 static int line_print(struct encoder *encoder, struct error *err)
 {
-	auto_free char *text = NULL;
-	size_t length;
-
-	text = encoder_take(encoder, &length);
-	printf("%s\n", text);
+	encoder_print(encoder, stdout);
 	return fflush(stdout) == 0 ? 0 : fail_errno(err, "standard output");
 }
 

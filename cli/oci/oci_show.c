@@ -13,15 +13,6 @@
 
 static const struct option no_options[] = {END_OF_OPTIONS};
 
-static void encoder_print(struct encoder *encoder)
-{
-	auto_free char *text = NULL;
-	size_t length;
-
-	text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
-}
-
 /* --- state -------------------------------------------------------------------------------------------------------- */
 
 static int state_run(void *context, void *options, size_t count, char **operands, struct error *err)
@@ -37,7 +28,7 @@ static int state_run(void *context, void *options, size_t count, char **operands
 		return -1;
 	container_encode_state(encoder, &container);
 	container_close(&container);
-	encoder_print(encoder);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 
@@ -148,7 +139,7 @@ static void list_print_json(struct arena *arena, const struct container_list *li
 	for (size_t i = 0; i < list->count; i++)
 		list_encode(arena, encoder, &list->items[i]);
 	encode_array_end(encoder);
-	encoder_print(encoder);
+	encoder_print(encoder, stdout);
 	putchar('\n');
 }
 
@@ -195,7 +186,7 @@ static int features_run(void *context, void *options, size_t count, char **opera
 
 	(void)context, (void)options, (void)count, (void)operands, (void)err;
 	features_encode(encoder);
-	encoder_print(encoder);
+	encoder_print(encoder, stdout);
 	return 0;
 }
 

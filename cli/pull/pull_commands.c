@@ -14,8 +14,6 @@
 static void result_print_json(const char *name, const struct install_result *result)
 {
 	struct encoder *encoder AUTO(encoder_drop) = encoder_new(ENCODE_COMPACT);
-	auto_free char *text = NULL;
-	size_t length;
 
 	encode_object_begin(encoder, NULL);
 	encode_string(encoder, "name", name);
@@ -25,8 +23,7 @@ static void result_print_json(const char *name, const struct install_result *res
 	encode_uint64(encoder, "bytes_fetched", result->bytes_fetched);
 	encode_bool(encoder, "changed", result->changed);
 	encode_object_end(encoder);
-	text = encoder_take(encoder, &length);
-	puts(text);
+	encoder_print(encoder, stdout);
 }
 
 static void result_print(struct pull *pull, const struct reference *name, const struct install_result *result)

@@ -187,16 +187,6 @@ static int names_all(struct pull *pull, struct strings *out, struct error *err)
 	return 0;
 }
 
-static void json_print(struct encoder *encoder)
-{
-	auto_free char *text = NULL;
-	size_t length;
-
-	encode_array_end(encoder);
-	text = encoder_take(encoder, &length);
-	puts(text);
-}
-
 int verify_run(void *context, void *options, size_t count, char **operands, struct error *err)
 {
 	struct encoder *encoder AUTO(encoder_drop) = encoder_new(ENCODE_COMPACT);
@@ -220,6 +210,6 @@ int verify_run(void *context, void *options, size_t count, char **operands, stru
 		damaged += !whole;
 	}
 	if (json)
-		json_print(encoder);
+		encoder_print(encoder, stdout);
 	return damaged ? 1 : 0;
 }

@@ -135,7 +135,6 @@ static void changes_print(const struct root_changes *list)
 static void changes_print_json(const struct root_changes *list)
 {
 	AUTO(encoder_drop) struct encoder *encoder = encoder_new(ENCODE_PRETTY);
-	size_t length;
 
 	encode_array_begin(encoder, NULL);
 	for (size_t i = 0; i < list->count; i++) {
@@ -147,8 +146,7 @@ static void changes_print_json(const struct root_changes *list)
 		encode_object_end(encoder);
 	}
 	encode_array_end(encoder);
-	auto_free char *text = encoder_take(encoder, &length);
-	fwrite(text, 1, length, stdout);
+	encoder_print(encoder, stdout);
 }
 
 /* An instance of the image `host` has copies of parts of the host's /etc: the host's own files are what is below. */
