@@ -139,8 +139,13 @@ struct network_list {
 	struct network *items;
 	size_t count;
 };
+/* Its own entry; NULL: none of that name. */
+struct network *network_list_find(const struct network_list *list, const char *name);
 MUST_CHECK int network_load_all(
 	struct arena *arena, const struct net_state *state, struct network_list *out, struct error *err);
+/* What network_define() would refuse of it beside those of the list, before anything is touched; but for what only
+ * addresses in use decide. A subnet whose prefix is 0 is one that will be found. */
+MUST_CHECK int network_admit(const struct network_list *beside, const struct network *network, struct error *err);
 /* What is said of it in its record and to who asks alike, into the object that is open: all but what it is called by,
  * its subnets and its owner. */
 struct encoder;
@@ -285,8 +290,8 @@ struct endpoint {
  * inside for a moment, so it has one thread. */
 MUST_CHECK int endpoint_attach(
 	struct net_session *session, const struct endpoint *endpoint, int netns, int64_t timeout_ms, struct error *err);
-/* Until the kernel's worker has seen the carrier, 0.2 ms after an attach that has the machine to itself: what the instance
- * sends before that is lost. ERROR_BUSY: not within timeout_ms. */
+/* Until the kernel's worker has seen the carrier, 0.2 ms after an attach that has the machine to itself: what the
+ * instance sends before that is lost. ERROR_BUSY: not within timeout_ms. */
 MUST_CHECK int endpoint_await(int netns, int64_t timeout_ms, struct error *err);
 /* What has time until the instance runs: makes the host's routes of the link fewer and firmer. For one whose carrier is
  * on; what does not do it yet, or not at all, works as well. */

@@ -66,6 +66,7 @@ static inline int test_open_fds(void)
 	SKIP_UNLESS(getenv("WARREN_TEST_ALL_POINTS") || getenv("WARREN_KILL_STEP"), "left to ./test.sh --full")
 
 #define NEEDS_ROOT() SKIP_UNLESS(geteuid() == 0, "needs root")
+#define NEEDS_IPV6() SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel")
 
 /* Asserts on functions that fill `struct error err` in scope: shows the text when it went wrong. */
 #define ASSERT_OK(call)                                                                                                \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "fleet/apply/applied.h"
+#include "fleet/network/attachment.h"
 #include "fleet/start/compile.h"
 #include "fleet/state/kept_images.h"
 
@@ -37,6 +38,27 @@ int specs_admit(struct host *host, const struct fleet_file *file, struct error *
 		if (spec_admit(host, &file->instances.items[i], err) < 0)
 			return blame(err, "%s", file->instances.items[i].name);
 	return 0;
+}
+
+/* Where an instance is to come to, not where it is: a link that is away for now says nothing against one that stays. */
+static int places_admit(const struct plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_step *step = &plan->items[i];
+
+		if (!step->wanted || (step->actual && text_equal(step->actual->network, step->wanted->network)))
+			continue;
+		if (attachment_admit(step->wanted, err) < 0)
+			return blame(err, "%s", step->name);
+	}
+	return 0;
+}
+
+int plan_admit(const struct steps *steps, const struct fleet_file *file, struct error *err)
+{
+	if (fleet_networks_admit(steps, file, err) < 0)
+		return -1;
+	return places_admit(&steps->plan, err);
 }
 
 /* All that may be ours until we are done: what the record named, and what the file names. */
@@ -115,7 +137,7 @@ static int fleet_apply_locked(
 	size_t length;
 
 	generation_read(arena, dir, &last);
-	if (steps_plan(steps, file->name, file, &last, err) < 0)
+	if (steps_plan(steps, file->name, file, &last, err) < 0 || plan_admit(steps, file, err) < 0)
 		return refuse(steps->host, file);
 	auto_free char *text = applied_encode(file, &length);
 	if (generation_number(dir, &last, text, length, &number, err) < 0)

@@ -57,6 +57,8 @@ MUST_CHECK int steps_result(const struct steps *steps, struct error *err);
 
 /* What this host cannot do is refused by name, before anything is made. */
 MUST_CHECK int specs_admit(struct host *host, const struct fleet_file *file, struct error *err);
+/* The same of what the plan is to make or move: networks, and the links of the host that instances are to come to. */
+MUST_CHECK int plan_admit(const struct steps *steps, const struct fleet_file *file, struct error *err);
 
 /* --- replace.c: instances that serve and have to be started anew -------------------------------------------------- */
 
@@ -66,6 +68,9 @@ void steps_replace(struct steps *steps, const struct batch *batch);
 
 /* --- fleet_networks.c --------------------------------------------------------------------------------------------- */
 
+/* What fleet_networks_define() would refuse once what leaves has left, before anything is touched; so far as it does
+ * not depend on the addresses in use. */
+MUST_CHECK int fleet_networks_admit(const struct steps *steps, const struct fleet_file *file, struct error *err);
 /* Defines the file's networks as the fleet's own. One without a subnet keeps the one it has, or gets the first of
  * 10.90.0.0/16 … 10.254.0.0/16 that is free. */
 MUST_CHECK int fleet_networks_define(struct host *host, const struct fleet_file *file, struct error *err);

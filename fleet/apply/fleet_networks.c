@@ -67,31 +67,52 @@ static int services_fill(
 	return 0;
 }
 
+static void subnets_keep(const struct network *old, struct network *network)
+{
+	network->subnet = old->subnet;
+	network->more.items = old->more.items;
+	network->more.count = old->more.count;
+}
+
+/* Its subnet stays open where the specification names none. */
+static int network_of_spec(
+	struct arena *arena, const struct network_spec *spec, const char *owner, struct network *out, struct error *err)
+{
+	*out = (struct network){.name = spec->name,
+		.isolated = spec->isolated,
+		.egress = spec->egress,
+		.metadata = spec->metadata,
+		.accounting = spec->accounting,
+		.owner = owner,
+		.allow = spec->allow,
+		.links = spec->links,
+		.mtu = spec->mtu,
+		.labels = spec->labels};
+	if ((spec->subnets.count && subnets_fill(arena, spec, out, err) < 0) || subnet6_fill(spec, out, err) < 0 ||
+		services_fill(arena, spec, out, err) < 0)
+		return blame(err, "network %s", spec->name);
+	return 0;
+}
+
 int network_spec_define(struct host *host, const struct network_spec *spec, const char *owner, struct error *err)
 {
 	AUTO(arena_drop) struct arena arena = {0};
-	struct network old, network = {.name = spec->name,
-				    .isolated = spec->isolated,
-				    .egress = spec->egress,
-				    .metadata = spec->metadata,
-				    .accounting = spec->accounting,
-				    .owner = owner,
-				    .allow = spec->allow,
-				    .links = spec->links,
-				    .mtu = spec->mtu,
-				    .labels = spec->labels};
+	struct network old, network;
 
-	if ((spec->subnets.count && subnets_fill(&arena, spec, &network, err) < 0) ||
-		subnet6_fill(spec, &network, err) < 0 || services_fill(&arena, spec, &network, err) < 0)
-		return blame(err, "network %s", spec->name);
+	if (network_of_spec(&arena, spec, owner, &network, err) < 0)
+		return -1;
 	if (spec->subnets.count)
 		return network_define(&host->net, &network, err);
 	if (!network_of_ours(&arena, host, owner, spec->name, &old))
 		return define_anywhere(host, &network, err);
-	network.subnet = old.subnet;
-	network.more.items = old.more.items;
-	network.more.count = old.more.count;
+	subnets_keep(&old, &network);
 	return network_define(&host->net, &network, err);
+}
+
+static int fail_not_there(const struct network_spec *spec, struct error *err)
+{
+	return fail(err, ERROR_MISSING, "the external network \"%s\" is not there; warren network create %s makes it",
+		spec->name, spec->name);
 }
 
 /* One that somebody else made must be there. */
@@ -104,10 +125,7 @@ static int network_apply(struct host *host, const char *fleet, const struct netw
 		return network_spec_define(host, spec, fleet, err);
 	if (network_load(&arena, &host->net, spec->name, &found, err) == 0)
 		return 0;
-	if (err->kind != ERROR_MISSING)
-		return -1;
-	return fail(err, ERROR_MISSING, "the external network \"%s\" is not there; warren network create %s makes it",
-		spec->name, spec->name);
+	return err->kind == ERROR_MISSING ? fail_not_there(spec, err) : -1;
 }
 
 int fleet_networks_define(struct host *host, const struct fleet_file *file, struct error *err)
@@ -125,6 +143,62 @@ static bool file_names(const struct fleet_file *file, const char *network)
 			return true;
 	return false;
 }
+
+/* --- before anything is touched ----------------------------------------------------------------------------------- */
+
+/* One that only moves away is in it until the next network is there. */
+static bool somebody_stays(const struct plan *plan, const char *network)
+{
+	for (size_t i = plan->leaving; i < plan->count; i++)
+		if (plan->items[i].actual && text_equal(plan->items[i].actual->network, network))
+			return true;
+	return false;
+}
+
+/* Without those of the fleet that go before any comes. */
+static void networks_leave(struct network_list *list, const struct fleet_file *file, const struct plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!text_equal(list->items[i].owner, file->name) || file_names(file, list->items[i].name) ||
+			somebody_stays(plan, list->items[i].name))
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+}
+
+static int network_spec_admit(struct arena *arena, const struct network_list *beside, const struct fleet_file *file,
+	const struct network_spec *spec, struct error *err)
+{
+	const struct network *old = network_list_find(beside, spec->name);
+	struct network network;
+
+	if (spec->external)
+		return old ? 0 : fail_not_there(spec, err);
+	if (network_of_spec(arena, spec, file->name, &network, err) < 0)
+		return -1;
+	if (!spec->subnets.count && old)
+		subnets_keep(old, &network);
+	return network_admit(beside, &network, err);
+}
+
+int fleet_networks_admit(const struct steps *steps, const struct fleet_file *file, struct error *err)
+{
+	AUTO(arena_drop) struct arena arena = {0};
+	const struct net_state *state = &steps->host->net;
+	struct network_list beside = {0};
+
+	if (state->records >= 0 && network_load_all(&arena, state, &beside, err) < 0)
+		return -1;
+	if (!steps->options->no_prune)
+		networks_leave(&beside, file, &steps->plan);
+	for (size_t i = 0; i < file->networks.count; i++)
+		if (network_spec_admit(&arena, &beside, file, &file->networks.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- after -------------------------------------------------------------------------------------------------------- */
 
 int fleet_networks_forget(struct host *host, const char *fleet, const struct fleet_file *file, struct error *err)
 {

@@ -228,7 +228,7 @@ int fleet_plan(struct arena *arena, struct host *host, const struct fleet_file *
 	if (dir >= 0)
 		generation_read(arena, dir, &last);
 	steps_init(&steps, arena, host, &options);
-	if (steps_plan(&steps, file->name, file, &last, err) < 0)
+	if (steps_plan(&steps, file->name, file, &last, err) < 0 || plan_admit(&steps, file, err) < 0)
 		return blame(err, "plan %s", file->name);
 	drift_tell(arena, dir, &last, &steps.plan);
 	out->generation = last.number;

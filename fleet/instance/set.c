@@ -162,7 +162,7 @@ static int host_admit(
 struct setting {
 	struct arena *arena;
 	struct instance *instance;
-	struct instance_spec wanted;
+	struct instance_spec old, wanted;
 	struct comparison comparison;
 	bool up; /* before */
 };
@@ -170,13 +170,12 @@ struct setting {
 static int setting_prepare(struct setting *setting, const struct set_request *request, struct error *err)
 {
 	struct instance *instance = setting->instance;
-	struct instance_spec old;
 
-	if (instance_spec_load(setting->arena, instance->dir, instance->name, &old, err) < 0 ||
-		spec_change(setting->arena, &old, request, &setting->wanted, err) < 0 ||
-		host_admit(instance->host, &old, &setting->wanted, err) < 0)
+	if (instance_spec_load(setting->arena, instance->dir, instance->name, &setting->old, err) < 0 ||
+		spec_change(setting->arena, &setting->old, request, &setting->wanted, err) < 0 ||
+		host_admit(instance->host, &setting->old, &setting->wanted, err) < 0)
 		return -1;
-	specs_compare(setting->arena, &old, &setting->wanted, &setting->comparison);
+	specs_compare(setting->arena, &setting->old, &setting->wanted, &setting->comparison);
 	setting->up = instance_is_up(instance);
 	if (setting->up && setting->comparison.change >= CHANGE_RESTART && !request->may_restart)
 		return fail(err, ERROR_BUSY, "\"%s\" counts from the next start: stop it first, or add --allow-restart",
@@ -184,21 +183,35 @@ static int setting_prepare(struct setting *setting, const struct set_request *re
 	return 0;
 }
 
-/* One whose network changes has to be down meanwhile. */
-static int setting_with_restart(struct setting *setting, struct error *err)
+static int start_again(struct instance *instance, struct error *err)
 {
 	static const struct start_options no_options;
+
+	return instance_start_held(instance, &no_options, err);
+}
+
+/* As it was, running again; err says already why. */
+static int setting_take_back(const struct setting *setting, bool changed, struct error *err)
+{
 	struct instance *instance = setting->instance;
 	struct error later;
 
+	if ((changed && instance_change_held(instance, &setting->old, 0, &later) < 0) ||
+		start_again(instance, &later) < 0)
+		return blame(err, "and it is stopped now (%s)", later.text);
+	return -1;
+}
+
+/* One whose network changes has to be down meanwhile. */
+static int setting_with_restart(const struct setting *setting, struct error *err)
+{
+	struct instance *instance = setting->instance;
+
 	if (instance_stop_held(instance, (struct optional){0}, STOP_TO_START, err) < 0)
 		return -1;
-	if (instance_change_held(instance, &setting->wanted, 0, err) < 0) {
-		if (instance_start_held(instance, &no_options, &later) < 0)
-			return blame(err, "and it is stopped now (%s)", later.text);
-		return -1;
-	}
-	return instance_start_held(instance, &no_options, err);
+	if (instance_change_held(instance, &setting->wanted, 0, err) < 0)
+		return setting_take_back(setting, false, err);
+	return start_again(instance, err) < 0 ? setting_take_back(setting, true, err) : 0;
 }
 
 static int setting_do(struct setting *setting, struct error *err)

@@ -35,11 +35,6 @@ int net_lock(const struct net_state *state, struct error *err)
 
 /* --- defining ----------------------------------------------------------------------------------------------------- */
 
-static bool subnets_equal(const struct subnet *a, const struct subnet *b)
-{
-	return a->base.s_addr == b->base.s_addr && a->prefix == b->prefix;
-}
-
 static bool strings_equal(const struct strings *a, const struct strings *b)
 {
 	if (a->count != b->count)
@@ -82,21 +77,16 @@ static bool subnets_begin(const struct network *whole, const struct network *beg
 	return true;
 }
 
-static const char *owner_of(const struct network *network)
-{
-	return network->owner ? network->owner : "";
-}
-
 static bool networks_equal(const struct network *a, const struct network *b)
 {
 	return subnets_begin(a, b) && subnets_begin(b, a) && subnets6_equal(&a->subnet6, &b->subnet6) &&
 	       a->ipv4_only == b->ipv4_only && a->isolated == b->isolated && a->egress == b->egress &&
 	       a->metadata == b->metadata && a->accounting == b->accounting && a->mtu == b->mtu &&
-	       text_equal(owner_of(a), owner_of(b)) && strings_equal(&a->allow, &b->allow) &&
+	       text_equal(network_owner(a), network_owner(b)) && strings_equal(&a->allow, &b->allow) &&
 	       strings_equal(&a->links, &b->links) && services_equal(a, b) && pairs_equal(&a->labels, &b->labels);
 }
 
-static struct network *list_find(const struct network_list *list, const char *name)
+struct network *network_list_find(const struct network_list *list, const char *name)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (text_equal(list->items[i].name, name))
@@ -114,138 +104,6 @@ static int number_allocate(const struct network_list *list, unsigned *number, st
 		if (!taken[*number])
 			return 0;
 	return fail(err, ERROR_BUSY, "all %u networks of this host are defined", NETWORK_MAX);
-}
-
-static bool network_has_subnet(const struct network *network, const struct subnet *subnet)
-{
-	for (size_t i = 0; i < network_subnet_count(network); i++)
-		if (subnets_equal(network_subnet(network, i), subnet))
-			return true;
-	return false;
-}
-
-static int subnet_refuse(
-	const struct subnet *subnet, const struct subnet *other, const struct network *of, struct error *err)
-{
-	char mine[20], theirs[20];
-
-	return fail(err, ERROR_USAGE, "subnet %s overlaps %s of network %s; choose another subnet",
-		subnet_format(subnet, mine), subnet_format(other, theirs), of->name);
-}
-
-static int subnet_check_networks(
-	const struct network_list *list, const struct network *network, const struct subnet *subnet, struct error *err)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const struct network *other = &list->items[i];
-
-		for (size_t k = 0; !text_equal(other->name, network->name) && k < network_subnet_count(other); k++)
-			if (subnet_overlaps(network_subnet(other, k), subnet))
-				return subnet_refuse(subnet, network_subnet(other, k), other, err);
-	}
-	return subnet_check_host(subnet, err);
-}
-
-int subnet_is_free(const struct net_state *state, const struct subnet *subnet, struct error *err)
-{
-	AUTO(arena_drop) struct arena arena = {0};
-	const struct network nobody = {.name = ""};
-	struct network_list list;
-
-	if (network_load_all(&arena, state, &list, err) < 0)
-		return -1;
-	if (subnet_check_networks(&list, &nobody, subnet, err) == 0)
-		return 1;
-	return err->kind == ERROR_USAGE ? 0 : -1;
-}
-
-/* Those that it did not have before. */
-static int subnets_check(
-	const struct network_list *list, const struct network *old, const struct network *network, struct error *err)
-{
-	for (size_t i = 0; i < network_subnet_count(network); i++) {
-		const struct subnet *subnet = network_subnet(network, i);
-
-		for (size_t k = 0; k < i; k++)
-			if (subnet_overlaps(network_subnet(network, k), subnet))
-				return subnet_refuse(subnet, network_subnet(network, k), network, err);
-		if ((!old || !network_has_subnet(old, subnet)) && subnet_check_networks(list, network, subnet, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int subnet6_check(const struct network_list *list, const struct network *network, struct error *err)
-{
-	char mine[SUBNET6_TEXT_SIZE], other[SUBNET6_TEXT_SIZE];
-
-	for (size_t i = 0; i < list->count; i++)
-		if (!text_equal(list->items[i].name, network->name) && list->items[i].subnet6.prefix &&
-			subnet6_overlaps(&list->items[i].subnet6, &network->subnet6))
-			return fail(err, ERROR_USAGE, "subnet %s overlaps %s of network %s; choose another subnet",
-				subnet6_format(&network->subnet6, mine), subnet6_format(&list->items[i].subnet6, other),
-				list->items[i].name);
-	return subnet6_check_host(&network->subnet6, err);
-}
-
-static int names_check(const char *what, const struct strings *names, struct error *err)
-{
-	for (size_t i = 0; i < names->count; i++)
-		if (name_check(what, names->items[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-static int labels_check(const struct pairs *labels, struct error *err)
-{
-	for (size_t i = 0; i < labels->count; i++)
-		if (line_check("label", labels->items[i].name, err) < 0 ||
-			line_check("label", labels->items[i].value, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int network_check6(const struct network *network, struct error *err)
-{
-	char text[SUBNET6_TEXT_SIZE];
-	struct subnet6 parsed;
-
-	if (network->subnet6.prefix == 0)
-		return 0;
-	if (network->ipv4_only)
-		return fail(err, ERROR_USAGE, "a network without IPv6 has no subnet6");
-	return subnet6_parse(subnet6_format(&network->subnet6, text), &parsed, err);
-}
-
-static int network_check(const struct network *network, struct error *err)
-{
-	char subnet[20];
-	struct subnet parsed;
-	uint64_t size = 0;
-
-	if (name_check("network", network->name, err) < 0 || line_check("owner", owner_of(network), err) < 0 ||
-		names_check("allow", &network->allow, err) < 0 || names_check("links", &network->links, err) < 0 ||
-		labels_check(&network->labels, err) < 0)
-		return -1;
-	if (network_subnet_count(network) > NETWORK_SUBNETS_MAX)
-		return fail(err, ERROR_USAGE, "%zu subnets; a network has at most %d", network_subnet_count(network),
-			NETWORK_SUBNETS_MAX);
-	for (size_t i = 0; i < network_subnet_count(network); i++) {
-		if (subnet_parse(subnet_format(network_subnet(network, i), subnet), &parsed, err) < 0)
-			return -1;
-		size += subnet_size(&parsed);
-	}
-	if (size > HOST_NUMBERS_MAX)
-		return fail(err, ERROR_USAGE, "its subnets have %llu addresses together; at most %u, as one /8 has",
-			(unsigned long long)size, HOST_NUMBERS_MAX);
-	if (network->metadata && !network->egress)
-		return fail(err, ERROR_USAGE,
-			"metadata without egress: the metadata service lies outside; allow egress, or leave metadata "
-			"out");
-	if (network->mtu && (network->mtu < NETWORK_MTU_MIN || network->mtu > NETWORK_MTU_MAX))
-		return fail(err, ERROR_USAGE, "mtu %u: %d to %d can be had", network->mtu, NETWORK_MTU_MIN,
-			NETWORK_MTU_MAX);
-	return network_check6(network, err);
 }
 
 /* Routes and elements only when there is a table; else net_host_up() takes them from the records. come: the network
@@ -299,14 +157,14 @@ static int leases_must_be_free(const struct net_state *state, enum lease_kind ki
 static int network_change(const struct net_state *state, const struct network_list *list, const struct network *old,
 	struct network *network, struct error *err)
 {
-	if (subnets_check(list, old, network, err) < 0)
+	if (network_check_subnets(list, old, network, err) < 0)
 		return -1;
 	if (old && !subnets_begin(network, old) && leases_must_be_free(state, LEASES_IPV4, network->name, err) < 0)
 		return -1;
 	if (subnet6_settle(state, list, old, network, err) < 0)
 		return -1;
 	bool moved6 = !old || !subnets6_equal(&old->subnet6, &network->subnet6);
-	if (moved6 && network->subnet6.prefix && subnet6_check(list, network, err) < 0)
+	if (moved6 && network->subnet6.prefix && network_check_subnet6(list, network, err) < 0)
 		return -1;
 	if (old && moved6 && leases_must_be_free(state, LEASES_IPV6, network->name, err) < 0)
 		return -1;
@@ -339,11 +197,8 @@ static int network_define_locked(const struct net_state *state, struct network *
 
 	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
 		return -1;
-	old = list_find(&list, network->name);
-	if (old && !text_equal(owner_of(old), owner_of(network)))
-		return fail(
-			err, ERROR_BUSY, "it was defined by %s%s", *owner_of(old) ? "fleet " : "hand", owner_of(old));
-	if (network_change(state, &list, old, network, err) < 0)
+	old = network_list_find(&list, network->name);
+	if (network_check_owner(old, network, err) < 0 || network_change(state, &list, old, network, err) < 0)
 		return -1;
 	is_new = !old;
 	if (is_new)
@@ -400,7 +255,7 @@ static int network_undefine_locked(const struct net_state *state, const char *na
 
 	if (file_leftovers_remove(state->records, err) < 0 || network_load_all(&arena, state, &list, err) < 0)
 		return -1;
-	old = list_find(&list, name);
+	old = network_list_find(&list, name);
 	if (!old)
 		return fail(err, ERROR_MISSING, "no network \"%s\"", name);
 	freed = addresses_forget(state, name, err);

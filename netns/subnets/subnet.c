@@ -46,6 +46,11 @@ uint32_t network_host_number(const struct network *network, struct in_addr addre
 	return 0;
 }
 
+bool subnets_equal(const struct subnet *a, const struct subnet *b)
+{
+	return a->base.s_addr == b->base.s_addr && a->prefix == b->prefix;
+}
+
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b)
 {
 	uint32_t mask = subnet_mask(a->prefix < b->prefix ? a->prefix : b->prefix);

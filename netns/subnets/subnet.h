@@ -16,6 +16,7 @@ uint32_t subnet_size(const struct subnet *subnet);
 /* The number of an instance's address in its network: its place in its subnet, counted on through the subnets in their
  * order; 0: of none of them. */
 uint32_t network_host_number(const struct network *network, struct in_addr address);
+bool subnets_equal(const struct subnet *a, const struct subnet *b);
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
 
 bool subnets6_equal(const struct subnet6 *a, const struct subnet6 *b);

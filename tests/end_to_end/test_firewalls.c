@@ -1,13 +1,9 @@
 /* The administrator's own firewall beside our table: what it drops stays dropped, doctor says which chain it is and
  * what to add, and what doctor says helps. The playing host has a neighbour on a wire. */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_neighbour.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define NFT "/usr/sbin/nft"
@@ -17,74 +13,17 @@
 
 /* --- the neighbour ------------------------------------------------------------------------------------------------ */
 
-struct neighbour {
-	int host, netns;
-};
-
-static int netns_here(void)
+static struct neighbour scene_open(void)
 {
-	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	cr_assert(fd >= 0);
-	return fd;
+	return neighbour_open(&(struct wire_addresses){HERE "/24", HERE6 "/64", "192.0.2.2/24", "2001:db8:5::2/64"});
 }
 
-static void netns_enter(int netns)
-{
-	cr_assert(setns(netns, CLONE_NEWNET) == 0);
-}
-
-static void end_configure(int netns, const char *name, const char *address, const char *address6)
-{
-	auto_free char *add = text_format("addr add %s/24 dev %s", address, name);
-	auto_free char *add6 = text_format("addr add %s/64 dev %s nodad", address6, name);
-	auto_free char *up = text_format("link set %s up", name);
-
-	netns_enter(netns);
-	host_ip(add);
-	host_ip(add6);
-	host_ip(up);
-}
-
-static struct neighbour neighbour_open(void)
-{
-	struct neighbour neighbour = {.host = netns_here()};
-
-	cr_assert(unshare(CLONE_NEWNET) == 0);
-	neighbour.netns = netns_here();
-	auto_free char *wire =
-		text_format("link add lan type veth peer name wan netns /proc/%d/fd/%d", getpid(), neighbour.host);
-	host_ip(wire);
-	end_configure(neighbour.netns, "lan", "192.0.2.2", "2001:db8:5::2");
-	end_configure(neighbour.host, "wan", HERE, HERE6);
-	return neighbour;
-}
-
-static void neighbour_drop(struct neighbour *neighbour)
-{
-	close(neighbour->host);
-	close(neighbour->netns);
-}
-
-/* Whether somebody says hello there to the neighbour; what is dropped is waited for a while. */
+/* What is dropped is waited for a while. */
 static bool neighbour_hears_at(const struct neighbour *neighbour, const char *address, uint16_t port)
 {
-	bool six = strchr(address, ':');
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	struct timeval patience = {.tv_usec = 400000};
-	char answer[6] = "";
-
-	cr_assert(inet_pton(six ? AF_INET6 : AF_INET, address, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr));
-	netns_enter(neighbour->netns);
-	auto_fd fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	patience = (struct timeval){.tv_sec = SLOWLY(5)};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	bool heard = connect(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
-			     six ? sizeof(v6) : sizeof(v4)) == 0 &&
-		     recv(fd, answer, 5, MSG_WAITALL) == 5 && !strcmp(answer, "hello");
-	netns_enter(neighbour->host);
+	neighbour_enter(neighbour);
+	bool heard = place_says_hello(address, port, 400);
+	neighbour_leave(neighbour);
 	return heard;
 }
 
@@ -174,7 +113,7 @@ static void firewall_try(struct playground *playground, const struct neighbour *
 static void firewalls_try(const struct firewall *walls, size_t count)
 {
 	auto_playground playground = playground_new();
-	AUTO(neighbour_drop) struct neighbour neighbour = neighbour_open();
+	AUTO(neighbour_drop) struct neighbour neighbour = scene_open();
 
 	WARREN_OK(&playground, "run", "-d", "--name", "web", "-p", "0.0.0.0:8080:80", "-p", "[::]:8080:80", "host",
 		SERVER);
@@ -187,8 +126,6 @@ static void firewalls_try(const struct firewall *walls, size_t count)
 	}
 	WARREN_OK(&playground, "rm", "-f", "web");
 }
-
-#define NEEDS_IPV6() SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel")
 
 /* As nftables.conf of many a host: one table for both families, what is established passes. */
 TEST(firewalls, of_nftables_are_named_with_what_helps, .fini = playground_rescue, .timeout = SLOWLY(60))
@@ -258,7 +195,7 @@ TEST(firewalls, for_the_host_are_named_with_what_services_need, .fini = playgrou
 	NEEDS_ALL_THE_TIME();
 	NEEDS_IPV6();
 	auto_playground playground = playground_new();
-	AUTO(neighbour_drop) struct neighbour neighbour = neighbour_open();
+	AUTO(neighbour_drop) struct neighbour neighbour = scene_open();
 
 	WARREN_OK(&playground, "network", "create", "shop", "--service", "tcp/4099");
 	WARREN_OK(&playground, "run", "-d", "--name", "service", "--network", "host", "host", "busybox", "httpd", "-f",
@@ -291,7 +228,7 @@ TEST(firewalls, from_the_host_are_named_with_what_helps, .fini = playground_resc
 	NEEDS_ALL_THE_TIME();
 	NEEDS_IPV6();
 	auto_playground playground = playground_new();
-	AUTO(neighbour_drop) struct neighbour neighbour = neighbour_open();
+	AUTO(neighbour_drop) struct neighbour neighbour = scene_open();
 	struct neighbour itself = {.host = neighbour.host, .netns = neighbour.host};
 
 	WARREN_OK(&playground, "run", "-d", "--name", "web", "-p", "0.0.0.0:8080:80", "-p", "[::]:8080:80", "host",

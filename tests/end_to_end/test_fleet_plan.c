@@ -435,8 +435,15 @@ TEST(instance_set, does_all_or_nothing, .fini = playground_rescue, .timeout = SL
 	auto_run restarted = WARREN(&playground, "set", "--allow-restart", "environment.A=1", "a");
 	cr_assert_str_eq(restarted.out, "a: environment.A: none -> 1\n", "%s%s", restarted.out, restarted.err);
 	cr_assert_str_neq(fact(&playground, "a", "pid"), pid);
+	/* What it cannot be started with is taken back. */
+	auto_run never = WARREN(&playground, "set", "--allow-restart", "environment.A=2", "command=[\"/nonesuch\"]",
+		"-p", "8086:80", "a");
+	cr_assert(never.status == 1 && strstr(never.err, "/nonesuch"), "%d %s", never.status, never.err);
 	auto_run env = WARREN(&playground, "exec", "a", "printenv", "A");
 	cr_assert_str_eq(env.out, "1\n", "%s", env.err);
+	cr_assert_str_eq(fact(&playground, "a", "state"), "running");
+	auto_run ports = WARREN(&playground, "port", "a");
+	cr_assert(!strstr(ports.out, "8086"), "%s", ports.out);
 }
 
 /* --- others at work ----------------------------------------------------------------------------------------------- */

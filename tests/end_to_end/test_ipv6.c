@@ -11,8 +11,6 @@
 #include "tests/test.h"
 
 #define SLEEP "sleep", "infinity"
-#define NEEDS_IPV6() SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel")
-
 /* A fleet whose networks are open inside: `chosen` says its subnet, `own` leaves it to the host, `old` has none. */
 static const char fleet[] =
 	"{\"version\": 1, \"name\": \"six\","

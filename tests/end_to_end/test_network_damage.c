@@ -1,37 +1,21 @@
 /* Whoever configures the host may undo its part of an instance's network without a thought. `check` says what, and
  * `check --repair` mends it while the instance goes on. */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define HERE "192.0.2.1"
 #define HERE6 "2001:db8:5::1"
 #define SERVER "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "hello"
 
-#define NEEDS_IPV6() SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel")
-
-/* Whether somebody says hello there; dropped packets are waited for a while. */
+/* Dropped packets are waited for a while. */
 static bool says_hello(const char *address, uint16_t port)
 {
-	bool six = strchr(address, ':');
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	struct timeval patience = {.tv_usec = 900000};
-	auto_fd fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char answer[6] = "";
-
-	cr_assert(inet_pton(six ? AF_INET6 : AF_INET, address, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	patience.tv_sec = SLOWLY(5);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return connect(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, six ? sizeof(v6) : sizeof(v4)) == 0 &&
-	       recv(fd, answer, 5, MSG_WAITALL) == 5 && !strcmp(answer, "hello");
+	return place_says_hello(address, port, 900);
 }
 
 static void setting_write(const char *path, const char *value)

@@ -1,18 +1,16 @@
 /* What the network of a host cannot have: said on the command line and in a file, each is refused in one line that
  * names what, where and which value, with the documented exit status, and nothing is made or changed. */
-#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define WORDS_MAX 16
 #define LONG_NAME "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* 64 */
-#define NEEDS_IPV6() SKIP_UNLESS(access("/proc/net/if_inet6", F_OK) == 0, "needs IPv6 in the kernel")
-
 /* --- the scene ---------------------------------------------------------------------------------------------------- */
 
 /* A host with a wire, routes, a link that is down and a bridge; the networks one and tiny; in one, `holder` that does
@@ -224,16 +222,13 @@ static void expect_refused(const struct run_result *run, int status, const char 
 	cr_expect(!*run->out, "%s: it said \"%s\" as well", message, run->out);
 }
 
-static int process_of_the_host(int family, const char *address, uint16_t port)
+static int process_of_the_host(const char *address, int port)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const bool six = family == AF_INET6;
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct place place;
 
-	cr_assert(inet_pton(family, address, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) == 1);
-	cr_assert(bind(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, six ? sizeof(v6) : sizeof(v4)) == 0 &&
-		  listen(fd, 1) == 0);
+	cr_assert(place_make(address, port, &place));
+	int fd = socket(place.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert(bind(fd, &place.any, place.length) == 0 && listen(fd, 1) == 0);
 	return fd;
 }
 
@@ -243,8 +238,8 @@ TEST(network_refusals, of_the_command_line_are_one_line_each_and_change_nothing,
 	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_IPV6();
 	auto_playground here = scene_open();
-	auto_fd four = process_of_the_host(AF_INET, "127.0.0.1", 19005);
-	auto_fd six = process_of_the_host(AF_INET6, "::1", 19006);
+	auto_fd four = process_of_the_host("127.0.0.1", 19005);
+	auto_fd six = process_of_the_host("::1", 19006);
 	const char *before = state_of(&here);
 
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
@@ -386,29 +381,38 @@ TEST(network_refusals, of_a_file_are_told_by_validate_already, .fini = playgroun
 /* What only the host knows: validate asks nobody. */
 static const struct host_refusal {
 	const char *networks, *more;
-	bool of_instance; /* it was told of the instance as well */
 	int status;
 	const char *message;
 } host_refusals[] = {
-	{"\"n\": {\"subnet\": \"10.40.7.0/24\"}", "", false, 2,
+	{"\"n\": {\"subnet\": \"10.40.7.0/24\"}", "", 2,
 		"define network n: subnet 10.40.7.0/24 overlaps 10.40.0.0/16 of network one; choose another subnet"},
-	{"\"n\": {\"subnet\": \"192.0.2.0/25\"}", "", false, 2,
+	{"\"n\": {\"subnet\": \"192.0.2.0/25\"}", "", 2,
 		"define network n: subnet 192.0.2.0/25 overlaps the address 192.0.2.0/24 on wire of this host; choose "
 		"another subnet"},
-	{"\"n\": {\"subnet6\": \"fd40::/64\"}", "", false, 2,
+	{"\"n\": {\"subnet6\": \"fd40::/64\"}", "", 2,
 		"define network n: subnet fd40::/64 overlaps fd40::/64 of network one; choose another subnet"},
-	{"\"n\": {\"subnet6\": \"2001:db8:5::/64\"}", "", false, 2,
+	{"\"n\": {\"subnet6\": \"2001:db8:5::/64\"}", "", 2,
 		"define network n: subnet 2001:db8:5::/64 overlaps the address 2001:db8:5::/64 on wire of this host; "
 		"choose another subnet"},
-	{"\"one\": {}", "", false, 4, "define network one: it was defined by hand"},
-	{"", ", \"network\": \"macvlan:nonesuch\"", true, 2, "macvlan:nonesuch: this host has no link \"nonesuch\""},
-	{"", ", \"network\": \"bridge:wire\"", true, 2,
-		"bridge:wire: wire is no bridge; macvlan:wire puts instances on a link"},
-	{"", ", \"network\": \"ns:/nonesuch\"", true, 3,
-		"ns:/nonesuch: no such file; ip netns add NAME makes /run/netns/NAME"},
+	{"\"one\": {}", "", 4, "define network one: it was defined by hand"},
+	{"", ", \"network\": \"macvlan:nonesuch\"", 2, "a: macvlan:nonesuch: this host has no link \"nonesuch\""},
+	{"", ", \"network\": \"bridge:wire\"", 2,
+		"a: bridge:wire: wire is no bridge; macvlan:wire puts instances on a link"},
+	{"", ", \"network\": \"ns:/nonesuch\"", 3,
+		"a: ns:/nonesuch: no such file; ip netns add NAME makes /run/netns/NAME"},
 };
 
-TEST(network_refusals, of_the_host_are_told_by_apply, .fini = playground_rescue, .timeout = SLOWLY(200))
+static void expect_refused_by(
+	struct playground *here, const char *verb, const char *file, int status, const char *message)
+{
+	auto_run run = WARREN(here, verb, file);
+	auto_free char *whole = text_format("%s f: %s", verb, message);
+
+	expect_refused(&run, status, whole);
+}
+
+/* Before anything is made, and plan says the same: there is no fleet afterwards. */
+TEST(network_refusals, of_the_host_are_told_by_plan_and_apply, .fini = playground_rescue, .timeout = SLOWLY(200))
 {
 	NEEDS_A_FAST_PROCESSOR();
 	NEEDS_IPV6();
@@ -419,14 +423,54 @@ TEST(network_refusals, of_the_host_are_told_by_apply, .fini = playground_rescue,
 		const struct host_refusal *row = &host_refusals[i];
 		const char *file = file_write(&here, row->networks, row->more);
 		auto_run validate = WARREN(&here, "validate", file);
-		ASSERT_STATUS(validate, 0);
-		auto_run apply = WARREN(&here, "apply", file);
-		auto_free char *alone = text_format("warren: apply f: %s\n", row->message);
-		auto_free char *both = text_format("warren: %s\n%s", row->message, alone);
 
-		cr_expect_str_eq(apply.err, row->of_instance ? both : alone);
-		cr_expect_str_eq(apply.out, row->of_instance ? "f: 1 failed\n" : "");
-		cr_expect(apply.status == row->status, "%s: status %d", row->message, apply.status);
+		ASSERT_STATUS(validate, 0);
+		expect_refused_by(&here, "plan", file, 1, row->message); /* 2: changes wait */
+		expect_refused_by(&here, "apply", file, row->status, row->message);
+		auto_run down = WARREN(&here, "down", "f");
+		expect_refused(&down, 3, "no fleet \"f\" here");
 	}
 	cr_assert_str_eq(state_of(&here), before);
+}
+
+/* One instance leaves the file, another stays; what comes cannot be had. */
+TEST(network_refusals, of_a_later_apply_leave_the_fleet_as_it_was, .fini = playground_rescue, .timeout = SLOWLY(120))
+{
+	auto_playground here = scene_open();
+	const char *pids[2];
+#define BOTH "}, \"b\": {\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"]"
+	const char *file = file_write(&here, N4, IN_N BOTH);
+
+	WARREN_OK(&here, "apply", "-q", file);
+	pids[0] = instance_fact(&here, "a", "pid");
+	pids[1] = instance_fact(&here, "b", "pid");
+	const char *before = state_of(&here);
+	for (size_t i = 0; i < ARRAY_SIZE(host_refusals); i++) {
+		auto_free char *networks =
+			text_format("%s%s" N4, host_refusals[i].networks, *host_refusals[i].networks ? ", " : "");
+
+		/* Another n would be n twice. */
+		if (strstr(host_refusals[i].networks, "\"n\""))
+			memcpy(strstr(networks, "\"n\""), "\"m\"", 3);
+		auto_run apply = WARREN(&here, "apply", "-q",
+			file_write(&here, networks, *host_refusals[i].more ? host_refusals[i].more : IN_N));
+		cr_expect(apply.status == host_refusals[i].status, "%s: %d", apply.err, apply.status);
+		cr_expect_str_eq(instance_fact(&here, "a", "pid"), pids[0]);
+		cr_expect_str_eq(instance_fact(&here, "b", "pid"), pids[1]);
+	}
+	cr_assert_str_eq(state_of(&here), before);
+	auto_run again = WARREN(&here, "plan", file_write(&here, N4, IN_N BOTH));
+	cr_assert(again.status == 0, "%s%s", again.out, again.err);
+	/* Who only moves is still there when the next network comes; who leaves makes room. */
+	const char *moves = file_write(&here, "\"m\": {\"subnet\": \"10.50.0.0/17\"}", ", \"network\": \"m\"");
+	auto_run moved = WARREN(&here, "apply", "-q", moves);
+	expect_refused(&moved, 2,
+		"apply f: define network m: subnet 10.50.0.0/17 overlaps 10.50.0.0/16 of network n; choose another "
+		"subnet");
+	cr_expect_str_eq(instance_fact(&here, "b", "pid"), pids[1]);
+	run_write_file(here.directory.path, "f.json", 0600,
+		"{\"version\": 1, \"name\": \"f\", \"networks\": {\"m\": {\"subnet\": \"10.50.0.0/17\"}}, "
+		"\"instances\": {\"c\": {\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"], "
+		"\"network\": \"m\"}}}");
+	WARREN_OK(&here, "apply", "-q", moves);
 }

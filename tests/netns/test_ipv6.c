@@ -17,8 +17,6 @@
 #include "tests/netns/support_world.h"
 
 #define CONF "/proc/sys/net/ipv6/conf/"
-#define NEEDS_IPV6() SKIP_UNLESS(net_has_ipv6(), "needs IPv6 in the kernel")
-
 static struct subnet6 subnet6(const char *text)
 {
 	struct subnet6 subnet;
