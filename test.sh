@@ -175,7 +175,7 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 10 "$machine" tests/vm/run -v -c 1 -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
+	aside 5 "$machine" tests/vm/run -v -c 1 -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR -e WARREN_TEST_PATIENCE=300 $words -- \
 		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }

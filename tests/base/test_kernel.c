@@ -1,7 +1,4 @@
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -11,6 +8,7 @@
 #include "base/kernel.h"
 #include "base/kernel_probe.h"
 #include "base/text.h"
+#include "tests/refuse.h"
 #include "tests/test.h"
 
 TEST(kernel, every_feature_has_a_whole_row)
@@ -105,21 +103,6 @@ TEST(kernel, explains_only_what_a_kernel_may_have_caused)
 
 /* --- a kernel without a call -------------------------------------------------------------------------------------- */
 
-static int call_remove(long call, unsigned errnum)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | errnum),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 /* The answer of a process that may not make the call. */
 static enum kernel_answer answer_without(long call, unsigned errnum, enum kernel_feature feature)
 {
@@ -127,7 +110,7 @@ static enum kernel_answer answer_without(long call, unsigned errnum, enum kernel
 	int status;
 
 	if (pid == 0) {
-		if (call_remove(call, errnum) < 0)
+		if (syscall_refuse(call, errnum) < 0)
 			_exit(100);
 		_exit((int)kernel_probe(feature));
 	}

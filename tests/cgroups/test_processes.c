@@ -1,11 +1,8 @@
 /* Listing, freezing, killing the processes of a cgroup. */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "tests/cgroups/support.h"
+#include "tests/refuse.h"
 
 TEST(processes, are_listed_with_those_of_children)
 {
@@ -153,19 +151,6 @@ TEST(signal, reaches_all_below_and_nobody_else)
 	waitpid(other, NULL, 0);
 }
 
-static int pidfd_open_refuse(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
-
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 /* On v2 the kernel kills them itself. */
 TEST(kill, says_so_when_it_cannot_reach_a_process)
 {
@@ -180,7 +165,7 @@ TEST(kill, says_so_when_it_cannot_reach_a_process)
 	wait_populated(&box.cgroup);
 	pid_t killer = fork();
 	if (killer == 0) {
-		if (pidfd_open_refuse() < 0 || cgroup_kill(&box.cgroup, &err) == 0)
+		if (syscall_refuse(SYS_pidfd_open, EMFILE) < 0 || cgroup_kill(&box.cgroup, &err) == 0)
 			_exit(1);
 		_exit(strstr(err.text, "open process") && strstr(err.text, "Too many open files") ? 0 : 2);
 	}

@@ -1,6 +1,5 @@
 #include "tests/end_to_end/support_load.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define ANSWER_MAX 4096
@@ -43,22 +43,15 @@ static ssize_t answer_read(int fd, char *buffer, size_t size)
 	return (ssize_t)length;
 }
 
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 /* NULL: answered. */
-static const char *ask(const union socket_address *address, const char *host, char *buffer, size_t size)
+static const char *ask(const struct place *address, const char *host, char *buffer, size_t size)
 {
 	auto_fd fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const socklen_t address_size = address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
 	struct timeval patience = {.tv_sec = PATIENCE_S};
 	int length = snprintf(buffer, size, "GET / HTTP/1.0\r\nHost: %s\r\n\r\n", host);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while (connect(fd, &address->any, address_size) < 0)
+	while (connect(fd, &address->any, address->length) < 0)
 		if (errno != EINTR)
 			return strerror(errno);
 	if (send(fd, buffer, (size_t)length, MSG_NOSIGNAL) != length)
@@ -70,7 +63,7 @@ static const char *ask(const union socket_address *address, const char *host, ch
 	return NULL;
 }
 
-static void client(const union socket_address *address, const char *host, struct load_count *count)
+static void client(const struct place *address, const char *host, struct load_count *count)
 {
 	char buffer[ANSWER_MAX];
 
@@ -84,7 +77,7 @@ static void client(const union socket_address *address, const char *host, struct
 	}
 }
 
-static struct load clients_begin(const union socket_address *address, const char *host)
+static struct load clients_begin(const struct place *address, const char *host)
 {
 	struct load load;
 	size_t size = LOAD_CLIENTS * sizeof(*load.counts);
@@ -106,14 +99,9 @@ static struct load clients_begin(const union socket_address *address, const char
 
 struct load load_begin_at(const char *address, uint16_t port, const char *host)
 {
-	union socket_address at = {.any.sa_family = strchr(address, ':') ? AF_INET6 : AF_INET};
+	struct place at;
 
-	if (at.any.sa_family == AF_INET6)
-		at.v6.sin6_port = htons(port);
-	else
-		at.v4.sin_port = htons(port);
-	cr_assert(inet_pton(at.any.sa_family, address,
-			  at.any.sa_family == AF_INET6 ? (void *)&at.v6.sin6_addr : (void *)&at.v4.sin_addr) == 1);
+	cr_assert(place_make(address, port, &at));
 	return clients_begin(&at, host);
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "tests/end_to_end/support_place.h"
 
 #define SILENCE_MS 1500 /* longer than the second after which a lost SYN is sent again */
 #define FORKS_MAX 5000
@@ -182,15 +183,13 @@ const char *probe_connect_word(int error)
 	return strerrorname_np(error);
 }
 
-static int connect_begin(const char *address, int port)
+static int connect_begin(const struct place *place)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(place->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	inet_pton(AF_INET, address, &in.sin_addr);
 	errno = 0;
 	if (fd >= 0)
-		connect(fd, (struct sockaddr *)&in, sizeof(in));
+		connect(fd, &place->any, place->length);
 	return fd;
 }
 
@@ -212,47 +211,50 @@ static const char *connect_end(int fd, int begin_error, int64_t deadline_ms)
 	return probe_connect_word(error);
 }
 
-const char *probe_connect(const char *address, int port)
+const char *probe_connect(const char *text)
 {
-	auto_fd fd = connect_begin(address, port);
+	struct place place;
+
+	if (!place_parse(text, &place))
+		return "no place";
+	auto_fd fd = connect_begin(&place);
 
 	return connect_end(fd, errno, clock_ms() + SILENCE_MS);
 }
 
 /* All at once, so that the silent ones are waited for together. */
-static int probe_connect_all(int count, char **places)
+static int probe_connect_all(int count, char **words)
 {
 	int64_t deadline_ms = clock_ms() + SILENCE_MS;
 	int fds[PLACES_MAX], errors[PLACES_MAX];
+	struct place place;
 
-	for (int i = 0; i < count && i < PLACES_MAX; i++) {
-		char address[INET_ADDRSTRLEN] = "";
-		int port = 0;
-
-		sscanf(places[i], "%15[0-9.]:%d", address, &port);
-		fds[i] = connect_begin(address, port);
+	if (count > PLACES_MAX)
+		return 2;
+	for (int i = 0; i < count; i++) {
+		if (!place_parse(words[i], &place))
+			return 2;
+		fds[i] = connect_begin(&place);
 		errors[i] = errno;
 	}
-	for (int i = 0; i < count && i < PLACES_MAX; i++) {
-		printf("%s %s\n", places[i], connect_end(fds[i], errors[i], deadline_ms));
+	for (int i = 0; i < count; i++) {
+		printf("%s %s\n", words[i], connect_end(fds[i], errors[i], deadline_ms));
 		close(fds[i]);
 	}
 	return 0;
 }
 
-static int probe_send_all(int count, char **places)
+static int probe_send_all(int count, char **words)
 {
-	for (int i = 0; i < count; i++) {
-		struct sockaddr_in in = {.sin_family = AF_INET};
-		auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		char address[INET_ADDRSTRLEN] = "";
-		int port = 0;
+	struct place place;
 
-		sscanf(places[i], "%15[0-9.]:%d", address, &port);
-		inet_pton(AF_INET, address, &in.sin_addr);
-		in.sin_port = htons((uint16_t)port);
-		sendto(fd, "x", 1, 0, (struct sockaddr *)&in, sizeof(in));
-		printf("%s tried\n", places[i]);
+	for (int i = 0; i < count; i++) {
+		if (!place_parse(words[i], &place))
+			return 2;
+		auto_fd fd = socket(place.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		sendto(fd, "x", 1, 0, &place.any, place.length);
+		printf("%s tried\n", words[i]);
 	}
 	return 0;
 }
@@ -271,12 +273,22 @@ static int probe_abstract(const char *name)
 	return 0;
 }
 
+/* By both families where the kernel has both. */
+static int listener_of_both(int port)
+{
+	struct place all;
+	int fd = place_make("::", port, &all) ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+
+	if (fd < 0 && place_make("0.0.0.0", port, &all))
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 && bind(fd, &all.any, all.length) == 0 && listen(fd, 16) == 0 ? fd : -1;
+}
+
 static int probe_serve(int port)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = listener_of_both(port);
 
-	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 || listen(fd, 16) < 0)
+	if (fd < 0)
 		return 1;
 	puts("serving");
 	fflush(stdout);

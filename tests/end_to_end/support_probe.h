@@ -7,8 +7,8 @@
  *   admin              the same for what CAP_SYS_ADMIN without a filter must not reach: the host's files
  *   system             the same for what the profile "system" must not reach although it undoes our mounts
  *   descriptors        one line for each open descriptor: "NUMBER TARGET"
- *   connect IP:PORT…   one "IP:PORT WORD" a line: connected, refused, unreachable, silent …
- *   send IP:PORT…      a datagram to each, "IP:PORT tried" a line
+ *   connect PLACE…     one "PLACE WORD" a line: connected, refused, unreachable, silent …; each is IP:PORT or [IP]:PORT
+ *   send PLACE…        a datagram to each, "PLACE tried" a line
  *   abstract NAME      the WORD for a unix socket of the abstract name space
  *   serve PORT         says "serving", then accepts connections for ever
  *   passed …           with listening sockets that it was given: see support_probe_passed.c
@@ -25,8 +25,8 @@ int probe_calls(void);
 int probe_files(void);
 int probe_admin(void);
 int probe_system(void);
-/* Also of use outside: the same words as the probe prints. */
-const char *probe_connect(const char *address, int port);
+/* Also of use outside: the same words as the probe prints of a PLACE. */
+const char *probe_connect(const char *text);
 
 const char *probe_connect_word(int errnum);
 int probe_passed(int argc, char **argv);

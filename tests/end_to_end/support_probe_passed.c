@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/end_to_end/support_probe.h"
 
 #define FIRST 3
@@ -68,20 +69,17 @@ static int passed_close(void)
 
 const char *probe_turn(int fd, const char *address, int port)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 	struct pollfd ready = {.fd = fd, .events = POLLOUT};
-	bool is_four = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	socklen_t size = sizeof(int);
+	struct place place;
 	int error = 0;
 
-	if (!is_four && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
+	if (!place_make(address, port, &place))
 		return "no address";
 	/* A thread that waits in connect(2) would wait for minutes. */
 	struct timeval limit = {.tv_usec = SILENCE_MS * 1000};
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, is_four ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_four ? sizeof(v4) : sizeof(v6)) ==
-		0)
+	if (connect(fd, &place.any, place.length) == 0)
 		return probe_connect_word(0);
 	if (errno != EINPROGRESS)
 		return probe_connect_word(errno);

@@ -181,7 +181,7 @@ static const long safe_calls[] = {
 #ifdef __x86_64__
 	SYS_arch_prctl,
 #endif
-#ifdef __SANITIZE_ADDRESS__
+#ifdef WARREN_SANITIZED
 	/* The sanitizer gives up without memory. */
 	SYS_mmap,
 	SYS_mremap,

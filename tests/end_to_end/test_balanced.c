@@ -1,6 +1,5 @@
 /* One port of several replicas while each of them is replaced: new connections find another at once, and one that is
  * open goes on. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
 #include "tests/end_to_end/support_load.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define PORT 18080
@@ -57,7 +57,6 @@ static const char *fleet_write(struct playground *playground, const char *variab
 }
 
 static const char *const hosts[] = {"127.0.0.1", HERE6};
-static const int families[] = {AF_INET, AF_INET6};
 
 /* How many of them the host has. */
 static size_t hosts_open(void)
@@ -70,15 +69,9 @@ static size_t hosts_open(void)
 
 static int dial(size_t host)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
-	const bool six = families[host] == AF_INET6;
-	int fd = socket(families[host], SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = place_dial(hosts[host], PORT);
 
-	cr_assert(inet_pton(families[host], hosts[host], six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) == 1);
-	cr_assert(
-		connect(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, six ? sizeof(v6) : sizeof(v4)) == 0,
-		"%s: %s", hosts[host], strerror(errno));
+	cr_assert(fd >= 0, "%s: %s", hosts[host], strerror(errno));
 	return fd;
 }
 

@@ -50,6 +50,7 @@ static const char out[] =
 
 TEST(copy, an_archive_goes_in_and_comes_out, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	one_run(&world);

@@ -1,6 +1,5 @@
 /* doctor, and what the commands say about a kernel or a host that lacks something: they must agree. A kernel is made to
  * look older by a filter that the test loads on itself; a host is made poorer in namespaces of the test's own. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -16,6 +15,8 @@
 #include "base/kernel.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_place.h"
+#include "tests/refuse.h"
 #include "tests/test.h"
 
 #define YOUNGEST_CALL_OF_6_1 450 /* set_mempolicy_home_node(2), x86-64 and arm64 alike */
@@ -223,20 +224,6 @@ struct lack {
 	const struct kernel_row *row;
 };
 
-static void call_remove(long call)
-{
-	struct sock_filter code[] = {
-		LOAD(offsetof(struct seccomp_data, nr)),
-		IF((unsigned)call, 0, 1),
-		ANSWER(ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
-
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		_exit(99);
-}
-
 /* What each command says on such a kernel; the number of those that say it wrongly. */
 static int lack_judge(const struct lack *lack)
 {
@@ -279,8 +266,7 @@ static int lack_try(const struct lack *lack)
 	int status;
 
 	if (pid == 0) {
-		call_remove(lack->call);
-		_exit(lack_judge(lack));
+		_exit(syscall_refuse(lack->call, ENOSYS) < 0 ? 99 : lack_judge(lack));
 	}
 	cr_assert(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
 	return WEXITSTATUS(status);
@@ -289,6 +275,7 @@ static int lack_try(const struct lack *lack)
 TEST(older_kernel, is_named_by_run_apply_and_doctor_with_the_version_that_has_it, .fini = playground_rescue,
 	.timeout = SLOWLY(240))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	auto_free char *fleet = text_format("%s/fleet.json", playground.directory.path);
 	static const struct {
@@ -379,13 +366,13 @@ TEST(doctor, says_which_program_is_missing_and_how_to_get_it, .fini = playground
 /* One datagram from each of so many ports: as many connections that the kernel tracks, for half a minute. */
 static void flows_make(const char *address, int count)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+	struct place to;
 
-	cr_assert(inet_pton(AF_INET, address, &to.sin_addr) == 1);
+	cr_assert(place_make(address, 9, &to));
 	for (int i = 0; i < count; i++) {
-		auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		auto_fd fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-		cr_assert(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1);
+		cr_assert(sendto(fd, "x", 1, 0, &to.any, to.length) == 1);
 	}
 }
 

@@ -92,6 +92,7 @@ TEST(figures, without_a_terminal_top_and_stats_are_one_table, .fini = playground
 
 TEST(figures, events_and_usage_tell_of_one_that_is_gone, .fini = playground_rescue)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground here = playground_new();
 
 	WARREN_OK(&here, "run", "-d", "--name", "job", "host", "--", "sh", "-c", "exit 7");

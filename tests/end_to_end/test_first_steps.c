@@ -101,6 +101,7 @@ static const char *path_prepare(struct playground *playground, const char *direc
 
 TEST(first_steps, of_the_tutorial_do_what_it_says, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	SKIP_UNLESS(access("/usr/sbin/nginx", X_OK) == 0, "needs nginx");
 	auto_playground playground = playground_new();
 	auto_directory directory = run_directory_new();

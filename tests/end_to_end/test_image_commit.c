@@ -143,6 +143,7 @@ TEST(image_commit, of_what_has_no_image_is_refused_and_says_what_can_be_done, .f
 
 TEST(image_commit, takes_nothing_that_an_ephemeral_instance_writes, .fini = playground_rescue, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	base_import(&world);
@@ -203,6 +204,7 @@ static const char *owners_on_disk(struct playground *world)
 TEST(image_commit, a_clone_has_another_range_of_ids_and_its_files_were_given_to_nobody, .fini = playground_rescue,
 	.timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground world = playground_new();
 
 	base_import(&world);

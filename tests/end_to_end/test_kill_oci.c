@@ -60,7 +60,7 @@ KILL_TEST(run_with_all_it_made, KILLED_RUN, .where = STEP_ALL)
 KILL_TEST(start, .before = CREATE, .command = {"start", "ID"}, .again = CREATE, .states = "created running stopped")
 
 #define ON_RUNNING .before = RUN_DETACHED, .again = RUN_DETACHED
-KILL_TEST(delete, ON_RUNNING, .command = DELETE, .states = "running stopped", .also_slow = true)
+KILL_TEST(delete, ON_RUNNING, .command = DELETE, .states = "running stopped")
 KILL_TEST(exec_alone, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running")
 KILL_TEST(exec_its_process, ON_RUNNING, .command = {"exec", "ID", "/bin/true"}, .states = "running",
 	.where = STEP_CHILDREN)

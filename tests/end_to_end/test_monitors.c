@@ -72,7 +72,7 @@ TEST(monitors, of_a_fleet_have_at_most_a_hundred_kibibytes_each, .fini = playgro
 	auto_playground here = playground_new();
 	long kib[MANY];
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef WARREN_SANITIZED
 	cr_skip_test("needs a build without sanitizers (preset release)");
 #endif
 	const char *path = arena_format(&here.arena, "%s/f.json", here.directory.path);
@@ -100,7 +100,7 @@ TEST(monitors, started_alone_have_little_more, .fini = playground_rescue)
 	auto_playground here = playground_new();
 	static const long limits_kib[] = {LIMIT_FIRST_KIB, LIMIT_ALONE_KIB};
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef WARREN_SANITIZED
 	cr_skip_test("needs a build without sanitizers (preset release)");
 #endif
 	for (size_t i = 0; i < ARRAY_SIZE(limits_kib); i++) {

@@ -125,8 +125,7 @@ static const struct bad table[] = {
 	{PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": 1}]"),
 		"config.json:2:112: missing key \"hard\""},
 	{PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_FILES\", \"soft\": 1, \"hard\": 1}]"),
-		"config.json:2:12: \"process\": rlimits[0]: unknown resource limit \"RLIMIT_FILES\"; did you mean "
-		"RLIMIT_FSIZE?"},
+		"config.json:2:12: \"process\": rlimits[0]: unknown resource limit \"RLIMIT_FILES\""},
 	{PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": 2, \"hard\": 1}]"),
 		"config.json: process.rlimits[0]: RLIMIT_NOFILE: soft limit 2 is above the hard limit 1"},
 	{PROCESS("\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": -1, \"hard\": 1}]"),
@@ -297,13 +296,11 @@ static const struct bad table[] = {
 		"5000000"},
 	{LINUX("\"seccomp\": {}"), "config.json:5:22: missing key \"defaultAction\""},
 	{LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_MAYBE\"}"),
-		"config.json:5:22: \"seccomp\": defaultAction: unknown seccomp action \"SCMP_ACT_MAYBE\"; did you mean "
-		"SCMP_ACT_TRACE?"},
+		"config.json:5:22: \"seccomp\": defaultAction: unknown seccomp action \"SCMP_ACT_MAYBE\""},
 	{LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_Z80\"]}"),
 		"config.json:5:22: \"seccomp\": unknown seccomp architecture \"SCMP_ARCH_Z80\""},
 	{LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_X\"]}"),
-		"config.json:5:22: \"seccomp\": unknown seccomp flag \"SECCOMP_FILTER_FLAG_X\"; did you mean "
-		"SECCOMP_FILTER_FLAG_LOG?"},
+		"config.json:5:22: \"seccomp\": unknown seccomp flag \"SECCOMP_FILTER_FLAG_X\""},
 	{LINUX("\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [], \"action\": "
 	       "\"SCMP_ACT_ERRNO\"}]}"),
 		"config.json:5:22: \"seccomp\": syscalls[0]: names is empty: it must hold at least one"},
@@ -434,7 +431,7 @@ static void nothing_changed(struct bench *bench)
 /* From one row to the next: all of them, but where a run takes its time. */
 static size_t step_between_rows(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef WARREN_SANITIZED
 	size_t few = 6;
 #else
 	size_t few = WARREN_TEST_SLOW > 1 ? 8 : 1;

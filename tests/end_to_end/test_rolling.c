@@ -223,6 +223,7 @@ static size_t running_count(struct playground *playground)
 /* Who runs is asked over and over meanwhile. */
 TEST(rolling, never_has_more_away_than_allowed, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	auto_playground playground = playground_new();
 	size_t least = 6;
 	int status;
@@ -242,6 +243,7 @@ TEST(rolling, never_has_more_away_than_allowed, .fini = playground_rescue, .time
 
 TEST(rolling, goes_back_when_a_later_one_fails, .fini = playground_rescue, .timeout = SLOWLY(300))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	static const char bad[] = "\"s\": {\"image\": \"host\", \"stop_grace_period\": 0, \"replicas\": 4, "
 				  "\"update\": {\"parallel\": 1}, \"environment\": {\"A\": \"2\"}, "
 				  "\"command\": [\"sh\", \"-c\", \"test ${index} != 3 && exec sleep infinity\"]}";

@@ -1,5 +1,4 @@
 /* One published port of several replicas: who answers, and who does not any more. */
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
 #include "tests/end_to_end/support_load.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/test.h"
 
 #define PORT 18090
@@ -48,17 +48,7 @@ static const char *fleet_write(struct playground *playground, const char *more)
 
 static int dial(int family)
 {
-	const struct sockaddr_in v4 = {
-		.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
-	const bool six = family == AF_INET6;
-	auto_fd fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert(inet_pton(AF_INET6, HERE6, &v6.sin6_addr) == 1);
-	if (connect(fd, six ? (const struct sockaddr *)&v6 : (const struct sockaddr *)&v4,
-		    six ? sizeof(v6) : sizeof(v4)) < 0)
-		return -1;
-	return take_fd(&fd);
+	return place_dial(family == AF_INET6 ? HERE6 : "127.0.0.1", PORT);
 }
 
 /* The number of the replica that answers, 0: nobody does. */

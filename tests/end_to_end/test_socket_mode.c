@@ -1,5 +1,4 @@
 /* Ports in socket mode, as a user has them: served without any network, kept over restarts, and no way out. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "tests/end_to_end/support_instance.h"
+#include "tests/end_to_end/support_place.h"
 #include "tests/end_to_end/support_probe.h"
 #include "tests/test.h"
 
@@ -36,22 +36,6 @@ static void run_passed(struct playground *here, const char *name, const char *co
 }
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* A connection of the host's; -1 with errno. */
-static int dial(const char *address, int port)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-	bool is_four = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-	int fd = socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert(fd >= 0 && (is_four || inet_pton(AF_INET6, address, &v6.sin6_addr) == 1));
-	if (connect(fd, is_four ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_four ? sizeof(v4) : sizeof(v6)) ==
-		0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* What the server says first; "" when it hangs up or does not answer in time. */
 static const char *answer_of(int fd, char answer[64])
 {
@@ -65,7 +49,7 @@ static const char *answer_of(int fd, char answer[64])
 static void expect_answer(const char *address, int port, const char *expected)
 {
 	char answer[64];
-	auto_fd fd = dial(address, port);
+	auto_fd fd = place_dial(address, port);
 
 	cr_assert(fd >= 0, "%s port %d: %s", address, port, strerror(errno));
 	cr_assert_str_eq(answer_of(fd, answer), expected);
@@ -91,7 +75,7 @@ TEST(socket_mode, serves_without_any_network, .fini = playground_rescue)
 	auto_run inside = WARREN(&here, "exec", "web", "cat", "/proc/net/dev");
 	cr_assert(!strstr(inside.out, "eth0"), "%s", inside.out);
 	WARREN_OK(&here, "stop", "-t", "0", "web");
-	cr_assert(dial("127.0.0.1", 18080) < 0 && errno == ECONNREFUSED);
+	cr_assert(place_dial("127.0.0.1", 18080) < 0 && errno == ECONNREFUSED);
 }
 
 TEST(socket_mode, a_chosen_number_is_told_and_kept, .fini = playground_rescue)
@@ -156,7 +140,7 @@ TEST(socket_mode, goes_beside_ports_that_are_translated, .fini = playground_resc
 		&here, "web", WORDS("-p", "18079:79", "-p", "18080:80/tcp+socket", "-p", "18081:81"), WORDS("serve"));
 	instance_await_log(&here, "web", "serving\n");
 	expect_answer("127.0.0.1", 18080, "80\n");
-	auto_fd fd = dial("127.0.0.1", 18081);
+	auto_fd fd = place_dial("127.0.0.1", 18081);
 	cr_assert(fd < 0 && errno == ECONNREFUSED, "%s", answer_of(fd, answer));
 }
 
@@ -223,7 +207,7 @@ BOTH_SIDES(nobody_is_refused_while_the_program_is_started_again)
 		snprintf(wanted, sizeof(wanted), "%d", kills);
 		kill_first(&here, "web");
 		do {
-			auto_fd fd = dial(side->host, PORT);
+			auto_fd fd = place_dial(side->host, PORT);
 
 			cr_assert(fd >= 0, "connection %d: %s", asked, strerror(errno));
 			asked++;
@@ -260,7 +244,7 @@ BOTH_SIDES(a_new_monitor_takes_the_sockets_back)
 	ASSERT_STATUS(start, 0);
 	cr_assert_str_eq(start.err, "");
 	kill_first(&here, "web");
-	auto_fd fd = dial(side->host, PORT + 1);
+	auto_fd fd = place_dial(side->host, PORT + 1);
 	cr_assert(fd >= 0, "%s", strerror(errno));
 	cr_assert_str_eq(answer_of(fd, answer), "81\n");
 }
@@ -333,8 +317,8 @@ static void expect_no_way_out(struct playground *here, const char *verb, const c
 	bool child = !strcmp(verb, "child");
 
 	turn_at(here, "liar", verb, victim);
-	auto_fd first = child ? dial(own, 18080) : -1;
-	auto_fd second = child ? dial(own, 18081) : -1;
+	auto_fd first = child ? place_dial(own, 18080) : -1;
+	auto_fd second = child ? place_dial(own, 18081) : -1;
 	WARREN_OK(here, "kill", "-s", "USR1", "liar");
 	instance_await_log(here, "liar", "0 silent\n");
 	auto_run table = RUN("/usr/sbin/nft", "delete", "table", "inet", "warren");
@@ -388,7 +372,7 @@ TEST(socket_mode, a_connection_that_it_accepted_opens_no_other_port, .fini = pla
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		run_passed(&here, "liar", WORDS("--network", "none", "-p", "18080:80/tcp+socket"),
 			WORDS("widen", rows[i].port));
-		auto_fd first = dial("127.0.0.1", PORT);
+		auto_fd first = place_dial("127.0.0.1", PORT);
 		auto_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		instance_await_log(&here, "liar", i ? "refused\n" : "widened\n");
 		const char *word = probe_turn(fd, rows[i].address, atoi(rows[i].port));
@@ -414,7 +398,7 @@ TEST(socket_mode, nginx_takes_what_its_configuration_listens_on, .fini = playgro
 	auto_free char *volume = text_format("%s/nginx.conf:/etc/nginx/nginx.conf:ro", here.directory.path);
 	WARREN_OK(&here, "run", "-d", "--name", "web", "--network", "none", "-p", "18080:80/tcp+socket", "-v", volume,
 		"--health-http", "http://:80/", "host", "--", "nginx", "-g", "daemon off;");
-	auto_fd fd = dial("127.0.0.1", PORT);
+	auto_fd fd = place_dial("127.0.0.1", PORT);
 	cr_assert(fd >= 0 && send(fd, request, strlen(request), 0) > 0);
 	cr_assert(strstr(answer_of(fd, answer), "HTTP/1.1 200"), "%s", answer);
 	WARREN_OK(&here, "healthcheck", "run", "web");

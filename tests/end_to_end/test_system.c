@@ -263,6 +263,18 @@ static void assert_units_are_confined(struct playground *playground)
 		"/dev/null\nwritten\n");
 }
 
+/* Select graphic rendition (ECMA-48, 8.3.117). What moves the cursor is none: where a unit takes its time systemd
+ * writes lines over one another. */
+static bool has_colours(const char *text)
+{
+	while ((text = strstr(text, "\033["))) {
+		text += strlen("\033[");
+		if (text[strspn(text, "0123456789;")] == 'm')
+			return true;
+	}
+	return false;
+}
+
 TEST(system, systemd_reaches_running_and_halts_when_asked, .fini = playground_rescue, .timeout = SLOWLY(240))
 {
 	auto_playground playground = systemd_playground();
@@ -271,7 +283,7 @@ TEST(system, systemd_reaches_running_and_halts_when_asked, .fini = playground_re
 	box_boot(&playground);
 	auto_run console = WARREN(&playground, "logs", "box");
 	cr_assert(strstr(console.out, "Welcome to "), "the console is in the log:\n%s", console.out);
-	cr_assert(!strchr(console.out, '\033'), "without colours");
+	cr_assert(!has_colours(console.out), "%s", console.out);
 	assert_machine_works(&playground);
 	assert_units_are_confined(&playground);
 	began_ms = clock_ms();

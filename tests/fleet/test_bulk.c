@@ -84,6 +84,7 @@ TEST(bulk, starts_restarts_stops_and_removes_all)
 
 TEST(bulk, goes_on_after_a_failure_and_says_which)
 {
+	NEEDS_A_FAST_PROCESSOR();
 	struct test_host test;
 	struct seen seen;
 	struct error err;
@@ -173,6 +174,7 @@ static _Noreturn void stopper_main(struct test_host *test, const struct strings 
 /* Priorities, dependencies and people order them in other ways. */
 TEST(bulk, stops_of_the_same_in_other_orders_do_not_wait_for_one_another, .timeout = SLOWLY(60))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	struct test_host test;
 	pid_t pids[2];
 	int status;

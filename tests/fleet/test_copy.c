@@ -265,6 +265,7 @@ static const char exchange[] =
 
 TEST(copy, an_exchange_of_directories_and_links_meanwhile_reaches_nothing, .timeout = SLOWLY(120))
 {
+	NEEDS_A_FAST_PROCESSOR();
 	struct bench bench;
 	struct error err;
 	unsigned went = 0, refused = 0;

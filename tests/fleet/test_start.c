@@ -1,11 +1,6 @@
 /* Instances from their making to their end, against the real kernel. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -16,6 +11,7 @@
 #include "fleet/monitor/monitor.h"
 #include "fleet/network/republish.h"
 #include "support_host.h"
+#include "tests/refuse.h"
 
 TEST(start, runs_a_program_and_records_its_end)
 {
@@ -86,19 +82,6 @@ TEST(start, a_program_that_is_not_there_leaves_nothing_running)
 	test_host_close(&test);
 }
 
-static int close_range_refuse(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
-
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 /* It would hold the caller's locks, a fleet's for one, for as long as the instance runs. */
 TEST(start, no_monitor_lives_with_descriptors_of_its_caller)
 {
@@ -114,7 +97,8 @@ TEST(start, no_monitor_lives_with_descriptors_of_its_caller)
 	if (command == 0) {
 		const struct start_options options = {0};
 
-		if (close_range_refuse() < 0 || instance_start(&test.host, "web", &options, &err) == 0)
+		if (syscall_refuse(SYS_close_range, EPERM) < 0 ||
+			instance_start(&test.host, "web", &options, &err) == 0)
 			_exit(1);
 		fprintf(stderr, "%s\n", err.text);
 		_exit(text_equal(err.text, "start web: close the caller's descriptors: Operation not permitted") ? 0

@@ -346,15 +346,26 @@ bool connects(struct world *world, int from, const char *address, uint16_t port)
 	return try_connect(world, from, &to, port, REACH_MS) == 0;
 }
 
+static int accept_soon(int listener, union socket_address *peer)
+{
+	struct pollfd called = {.fd = listener, .events = POLLIN};
+	socklen_t length = sizeof(*peer);
+
+	return poll(&called, 1, REACH_MS) == 1 ? accept4(listener, &peer->any, &length, SOCK_CLOEXEC) : -1;
+}
+
+int accepted(int listener)
+{
+	union socket_address peer;
+
+	return accept_soon(listener, &peer);
+}
+
 static void accept_from(int listener, union socket_address *peer)
 {
-	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
-	socklen_t length = sizeof(*peer);
-	int fd;
+	int fd = accept_soon(listener, peer);
 
-	cr_assert(poll(&poll_fd, 1, REACH_MS) == 1, "nothing to accept");
-	fd = accept4(listener, &peer->any, &length, SOCK_CLOEXEC);
-	cr_assert(fd >= 0);
+	cr_assert(fd >= 0, "nothing to accept");
 	close(fd);
 }
 

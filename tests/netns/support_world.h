@@ -97,6 +97,8 @@ bool is_dropped_to(struct world *world, int from, struct in_addr address, uint16
 bool is_dropped_to6(struct world *world, int from, const struct in6_addr *address, uint16_t port);
 /* True when the answer to a connection from there is at once that there is no such host. */
 bool is_unreachable(struct world *world, int from, const char *address, uint16_t port);
+/* The connection made last, the caller's; who made it knows of it first, so it is waited for. -1: none comes. */
+int accepted(int listener);
 /* The address that the listener sees of the connection made last. */
 struct in_addr accepted_from(int listener);
 struct in6_addr accepted_from6(int listener);

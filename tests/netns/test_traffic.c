@@ -1,5 +1,4 @@
 /* Bytes exchanged with the outside, counted apart from those among instances. */
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -11,9 +10,7 @@ static void send_over(struct world *world, int from, const char *address, uint16
 {
 	char bytes[BYTES] = {0};
 	auto_fd client = connection_from(world, from, NULL, address, port);
-	/* The listener does not wait, and the client knows first that they are connected. */
-	poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 5000);
-	auto_fd server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	auto_fd server = accepted(listener);
 
 	cr_assert(client >= 0 && server >= 0, "to %s: client %d, server %d", address, client, server);
 	cr_assert(send(client, bytes, BYTES, 0) == BYTES);
