@@ -158,7 +158,10 @@ opinions() {
 		aside 19 layers tests/layers.sh "$top"
 		aside 19 headers tests/headers.sh "$top"
 	fi
-	! has fuzz || opinion fuzz fuzz-targets $everyday_type
+	if has fuzz; then
+		opinion fuzz fuzz-targets $everyday_type
+		aside 15 fuzz tests/fuzz/run $fuzz_seconds
+	fi
 }
 
 # machine NAME RESULTS [OPTION…] -- [JOB…]: jobs of tests/jobs in a machine, beside the tests of this kernel. The programs come
@@ -175,7 +178,7 @@ machine() {
 	done
 	shift
 	# shellcheck disable=SC2086 # lists of words
-	aside 5 "$machine" tests/vm/run -v -c 1 -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
+	aside 7 "$machine" tests/vm/run -v -c 1 -t $machine_seconds -d 4096 -n "$machine" -M null_blk -M bfq -M sctp -R "$top" -s "$results" -C "$top" \
 		-e WARREN_SYSTEM_TAR -e WARREN_TEST_PATIENCE=300 $words -- \
 		tests/suite.sh "$top/build/vm" "$results" 1 "$@"
 }
@@ -219,18 +222,6 @@ runners_agree() {
 			awk '$1 == "suite" {suite = $2; next} {print suite "::" $1}' | LC_ALL=C sort >$logs/names.criterion
 		"build/vm/tests/$(basename "$program")" --list | LC_ALL=C sort | diff $logs/names.criterion - || return 1
 	done
-}
-
-# Each target on its own; new inputs are kept below build/.
-fuzz() {
-	bad=0
-	for source in tests/fuzz/fuzz_*.c; do
-		target=$(basename "$source" .c)
-		mkdir -p "build/corpus/$target"
-		"build/fuzz/tests/fuzz/$target" -max_total_time=$fuzz_seconds -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
-			"build/corpus/$target" "tests/fuzz/corpus/${target#fuzz_}" || bad=1
-	done
-	return $bad
 }
 
 join() {
@@ -315,7 +306,6 @@ opinions=$!
 children="$children $opinions"
 ! has tests || tests_here
 wait $opinions
-! has fuzz || step fuzz fuzz
 wait $machines
 for kind in "$machine_results"/*; do
 	collect "$kind" "machine: "

@@ -135,9 +135,11 @@ static void columns_go(struct fitting *fitting, bool any)
 {
 	size_t next;
 
-	while (total_min(fitting, any) > fitting->width && (next = least_wanted(fitting, any)) != SIZE_MAX)
+	while (total_min(fitting, any) > fitting->width && (next = least_wanted(fitting, any)) != SIZE_MAX) {
 		/* What has no column any more stands below, where it may. */
-		fitting->columns[next].hidden = true, fitting->columns[next].width = 0;
+		fitting->columns[next].hidden = true;
+		fitting->columns[next].width = 0;
+	}
 }
 
 static void columns_cut(struct fitting *fitting, bool any)

@@ -140,7 +140,6 @@ static void list_print_json(struct arena *arena, const struct container_list *li
 		list_encode(arena, encoder, &list->items[i]);
 	encode_array_end(encoder);
 	encoder_print(encoder, stdout);
-	putchar('\n');
 }
 
 static int list_run(void *context, void *options, size_t count, char **operands, struct error *err)
