@@ -143,9 +143,10 @@ struct network_list {
 struct network *network_list_find(const struct network_list *list, const char *name);
 MUST_CHECK int network_load_all(
 	struct arena *arena, const struct net_state *state, struct network_list *out, struct error *err);
-/* What network_define() would refuse of it beside those of the list, before anything is touched; but for what only
- * addresses in use decide. A subnet whose prefix is 0 is one that will be found. */
-MUST_CHECK int network_admit(const struct network_list *beside, const struct network *network, struct error *err);
+/* What network_define() would refuse of it beside those of the list, before anything is touched. in_use: instances have
+ * addresses of the one that has its name now. A subnet whose prefix is 0 is one that will be found. */
+MUST_CHECK int network_admit(
+	const struct network_list *beside, const struct network *network, bool in_use, struct error *err);
 /* What is said of it in its record and to who asks alike, into the object that is open: all but what it is called by,
  * its subnets and its owner. */
 struct encoder;

@@ -68,8 +68,8 @@ void steps_replace(struct steps *steps, const struct batch *batch);
 
 /* --- fleet_networks.c --------------------------------------------------------------------------------------------- */
 
-/* What fleet_networks_define() would refuse once what leaves has left, before anything is touched; so far as it does
- * not depend on the addresses in use. */
+/* What fleet_networks_define() would refuse once what leaves has left, before anything is touched. Whether anybody but
+ * the fleet's own has addresses of its networks is not asked. */
 MUST_CHECK int fleet_networks_admit(const struct steps *steps, const struct fleet_file *file, struct error *err);
 /* Defines the file's networks as the fleet's own. One without a subnet keeps the one it has, or gets the first of
  * 10.90.0.0/16 … 10.254.0.0/16 that is free. */

@@ -168,7 +168,7 @@ static void networks_leave(struct network_list *list, const struct fleet_file *f
 }
 
 static int network_spec_admit(struct arena *arena, const struct network_list *beside, const struct fleet_file *file,
-	const struct network_spec *spec, struct error *err)
+	const struct network_spec *spec, bool in_use, struct error *err)
 {
 	const struct network *old = network_list_find(beside, spec->name);
 	struct network network;
@@ -179,7 +179,7 @@ static int network_spec_admit(struct arena *arena, const struct network_list *be
 		return -1;
 	if (!spec->subnets.count && old)
 		subnets_keep(old, &network);
-	return network_admit(beside, &network, err);
+	return network_admit(beside, &network, in_use, err);
 }
 
 int fleet_networks_admit(const struct steps *steps, const struct fleet_file *file, struct error *err)
@@ -192,9 +192,12 @@ int fleet_networks_admit(const struct steps *steps, const struct fleet_file *fil
 		return -1;
 	if (!steps->options->no_prune)
 		networks_leave(&beside, file, &steps->plan);
-	for (size_t i = 0; i < file->networks.count; i++)
-		if (network_spec_admit(&arena, &beside, file, &file->networks.items[i], err) < 0)
+	for (size_t i = 0; i < file->networks.count; i++) {
+		const struct network_spec *spec = &file->networks.items[i];
+
+		if (network_spec_admit(&arena, &beside, file, spec, somebody_stays(&steps->plan, spec->name), err) < 0)
 			return -1;
+	}
 	return 0;
 }
 

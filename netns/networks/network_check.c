@@ -162,7 +162,34 @@ int network_check_subnet6(const struct network_list *list, const struct network 
 	return subnet6_check_host(&network->subnet6, err);
 }
 
-static int network_admit_beside(const struct network_list *beside, const struct network *network, struct error *err)
+bool network_begins_with(const struct network *whole, const struct network *beginning)
+{
+	if (network_subnet_count(whole) < network_subnet_count(beginning))
+		return false;
+	for (size_t i = 0; i < network_subnet_count(beginning); i++)
+		if (!subnets_equal(network_subnet(whole, i), network_subnet(beginning, i)))
+			return false;
+	return true;
+}
+
+int fail_in_use(bool six, struct error *err)
+{
+	return fail(err, ERROR_BUSY, "its %s cannot change while instances have addresses of it",
+		six ? "subnet6" : "subnet");
+}
+
+/* A network that leaves it open keeps the IPv6 subnet that it has. */
+static int change_in_use_check(const struct network *old, const struct network *network, struct error *err)
+{
+	bool says6 = network->ipv4_only || network->subnet6.prefix;
+
+	if (network->subnet.prefix && !network_begins_with(network, old))
+		return fail_in_use(false, err);
+	return says6 && !subnets6_equal(&old->subnet6, &network->subnet6) ? fail_in_use(true, err) : 0;
+}
+
+static int network_admit_beside(
+	const struct network_list *beside, const struct network *network, bool in_use, struct error *err)
 {
 	const struct network *old = network_list_find(beside, network->name);
 	bool is_open = network->subnet.prefix == 0;
@@ -172,10 +199,13 @@ static int network_admit_beside(const struct network_list *beside, const struct 
 		return -1;
 	if (!is_open && (subnets_form_check(network, err) < 0 || network_check_subnets(beside, old, network, err) < 0))
 		return -1;
-	return has_new6 ? network_check_subnet6(beside, network, err) : 0;
+	if (has_new6 && network_check_subnet6(beside, network, err) < 0)
+		return -1;
+	return in_use && old ? change_in_use_check(old, network, err) : 0;
 }
 
-int network_admit(const struct network_list *beside, const struct network *network, struct error *err)
+int network_admit(const struct network_list *beside, const struct network *network, bool in_use, struct error *err)
 {
-	return network_admit_beside(beside, network, err) < 0 ? blame(err, "define network %s", network->name) : 0;
+	return network_admit_beside(beside, network, in_use, err) < 0 ? blame(err, "define network %s", network->name)
+								      : 0;
 }

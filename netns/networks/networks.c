@@ -66,20 +66,9 @@ static bool services_equal(const struct network *a, const struct network *b)
 	return true;
 }
 
-/* The subnets of one are those with which the other begins. */
-static bool subnets_begin(const struct network *whole, const struct network *beginning)
-{
-	if (network_subnet_count(whole) < network_subnet_count(beginning))
-		return false;
-	for (size_t i = 0; i < network_subnet_count(beginning); i++)
-		if (!subnets_equal(network_subnet(whole, i), network_subnet(beginning, i)))
-			return false;
-	return true;
-}
-
 static bool networks_equal(const struct network *a, const struct network *b)
 {
-	return subnets_begin(a, b) && subnets_begin(b, a) && subnets6_equal(&a->subnet6, &b->subnet6) &&
+	return network_begins_with(a, b) && network_begins_with(b, a) && subnets6_equal(&a->subnet6, &b->subnet6) &&
 	       a->ipv4_only == b->ipv4_only && a->isolated == b->isolated && a->egress == b->egress &&
 	       a->metadata == b->metadata && a->accounting == b->accounting && a->mtu == b->mtu &&
 	       text_equal(network_owner(a), network_owner(b)) && strings_equal(&a->allow, &b->allow) &&
@@ -145,11 +134,10 @@ static int subnet6_settle(const struct net_state *state, const struct network_li
 /* Subnets that are in use stay what they are. */
 static int leases_must_be_free(const struct net_state *state, enum lease_kind kind, const char *name, struct error *err)
 {
-	static const char *const what[] = {[LEASES_IPV4] = "subnet", [LEASES_IPV6] = "subnet6"};
 	int freed = leases_forget(state, kind, name, err);
 
 	if (freed == 0)
-		return fail(err, ERROR_BUSY, "its %s cannot change while instances have addresses of it", what[kind]);
+		return fail_in_use(kind == LEASES_IPV6, err);
 	return freed < 0 ? -1 : 0;
 }
 
@@ -159,7 +147,8 @@ static int network_change(const struct net_state *state, const struct network_li
 {
 	if (network_check_subnets(list, old, network, err) < 0)
 		return -1;
-	if (old && !subnets_begin(network, old) && leases_must_be_free(state, LEASES_IPV4, network->name, err) < 0)
+	if (old && !network_begins_with(network, old) &&
+		leases_must_be_free(state, LEASES_IPV4, network->name, err) < 0)
 		return -1;
 	if (subnet6_settle(state, list, old, network, err) < 0)
 		return -1;

@@ -15,6 +15,11 @@ static inline const char *network_owner(const struct network *network)
 
 /* --- network_check.c: refusals, each by name ---------------------------------------------------------------------- */
 
+/* Its IPv4 subnets are those with which the whole begins. */
+bool network_begins_with(const struct network *whole, const struct network *beginning);
+/* ERROR_BUSY; -1. */
+int fail_in_use(bool six, struct error *err);
+
 /* Its names, the form of its subnets, and what contradicts itself. */
 MUST_CHECK int network_check(const struct network *network, struct error *err);
 /* old: what has its name now; NULL: nothing. ERROR_BUSY: it is another owner's. */

@@ -461,6 +461,10 @@ TEST(network_refusals, of_a_later_apply_leave_the_fleet_as_it_was, .fini = playg
 	cr_assert_str_eq(state_of(&here), before);
 	auto_run again = WARREN(&here, "plan", file_write(&here, N4, IN_N BOTH));
 	cr_assert(again.status == 0, "%s%s", again.out, again.err);
+	auto_run other = WARREN(&here, "apply", "-q", file_write(&here, "\"n\": {\"subnet\": \"10.52.0.0/16\"}", IN_N));
+	expect_refused(
+		&other, 4, "apply f: define network n: its subnet cannot change while instances have addresses of it");
+	cr_expect_str_eq(instance_fact(&here, "b", "pid"), pids[1]);
 	/* Who only moves is still there when the next network comes; who leaves makes room. */
 	const char *moves = file_write(&here, "\"m\": {\"subnet\": \"10.50.0.0/17\"}", ", \"network\": \"m\"");
 	auto_run moved = WARREN(&here, "apply", "-q", moves);
