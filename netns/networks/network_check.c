@@ -172,10 +172,9 @@ bool network_begins_with(const struct network *whole, const struct network *begi
 	return true;
 }
 
-int fail_in_use(bool six, struct error *err)
+int fail_in_use(const char *what, struct error *err)
 {
-	return fail(err, ERROR_BUSY, "its %s cannot change while instances have addresses of it",
-		six ? "subnet6" : "subnet");
+	return fail(err, ERROR_BUSY, "its %s cannot change while instances have addresses of it", what);
 }
 
 /* A network that leaves it open keeps the IPv6 subnet that it has. */
@@ -184,8 +183,8 @@ static int change_in_use_check(const struct network *old, const struct network *
 	bool says6 = network->ipv4_only || network->subnet6.prefix;
 
 	if (network->subnet.prefix && !network_begins_with(network, old))
-		return fail_in_use(false, err);
-	return says6 && !subnets6_equal(&old->subnet6, &network->subnet6) ? fail_in_use(true, err) : 0;
+		return fail_in_use("subnet", err);
+	return says6 && !subnets6_equal(&old->subnet6, &network->subnet6) ? fail_in_use("subnet6", err) : 0;
 }
 
 static int network_admit_beside(

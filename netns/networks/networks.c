@@ -134,10 +134,11 @@ static int subnet6_settle(const struct net_state *state, const struct network_li
 /* Subnets that are in use stay what they are. */
 static int leases_must_be_free(const struct net_state *state, enum lease_kind kind, const char *name, struct error *err)
 {
+	static const char *const what[] = {[LEASES_IPV4] = "subnet", [LEASES_IPV6] = "subnet6"};
 	int freed = leases_forget(state, kind, name, err);
 
 	if (freed == 0)
-		return fail_in_use(kind == LEASES_IPV6, err);
+		return fail_in_use(what[kind], err);
 	return freed < 0 ? -1 : 0;
 }
 

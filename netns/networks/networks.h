@@ -17,8 +17,8 @@ static inline const char *network_owner(const struct network *network)
 
 /* Its IPv4 subnets are those with which the whole begins. */
 bool network_begins_with(const struct network *whole, const struct network *beginning);
-/* ERROR_BUSY; -1. */
-int fail_in_use(bool six, struct error *err);
+/* what: "subnet" or "subnet6". ERROR_BUSY; -1. */
+int fail_in_use(const char *what, struct error *err);
 
 /* Its names, the form of its subnets, and what contradicts itself. */
 MUST_CHECK int network_check(const struct network *network, struct error *err);

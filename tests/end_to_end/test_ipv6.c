@@ -11,6 +11,7 @@
 #include "tests/test.h"
 
 #define SLEEP "sleep", "infinity"
+
 /* A fleet whose networks are open inside: `chosen` says its subnet, `own` leaves it to the host, `old` has none. */
 static const char fleet[] =
 	"{\"version\": 1, \"name\": \"six\","

@@ -11,6 +11,7 @@
 
 #define WORDS_MAX 16
 #define LONG_NAME "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* 64 */
+
 /* --- the scene ---------------------------------------------------------------------------------------------------- */
 
 /* A host with a wire, routes, a link that is down and a bridge; the networks one and tiny; in one, `holder` that does
@@ -436,6 +437,7 @@ TEST(network_refusals, of_the_host_are_told_by_plan_and_apply, .fini = playgroun
 /* One instance leaves the file, another stays; what comes cannot be had. */
 TEST(network_refusals, of_a_later_apply_leave_the_fleet_as_it_was, .fini = playground_rescue, .timeout = SLOWLY(120))
 {
+	NEEDS_IPV6();
 	auto_playground here = scene_open();
 	const char *pids[2];
 #define BOTH "}, \"b\": {\"image\": \"host\", \"command\": [\"sleep\", \"infinity\"]"

@@ -17,6 +17,8 @@
 #include "tests/netns/support_world.h"
 
 #define CONF "/proc/sys/net/ipv6/conf/"
+#define NEEDS_IPV6_ON() SKIP_UNLESS(net_has_ipv6(), "needs IPv6, and that this host has it switched on")
+
 static struct subnet6 subnet6(const char *text)
 {
 	struct subnet6 subnet;
@@ -119,7 +121,7 @@ TEST(ipv6, a_name_has_the_same_subnet_again_and_makes_way_for_others)
 TEST(ipv6, a_network_keeps_its_subnet_and_says_so_when_another_is_asked_for)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct guest guest;
@@ -151,7 +153,7 @@ TEST(ipv6, a_network_keeps_its_subnet_and_says_so_when_another_is_asked_for)
 TEST(ipv6, a_subnet_that_the_host_or_another_network_has_is_refused_by_name)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct error err;
@@ -180,7 +182,7 @@ TEST(ipv6, a_subnet_that_the_host_or_another_network_has_is_refused_by_name)
 TEST(ipv6, a_host_without_it_has_networks_without_it_until_it_gets_it)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct guest guest;
@@ -236,7 +238,7 @@ static void router_advertise(struct world *world, struct arena *arena, const cha
 TEST(ipv6, forwarding_leaves_hosts_hosts_and_keeps_what_they_learned_from_routers)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct error err;
@@ -269,7 +271,7 @@ TEST(ipv6, forwarding_leaves_hosts_hosts_and_keeps_what_they_learned_from_router
 TEST(ipv6, a_host_that_forwarded_before_goes_on_doing_so)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct error err;
@@ -286,7 +288,7 @@ TEST(ipv6, a_host_that_forwarded_before_goes_on_doing_so)
 TEST(ipv6, forwarding_switched_on_half_way_is_finished_by_the_next)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct error err;
@@ -307,7 +309,7 @@ TEST(ipv6, forwarding_switched_on_half_way_is_finished_by_the_next)
 TEST(ipv6, instances_have_the_host_number_of_their_ipv4_address_and_reach_one_another)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct guest a, b;
@@ -338,7 +340,7 @@ TEST(ipv6, instances_have_the_host_number_of_their_ipv4_address_and_reach_one_an
 TEST(ipv6, public_addresses_leave_the_host_as_they_are)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct guest guest;
@@ -382,7 +384,7 @@ static bool datagram_arrives(int sender, int receiver, const struct in6_addr *ad
 TEST(ipv6, a_source_that_is_not_its_own_is_dropped)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct world world;
 	struct guest a, b;
@@ -417,7 +419,7 @@ TEST(ipv6, a_source_that_is_not_its_own_is_dropped)
 TEST(ipv6, a_router_advertisement_of_an_instance_changes_nothing_of_the_host)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	struct nd_router_advert advert = {.nd_ra_type = ND_ROUTER_ADVERT, .nd_ra_router_lifetime = htons(1800)};
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = ip6("ff02::1")};
@@ -455,7 +457,7 @@ TEST(ipv6, a_router_advertisement_of_an_instance_changes_nothing_of_the_host)
 TEST(ipv6, an_address_that_nobody_has_is_answered_at_once)
 {
 	NEEDS_ROOT();
-	NEEDS_IPV6();
+	NEEDS_IPV6_ON();
 	AUTO(arena_drop) struct arena arena = {0};
 	char text[INET6_ADDRSTRLEN];
 	struct world world;
